@@ -1,0 +1,1 @@
+"""helo: recurrent networks over any sequence."""

@@ -1,0 +1,107 @@
+"""h_t = f_W(h_{t-1}, x_t): one file a cell, its equations written once.
+
+    cells.names()                     what there is
+    cells.find("lstm")                a cell; "rnn,nonlinearity=relu" with an option, "file.py:Name" from outside
+    cells.step(cell, parameters, state, x)      one step, for whoever wants to see the numbers
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.util
+import sys
+import typing
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from helo import registry
+from helo.cells.base import Cell, LinearCell, Parameters, State
+from helo.cells.functions import Array
+from helo.errors import HeloError, nearest, place
+
+__all__ = ["Cell", "LinearCell", "find", "names", "step"]
+
+_NOT_CELLS = ("base", "functions")
+
+
+def names() -> list[str]:
+    """The registered cells: the files of this room, and what other packages register as entry points `helo.cells`."""
+    own = registry.names("helo.cells", _NOT_CELLS)
+    outside = [e.name for e in entry_points(group="helo.cells")]
+    twice = {n for n in outside if n in own or outside.count(n) > 1}
+    if twice:
+        raise HeloError(f"two cells are called {min(twice)!r}", mend="uninstall or rename one of them")
+    return sorted(own + outside)
+
+
+def find(spec: str) -> Cell:
+    """The cell of a specification: `name`, `path/to/file.py:Name`, either followed by `,option=value`.
+
+    Raises HeloError, naming the nearest, for an unknown cell, option or value.
+    """
+    name, *given = spec.split(",")
+    with place(name):
+        kind = _outside(name) if ".py:" in name else _registered(name)
+        return kind(**dict(_option(kind, g) for g in given))
+
+
+def step(cell: Cell | str, parameters: Parameters, state: State, x: Array) -> tuple[State, Array]:
+    """One step of a cell on an input x `(batch, inputs)`: the next state and the output `(batch, hidden)`."""
+    cell = find(cell) if isinstance(cell, str) else cell
+    return cell.step(parameters, state, cell.project(parameters, x))
+
+
+def _registered(name: str) -> type[Cell]:
+    known = names()
+    for e in entry_points(group="helo.cells"):
+        if e.name == name:
+            return e.load()
+    return registry.offered(registry.module("helo.cells", name, "cell", known), Cell)
+
+
+def _outside(spec: str) -> type[Cell]:
+    path, _, name = spec.rpartition(":")
+    file = Path(path).expanduser().resolve()
+    if not file.is_file():
+        raise HeloError("no such file", expected="file.py:Name, a Python file and the cell's class in it")
+    module_name = "helo_cell_" + hashlib.sha256(str(file).encode()).hexdigest()[:12]
+    if module_name not in sys.modules:
+        loader = importlib.util.spec_from_file_location(module_name, file)
+        assert loader is not None and loader.loader is not None
+        module = importlib.util.module_from_spec(loader)
+        sys.modules[module_name] = module  # dataclasses look their own module up
+        try:
+            loader.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[module_name]
+            raise HeloError(f"the file does not run: {type(error).__name__}: {error}") from error
+    kinds = {
+        k: v
+        for k, v in vars(sys.modules[module_name]).items()
+        if isinstance(v, type) and issubclass(v, Cell) and v.__module__ == module_name
+    }
+    if name not in kinds:
+        raise HeloError(f"the file has no cell {name!r}", mend=nearest(name, kinds) if kinds else "it defines no Cell")
+    return kinds[name]
+
+
+def _option(kind: type[Cell], given: str) -> tuple[str, object]:
+    key, sign, value = given.partition("=")
+    fields = typing.get_type_hints(kind) if dataclasses.is_dataclass(kind) else {}
+    fields = {f.name: fields[f.name] for f in dataclasses.fields(kind)} if fields else {}  # pyright: ignore[reportArgumentType]
+    if not sign or key not in fields:
+        raise HeloError(f"no option {given!r}", expected=f"option=value; {nearest(key, fields) if fields else 'it has none'}")
+    hint = fields[key]
+    if typing.get_origin(hint) is typing.Literal:
+        if value not in typing.get_args(hint):
+            raise HeloError(f"{given!r}", expected=f"{key}={'|'.join(typing.get_args(hint))}")
+        return key, value
+    if hint is bool:
+        if value.lower() not in ("true", "false"):
+            raise HeloError(f"{given!r}", expected=f"{key}=true|false")
+        return key, value.lower() == "true"
+    try:
+        return key, hint(value)
+    except (TypeError, ValueError) as error:
+        raise HeloError(f"{given!r}", expected=f"{key}={getattr(hint, '__name__', hint)}") from error

@@ -1,0 +1,95 @@
+"""The contract of a cell, written once. Concrete cells refer to it and repeat nothing of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from helo.cells.functions import Array
+
+Parameters = Mapping[str, Array]
+State = tuple[Array, ...]
+
+
+class Cell(ABC):
+    """h_t = f_W(h_{t-1}, x_t): a frozen dataclass whose fields are its options.
+
+    A cell is mathematics only: it holds no array. Everything about sizes, dtype and device is read off the
+    parameters, so the same object steps NumPy arrays, torch tensors and whatever else speaks the array standard.
+    Classes are abstract or final: what is implemented here or in a concrete cell is never overridden.
+    """
+
+    #: Options of the small instances with which the laws try this cell.
+    instances: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    #: Laws that do not hold for this cell, each with the reason. Strict: a law that holds after all is an error.
+    exceptions: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    def init(self, rng: np.random.Generator, inputs: int, hidden: int) -> dict[str, np.ndarray]:
+        """Fresh parameters (float32, NumPy), the same for the same generator.
+
+        Where torch has the cell they carry torch's names and layout, so that weights go both ways unchanged.
+        Biases are vectors, everything that multiplies is a matrix with the outputs first.
+        """
+
+    @abstractmethod
+    def state(self, parameters: Parameters, batch: int) -> State:
+        """The state before the first symbol: a tuple of arrays `(batch, …)`, of one size however long the sequence."""
+
+    @abstractmethod
+    def step(self, parameters: Parameters, state: State, x: Array) -> tuple[State, Array]:
+        """One step: the state and x `(batch, …)`, one step of what `project` gave, to the next state and the
+        output `(batch, hidden)`. Rows never meet: each row's result depends on that row alone.
+        """
+
+    def project(self, parameters: Parameters, xs: Array) -> Array:
+        """What can be computed for all steps at once, before the loop: `(…, inputs)` to `(…, anything)`.
+
+        Where a cell defines nothing, its step sees the inputs as they are.
+        """
+        return xs
+
+
+class LinearCell(Cell):
+    """A cell whose recurrence is linear in its one state: h_t = a_t ∘ h_{t-1} + b_t, with a and b of the input alone.
+
+    The whole sequence is then an associative scan over pairs, (a, b) then (a', b') being (a' ∘ a, a' ∘ b + b'), which
+    an engine can do in parallel. A concrete cell gives `coefficients`; the step follows from them.
+    """
+
+    @abstractmethod
+    def coefficients(self, parameters: Parameters, x: Array) -> tuple[Array, Array]:
+        """(a, b), each `(…, hidden)`, from what `project` gave, `(…, anything)`."""
+
+    @final
+    def step(self, parameters: Parameters, state: State, x: Array) -> tuple[State, Array]:
+        a, b = self.coefficients(parameters, x)
+        h = a * state[0] + b
+        return (h,), h
+
+
+def uniform(rng: np.random.Generator, rows: int, columns: int, bound: float) -> np.ndarray:
+    """A float32 matrix, uniform within ±bound."""
+    return rng.uniform(-bound, bound, (rows, columns)).astype(np.float32)
+
+
+def orthogonal(rng: np.random.Generator, blocks: int, size: int) -> np.ndarray:
+    """Orthogonal squares on top of each other, one a gate, `(blocks · size, size)`: the state neither grows nor
+    fades at the start (Saxe et al. 2014; Le et al. 2015 for recurrences).
+    """
+    squares = []
+    for _ in range(blocks):
+        q, r = np.linalg.qr(rng.standard_normal((size, size)))
+        squares.append(q * np.where(np.diag(r) < 0, -1.0, 1.0))  # the sign makes the distribution uniform
+    return np.concatenate(squares).astype(np.float32)
+
+
+def zeros(parameters: Parameters, like: str, batch: int, hidden: int) -> Array:
+    """A state of zeros `(batch, hidden)`, of the library, dtype and device of a named parameter."""
+    from helo.cells.functions import namespace
+
+    p = parameters[like]
+    return namespace(p).zeros((batch, hidden), dtype=p.dtype, device=p.device)

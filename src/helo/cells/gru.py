@@ -1,0 +1,55 @@
+"""The gated recurrent unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helo.cells.base import Cell, orthogonal, uniform, zeros
+from helo.cells.functions import namespace, sigmoid
+
+
+@dataclass(frozen=True)
+class GRU(Cell):
+    """rₜ = σ(Wᵣ xₜ + bᵣ + Rᵣ hₜ₋₁ + b′ᵣ)            the reset gate
+    zₜ = σ(W𝓏 xₜ + b𝓏 + R𝓏 hₜ₋₁ + b′𝓏)            the update gate: what is kept
+    nₜ = tanh(Wₙ xₜ + bₙ + rₜ ∘ (Rₙ hₜ₋₁ + b′ₙ))     the candidate
+    hₜ = (1 - zₜ) ∘ nₜ + zₜ ∘ hₜ₋₁
+
+    Source: Cho et al. 2014, in the form of cuDNN and torch, where the reset gate stands after the recurrent product.
+    Not to be confused with the paper's own form, Rₙ (rₜ ∘ hₜ₋₁), nor with the one whose z and 1 - z are exchanged
+    (Keras, Chung et al. 2014). State: h, (batch, hidden). Parameters as torch.nn.GRU names and stacks them, gates in
+    the order r, z, n: weight_ih (3·hidden, inputs), weight_hh (3·hidden, hidden), bias_ih and bias_hh, b and b′.
+    Cost of a step: 3 · hidden · (inputs + hidden) products.
+    """
+
+    bias: bool = True
+
+    instances = ({}, {"bias": False})
+
+    def init(self, rng, inputs, hidden):
+        parameters = {
+            "weight_ih": uniform(rng, 3 * hidden, inputs, hidden**-0.5),
+            "weight_hh": orthogonal(rng, 3, hidden),
+        }
+        if self.bias:
+            parameters |= {name: 0 * parameters["weight_hh"][:, 0] for name in ("bias_ih", "bias_hh")}
+            parameters["bias_ih"][hidden : 2 * hidden] = 1.0  # keep at first, as the LSTM's forget bias does
+        return parameters
+
+    def state(self, parameters, batch):
+        return (zeros(parameters, "weight_hh", batch, parameters["weight_hh"].shape[1]),)
+
+    def project(self, parameters, xs):
+        xs = xs @ parameters["weight_ih"].T
+        return xs + parameters["bias_ih"] if self.bias else xs
+
+    def step(self, parameters, state, x):
+        (h,) = state
+        n = h.shape[1]
+        recurrent = h @ parameters["weight_hh"].T
+        if self.bias:
+            recurrent = recurrent + parameters["bias_hh"]
+        r, z = sigmoid(x[:, :n] + recurrent[:, :n]), sigmoid(x[:, n : 2 * n] + recurrent[:, n : 2 * n])
+        new = namespace(x).tanh(x[:, 2 * n :] + r * recurrent[:, 2 * n :])
+        h = (1 - z) * new + z * h
+        return (h,), h

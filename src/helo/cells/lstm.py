@@ -1,0 +1,58 @@
+"""Long short-term memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helo.cells.base import Cell, orthogonal, uniform, zeros
+from helo.cells.functions import namespace, sigmoid
+
+
+@dataclass(frozen=True)
+class LSTM(Cell):
+    """iₜ = σ(Wᵢ xₜ + Rᵢ hₜ₋₁ + bᵢ)        the input gate: what is written
+    fₜ = σ(W𝒻 xₜ + R𝒻 hₜ₋₁ + b𝒻)        the forget gate: what is kept
+    gₜ = tanh(W𝓰 xₜ + R𝓰 hₜ₋₁ + b𝓰)     the candidate
+    oₜ = σ(Wₒ xₜ + Rₒ hₜ₋₁ + bₒ)        the output gate: what is shown
+    cₜ = fₜ ∘ cₜ₋₁ + iₜ ∘ gₜ
+    hₜ = oₜ ∘ tanh(cₜ)
+
+    Source: Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000, started at 1
+    (Jozefowicz, Zaremba and Sutskever 2015). Not to be confused with the peephole LSTM, whose gates see c too.
+    State: h and c, (batch, hidden) each. Parameters as torch.nn.LSTM names and stacks them, gates in the order
+    i, f, g, o: weight_ih (4·hidden, inputs), weight_hh (4·hidden, hidden), bias_ih and bias_hh, whose sum is b.
+    Cost of a step: 4 · hidden · (inputs + hidden) products.
+    """
+
+    forget_bias: float = 1.0
+    bias: bool = True
+
+    instances = ({}, {"bias": False})
+
+    def init(self, rng, inputs, hidden):
+        parameters = {
+            "weight_ih": uniform(rng, 4 * hidden, inputs, hidden**-0.5),
+            "weight_hh": orthogonal(rng, 4, hidden),
+        }
+        if self.bias:
+            parameters |= {name: 0 * parameters["weight_hh"][:, 0] for name in ("bias_ih", "bias_hh")}
+            parameters["bias_ih"][hidden : 2 * hidden] = self.forget_bias
+        return parameters
+
+    def state(self, parameters, batch):
+        hidden = parameters["weight_hh"].shape[1]
+        return tuple(zeros(parameters, "weight_hh", batch, hidden) for _ in "hc")
+
+    def project(self, parameters, xs):
+        xs = xs @ parameters["weight_ih"].T
+        return xs + (parameters["bias_ih"] + parameters["bias_hh"]) if self.bias else xs
+
+    def step(self, parameters, state, x):
+        h, c = state
+        n = h.shape[1]
+        a = x + h @ parameters["weight_hh"].T
+        tanh = namespace(a).tanh
+        i, f, g, o = sigmoid(a[:, :n]), sigmoid(a[:, n : 2 * n]), tanh(a[:, 2 * n : 3 * n]), sigmoid(a[:, 3 * n :])
+        c = f * c + i * g
+        h = o * tanh(c)
+        return (h, c), h

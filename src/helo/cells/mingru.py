@@ -1,0 +1,49 @@
+"""The minimal gated recurrent unit: gates of the input alone, so that the whole sequence is one scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from helo.cells.base import LinearCell, uniform, zeros
+from helo.cells.functions import namespace, sigmoid
+
+
+@dataclass(frozen=True)
+class MinGRU(LinearCell):
+    """zₜ = σ(W𝓏 xₜ + b𝓏)
+    nₜ = g(Wₙ xₜ + bₙ)          g(x) = x + 1/2 where x ≥ 0, σ(x) elsewhere: positive, so that h is
+    hₜ = (1 - zₜ) ∘ hₜ₋₁ + zₜ ∘ nₜ
+
+    Source: Feng et al., Were RNNs all we needed?, 2024, with the positive candidate of its log-space form, stepped and
+    scanned here in plain numbers: a long scan in logarithms loses digits. Not to be confused with the minimal gated
+    unit (MGU, Zhou et al. 2016), whose gate sees h. State: h, (batch, hidden). Parameters: weight (2·hidden, inputs),
+    rows z then n, and bias. Cost of a step: 2 · hidden · inputs products. The gate cannot see what is remembered:
+    one layer counts and averages, and only several layers together can react to what came before.
+    """
+
+    bias: bool = True
+
+    instances = ({}, {"bias": False})
+
+    def init(self, rng, inputs, hidden):
+        parameters = {"weight": uniform(rng, 2 * hidden, inputs, inputs**-0.5)}
+        if self.bias:
+            parameters["bias"] = np.zeros(2 * hidden, np.float32)
+            # Time constants spread from one step to about fifty, so that short and long memory are there from the start.
+            parameters["bias"][:hidden] = -rng.uniform(0, 4, hidden)
+        return parameters
+
+    def state(self, parameters, batch):
+        return (zeros(parameters, "weight", batch, parameters["weight"].shape[0] // 2),)
+
+    def project(self, parameters, xs):
+        xs = xs @ parameters["weight"].T
+        return xs + parameters["bias"] if self.bias else xs
+
+    def coefficients(self, parameters, x):
+        n = x.shape[-1] // 2
+        z, candidate = sigmoid(x[..., :n]), x[..., n:]
+        candidate = namespace(x).where(candidate >= 0, candidate + 0.5, sigmoid(candidate))
+        return 1 - z, z * candidate

@@ -1,0 +1,50 @@
+"""How an equation is run. The engine is chosen by the arrays: NumPy's are stepped, torch's are differentiated.
+
+Functions that a layer or a task calls here go to the engine of their arrays; where a library has a native form (a
+fused kernel, an embedding look-up, cross entropy) the engine delegates to it, and a law holds it to the reference.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from helo.cells.base import Cell, Parameters, State
+from helo.cells.functions import Array
+
+__all__ = ["cross_entropy", "embedding", "of", "scan", "way"]
+
+
+def of(x: Any) -> ModuleType:
+    """The engine of an array: `engines.torch` for tensors, `engines.numpy` for everything else."""
+    if type(x).__module__.partition(".")[0] == "torch":
+        import helo.engines.torch as engine
+    else:
+        import helo.engines.numpy as engine
+    return engine
+
+
+def scan(
+    cell: Cell, parameters: Parameters, xs: Array, state: State | None = None, lengths: Array | None = None
+) -> tuple[Array, State]:
+    """Run a cell over xs `(batch, time, inputs)`: outputs `(batch, time, hidden)` and the state after the last step.
+
+    lengths `(batch,)`, whole numbers: how much of each row is sequence; the rest is padding. The final state is then
+    the state at each row's own length, and outputs in the padding are 0.
+    """
+    return of(xs).scan(cell, parameters, xs, state, lengths)
+
+
+def way(cell: Cell, parameters: Parameters, xs: Array, lengths: Array | None = None) -> tuple[str, str]:
+    """Which way `scan` takes for these, and why: ("fused", "torch's LSTM kernel"), ("steps", …), ("scan", …)."""
+    return of(xs).way(cell, parameters, xs, lengths)
+
+
+def embedding(table: Array, ids: Array) -> Array:
+    """Rows of a table `(symbols, width)` by ids of any shape: `ids.shape + (width,)`."""
+    return of(table).embedding(table, ids)
+
+
+def cross_entropy(scores: Array, targets: Array) -> Array:
+    """Sum of -log softmax(scores)[target] in nats over scores `(…, symbols)` and targets `(…)`, as a number array."""
+    return of(scores).cross_entropy(scores, targets)

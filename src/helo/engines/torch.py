@@ -1,0 +1,152 @@
+"""The engine that differentiates: fused kernels where torch has the cell, a parallel scan where the recurrence is
+linear, and steps for everything else, on the same parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy as _cross_entropy
+from torch.nn.functional import embedding as _embedding
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from helo.cells.base import Cell, LinearCell, Parameters, State
+from helo.cells.gru import GRU
+from helo.cells.lstm import LSTM
+from helo.cells.rnn import RNN
+from helo.engines import numpy as reference
+
+_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def way(cell: Cell, parameters: Parameters, xs: Tensor, lengths: Tensor | None = None) -> tuple[str, str]:
+    if _kernel(cell) is not None:
+        where = "cuDNN" if xs.is_cuda else "oneDNN" if torch.backends.mkldnn.enabled else "ATen"
+        return "fused", f"torch's {type(cell).__name__} kernel ({where})"
+    if isinstance(cell, LinearCell):
+        if xs.device.type == "cpu":
+            return "scan", "linear recurrence; on a CPU one multiply-add a step is the fastest scan"
+        return "scan", "linear recurrence; parallel by doubling"
+    return "steps", f"torch has no kernel for {type(cell).__name__}; each step as the cell writes it"
+
+
+def scan(
+    cell: Cell, parameters: Parameters, xs: Tensor, state: State | None = None, lengths: Tensor | None = None
+) -> tuple[Tensor, State]:
+    state = cell.state(parameters, xs.shape[0]) if state is None else state
+    kernel = _kernel(cell)
+    if kernel is not None:
+        return _fused(kernel, [parameters[n] for n in _NAMES if n in parameters], xs, state, lengths)
+    if isinstance(cell, LinearCell):
+        a, b = cell.coefficients(parameters, cell.project(parameters, xs))
+        exact = state[0].dtype  # under autocast the products come in half precision; the recurrence itself stays exact
+        outputs: Tensor = _Linear.apply(a.to(exact), b.to(exact), state[0])  # pyright: ignore[reportAssignmentType]
+        if lengths is None:
+            return outputs, (outputs[:, -1],)
+        inside = torch.arange(xs.shape[1], device=xs.device) < lengths[:, None]
+        last = outputs[torch.arange(xs.shape[0], device=xs.device), (lengths - 1).clamp(min=0)]
+        last = torch.where((lengths > 0)[:, None], last, state[0])
+        return outputs * inside[..., None].to(outputs.dtype), (last,)
+    return stepped(cell, parameters, xs, state, lengths)
+
+
+def stepped(
+    cell: Cell, parameters: Parameters, xs: Tensor, state: State | None = None, lengths: Tensor | None = None
+) -> tuple[Tensor, State]:
+    """The reference itself on tensors: what every faster way is held to."""
+    return reference.scan(cell, parameters, xs, state, lengths)
+
+
+def _kernel(cell: Cell) -> Callable[..., Any] | None:
+    """torch's own kernel for this very equation."""
+    match cell:
+        case LSTM():
+            return torch.lstm
+        case GRU():
+            return torch.gru
+        case RNN(nonlinearity="tanh"):
+            return torch.rnn_tanh
+        case RNN(nonlinearity="relu"):
+            return torch.rnn_relu
+    return None
+
+
+def _fused(
+    kernel: Callable[..., Any], weights: list[Tensor], xs: Tensor, state: State, lengths: Tensor | None
+) -> tuple[Tensor, State]:
+    start = [s[None] for s in state]
+    first = start if kernel is torch.lstm else start[0]
+    # (biases, layers, dropout, training, bidirectional): training keeps what the backward pass needs.
+    settings = (len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False)
+    if lengths is None:
+        outputs, *last = kernel(xs, first, weights, *settings, True)
+        return outputs, tuple(s[0] for s in last)
+    # A packed sequence has no empty rows: they are run one step, and then given back the state that they came with.
+    some = lengths > 0
+    packed = pack_padded_sequence(xs, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
+    order, back = packed.sorted_indices, packed.unsorted_indices
+    first = [s[:, order] for s in start] if kernel is torch.lstm else start[0][:, order]
+    data, *last = kernel(packed.data, packed.batch_sizes, first, weights, *settings)
+    outputs, _ = pad_packed_sequence(packed._replace(data=data), batch_first=True, total_length=xs.shape[1])
+    outputs = torch.where(some[:, None, None], outputs, torch.zeros_like(outputs))
+    return outputs, tuple(torch.where(some[:, None], s[0][back], old) for s, old in zip(last, state, strict=True))
+
+
+def associative_scan(
+    combine: Callable[[tuple[Tensor, ...], tuple[Tensor, ...]], tuple[Tensor, ...]], elements: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """All prefixes of an associative `combine(earlier, later)` over axis 1, in log₂(time) rounds (Hillis and Steele
+    1986): in round k each place takes in the one 2ᵏ before it.
+    """
+    reach, time = 1, elements[0].shape[1]
+    while reach < time:
+        joined = combine(tuple(e[:, :-reach] for e in elements), tuple(e[:, reach:] for e in elements))
+        elements = tuple(torch.cat([e[:, :reach], j], 1) for e, j in zip(elements, joined, strict=True))
+        reach *= 2
+    return elements
+
+
+def linear_scan(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
+    """h_t = a_t ∘ h_{t-1} + b_t over axis 1, from h `(batch, hidden)`: outputs like b, `(batch, time, hidden)`."""
+    if a.device.type == "cpu":
+        outputs = torch.empty_like(b)
+        for t in range(b.shape[1]):
+            h = torch.addcmul(b[:, t], a[:, t], h, out=outputs[:, t])
+        return outputs
+    return parallel_linear_scan(a, b, h)
+
+
+def parallel_linear_scan(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
+    """The same by doubling, for a machine that does many things at once."""
+    a, b = associative_scan(lambda p, q: (p[0] * q[0], q[0] * p[1] + q[1]), (a, b))
+    return a * h[:, None] + b
+
+
+class _Linear(torch.autograd.Function):
+    """The linear scan with its gradient, which is the same scan backwards: g_t = dL/dh_t + a_{t+1} ∘ g_{t+1}."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, h: Tensor) -> Tensor:
+        outputs = linear_scan(a.detach(), b.detach(), h.detach())
+        ctx.save_for_backward(a, outputs, h)
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        a, outputs, h = ctx.saved_tensors
+        flipped = gradients[0].flip(1)
+        later = torch.cat([torch.zeros_like(a[:, :1]), a[:, 1:].flip(1)], 1)
+        g = linear_scan(later, flipped, torch.zeros_like(h)).flip(1)
+        before = torch.cat([h[:, None], outputs[:, :-1]], 1)
+        return g * before, g, g[:, 0] * a[:, 0]
+
+
+def embedding(table: Tensor, ids: Tensor) -> Tensor:
+    return _embedding(ids, table)
+
+
+def cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
+    return _cross_entropy(scores.float().flatten(0, -2), targets.flatten(), reduction="sum")

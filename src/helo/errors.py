@@ -1,0 +1,52 @@
+"""The one kind of error that a person sees: where, what was found, what was expected, what mends it.
+
+    HeloError                a fault in what the person gave; the command line prints its one line and exits with 2
+    place(file, line)        pins the place to whatever is raised inside, so that deep code need not know where it is
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from os import PathLike
+
+
+class HeloError(Exception):
+    """One line for a person: `where: found; expected …; mend`.
+
+    found: what stands there, in a few words. expected: what should stand there. mend: what to do or type.
+    where: `file:line`, a file, or a flag; usually pinned later by `place`.
+    """
+
+    def __init__(self, found: str, *, expected: str = "", mend: str = "", where: str = ""):
+        super().__init__(found)
+        self.found, self.expected, self.mend, self.where = found, expected, mend, where
+
+    def __str__(self) -> str:
+        parts = [self.found]
+        if self.expected:
+            parts.append(f"expected {self.expected}")
+        if self.mend:
+            parts.append(self.mend)
+        line = "; ".join(parts)
+        line = f"{self.where}: {line}" if self.where else line
+        return " ".join(line.split("\n"))
+
+
+@contextmanager
+def place(file: str | PathLike[str], line: int | None = None) -> Iterator[None]:
+    """Pin `file` or `file:line` to any HeloError raised inside that has no place yet."""
+    try:
+        yield
+    except HeloError as error:
+        if not error.where:
+            error.where = str(file) if line is None else f"{file}:{line}"
+        raise
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A remedy that names what was probably meant, and else everything that could have been."""
+    known = sorted(names)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}? ({', '.join(known)})" if close else f"one of {', '.join(known)}"
