@@ -1,1 +1,39 @@
-"""helo: recurrent networks over any sequence."""
+"""helo: recurrent networks over any sequence.
+
+    run = helo.train("lm", "novel.txt", minutes=2)     a language model of a text
+    run = helo.load("runs/novel")                      the same, out of its folder
+    run.sample("It was", length=200)                   it writes
+    helo.nn.Recurrent("gru", 16, 32)                   any cell in place of torch.nn.LSTM
+
+Names are loaded when they are first used: importing helo imports neither torch nor NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from helo import cells, nn
+    from helo.errors import HeloError
+    from helo.runs import Run, load
+    from helo.training import dynamic_evaluation, train
+
+__all__ = ["HeloError", "Run", "cells", "dynamic_evaluation", "load", "nn", "train"]
+
+_HOMES = {
+    "HeloError": "helo.errors", "Run": "helo.runs", "load": "helo.runs",
+    "train": "helo.training", "dynamic_evaluation": "helo.training",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in ("cells", "nn"):
+        return importlib.import_module(f"helo.{name}")
+    raise AttributeError(f"module 'helo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,7 +12,7 @@ from typing import Any
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 
-__all__ = ["cross_entropy", "embedding", "of", "scan", "way"]
+__all__ = ["array", "cross_entropy", "embedding", "of", "scan", "way"]
 
 
 def of(x: Any) -> ModuleType:
@@ -48,3 +48,8 @@ def embedding(table: Array, ids: Array) -> Array:
 def cross_entropy(scores: Array, targets: Array) -> Array:
     """Sum of -log softmax(scores)[target] in nats over scores `(…, symbols)` and targets `(…)`, as a number array."""
     return of(scores).cross_entropy(scores, targets)
+
+
+def array(values: Any, like: Array) -> Array:
+    """A NumPy array as an array of the library and device of `like`, of its own dtype."""
+    return of(like).array(values, like)

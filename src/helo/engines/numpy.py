@@ -43,3 +43,7 @@ def embedding(table: Array, ids: Array) -> Array:
 def cross_entropy(scores: Array, targets: Array) -> Array:
     picked = np.take_along_axis(log_softmax(scores), np.asarray(targets)[..., None].astype(np.int64), axis=-1)
     return -np.sum(picked, dtype=np.float64)
+
+
+def array(values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    return values

@@ -150,3 +150,7 @@ def embedding(table: Tensor, ids: Tensor) -> Tensor:
 
 def cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
     return _cross_entropy(scores.float().flatten(0, -2), targets.flatten(), reduction="sum")
+
+
+def array(values: Any, like: Tensor) -> Tensor:
+    return torch.from_numpy(values).to(like.device)

@@ -1,0 +1,85 @@
+"""One thin file a verb, over what Python can do too.
+
+click reads the words (chosen over argparse, which names no nearest flag, and over typer and cyclopts, which start
+slower); a verb's file is imported when it is called, so that `helo --help` starts at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from helo import registry
+from helo.errors import HeloError, nearest
+
+ORDER = ("hello", "demo", "train", "sample", "eval", "info", "check")
+
+
+class Verbs(click.Group):
+    """The files of this room, found by their names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        found = registry.names("helo.cli", ("flags",))
+        return sorted(found, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            raise HeloError(f"no verb is called {cmd_name!r}", mend=nearest(cmd_name, self.list_commands(ctx)))
+        import importlib
+
+        return importlib.import_module(f"helo.cli.{cmd_name}").command
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="helo", prog_name="helo")
+def cli() -> None:
+    """Recurrent networks over any sequence.
+
+    \b
+    helo hello                          the idea, number by number
+    helo demo                           the main job in about a minute, on text that every Python has
+    helo train lm novel.txt             a language model of your own text, in two minutes
+    helo sample runs/novel --prompt "It was"
+    """
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 a bug or a broken law, 2 what was given cannot be used, 130 stopped."""
+    debug = "--debug" in sys.argv
+    try:
+        code = cli.main(standalone_mode=False)
+    except HeloError as error:
+        code = _say(f"helo: {error}", 2, debug)
+    except click.UsageError as error:
+        code = _say(f"helo: {_usage(error)}", 2, debug)
+    except click.ClickException as error:
+        code = _say(f"helo: {error.format_message()}", 2, debug)
+    except (KeyboardInterrupt, click.Abort) as error:
+        code = _say(f"helo: {error}" if str(error) else "helo: stopped; nothing was lost", 130, debug)
+    except BrokenPipeError:  # whoever read us has had enough: head, less
+        sys.stderr.close()
+        code = 0
+    except Exception as error:
+        line = f"helo: this is a bug in helo: {type(error).__name__}: {error}; please report it, with what --debug shows"
+        code = _say(" ".join(line.split()), 1, debug)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: click.UsageError) -> str:
+    """What is wrong with the words, in one line, with what was probably meant."""
+    if isinstance(error, click.NoSuchOption):
+        known = [o for p in (error.ctx.command.params if error.ctx else []) for o in p.opts if o.startswith("--")]
+        return f"{error.option_name}: no such flag; {nearest(error.option_name, known)}"
+    line = " ".join(error.format_message().split())
+    verb = error.ctx.command_path if error.ctx else "helo"
+    return f"{line} ({verb} --help tells more)"
+
+
+def _say(line: str, code: int, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    print(line, file=sys.stderr)
+    return code

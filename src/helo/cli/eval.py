@@ -1,0 +1,40 @@
+"""helo eval RUN [FILES…]"""
+
+from __future__ import annotations
+
+import click
+
+from helo.cli import flags
+
+
+@flags.common
+@flags.as_json
+@click.command()
+@click.argument("run")
+@click.argument("files", nargs=-1)
+@click.option("--blocks", type=click.IntRange(min=2), default=None, help="zero-state blocks of so many symbols")
+@click.option("--dynamic", is_flag=True, help="the weights go on learning from text already scored (Krause et al. 2018)")
+def command(run, files, blocks, dynamic, seed, quiet, as_json):
+    """Figures of a run on files, or on the validation data that it recorded.
+
+    \b
+    helo eval runs/novel
+    helo eval runs/novel other.txt --blocks 256 --json
+    """
+    from helo.errors import HeloError
+    from helo.runs import load
+
+    if blocks and dynamic:
+        raise HeloError("--blocks and --dynamic", expected="one of them")
+    model = load(run)
+    if dynamic:
+        from helo.training import dynamic_evaluation
+
+        figures = dynamic_evaluation(model, files)
+    else:
+        figures = model.evaluate(files, blocks=blocks) if blocks else model.evaluate(files)
+    if as_json:
+        flags.show({"run": run, "figures": figures})
+        return
+    for name, value in figures.items():
+        click.echo(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value}")

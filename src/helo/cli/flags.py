@@ -1,0 +1,51 @@
+"""Flags: those that every verb has, and those that a dataclass of options becomes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from typing import Any
+
+import click
+
+
+def common(command: click.Command) -> click.Command:
+    """A verb with --seed, --quiet and --debug."""
+    command.params += [
+        click.Option(["--seed"], type=int, default=None, help="of everything random"),
+        click.Option(["--quiet", "-q"], is_flag=True, help="say nothing but the result"),
+        click.Option(["--debug"], is_flag=True, expose_value=False, help="show the traceback of an error"),
+    ]
+    return command
+
+
+def as_json(command: click.Command) -> click.Command:
+    """A verb with --json: one object on standard output, and nothing else there."""
+    command.params.append(click.Option(["--json", "as_json"], is_flag=True, help="print one JSON object"))
+    return command
+
+
+def show(value: Any) -> None:
+    """The one JSON object of a verb."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def of(kind: type[Any], leave_out: tuple[str, ...] = ()) -> list[click.Option]:
+    """The fields of a dataclass, `Annotated[type, "help"]`, as flags; one that is not given is None."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return [_flag(f, hints[f.name]) for f in dataclasses.fields(kind) if f.name not in leave_out]
+
+
+def _flag(field: dataclasses.Field[Any], hint: Any) -> click.Option:
+    annotated, text = typing.get_args(hint)
+    kinds = typing.get_args(annotated) if isinstance(annotated, types.UnionType) else (annotated,)
+    kind = next(k for k in kinds if k is not type(None))
+    name = "--" + field.name.replace("_", "-")
+    default = "" if field.default in (None, False) else f"  [{field.default}]"
+    if kind is bool:
+        return click.Option([name], is_flag=True, default=None, help=text + default)
+    if typing.get_origin(kind) is typing.Literal:
+        return click.Option([name], type=click.Choice(typing.get_args(kind)), default=None, help=text + default)
+    return click.Option([name], type=kind, default=None, help=text + default)

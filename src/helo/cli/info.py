@@ -1,0 +1,31 @@
+"""helo info RUN"""
+
+from __future__ import annotations
+
+import click
+
+from helo.cli import flags
+
+
+@flags.common
+@flags.as_json
+@click.command()
+@click.argument("run")
+def command(run, seed, quiet, as_json):
+    """What a run is: its task, cell, options and figures.
+
+    \b
+    helo info runs/novel
+    helo info runs/novel --json
+    """
+    from helo.runs import load
+
+    about = load(run).about
+    if as_json:
+        flags.show(about)
+        return
+    for section in ("options", "training", "data", "figures"):
+        about |= {f"{section}.{k}": v for k, v in about.pop(section).items()}
+    for name, value in about.items():
+        if value is not None:
+            click.echo(f"{name:28} {value:.4f}" if isinstance(value, float) else f"{name:28} {value}")

@@ -1,0 +1,61 @@
+"""helo sample RUN"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from helo.cli import flags
+
+
+@flags.common
+@flags.as_json
+@click.command()
+@click.argument("run")
+@click.option("--prompt", "-p", default="", metavar="TEXT", help="what to go on from (- reads standard input)")
+@click.option("--length", "-n", type=click.IntRange(min=0), default=500, help="symbols to write  [500]")
+@click.option("--temperature", "-t", type=float, default=None, help="0 always takes the likeliest, 1 follows the model  [0.8]")
+@click.option("--top-k", type=int, default=None, help="choose among the K likeliest")
+@click.option("--top-p", type=float, default=None, help="choose among the likeliest that make up P of the probability")
+@click.option("--min-p", type=float, default=None, help="leave out what is less than P times as likely as the likeliest  [0.02]")
+@click.option("--stop", multiple=True, metavar="TEXT", help="end before this text (may be given several times)")
+@click.option("--streams", type=click.IntRange(min=1), default=1, help="so many texts  [1]")
+@click.option("--state", type=click.Path(dir_okay=False), default=None, help="go on from this file, and write it at the end")
+def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, state, seed, quiet, as_json):
+    """Write text with a language model.
+
+    \b
+    helo sample runs/novel --prompt "It was" --length 1000
+    helo sample runs/novel --temperature 0.5 --seed 1 --state where.safetensors
+    """
+    from pathlib import Path
+
+    from helo.decoding.sampling import Choice
+    from helo.runs import load
+
+    given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
+    choice = Choice(**{k: v for k, v in given.items() if v is not None})
+    if prompt == "-":
+        prompt = sys.stdin.read()
+    model = load(run)
+    stream = model.stream(streams, state if state and Path(state).exists() else None)
+    texts = [""] * stream.rows
+    live = stream.rows == 1 and not as_json
+    pieces = model.writing(prompt, length, seed, stop, stream, choice)
+    if live and not quiet:
+        click.echo(prompt, nl=False)
+    for piece in pieces:
+        if live:
+            sys.stdout.write(piece[0])
+            sys.stdout.flush()
+        texts = [t + p for t, p in zip(texts, piece, strict=True)]
+    if state:
+        stream.save(state)
+    if as_json:
+        flags.show({"texts": texts})
+    elif live:
+        click.echo()
+    else:
+        for i, text in enumerate(texts, 1):
+            click.echo(f"--- {i}\n{'' if quiet else prompt}{text}")

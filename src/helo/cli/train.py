@@ -1,0 +1,80 @@
+"""helo train TASK FILES…"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from helo.cli import flags
+from helo.errors import HeloError, nearest
+
+
+class Tasks(click.Group):
+    """One verb a task, with the flags that its options are."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from helo import tasks
+
+        return tasks.names()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from helo import tasks
+
+        if cmd_name not in tasks.names():
+            raise HeloError(f"no task is called {cmd_name!r}", mend=nearest(cmd_name, tasks.names()))
+        return _command(cmd_name)
+
+
+@click.group(cls=Tasks)
+def command() -> None:
+    """Train a model on your own files.
+
+    \b
+    helo train lm novel.txt
+    helo train lm book.txt poems/ --minutes 10 --out runs/mine
+    """
+
+
+def _command(task: str) -> click.Command:
+    from helo import tasks
+    from helo.training.options import Options
+
+    own = tasks.find(task)
+
+    def run(files, valid, out, like, resume, overwrite, quiet, as_json, **options: Any) -> None:
+        from helo.training import train
+        from helo.training.report import reporter
+
+        if not files and not (resume and out):
+            raise HeloError("no files are given", expected=f"helo train {task} FILES…, or - for standard input")
+        given = {k: v for k, v in options.items() if v is not None}
+        done = train(
+            task, files, valid, out, like=like, resume=resume, overwrite=overwrite, reporter=reporter(quiet), **given
+        )
+        if as_json:
+            about = done.about
+            flags.show({k: about[k] for k in ("steps", "seconds", "figures")} | {"run": str(done.path)})
+        elif not quiet:
+            figures = ", ".join(f"{k} {v:.4f}" for k, v in done.figures.items() if isinstance(v, float))
+            click.echo(f"{figures}\nthe run lies in {done.path}; next: helo sample {done.path}", err=True)
+
+    parameters: list[click.Parameter] = [
+        click.Argument(["files"], nargs=-1),
+        click.Option(["--valid"], multiple=True, metavar="FILES", help="validate on these (else on the last tenth)"),
+        click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
+        click.Option(["--like"], metavar="RUN", help="take another run's options where none is given"),
+        click.Option(["--resume"], is_flag=True, help="go on with a run that was stopped"),
+        click.Option(["--overwrite"], is_flag=True, help="replace a run"),
+        *flags.of(own.Options),
+        *flags.of(Options, leave_out=("seed",)),
+    ]
+    built = click.Command(task, params=parameters, callback=run, help=_help(own, task))
+    return flags.common(flags.as_json(built))
+
+
+def _help(kind: type[Any], task: str) -> str:
+    import sys
+
+    first = (sys.modules[kind.__module__].__doc__ or "").split("\n\n")[0]
+    return f"{first}\n\n\b\nhelo train {task} novel.txt\nhelo train {task} folder/ --minutes 10 --out runs/mine"

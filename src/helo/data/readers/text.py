@@ -1,0 +1,170 @@
+"""Running text: files, folders, globs, `.gz`, standard input; read in pieces, so that its size does not matter."""
+
+from __future__ import annotations
+
+import codecs
+import glob
+import gzip
+import hashlib
+import shutil
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from helo.errors import HeloError, place
+
+PIECE = 1 << 20  # bytes read at a time
+FORMS = ("NFC", "NFD", "NFKC", "NFKD", "none")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text in one or many files. form: the Unicode normal form to which it is brought, or "none".
+
+    raw: the bytes as they stand, no UTF-8 asked for.
+    """
+
+    files: tuple[Path, ...]
+    form: str = "none"
+    raw: bool = False
+
+    def pieces(self) -> Iterator[bytes]:
+        """The text in pieces of about a megabyte, cut between characters (and, but for one enormous line, lines).
+
+        Raises HeloError, with the file and the byte, where it is not UTF-8.
+        """
+        for file in self.files:
+            with place(file), _open(file) as stream:
+                yield from _raw(stream) if self.raw else self._decoded(stream)
+
+    def _decoded(self, stream: IO[bytes]) -> Iterator[bytes]:
+        rest, at = b"", 0
+        while block := stream.read(PIECE):
+            if at == 0:
+                block = block.removeprefix(codecs.BOM_UTF8)
+            block = rest + block
+            cut = block.rfind(b"\n") + 1 or _boundary(block)
+            yield self._normal(block[:cut], at)
+            at, rest = at + cut, block[cut:]
+        if rest:
+            yield self._normal(rest, at)
+
+    def _normal(self, block: bytes, at: int) -> bytes:
+        try:
+            text = block.decode()
+        except UnicodeDecodeError as error:
+            raise HeloError(
+                f"byte {at + error.start} (0x{block[error.start]:02x}) is not UTF-8",
+                mend="convert the file (iconv -f latin1 -t utf-8), or train with --units bytes",
+            ) from error
+        return block if self.form == "none" else unicodedata.normalize(self.form, text).encode()  # pyright: ignore[reportArgumentType]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the bytes of all files, in order; in 16 hex digits."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            with place(file), _open(file) as stream:
+                for block in _raw(stream):
+                    digest.update(block)
+        return digest.hexdigest()[:16]
+
+
+def find(names: Sequence[str | Path], form: str = "none", raw: bool = False) -> Text:
+    """The text that is meant: files, folders (all their text files, sorted), globs, or `-` for standard input.
+
+    Raises HeloError for what is missing, empty, or a folder without text.
+    """
+    if form not in FORMS:
+        raise HeloError(f"no normal form is called {form!r}", expected="one of " + ", ".join(FORMS))
+    if not names:
+        raise HeloError("no text is given", expected="files, folders, or - for standard input")
+    files: list[Path] = []
+    for name in map(str, names):
+        with place(name):
+            files += _files(name)
+    if not any(f.stat().st_size for f in files):
+        raise HeloError("the file is empty" if len(files) == 1 else "all files are empty", where=", ".join(map(str, names)))
+    return Text(tuple(files), form, raw)
+
+
+def _files(name: str) -> list[Path]:
+    path = Path(name).expanduser()
+    if name == "-":
+        return [_spooled()]
+    if path.is_dir():
+        inside = [p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)) and _is_text(p)]
+        if not inside:
+            raise HeloError("the folder has no text", expected="text files in it, or in folders below it")
+        return sorted(inside)
+    if path.exists():
+        return [path]
+    found = sorted(Path(p) for p in glob.glob(str(path), recursive=True))
+    found = [p for p in found if p.is_file()]
+    if not found:
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        from difflib import get_close_matches
+
+        close = get_close_matches(path.name, beside, n=1)
+        raise HeloError("no such file or folder", mend=f"did you mean {path.parent / close[0]}?" if close else "")
+    return found
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _is_text(path: Path) -> bool:
+    """Not empty, and no NUL in its first kilobytes: how grep and git tell text from the rest."""
+    with _open(path) as stream:
+        try:
+            start = stream.read(8192)
+        except (OSError, EOFError):  # a .gz that is none
+            return False
+    return bool(start) and b"\0" not in start
+
+
+def _spooled() -> Path:
+    """Standard input as a file, since a text is read more than once; it goes when the process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="helo-")
+    _kept.append(folder)
+    path = Path(folder.name) / "standard input"
+    with path.open("wb") as to:
+        shutil.copyfileobj(sys.stdin.buffer, to)
+    return path
+
+
+_kept: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        if path.suffix == ".gz":
+            return cast(BinaryIO, gzip.open(path, "rb"))
+        return path.open("rb")
+    except OSError as error:
+        raise HeloError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _raw(stream: IO[bytes]) -> Iterator[bytes]:
+    try:
+        while block := stream.read(PIECE):
+            yield block
+    except (OSError, EOFError) as error:
+        raise HeloError(f"cannot be read: {error}", mend="is it whole, and is a .gz one?") from error
+
+
+def _boundary(block: bytes) -> int:
+    """Where to cut a block without line ends: before its last ASCII character, which nothing before it combines with;
+    failing that, before its last whole character.
+    """
+    for i in range(len(block) - 1, max(0, len(block) - 4096), -1):
+        if block[i] < 0x80:
+            return i
+    for i in range(len(block) - 1, max(0, len(block) - 5), -1):
+        if block[i] & 0xC0 != 0x80:
+            return i
+    return len(block)

@@ -1,0 +1,52 @@
+"""A text as numbers on disk: mapped, never loaded, so that any size can be trained on."""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from helo.data.vocab import Vocab
+
+_LET_GO = 1 << 26  # bytes touched after which the mapped pages are handed back
+
+
+class Symbols:
+    """The ids of a text, `len()` of them, in a file that has no name and so leaves no litter.
+
+    `take(starts, length)` copies windows out. Pages that were read count as resident memory until they are given
+    back, so that is done every so often; the kernel keeps them cached as long as nobody needs the room.
+    """
+
+    def __init__(self, pieces: Iterable[np.ndarray], dtype: np.dtype, folder: Path | None = None):
+        """Write pieces of ids `(n,)` to a file in `folder` (the system's for such files if None) and map it."""
+        with tempfile.TemporaryFile(dir=folder) as file:
+            self.length = 0
+            for piece in pieces:
+                file.write(np.ascontiguousarray(piece, dtype).data)
+                self.length += len(piece)
+            file.flush()
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.length else None
+        self.ids = np.frombuffer(self._map, dtype) if self._map else np.zeros(0, dtype)
+        self._touched = 0
+
+    def __len__(self) -> int:
+        return self.length
+
+    def take(self, starts: np.ndarray, length: int) -> np.ndarray:
+        """Windows `[start, start + length)`, `(len(starts), length)` int64; a start may lie anywhere inside."""
+        windows = np.stack([self.ids[s : s + length] for s in starts]).astype(np.int64)
+        # A page is read whole, and the kernel reads some ahead.
+        self._touched += max(windows.shape[0] * length * self.ids.itemsize, windows.shape[0] * mmap.PAGESIZE)
+        if self._touched > _LET_GO and self._map is not None:
+            self._map.madvise(mmap.MADV_DONTNEED)
+            self._touched = 0
+        return windows
+
+
+def encoded(vocab: Vocab, pieces: Iterable[bytes], folder: Path | None = None, lenient: bool = False) -> Symbols:
+    """The symbols of a text given in pieces."""
+    return Symbols((vocab.encode(p, lenient) for p in pieces), vocab.dtype, folder)

@@ -1,0 +1,57 @@
+"""Characters: the code points of Unicode that occur in the text."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from helo.data.vocab.base import Vocab, lacks
+
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+
+
+class Characters(Vocab):
+    """Symbol 0 is a character that the training text lacks (it is never written); the others are sorted."""
+
+    silent = (0,)
+
+    def __init__(self, characters: str):
+        """characters: distinct, in the order of their ids from 1."""
+        self.characters = characters
+        self.spelling = (UNKNOWN.encode(), *(c.encode() for c in characters))
+
+    @cached_property
+    def _ids(self) -> np.ndarray:
+        """Id by code point, up to the largest that is known; 0 elsewhere."""
+        codes = _codes(self.characters)
+        table = np.zeros(int(codes.max(initial=0)) + 1, self.dtype)
+        table[codes] = np.arange(1, len(codes) + 1)
+        return table
+
+    @classmethod
+    def build(cls, pieces):
+        seen = np.zeros(0x110000, bool)
+        for piece in pieces:
+            seen[_codes(piece.decode())] = True
+        seen[ord(UNKNOWN)] = False
+        return cls("".join(map(chr, np.flatnonzero(seen))))
+
+    def encode(self, text, lenient=False):
+        codes = _codes(text.decode())
+        ids = self._ids[np.minimum(codes, len(self._ids) - 1)]
+        ids[codes >= len(self._ids)] = 0
+        if not lenient and not ids.all():
+            raise lacks(chr(codes[np.argmin(ids != 0)]))
+        return ids
+
+    def to_json(self):
+        return {"unit": "characters", "characters": self.characters}
+
+    @classmethod
+    def from_json(cls, saved):
+        return cls(saved["characters"])
+
+
+def _codes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le"), np.uint32)

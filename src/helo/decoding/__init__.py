@@ -1,0 +1,1 @@
+"""Writing: what to say next, given scores. Knows nothing of models, only a step function."""

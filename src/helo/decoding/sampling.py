@@ -1,0 +1,68 @@
+"""Choosing the next symbol by chance, and going on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from helo.errors import HeloError
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the next symbol is chosen. The defaults write freely, without falling into loops or into noise."""
+
+    temperature: Annotated[float, "0 always takes the likeliest; 1 follows the model; above 1 is wilder"] = 0.8
+    top_k: Annotated[int, "choose among the K likeliest (0: all)"] = 0
+    top_p: Annotated[float, "choose among the likeliest that make up P of the probability"] = 1.0
+    min_p: Annotated[float, "leave out what is less than P times as likely as the likeliest"] = 0.02
+
+    def __post_init__(self):
+        for name, right, what in (
+            ("temperature", self.temperature >= 0 and np.isfinite(self.temperature), "0 or more"),
+            ("top-k", self.top_k >= 0, "0 (all) or more"),
+            ("top-p", 0 < self.top_p <= 1, "more than 0, at most 1"),
+            ("min-p", 0 <= self.min_p < 1, "from 0 to below 1"),
+        ):
+            if not right:
+                value = getattr(self, name.replace("-", "_"))
+                raise HeloError(f"{value}", expected=what, where=f"--{name}")
+
+    def pick(self, scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """One symbol a row, `(rows,)`, from scores `(rows, symbols)` in nats up to a constant.
+
+        top-k (Fan et al. 2018), top-p (Holtzman et al. 2020) and min-p (Nguyen et al. 2024) are taken of the
+        probabilities after the temperature, each of what the one before left.
+        """
+        scores = scores.astype(np.float64)
+        if self.temperature == 0:
+            return scores.argmax(-1)
+        p = np.exp((scores - scores.max(-1, keepdims=True)) / self.temperature)
+        p /= p.sum(-1, keepdims=True)
+        if self.top_k and self.top_k < p.shape[-1]:
+            least = np.partition(p, -self.top_k, -1)[:, -self.top_k, None]
+            p = np.where(p >= least, p, 0)
+        if self.top_p < 1:
+            order = np.argsort(-p, -1, kind="stable")
+            ranked = np.take_along_axis(p, order, -1) / p.sum(-1, keepdims=True)
+            kept = np.cumsum(ranked, -1) - ranked < self.top_p
+            p = np.where(np.take_along_axis(kept, np.argsort(order, -1, kind="stable"), -1), p, 0)
+        if self.min_p:
+            p = np.where(p >= self.min_p * p.max(-1, keepdims=True), p, 0)
+        reach = np.cumsum(p, -1)
+        drawn = rng.random(len(p))[:, None] * reach[:, -1:]
+        return np.minimum((reach <= drawn).sum(-1), p.shape[-1] - 1)
+
+
+def write(
+    step: Callable[[np.ndarray], np.ndarray], last: np.ndarray, length: int, choice: Choice, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Symbols, `(rows,)` at a time: each is chosen from the scores `(rows, symbols)` that `step` gives for the one
+    before, beginning with `last`.
+    """
+    for _ in range(length):
+        last = choice.pick(step(last), rng)
+        yield last

@@ -1,0 +1,176 @@
+"""A trained model, out of its folder: it writes, answers, and says what it is, with NumPy alone."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helo import tasks
+from helo.data import vocab
+from helo.decoding.sampling import Choice
+from helo.errors import HeloError, place
+from helo.layers import part, stack
+from helo.runs import folder
+from helo.runs.stream import Stream
+
+
+class Run:
+    """What `helo.load` gives. Everything is read when it is first needed."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.about = folder.describe(self.path)
+
+    @cached_property
+    def task(self) -> Any:
+        """The task with the options of the run."""
+        kind = tasks.find(self.about["task"])
+        with place(self.path / "run.json"):
+            try:
+                options = kind.Options(**self.about["options"])
+            except TypeError as error:
+                raise HeloError(f"options that this helo does not know: {error}", mend="pip install -U helo") from error
+        with place(self.path / "vocab.json"):
+            return kind(options, vocab.from_json(folder.read_json(self.path / "vocab.json")))  # pyright: ignore[reportCallIssue]
+
+    @cached_property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The best weights by validation."""
+        file = self.path / "weights.safetensors"
+        if not file.exists() and not self.about.get("finished"):
+            raise HeloError("the run has no weights yet", mend="let it train a little longer (--resume)", where=str(self.path))
+        parameters = folder.read_arrays(file)[0]
+        count = sum(p.size for p in parameters.values())
+        if count != self.about["parameters"]:
+            raise HeloError(
+                f"{count} numbers", expected=f"{self.about['parameters']}, as run.json says",
+                mend="take both from one run", where=str(file),
+            )
+        return parameters
+
+    @cached_property
+    def identity(self) -> str:
+        """A fingerprint of the weights: two runs of one identity are the same model."""
+        digest = hashlib.sha256()
+        for name in sorted(self.parameters):
+            digest.update(name.encode() + self.parameters[name].tobytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Of the weights on the validation data, when they were saved."""
+        return self.about["figures"]
+
+    @property
+    def start(self) -> int:
+        """The symbol that stands before a text without a prompt: a line end where the model knows one."""
+        ids = self.task.vocab.encode(b"\n", lenient=True)
+        return int(ids[0]) if len(ids) == 1 and ids[0] not in self.task.vocab.silent else int(self.about["data"]["start"])
+
+    def encode(self, text: str) -> np.ndarray:
+        """The symbols of a text as the model reads it, in its normal form."""
+        form = self.task.options.normal_form
+        if form != "none" and self.task.options.units != "bytes":
+            import unicodedata
+
+            text = unicodedata.normalize(form, text)
+        return self.task.vocab.encode(text.encode(errors="surrogateescape"))
+
+    def zero_state(self, rows: int) -> Any:
+        """The state before the first symbol."""
+        o = self.task.options
+        return stack.state(self.task.cell, o.layers, part(self.parameters, "recurrent"), rows)
+
+    def stream(self, rows: int = 1, state: str | Path | None = None) -> Stream:
+        """A stream at the beginning, or where a saved state left off."""
+        return Stream(self, rows) if state is None else Stream.load(self, state)
+
+    def sample(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+        stream: Stream | None = None,
+        **choice: Any,
+    ) -> str:
+        """A text that goes on from the prompt, without it. choice: temperature, top_k, top_p, min_p."""
+        return "".join(p[0] for p in self.writing(prompt, length, seed, stop, stream or self.stream(), Choice(**choice)))
+
+    def writing(
+        self, prompt: str, length: int, seed: int | None, stop: Sequence[str], stream: Stream, choice: Choice
+    ) -> Iterator[list[str]]:
+        """Pieces of every row's text as they come; a row ends before a stop string, all when the length is reached."""
+        stream.feed(prompt)
+        rows = [_Row(stop) for _ in range(stream.rows)]
+        for pieces in stream.write(length, choice, seed):
+            yield [row.take(piece) for row, piece in zip(rows, pieces, strict=True)]
+            if all(row.ended for row in rows):
+                return
+        yield [row.rest() for row in rows]
+
+    def evaluate(self, files: Sequence[str | Path] = (), **how: Any) -> dict[str, Any]:
+        """Figures on whole files, or on the validation data that the run recorded. how: what the task knows to do
+        otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state.
+        """
+        return self.task.evaluate(self.parameters, self.about["data"], files, **how)
+
+    def __repr__(self) -> str:
+        a = self.about
+        return f"<Run {self.path}: {a['task']}, {a['cell']}, {a['parameters']:,} parameters, {_short(a['figures'])}>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: what it is, its figures, its loss curve."""
+        import base64
+
+        a = self.about
+        rows = {"task": a["task"], "cell": a["cell"], "parameters": f"{a['parameters']:,}", **a["figures"]}
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(str(k))}</th><td style='text-align:left'>{html.escape(_number(v))}</td></tr>"
+            for k, v in rows.items()
+        )
+        curve = self.path / "loss.png"
+        picture = (
+            f"<img alt='loss curve' style='max-width:32em' src='data:image/png;base64,{base64.b64encode(curve.read_bytes()).decode()}'>"
+            if curve.exists()
+            else ""
+        )
+        return f"<table><caption>{html.escape(str(self.path))}</caption>{cells}</table>{picture}"
+
+
+class _Row:
+    """Text that comes in pieces and ends before the first stop string: what might be its beginning is held back."""
+
+    def __init__(self, stop: Sequence[str]):
+        self.stop, self.held, self.ended = [s for s in stop if s], "", False
+
+    def take(self, piece: str) -> str:
+        if self.ended:
+            return ""
+        self.held += piece
+        found = [i for s in self.stop if (i := self.held.find(s)) >= 0]
+        if found:
+            self.ended, text = True, self.held[: min(found)]
+            self.held = ""
+            return text
+        keep = max((k for s in self.stop for k in range(1, len(s)) if self.held.endswith(s[:k])), default=0)
+        text, self.held = self.held[: len(self.held) - keep], self.held[len(self.held) - keep :]
+        return text
+
+    def rest(self) -> str:
+        text, self.held = ("", "") if self.ended else (self.held, "")
+        return text
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _short(figures: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {_number(v)}" for k, v in list(figures.items())[:2]) or "no figures yet"

@@ -1,0 +1,112 @@
+"""State is a thing: it can be fed, saved, loaded, forked, and it goes on exactly where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from helo.decoding.sampling import Choice, write
+from helo.errors import HeloError, place
+from helo.runs import folder
+
+if TYPE_CHECKING:
+    from helo.runs.run import Run
+
+
+class Stream:
+    """One or several rows of text that a language model is in the middle of.
+
+    A row's state is what the model remembers of all symbols but the newest, and that newest one, which is read when
+    the next is asked for. So a stream can stop after any symbol, and what comes after does not depend on where.
+    """
+
+    def __init__(self, run: Run, rows: int = 1):
+        self.run = run
+        self.state: Any = None
+        self.last = np.full(rows, run.start, np.int64)
+        self._bytes = [b""] * rows  # of a character that is not whole yet
+
+    @property
+    def rows(self) -> int:
+        """How many texts go on side by side."""
+        return len(self.last)
+
+    def feed(self, text: str) -> None:
+        """Let every row read a text. Raises HeloError, naming it, for a character that the model does not know."""
+        ids = self.run.encode(text).astype(np.int64)
+        if len(ids) == 0:
+            return
+        rows = np.repeat(ids[None], self.rows, 0)
+        # At the very beginning nothing was read yet, and the text itself is the beginning.
+        before = rows[:, :-1] if self.state is None else np.concatenate([self.last[:, None], rows[:, :-1]], 1)
+        for t in range(0, before.shape[1], 1024):
+            self.state = self.run.task.forward(self.run.parameters, before[:, t : t + 1024], self.state)[1]
+        if self.state is None:  # one symbol, and nothing before it
+            self.state = self.run.zero_state(self.rows)
+        self.last = rows[:, -1]
+
+    def scores(self) -> np.ndarray:
+        """Log-probabilities of the next symbol up to a constant, `(rows, vocabulary)`, without going on."""
+        return self.run.task.forward(self.run.parameters, self.last[:, None], self.state)[0][:, 0]
+
+    def write(self, length: int = 500, choice: Choice | None = None, seed: int | None = None) -> Iterator[list[str]]:
+        """Go on by `length` symbols: at each, what it adds to every row's text (nothing, while a character of several
+        bytes is not whole). The stream stands after what was taken from the iterator.
+        """
+        for symbols in write(self._step, self.last, length, choice or Choice(), np.random.default_rng(seed)):
+            self.last = symbols
+            yield [self._text(row, int(i)) for row, i in enumerate(symbols)]
+
+    def _step(self, last: np.ndarray) -> np.ndarray:
+        scores, self.state = self.run.task.forward(self.run.parameters, last[:, None], self.state)
+        scores = scores[:, 0]
+        scores[:, list(self.run.task.vocab.silent)] = -np.inf
+        return scores
+
+    def _text(self, row: int, symbol: int) -> str:
+        self._bytes[row] += self.run.task.vocab.spelling[symbol]
+        text, self._bytes[row] = _whole(self._bytes[row])
+        return text
+
+    def fork(self) -> Self:
+        """The same place, to go on from another way."""
+        other = copy(self)
+        other._bytes = list(self._bytes)
+        return other
+
+    def save(self, path: str | Path) -> None:
+        """A few kilobytes: the state's arrays, and which model they belong to."""
+        arrays = {f"{i}.{j}": s for i, layer in enumerate(self.state or ()) for j, s in enumerate(layer)}
+        about = {"model": self.run.identity, "bytes": [b.hex() for b in self._bytes]}
+        folder.write_arrays(Path(path), arrays | {"last": self.last}, about)
+
+    @classmethod
+    def load(cls, run: Run, path: str | Path) -> Self:
+        """Where `save` left off. Raises HeloError for the state of another model."""
+        arrays, about = folder.read_arrays(Path(path))
+        with place(path):
+            if about.get("model") != run.identity or "last" not in arrays:
+                raise HeloError("a state of another run", expected=f"one that {run.path} wrote", mend="name another --state file")
+        stream = cls(run, len(arrays["last"]))
+        stream.last, stream._bytes = arrays["last"], [bytes.fromhex(b) for b in about["bytes"]]
+        layers = sorted({int(n.split(".")[0]) for n in arrays if n != "last"})
+        if layers:
+            counts = [sum(n.startswith(f"{i}.") for n in arrays) for i in layers]
+            stream.state = tuple(tuple(arrays[f"{i}.{j}"] for j in range(c)) for i, c in zip(layers, counts, strict=True))
+        return stream
+
+
+def _whole(data: bytes) -> tuple[str, bytes]:
+    """The whole characters at the start of some bytes, and what is left of one that may still become whole."""
+    cut = len(data)
+    for back in range(1, min(4, cut + 1)):
+        byte = data[-back]
+        if byte & 0xC0 != 0x80:  # the first byte of a character: does it lack any?
+            need = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1
+            cut -= back if need > back else 0
+            break
+    return data[:cut].decode(errors="replace"), data[cut:]

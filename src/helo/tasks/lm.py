@@ -1,0 +1,262 @@
+"""The language model: the next symbol of a text, from all before it (many to many in step, and one to many to write).
+
+    ids → embedding → recurrent layers → scores over the vocabulary → cross entropy with the next id
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from helo import cells, engines
+from helo.data import vocab as vocabularies
+from helo.data.readers import text as reader
+from helo.data.streams import Streams
+from helo.data.symbols import Symbols, encoded
+from helo.data.vocab import Vocab
+from helo.decoding.sampling import Choice, write
+from helo.errors import HeloError
+from helo.layers import Noise, dropped, part, stack
+from helo.tasks.base import Budget, Parameters, Task
+
+State = tuple[tuple[Any, ...], ...]
+
+CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which of all characters it was
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of a language model. Sizes that are not given are settled from the text and the budget (`LM.settle`)."""
+
+    units: Annotated[Literal["characters", "bytes", "words", "subwords"], "what a symbol is"] = "characters"
+    normal_form: Annotated[Literal["NFC", "NFD", "NFKC", "NFKD", "none"], "Unicode form the text is brought to"] = "NFC"
+    cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
+    layers: Annotated[int, "recurrent layers"] = 1
+    hidden: Annotated[int | None, "units a layer"] = None
+    embedding: Annotated[int | None, "numbers a symbol becomes"] = None
+    dropout: Annotated[float | None, "share of the outputs of each layer dropped in training"] = None
+    weight_dropout: Annotated[float, "share of the recurrent weights dropped in training"] = 0.0
+    streams: Annotated[int | None, "stretches of text read side by side"] = None
+    chunk: Annotated[int | None, "steps of truncated backpropagation"] = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """What adds up over stretches of text: nats, symbols, and the characters and bytes that they stand for."""
+
+    nats: float = 0.0
+    symbols: int = 0
+    characters: int = 0
+    bytes: int = 0
+    unknown: int = 0
+
+    def __add__(self, other: Score) -> Score:
+        return Score(*(getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__))
+
+    def figures(self, protocol: str) -> dict[str, Any]:
+        """nats a symbol; bits a character and a byte, which compare over units; perplexity a symbol; the protocol."""
+        bits = self.nats / math.log(2)
+        figures: dict[str, Any] = {
+            "nats": self.nats / self.symbols,
+            "bits_per_character": bits / max(1, self.characters),
+            "bits_per_byte": bits / max(1, self.bytes),
+            "perplexity": math.exp(min(700.0, self.nats / self.symbols)),
+            "symbols": self.symbols,
+            "protocol": protocol,
+        }
+        return figures | ({"unknown": self.unknown} if self.unknown else {})
+
+
+class LM(Task):
+    """A language model over a vocabulary, with or without a text to learn."""
+
+    Options = Options
+
+    def __init__(self, options: Options, vocab: Vocab):
+        self.options, self.vocab = options, vocab
+        self.cell = cells.find(options.cell)
+        self.data: dict[str, Any] = {}
+
+    # The text.
+
+    @classmethod
+    def read(cls, files, valid, options, folder, saved=None):
+        texts = [_find(f, options) for f in (files, valid) if f]
+        if saved is None:
+            vocab = vocabularies.build(options.units, (p for t in texts for p in t.pieces()))
+        else:
+            vocab = vocabularies.from_json(saved)
+        self = cls(options, vocab)
+        lengths = []
+
+        def pieces():
+            for text in texts:
+                lengths.append(0)
+                for piece in text.pieces():
+                    ids = vocab.encode(piece)
+                    lengths[-1] += len(ids)
+                    yield ids
+
+        self.symbols = Symbols(pieces(), vocab.dtype, folder)
+        self.split = lengths[0] if valid else int(len(self.symbols) * 0.9)
+        least = (options.chunk or 64) + 1
+        name = ", ".join(map(str, files))
+        if self.split < least or len(self.symbols) - self.split < 2:
+            raise HeloError(
+                f"{len(self.symbols)} {options.units}, of which {self.split} to learn from",
+                expected=f"at least {least} to learn from (one chunk and its next symbol) and 2 to validate on",
+                mend="give more text, or a smaller --chunk",
+                where=name,
+            )
+        self.data = {
+            "train": [str(f) for f in texts[0].files],
+            "valid": [str(f) for f in texts[1].files] if valid else "the last 10 %",
+            "fingerprint": {"train": texts[0].fingerprint()} | ({"valid": texts[1].fingerprint()} if valid else {}),
+            "symbols": {"train": self.split, "valid": len(self.symbols) - self.split},
+            "start": int(self.symbols.ids[0]),
+        }
+        return self
+
+    def text(self, data: dict[str, Any], files: Sequence[str | Path] = ()) -> tuple[Symbols, int]:
+        """The symbols of files, or of the validation text that a run recorded, and where in them it starts."""
+        if files:
+            return encoded(self.vocab, _find(files, self.options).pieces(), lenient=True), 0
+        tail = isinstance(data["valid"], str)
+        text = _find(data["train"] if tail else data["valid"], self.options)
+        if text.fingerprint() != data["fingerprint"]["train" if tail else "valid"]:
+            raise HeloError(
+                "the text is no longer the one that the run was trained with",
+                mend="give the files to evaluate on",
+                where=", ".join(map(str, text.files)),
+            )
+        return encoded(self.vocab, text.pieces()), data["symbols"]["train"] if tail else 0
+
+    # The model.
+
+    def settle(self, budget: Budget) -> None:
+        o, symbols = self.options, self.split
+        chunk = o.chunk or min(64, max(1, symbols - 1))
+        streams = o.streams or max(1, min(32, symbols // (4 * chunk)))
+        hidden = o.hidden or 256
+        self.options = replace(
+            o,
+            chunk=chunk,
+            streams=streams,
+            hidden=hidden,
+            embedding=o.embedding or 64,
+            dropout=0.1 if o.dropout is None else o.dropout,
+        )
+
+    def init(self, rng):
+        o, v = self.options, len(self.vocab)
+        return {
+            "embedding": rng.standard_normal((v, o.embedding)).astype(np.float32),
+            **{f"recurrent.{n}": p for n, p in stack.init(rng, self.cell, o.layers, o.embedding, o.hidden).items()},
+            "head.weight": (rng.standard_normal((v, o.hidden)) * o.hidden**-0.5).astype(np.float32),
+            "head.bias": np.zeros(v, np.float32),
+        }
+
+    def forward(
+        self, parameters: Parameters, ids: Any, state: State | None = None, noise: Noise | None = None
+    ) -> tuple[Any, State]:
+        """ids `(batch, time)` to scores `(batch, time, vocabulary)`, and the state after them."""
+        o = self.options
+        xs = engines.embedding(parameters["embedding"], ids)
+        rates = (o.dropout or 0.0, o.weight_dropout)
+        xs, state = stack.run(self.cell, o.layers, part(parameters, "recurrent"), xs, state, noise, *rates)
+        xs = dropped(xs, rates[0], noise)
+        return xs @ parameters["head.weight"].T + parameters["head.bias"], state
+
+    def batches(self, seed, rank=0, world=1):
+        o = self.options
+        return Streams(self.symbols, 0, self.split, o.streams, o.chunk, seed, rank, world)
+
+    def loss(self, parameters, batch, state, noise):
+        inputs, targets = (engines.array(a, parameters["embedding"]) for a in (batch.inputs, batch.targets))
+        scores, state = self.forward(parameters, inputs, None if batch.fresh else state, noise)
+        return engines.cross_entropy(scores, targets), batch.targets.size, state
+
+    # What it is worth.
+
+    def validate(self, parameters, most=None):
+        stop = len(self.symbols) if most is None else min(len(self.symbols), self.split + most)
+        rows = 1 if most is None else 16
+        score = self.score(parameters, self.symbols, self.split, stop, rows)
+        return {"loss": score.nats / score.symbols} | score.figures(protocol(rows))
+
+    def score(
+        self, parameters: Parameters, symbols: Symbols, start: int, stop: int, rows: int = 1, block: int | None = None
+    ) -> Score:
+        """Every symbol of [start, stop) but the first, each from all before it with carried state.
+
+        rows: so many stretches side by side, each from a state of zeros: faster, and a little worse for the model.
+        block: zero-state blocks of so many symbols instead, of which each predicts all but its first.
+        """
+        if stop - start < 2:
+            raise HeloError("a text of one symbol", expected="at least two: the second is predicted from the first")
+        total = Score()
+        if block is not None:
+            starts = np.arange(start, stop - 1, block)
+            whole = [s for s in starts if s + block <= stop]
+            for i in range(0, len(whole), 64):
+                total += self._window(parameters, symbols.take(np.array(whole[i : i + 64]), block), None)[0]
+            if len(whole) < len(starts):
+                total += self._window(parameters, symbols.take(starts[-1:], int(stop - starts[-1])), None)[0]
+            return total
+        rows = max(1, min(rows, (stop - start - 1) // 64))
+        length = (stop - start - 1) // rows
+        starts, state, step = start + np.arange(rows) * length, None, max(64, 4096 // rows)
+        for t in range(0, length, step):
+            window = symbols.take(starts + t, min(step, length - t) + 1)
+            score, state = self._window(parameters, window, state)
+            total += score
+        if rest := (stop - start - 1) - rows * length:  # the last row's, which goes on a few symbols longer
+            last = tuple(tuple(s[-1:] for s in layer) for layer in state or ())
+            total += self._window(parameters, symbols.take(np.array([stop - 1 - rest]), rest + 1), last)[0]
+        return total
+
+    def _window(self, parameters: Parameters, window: np.ndarray, state: State | None) -> tuple[Score, State]:
+        """Score windows `(rows, time + 1)`: each symbol but the first of a row."""
+        inputs, targets = (engines.array(np.ascontiguousarray(w), parameters["embedding"]) for w in (window[:, :-1], window[:, 1:]))
+        scores, state = self.forward(parameters, inputs, state)
+        nats = float(engines.cross_entropy(scores, targets))
+        unknown = int(np.isin(window[:, 1:], self.vocab.silent).sum()) if self.vocab.silent else 0
+        width, characters = self.vocab.widths[window[:, 1:]].sum((0, 1))
+        nats += unknown * math.log(CODE_POINTS - len(self.vocab))
+        return Score(nats, window[:, 1:].size, int(characters), int(width), unknown), state
+
+    def evaluate(self, parameters, data, files=(), blocks=None):
+        symbols, start = self.text(data, files)
+        score = self.score(parameters, symbols, start, len(symbols), block=blocks)
+        return score.figures(protocol(block=blocks))
+
+    def show(self, parameters, rng):
+        last, state, out = np.array([self.data["start"]]), None, []
+
+        def step(last: np.ndarray) -> np.ndarray:
+            nonlocal state
+            scores, state = self.forward(parameters, last[:, None], state)
+            return scores[:, 0]
+
+        out = [int(i[0]) for i in write(step, last, 100, Choice(), rng)]
+        return " ".join(self.vocab.decode(out).decode(errors="ignore").split())
+
+    def to_json(self):
+        return self.data, self.vocab.to_json()
+
+
+def _find(files: Sequence[str | Path], options: Options) -> reader.Text:
+    raw = options.units == "bytes"
+    return reader.find(files, "none" if raw else options.normal_form, raw)
+
+
+def protocol(rows: int = 1, block: int | None = None) -> str:
+    """How figures were taken, in words."""
+    if block is not None:
+        return f"blocks of {block} from a state of zeros"
+    return "the whole stream with carried state" if rows == 1 else f"{rows} stretches side by side with carried state"

@@ -1,0 +1,253 @@
+"""The one way from files to a run folder."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from helo import tasks
+from helo.errors import HeloError, nearest
+from helo.runs import Run, folder
+from helo.tasks.base import Budget, Task
+from helo.training.options import Options
+from helo.training.report import Reporter, Silent
+
+__all__ = ["Interrupted", "Options", "train"]
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped from outside; everything is saved in `path`, at `step`."""
+
+    def __init__(self, path: Path, step: int):
+        super().__init__(f"stopped at step {step:,} and saved in {path}; the same command with --resume goes on")
+        self.path, self.step = path, step
+
+
+def train(
+    task: str,
+    files: str | Path | Sequence[str | Path],
+    valid: str | Path | Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    *,
+    like: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> Run:
+    """Train a model on files and give its run.
+
+    task: "lm", …. files, valid: paths, folders, globs. out: the run folder, `runs/NAME` if None, never one that
+    exists unless `overwrite`, or `resume`, which goes on exactly where the run was stopped. like: another run, whose
+    options are taken where none is given. options: of the task and of the training (`helo train lm --help`).
+    Raises HeloError for input that cannot be trained on, Interrupted after Ctrl-C or SIGTERM, saved.
+    """
+    started = time.monotonic()
+    reporter = reporter or Silent()
+    kind = tasks.find(task)
+    files, valid = _listed(files), _listed(valid)
+    given = {k: v for k, v in options.items() if v is not None}
+    if like is not None:
+        given = _options_of(folder.describe(Path(like))) | given
+    task_options, training_options = _parted(kind, given)
+    path = _place(out, files)
+    try:
+        from helo.training.machine import Machine
+    except ImportError as error:
+        raise HeloError("training needs torch", mend="pip install 'helo[train]'") from error
+
+    machine = Machine.here(training_options)
+    try:
+        with _signals() as stopping:
+            return _train(
+                kind, files, valid, path, task_options, training_options, given, machine, reporter, started, stopping,
+                resume, overwrite,
+            )
+    finally:
+        reporter.close()
+        machine.leave()
+
+
+def _train(
+    kind, files, valid, path, task_options, options, given, machine, reporter, started, stopping, resume, overwrite
+) -> Run:
+    from helo.training.loop import Training
+
+    going_on = resume and (path / "run.json").exists()
+    saved = None
+    if going_on:
+        about = folder.describe(path)
+        task_options, options = _recorded(kind, about, given, path)
+        saved = folder.read_json(path / "vocab.json")
+        if about.get("finished"):
+            reporter.say(f"{path} is finished")
+            return Run(path)
+        files = files or about["data"]["train"]
+        valid = valid or ([] if isinstance(about["data"]["valid"], str) else about["data"]["valid"])
+    elif machine.writes:
+        _make_room(path, overwrite)
+    path = Path(machine.agreed(path))
+    task: Task = kind.read(files, valid, task_options, path, saved)
+    data, vocab = task.to_json()
+    if going_on:
+        if data["fingerprint"] != about["data"]["fingerprint"]:
+            raise HeloError("the text has changed since the run began", mend="start a new run", where=str(path))
+    else:
+        budget = Budget(_products(options, machine), options.steps, options.epochs)
+        task.settle(machine.agreed(budget))
+    training = Training(task, path, options, machine, reporter, started)
+    stopping.append(training)
+    if not going_on and machine.writes:
+        count = sum(p.numel() for p in training.parameters.values())
+        folder.write_json(path / "vocab.json", vocab)
+        folder.write_json(path / "run.json", {
+            "format": folder.FORMAT, "helo": version("helo"), "task": _name(kind), "cell": task.options.cell,
+            "parameters": count, "options": asdict(task.options), "training": asdict(options), "data": data,
+            "figures": {}, "steps": 0, "seconds": 0.0, "finished": False,
+        })  # fmt: skip
+        (path / "metrics.jsonl").write_text("")
+    if going_on and training.resume():
+        reporter.say(f"going on from step {training.progress.step:,} of {path}")
+    reporter.say(_introduction(task, training, data))
+    progress = training.run()
+    if training.stop and (progress.total is None or progress.step < progress.total):
+        raise Interrupted(path, progress.step)
+    if machine.writes:
+        _finish(path, task, progress, reporter)
+    machine.agreed(None)  # nobody leaves before the run is whole
+    return Run(path)
+
+
+def _finish(path: Path, task: Task, progress: Any, reporter: Reporter) -> None:
+    """The figures of the best weights on the validation data, the picture, the page."""
+    from helo.training import checkpoint, picture
+
+    weights = folder.read_arrays(path / "weights.safetensors")[0]
+    figures = task.validate(weights)
+    about = folder.read_json(path / "run.json")
+    figures.pop("loss", None)
+    about |= {"figures": figures, "steps": progress.step, "seconds": round(progress.seconds, 2), "finished": True}
+    folder.write_json(path / "run.json", about)
+    picture.draw(path / "loss.png", checkpoint.metrics(path / "metrics.jsonl"), f"{about['task']}, {about['cell']}")
+    folder.write_page(path, about)
+
+
+def _introduction(task: Task, training: Any, data: dict[str, Any]) -> str:
+    o = task.options
+    count = sum(p.numel() for p in training.parameters.values())
+    precision = str(training.machine.precision).removeprefix("torch.")
+    symbols = data["symbols"]
+    return (
+        f"{_name(type(task))}: {symbols['train']:,} {o.units} to learn from, {symbols['valid']:,} to validate on; "
+        f"{o.cell} {o.layers} x {o.hidden}, {count:,} parameters, dropout {o.dropout:g}, "
+        f"{o.streams} streams, chunks of {o.chunk}; {training.machine.device}, {precision}"
+    )
+
+
+def _products(options: Options, machine: Any) -> float | None:
+    """How many products the time given is worth on this machine; None where steps or epochs are given."""
+    if options.steps is not None or options.epochs is not None:
+        return None
+    from helo.training.machine import products_per_second
+
+    return 60 * (options.minutes or 2.0) * products_per_second(machine)
+
+
+def _name(kind: type) -> str:
+    return kind.__module__.rpartition(".")[2]
+
+
+def _listed(files: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    return [files] if isinstance(files, str | Path) else list(files)
+
+
+def _parted(kind: type[Task], given: dict[str, Any]) -> tuple[Any, Options]:
+    """Options as the task's and the training's. Raises HeloError, naming the nearest, for one that neither has."""
+    own, training = ({f.name for f in fields(k)} for k in (kind.Options, Options))
+    for name in given:
+        if name not in own | training:
+            raise HeloError(f"no option {name!r}", mend=nearest(name, own | training))
+    return (
+        kind.Options(**{k: v for k, v in given.items() if k in own}),
+        Options(**{k: v for k, v in given.items() if k in training}),
+    )
+
+
+def _options_of(about: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in (about["options"] | about["training"]).items() if v is not None}
+
+
+def _recorded(kind: type[Task], about: dict[str, Any], given: dict[str, Any], path: Path) -> tuple[Any, Options]:
+    """The options of a run that goes on. What is given again must be what it was, but for how it is saved."""
+    recorded = about["options"] | about["training"]
+    free = {"save_seconds", "tensorboard", "device"}
+    for name, value in given.items():
+        if name in recorded and name not in free and recorded[name] != value:
+            flag = "--" + name.replace("_", "-")
+            raise HeloError(
+                f"{flag} {value}", expected=f"{flag} {recorded[name]}, as the run began",
+                mend="leave it out to go on, or start a new run", where=str(path),
+            )  # fmt: skip
+    task_options, training = _parted(kind, recorded)
+    return task_options, replace(training, **{k: v for k, v in given.items() if k in free})
+
+
+def _place(out: str | Path | None, files: list[str | Path]) -> Path:
+    """The run folder that is meant: the one named, or the first free of runs/NAME, runs/NAME-2, …."""
+    if out is not None:
+        return Path(out)
+    first = Path(str(files[0])) if files else Path("run")
+    name = re.sub(r"[^\w.-]+", "-", first.name.removesuffix(".gz").rsplit(".", 1)[0]).strip("-.") or "run"
+    path, n = Path("runs") / name, 2
+    while path.exists():
+        path, n = Path("runs") / f"{name}-{n}", n + 1
+    return path
+
+
+def _make_room(path: Path, overwrite: bool) -> None:
+    """An empty run folder, or none of what a run writes in one that is to be overwritten."""
+    if (path / "run.json").exists() and not overwrite:
+        raise HeloError(
+            "there is a run already", mend="--resume goes on with it, --overwrite replaces it, --out names another", where=str(path)
+        )
+    if path.exists() and not path.is_dir():
+        raise HeloError("a file of that name stands there", expected="a folder or nothing", where=str(path))
+    try:
+        folder.clear(path)
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HeloError(f"cannot be written: {error.strerror}", mend="--out names another folder", where=str(path)) from error
+
+
+@contextmanager
+def _signals() -> Iterator[list[Any]]:
+    """Ctrl-C and SIGTERM ask the training to save and end; a second one ends it at once. Yields the list into which
+    the training is put when there is one.
+    """
+    box: list[Any] = []
+    asked = False
+
+    def ask(number: int, frame: Any) -> None:
+        nonlocal asked
+        if asked or not box:
+            raise KeyboardInterrupt
+        asked = True
+        box[0].stop = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield box
+        return
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield box
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)

@@ -1,0 +1,103 @@
+"""Muon for the matrices inside the recurrence, AdamW for everything else, one learning-rate factor for both."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from helo.training.options import Options
+
+
+class Optimiser:
+    """Updates parameters in place from their gradients.
+
+    Muon (Jordan et al. 2024; Liu et al. 2025) makes each update orthogonal: every direction in the matrix learns at
+    one speed. A gate's matrix is a map of its own, so the stacked gates are orthogonalised each by itself, all those
+    of one shape in one batched product. Embedding, head and biases, where rows are symbols, stay with AdamW.
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor], options: Options, precision: torch.dtype):
+        self.options, self.precision = options, precision
+        inside = {n: p for n, p in parameters.items() if n.startswith("recurrent.") and p.ndim == 2}
+        self.groups: dict[tuple[int, int, int], list[str]] = defaultdict(list)
+        for name, p in inside.items():
+            self.groups[_blocks(name, p, parameters)].append(name)
+        self.matrices = inside
+        self.momentum = {n: torch.zeros_like(p) for n, p in inside.items()}
+        rest = {n: p for n, p in parameters.items() if n not in inside}
+        self.rest = list(rest)
+        # `capturable` off, `fused` on: one kernel for all; the rate is set before every step.
+        self.adam = torch.optim.AdamW(
+            list(rest.values()), lr=options.adam_rate, betas=(0.9, 0.99), weight_decay=options.weight_decay, fused=True
+        )
+
+    @torch.no_grad()
+    def step(self, factor: float) -> None:
+        """One update, the learning rates times `factor`."""
+        for group in self.adam.param_groups:
+            group["lr"] = self.options.adam_rate * factor
+        self.adam.step()
+        rate = self.options.rate * factor
+        for (blocks, rows, columns), names in self.groups.items():
+            updates = []
+            for name in names:
+                gradient, momentum = self.matrices[name].grad, self.momentum[name]
+                assert gradient is not None
+                momentum.lerp_(gradient, 1 - MOMENTUM)
+                updates.append(gradient.lerp(momentum, MOMENTUM).view(blocks, rows, columns))  # Nesterov
+            steps = orthogonalised(torch.cat(updates) if len(updates) > 1 else updates[0], self.precision)
+            size = 0.4 * max(1.0, rows / columns) ** 0.5
+            for name, step in zip(names, steps.split(blocks), strict=True):
+                p = self.matrices[name]
+                p.mul_(1 - rate * self.options.weight_decay)
+                p.add_(step.reshape(p.shape), alpha=-rate * size)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next step depends on, by name."""
+        out = {f"momentum.{n}": m for n, m in self.momentum.items()}
+        for name, state in zip(self.rest, self._adam_states(), strict=True):
+            out |= {f"adam.{name}.{k}": v for k, v in state.items()}
+        return out
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what `tensors` gave."""
+        for name, m in self.momentum.items():
+            m.copy_(tensors[f"momentum.{name}"])
+        for name, p in zip(self.rest, self.adam.param_groups[0]["params"], strict=True):
+            keys = ("step", "exp_avg", "exp_avg_sq")
+            self.adam.state[p] = {k: tensors[f"adam.{name}.{k}"].to(p.device, torch.float32).clone() for k in keys}
+
+    def _adam_states(self) -> Iterable[dict[str, Tensor]]:
+        return (self.adam.state[p] for p in self.adam.param_groups[0]["params"])
+
+
+MOMENTUM = 0.95
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+ITERATIONS = 3  # five bring singular values closer to one and buy nothing here
+
+
+def orthogonalised(matrices: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+    """Each of `(n, rows, columns)` with its singular values brought near one, by Newton-Schulz iteration
+    x ← a x + (b x xᵀ + c (x xᵀ)²) x (Jordan et al. 2024).
+    """
+    a, b, c = NEWTON_SCHULZ
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if tall else matrices
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(precision)
+    for _ in range(ITERATIONS):
+        square = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return (x.mT if tall else x).to(matrices.dtype)
+
+
+def _blocks(name: str, p: Tensor, parameters: Mapping[str, Tensor]) -> tuple[int, int, int]:
+    """A stack of gates as (gates, rows, columns). The width of one is that of the layer's square recurrent matrix;
+    where there is none, the widest square split that fits, or the matrix whole.
+    """
+    recurrent = parameters.get(name.rpartition(".")[0] + ".weight_hh")
+    rows = p.shape[0] if recurrent is None else recurrent.shape[1]
+    gates = p.shape[0] // rows if p.shape[0] % rows == 0 else 1
+    return gates, p.shape[0] // gates, p.shape[1]

@@ -1,0 +1,35 @@
+"""What can be said of a training, whatever the task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from helo.errors import HeloError
+
+
+@dataclass(frozen=True)
+class Options:
+    """How long, how fast, on what. One of minutes, epochs and steps; two minutes if none is given."""
+
+    minutes: Annotated[float | None, "train for so many minutes (2 if nothing is said)"] = None
+    epochs: Annotated[float | None, "train for so many passes over the data"] = None
+    steps: Annotated[int | None, "train for so many steps"] = None
+    rate: Annotated[float, "learning rate of the matrices (Muon)"] = 0.05
+    adam_rate: Annotated[float, "learning rate of everything else (AdamW)"] = 0.01
+    weight_decay: Annotated[float, "share of the weights taken off in a step, times the rate"] = 0.01
+    clip: Annotated[float, "largest norm of the gradient"] = 1.0
+    device: Annotated[Literal["auto", "cpu", "cuda"], "where to train"] = "auto"
+    precision: Annotated[Literal["auto", "float32", "bfloat16"], "of the products"] = "auto"
+    save_seconds: Annotated[float, "at most so long between two saves"] = 20.0
+    tensorboard: Annotated[bool, "write RUN/tensorboard too"] = False
+    seed: Annotated[int, "of weights, dropout and order"] = 0
+
+    def __post_init__(self):
+        given = [n for n in ("minutes", "epochs", "steps") if getattr(self, n) is not None]
+        if len(given) > 1:
+            raise HeloError(" and ".join(f"--{n}" for n in given), expected="one of them")
+        for name in ("minutes", "epochs", "steps", "rate", "adam_rate", "clip", "save_seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise HeloError(f"{value}", expected="more than 0", where="--" + name.replace("_", "-"))

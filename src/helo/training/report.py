@@ -1,0 +1,76 @@
+"""What a person sees while training: one line a report that stays, and one live line under it on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Protocol
+
+
+class Reporter(Protocol):
+    """Anything that is told how training goes."""
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        ...
+
+    def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
+        """After every step: loss in nats, symbols per second, seconds left."""
+        ...
+
+    def close(self) -> None:
+        """No more will come."""
+        ...
+
+
+class Silent:
+    """Says nothing."""
+
+    def say(self, line: str) -> None: ...
+    def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None: ...
+    def close(self) -> None: ...
+
+
+class Plain(Silent):
+    """The lines that stay, on standard error: for a pipe, a file, a log."""
+
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+class Live:
+    """A bar under the lines that stay. rich draws it: it is well kept, and it honours NO_COLOR."""
+
+    def __init__(self):
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=None), TaskProgressColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=Console(stderr=True, highlight=False), refresh_per_second=4, transient=True, expand=True,
+        )
+        self.task: Any = self.bar.add_task("measuring", total=None, figures="")
+        self.bar.start()
+
+    def say(self, line: str) -> None:
+        self.bar.console.print(line, markup=False, highlight=False)
+
+    def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
+        time = "" if left is None else f"  {int(left // 60)}:{int(left % 60):02d} left"
+        figures = f"loss {loss:.3f}  {speed:,.0f}/s{time}"
+        self.bar.update(self.task, completed=done, total=total, description="training" if total else "measuring", figures=figures)
+
+    def close(self) -> None:
+        self.bar.stop()
+
+
+def reporter(quiet: bool) -> Reporter:
+    """Live on a terminal, plain elsewhere, silent when asked."""
+    if quiet:
+        return Silent()
+    if sys.stderr.isatty():
+        try:
+            return Live()
+        except ImportError:
+            pass
+    return Plain()
