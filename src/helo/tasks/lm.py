@@ -204,31 +204,34 @@ class LM(Task):
             starts = np.arange(start, stop - 1, block)
             whole = [s for s in starts if s + block <= stop]
             for i in range(0, len(whole), 64):
-                total += self._window(parameters, symbols.take(np.array(whole[i : i + 64]), block), None)[0]
+                total += self.scored(parameters, symbols.take(np.array(whole[i : i + 64]), block), None)[1]
             if len(whole) < len(starts):
-                total += self._window(parameters, symbols.take(starts[-1:], int(stop - starts[-1])), None)[0]
+                total += self.scored(parameters, symbols.take(starts[-1:], int(stop - starts[-1])), None)[1]
             return total
         rows = max(1, min(rows, (stop - start - 1) // 64))
         length = (stop - start - 1) // rows
         starts, state, step = start + np.arange(rows) * length, None, max(64, 4096 // rows)
         for t in range(0, length, step):
             window = symbols.take(starts + t, min(step, length - t) + 1)
-            score, state = self._window(parameters, window, state)
+            _, score, state = self.scored(parameters, window, state)
             total += score
         if rest := (stop - start - 1) - rows * length:  # the last row's, which goes on a few symbols longer
             last = tuple(tuple(s[-1:] for s in layer) for layer in state or ())
-            total += self._window(parameters, symbols.take(np.array([stop - 1 - rest]), rest + 1), last)[0]
+            total += self.scored(parameters, symbols.take(np.array([stop - 1 - rest]), rest + 1), last)[1]
         return total
 
-    def _window(self, parameters: Parameters, window: np.ndarray, state: State | None) -> tuple[Score, State]:
-        """Score windows `(rows, time + 1)`: each symbol but the first of a row."""
-        inputs, targets = (engines.array(np.ascontiguousarray(w), parameters["embedding"]) for w in (window[:, :-1], window[:, 1:]))
-        scores, state = self.forward(parameters, inputs, state)
-        nats = float(engines.cross_entropy(scores, targets))
-        unknown = int(np.isin(window[:, 1:], self.vocab.silent).sum()) if self.vocab.silent else 0
-        width, characters = self.vocab.widths[window[:, 1:]].sum((0, 1))
-        nats += unknown * math.log(CODE_POINTS - len(self.vocab))
-        return Score(nats, window[:, 1:].size, int(characters), int(width), unknown), state
+    def scored(self, parameters: Parameters, window: np.ndarray, state: State | None) -> tuple[Any, Score, State]:
+        """Windows `(rows, time + 1)`, each symbol but the first of a row from all before it: the nats as an array
+        that may carry a gradient, the score, and the state after them.
+        """
+        inputs, targets = np.ascontiguousarray(window[:, :-1]), np.ascontiguousarray(window[:, 1:])
+        like = parameters["embedding"]
+        scores, state = self.forward(parameters, engines.array(inputs, like), state)
+        loss = engines.cross_entropy(scores, engines.array(targets, like))
+        unknown = int(np.isin(targets, self.vocab.silent).sum()) if self.vocab.silent else 0
+        nats = loss.item() + unknown * math.log(CODE_POINTS - len(self.vocab))
+        width, characters = self.vocab.widths[targets].sum((0, 1))
+        return loss, Score(nats, targets.size, int(characters), int(width), unknown), state
 
     def evaluate(self, parameters, data, files=(), blocks=None):
         symbols, start = self.text(data, files)

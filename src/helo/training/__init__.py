@@ -20,7 +20,16 @@ from helo.tasks.base import Budget, Task
 from helo.training.options import Options
 from helo.training.report import Reporter, Silent
 
-__all__ = ["Interrupted", "Options", "train"]
+__all__ = ["Interrupted", "Options", "dynamic_evaluation", "train"]
+
+
+def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, Any]:
+    """Figures of a run whose weights go on learning from text already scored: `helo.training.dynamic`."""
+    try:
+        from helo.training import dynamic
+    except ImportError as error:
+        raise HeloError("dynamic evaluation learns, and learning needs torch", mend="pip install 'helo[train]'") from error
+    return dynamic.dynamic_evaluation(run, files)
 
 
 class Interrupted(KeyboardInterrupt):
