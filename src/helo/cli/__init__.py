@@ -56,7 +56,8 @@ def main() -> None:
     except click.ClickException as error:
         code = _say(f"helo: {error.format_message()}", 2, debug)
     except (KeyboardInterrupt, click.Abort) as error:
-        code = _say(f"helo: {error}" if str(error) else "helo: stopped; nothing was lost", 130, debug)
+        said = str(error.__cause__ or "") if isinstance(error, click.Abort) else str(error)  # click wraps Ctrl-C
+        code = _say(f"helo: {said or 'stopped'}", 130, debug)
     except BrokenPipeError:  # whoever read us has had enough: head, less
         sys.stderr.close()
         code = 0
