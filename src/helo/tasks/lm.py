@@ -26,6 +26,8 @@ from helo.tasks.base import Budget, Parameters, Task
 
 State = tuple[tuple[Any, ...], ...]
 
+# Of validation after training: up to so many symbols as one row, and so many at the most. `helo eval` knows no limit.
+ONE_ROW, MOST = 200_000, 2_000_000
 CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which of all characters it was
 
 
@@ -184,10 +186,12 @@ class LM(Task):
     # What it is worth.
 
     def validate(self, parameters, most=None):
-        stop = len(self.symbols) if most is None else min(len(self.symbols), self.split + most)
-        rows = 1 if most is None else 16
-        score = self.score(parameters, self.symbols, self.split, stop, rows)
-        return {"loss": score.nats / score.symbols} | score.figures(protocol(rows))
+        length = len(self.symbols) - self.split
+        rows = 1 if most is None and length <= ONE_ROW else 16
+        scored = min(length, most or MOST)
+        score = self.score(parameters, self.symbols, self.split, self.split + scored, rows)
+        how = protocol(rows) + (f", its first {scored:,} symbols" if scored < length else "")
+        return {"loss": score.nats / score.symbols} | score.figures(how)
 
     def score(
         self, parameters: Parameters, symbols: Symbols, start: int, stop: int, rows: int = 1, block: int | None = None

@@ -23,9 +23,9 @@ class Characters(Vocab):
 
     @cached_property
     def _ids(self) -> np.ndarray:
-        """Id by code point, up to the largest that is known; 0 elsewhere."""
-        codes = _codes(self.characters)
-        table = np.zeros(int(codes.max(initial=0)) + 1, self.dtype)
+        """Id by code point, up to one above the largest that is known; 0 where there is none."""
+        codes = _codes(self.characters.encode())
+        table = np.zeros(int(codes.max(initial=0)) + 2, self.dtype)
         table[codes] = np.arange(1, len(codes) + 1)
         return table
 
@@ -33,14 +33,13 @@ class Characters(Vocab):
     def build(cls, pieces):
         seen = np.zeros(0x110000, bool)
         for piece in pieces:
-            seen[_codes(piece.decode())] = True
+            seen[_codes(piece)] = True
         seen[ord(UNKNOWN)] = False
         return cls("".join(map(chr, np.flatnonzero(seen))))
 
     def encode(self, text, lenient=False):
-        codes = _codes(text.decode())
-        ids = self._ids[np.minimum(codes, len(self._ids) - 1)]
-        ids[codes >= len(self._ids)] = 0
+        codes = _codes(text)
+        ids = self._ids.take(codes, mode="clip")
         if not lenient and not ids.all():
             raise lacks(chr(codes[np.argmin(ids != 0)]))
         return ids
@@ -53,5 +52,6 @@ class Characters(Vocab):
         return cls(saved["characters"])
 
 
-def _codes(text: str) -> np.ndarray:
-    return np.frombuffer(text.encode("utf-32-le"), np.uint32)
+def _codes(text: bytes) -> np.ndarray:
+    """Code points of UTF-8; its bytes themselves where it is ASCII, which is most of many texts."""
+    return np.frombuffer(*((text, np.uint8) if text.isascii() else (text.decode().encode("utf-32-le"), np.uint32)))
