@@ -1,7 +1,7 @@
 """The one kind of error that a person sees: where, what was found, what was expected, what mends it.
 
-    HeloError                a fault in what the person gave; the command line prints its one line and exits with 2
-    place(file, line)        pins the place to whatever is raised inside, so that deep code need not know where it is
+HeloError                a fault in what the person gave; the command line prints its one line and exits with 2
+place(file, line)        pins the place to whatever is raised inside, so that deep code need not know where it is
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +62,8 @@ class Recurrent(nn.Module):
             raise HeloError(f"inputs of shape {tuple(xs.shape)}", expected=f"(batch, time, {self.input_size})")
         if state is not None and isinstance(state, Tensor):
             state = (state,)
-        ways, last = (2 if self.bidirectional else 1), []
+        ways = 2 if self.bidirectional else 1
+        last: list[tuple[Any, ...]] = []
         for i in range(self.num_layers):
             if i and self.dropout:
                 xs = nn.functional.dropout(xs, self.dropout, self.training)
@@ -76,8 +77,8 @@ class Recurrent(nn.Module):
                 outputs.append(_reversed(out, lengths) if way else out)
                 last.append(after)
             xs = torch.cat(outputs, -1) if ways == 2 else outputs[0]
-        joined = tuple(torch.stack([cast(Tensor, s[k]) for s in last]) for k in range(len(last[0])))
-        return xs, joined if len(joined) > 1 else joined[0]
+        joined = [torch.stack(parts) for parts in zip(*last, strict=True)]
+        return xs, tuple(joined) if len(joined) > 1 else joined[0]
 
     def load_torch(self, other: nn.RNNBase) -> None:
         """Take the weights of torch's own module of the same cell and sizes."""

@@ -1,8 +1,8 @@
 """h_t = f_W(h_{t-1}, x_t): one file a cell, its equations written once.
 
-    cells.names()                     what there is
-    cells.find("lstm")                a cell; "rnn,nonlinearity=relu" with an option, "file.py:Name" from outside
-    cells.step(cell, parameters, state, x)      one step, for whoever wants to see the numbers
+cells.names()                     what there is
+cells.find("lstm")                a cell; "rnn,nonlinearity=relu" with an option, "file.py:Name" from outside
+cells.step(cell, parameters, state, x)      one step, for whoever wants to see the numbers
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def _outside(spec: str) -> type[Cell]:
     module_name = "helo_cell_" + hashlib.sha256(str(file).encode()).hexdigest()[:12]
     if module_name not in sys.modules:
         loader = importlib.util.spec_from_file_location(module_name, file)
-        assert loader is not None and loader.loader is not None
+        assert loader is not None
+        assert loader.loader is not None
         module = importlib.util.module_from_spec(loader)
         sys.modules[module_name] = module  # dataclasses look their own module up
         try:
@@ -91,7 +92,9 @@ def _option(kind: type[Cell], given: str) -> tuple[str, object]:
     fields = typing.get_type_hints(kind) if dataclasses.is_dataclass(kind) else {}
     fields = {f.name: fields[f.name] for f in dataclasses.fields(kind)} if fields else {}  # pyright: ignore[reportArgumentType]
     if not sign or key not in fields:
-        raise HeloError(f"no option {given!r}", expected=f"option=value; {nearest(key, fields) if fields else 'it has none'}")
+        raise HeloError(
+            f"no option {given!r}", expected=f"option=value; {nearest(key, fields) if fields else 'it has none'}"
+        )
     hint = fields[key]
     if typing.get_origin(hint) is typing.Literal:
         if value not in typing.get_args(hint):

@@ -31,7 +31,7 @@ class MinGRU(LinearCell):
         parameters = {"weight": uniform(rng, 2 * hidden, inputs, inputs**-0.5)}
         if self.bias:
             parameters["bias"] = np.zeros(2 * hidden, np.float32)
-            # Time constants spread from one step to about fifty, so that short and long memory are there from the start.
+            # Time constants from one step to about fifty: short and long memory are there from the start.
             parameters["bias"][:hidden] = -rng.uniform(0, 4, hidden)
         return parameters
 

@@ -45,7 +45,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a bug or a broken law, 2 what was given cannot be used, 130 stopped."""
+    """Run the command line. Exit codes: 0 done, 1 a bug or a broken law, 2 bad input, 130 stopped."""
     debug = "--debug" in sys.argv
     try:
         code = cli.main(standalone_mode=False)
@@ -62,7 +62,9 @@ def main() -> None:
         sys.stderr.close()
         code = 0
     except Exception as error:
-        line = f"helo: this is a bug in helo: {type(error).__name__}: {error}; please report it, with what --debug shows"
+        line = (
+            f"helo: this is a bug in helo: {type(error).__name__}: {error}; please report it, with what --debug shows"
+        )
         code = _say(" ".join(line.split()), 1, debug)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -13,7 +13,9 @@ from helo.cli import flags
 @click.argument("run")
 @click.argument("files", nargs=-1)
 @click.option("--blocks", type=click.IntRange(min=2), default=None, help="zero-state blocks of so many symbols")
-@click.option("--dynamic", is_flag=True, help="the weights go on learning from text already scored (Krause et al. 2018)")
+@click.option(
+    "--dynamic", is_flag=True, help="the weights go on learning from text already scored (Krause et al. 2018)"
+)
 def command(run, files, blocks, dynamic, seed, quiet, as_json):
     """Figures of a run on files, or on the validation data that it recorded.
 

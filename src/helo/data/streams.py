@@ -1,7 +1,7 @@
 """A text as contiguous streams side by side, cut into chunks: what truncated backpropagation reads.
 
-    stream 0   ├ chunk 0 ┼ chunk 1 ┼ chunk 2 ┤        the state that a row has at the end of one chunk
-    stream 1   ├ chunk 0 ┼ chunk 1 ┼ chunk 2 ┤        is what the same row starts the next chunk with
+stream 0   ├ chunk 0 ┼ chunk 1 ┼ chunk 2 ┤        the state that a row has at the end of one chunk
+stream 1   ├ chunk 0 ┼ chunk 1 ┼ chunk 2 ┤        is what the same row starts the next chunk with
 """
 
 from __future__ import annotations
@@ -33,23 +33,31 @@ class Streams:
     """
 
     def __init__(
-        self, symbols: Symbols, start: int, stop: int, streams: int, chunk: int, seed: int, rank: int = 0, world: int = 1
+        self,
+        symbols: Symbols,
+        start: int,
+        stop: int,
+        streams: int,
+        chunk: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
     ):
         self.symbols, self.start, self.stop, self.streams, self.chunk = symbols, start, stop, streams, chunk
         self.seed, self.rank, self.world = seed, rank, world
         self.epoch = self.index = 0
-        self.chunks = max(1, (stop - start - 1) // streams // chunk)  # whole chunks in a pass
+        self.per_epoch = max(1, (stop - start - 1) // streams // chunk)  # whole chunks in a pass
 
     def next(self) -> Chunk:
         """The next chunk of this process's streams."""
-        spare = self.stop - self.start - 1 - self.streams * self.chunks * self.chunk
+        spare = self.stop - self.start - 1 - self.streams * self.per_epoch * self.chunk
         reach = spare + 1 if self.epoch else 1
         offset = int(np.random.default_rng((self.seed, self.epoch)).integers(reach))
         rows = np.arange(self.rank, self.streams, self.world)
-        starts = self.start + offset + (rows * self.chunks + self.index) * self.chunk
+        starts = self.start + offset + (rows * self.per_epoch + self.index) * self.chunk
         window = self.symbols.take(starts, self.chunk + 1)
         chunk = Chunk(window[:, :-1], window[:, 1:], fresh=self.index == 0)
         self.index += 1
-        if self.index == self.chunks:
+        if self.index == self.per_epoch:
             self.epoch, self.index = self.epoch + 1, 0
         return chunk

@@ -1,11 +1,11 @@
 """The run folder on disk. Whatever is written here is whole at any instant: beside it first, then put in its place.
 
-    run.json             what it is: format, helo's version, task, cell, options, data, figures
-    vocab.json           the symbols
-    weights.safetensors  the best by validation
-    last/                where training stands, in one file: weights, optimiser, state, position, random state
-    metrics.jsonl        one object a report
-    loss.png, README.md  for people
+run.json             what it is: format, helo's version, task, cell, options, data, figures
+vocab.json           the symbols
+weights.safetensors  the best by validation
+last/                where training stands, in one file: weights, optimiser, state, position, random state
+metrics.jsonl        one object a report
+loss.png, README.md  for people
 """
 
 from __future__ import annotations
@@ -27,7 +27,16 @@ from safetensors.numpy import save
 from helo.errors import HeloError, place
 
 FORMAT = 1  # of run.json; older ones are read
-NAMES = ("run.json", "vocab.json", "weights.safetensors", "metrics.jsonl", "loss.png", "README.md", "last", "tensorboard")
+NAMES = (
+    "run.json",
+    "vocab.json",
+    "weights.safetensors",
+    "metrics.jsonl",
+    "loss.png",
+    "README.md",
+    "last",
+    "tensorboard",
+)
 
 
 def schema() -> dict[str, Any]:
@@ -104,7 +113,8 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             raise HeloError("no such file", expected="a safetensors file")
         try:
             with safe_open(path, "numpy") as file:
-                return {n: file.get_tensor(n) for n in file.keys()}, json.loads((file.metadata() or {}).get("about", "{}"))  # noqa: SIM118
+                arrays = {name: file.get_tensor(name) for name in list(file.keys())}
+                return arrays, json.loads((file.metadata() or {}).get("about", "{}"))
         except (SafetensorError, OSError, ValueError) as error:
             raise HeloError(f"damaged: {error}", mend="take it from a whole copy") from error
 
@@ -117,9 +127,13 @@ def describe(path: Path) -> dict[str, Any]:
     with place(path / "run.json"):
         number = about.get("format")
         if not isinstance(number, int):
-            raise HeloError("no format number", expected=f"one up to {FORMAT}", mend="take it from a whole copy of the run")
+            raise HeloError(
+                "no format number", expected=f"one up to {FORMAT}", mend="take it from a whole copy of the run"
+            )
         if number > FORMAT:
-            raise HeloError(f"format {number}", expected=f"at most {FORMAT}", mend="the run is of a newer helo: pip install -U helo")
+            raise HeloError(
+                f"format {number}", expected=f"at most {FORMAT}", mend="the run is of a newer helo: pip install -U helo"
+            )
         missing = [k for k in schema()["required"] if k not in about]
         if missing:
             raise HeloError(f"no {missing[0]!r}", mend="take it from a whole copy of the run")
@@ -138,7 +152,9 @@ def clear(path: Path) -> None:
 
 def write_page(path: Path, about: Mapping[str, Any]) -> None:
     """README.md of a run: what it is, how it was made, its figures, what to type next."""
-    figures = "\n".join(f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in about["figures"].items())
+    figures = "\n".join(
+        f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in about["figures"].items()
+    )
     options = "\n".join(f"| {k} | {v} |" for k, v in {**about["options"], **about["training"]}.items() if v is not None)
     data = about["data"]
     text = f"""# {path.name}

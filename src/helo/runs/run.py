@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 from collections.abc import Iterator, Sequence
@@ -44,13 +45,17 @@ class Run:
         """The best weights by validation."""
         file = self.path / "weights.safetensors"
         if not file.exists() and not self.about.get("finished"):
-            raise HeloError("the run has no weights yet", mend="let it train a little longer (--resume)", where=str(self.path))
+            raise HeloError(
+                "the run has no weights yet", mend="let it train a little longer (--resume)", where=str(self.path)
+            )
         parameters = folder.read_arrays(file)[0]
         count = sum(p.size for p in parameters.values())
         if count != self.about["parameters"]:
             raise HeloError(
-                f"{count} numbers", expected=f"{self.about['parameters']}, as run.json says",
-                mend="take both from one run", where=str(file),
+                f"{count} numbers",
+                expected=f"{self.about['parameters']}, as run.json says",
+                mend="take both from one run",
+                where=str(file),
             )
         return parameters
 
@@ -71,7 +76,9 @@ class Run:
     def start(self) -> int:
         """The symbol that stands before a text without a prompt: a line end where the model knows one."""
         ids = self.task.vocab.encode(b"\n", lenient=True)
-        return int(ids[0]) if len(ids) == 1 and ids[0] not in self.task.vocab.silent else int(self.about["data"]["start"])
+        return (
+            int(ids[0]) if len(ids) == 1 and ids[0] not in self.task.vocab.silent else int(self.about["data"]["start"])
+        )
 
     def encode(self, text: str) -> np.ndarray:
         """The symbols of a text as the model reads it, in its normal form."""
@@ -101,7 +108,9 @@ class Run:
         **choice: Any,
     ) -> str:
         """A text that goes on from the prompt, without it. choice: temperature, top_k, top_p, min_p."""
-        return "".join(p[0] for p in self.writing(prompt, length, seed, stop, stream or self.stream(), Choice(**choice)))
+        return "".join(
+            p[0] for p in self.writing(prompt, length, seed, stop, stream or self.stream(), Choice(**choice))
+        )
 
     def writing(
         self, prompt: str, length: int, seed: int | None, stop: Sequence[str], stream: Stream, choice: Choice
@@ -127,21 +136,17 @@ class Run:
 
     def _repr_html_(self) -> str:
         """For a notebook: what it is, its figures, its loss curve."""
-        import base64
-
-        a = self.about
-        rows = {"task": a["task"], "cell": a["cell"], "parameters": f"{a['parameters']:,}", **a["figures"]}
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(str(k))}</th><td style='text-align:left'>{html.escape(_number(v))}</td></tr>"
-            for k, v in rows.items()
-        )
-        curve = self.path / "loss.png"
-        picture = (
-            f"<img alt='loss curve' style='max-width:32em' src='data:image/png;base64,{base64.b64encode(curve.read_bytes()).decode()}'>"
-            if curve.exists()
-            else ""
-        )
-        return f"<table><caption>{html.escape(str(self.path))}</caption>{cells}</table>{picture}"
+        a, left = self.about, "style='text-align:left'"
+        facts = {"task": a["task"], "cell": a["cell"], "parameters": f"{a['parameters']:,}", **a["figures"]}
+        rows = [
+            f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(_number(v))}</td></tr>"
+            for k, v in facts.items()
+        ]
+        curve, picture = self.path / "loss.png", ""
+        if curve.exists():
+            data = base64.b64encode(curve.read_bytes()).decode()
+            picture = f"<img alt='loss curve' style='max-width:32em' src='data:image/png;base64,{data}'>"
+        return f"<table><caption>{html.escape(str(self.path))}</caption>{''.join(rows)}</table>{picture}"
 
 
 class _Row:

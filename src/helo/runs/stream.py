@@ -90,13 +90,17 @@ class Stream:
         arrays, about = folder.read_arrays(Path(path))
         with place(path):
             if about.get("model") != run.identity or "last" not in arrays:
-                raise HeloError("a state of another run", expected=f"one that {run.path} wrote", mend="name another --state file")
+                raise HeloError(
+                    "a state of another run", expected=f"one that {run.path} wrote", mend="name another --state file"
+                )
         stream = cls(run, len(arrays["last"]))
         stream.last, stream._bytes = arrays["last"], [bytes.fromhex(b) for b in about["bytes"]]
         layers = sorted({int(n.split(".")[0]) for n in arrays if n != "last"})
         if layers:
             counts = [sum(n.startswith(f"{i}.") for n in arrays) for i in layers]
-            stream.state = tuple(tuple(arrays[f"{i}.{j}"] for j in range(c)) for i, c in zip(layers, counts, strict=True))
+            stream.state = tuple(
+                tuple(arrays[f"{i}.{j}"] for j in range(c)) for i, c in zip(layers, counts, strict=True)
+            )
         return stream
 
 

@@ -17,16 +17,20 @@ Parameters = Mapping[str, Array]
 
 
 class Batch(Protocol):
-    """One step's examples. fresh: no state is carried into it. arrays: what it holds, by name."""
+    """One step's examples. fresh: no state is carried into it."""
 
-    fresh: bool
-    inputs: np.ndarray
-    targets: np.ndarray
+    @property
+    def fresh(self) -> bool: ...
+    @property
+    def inputs(self) -> np.ndarray: ...
+    @property
+    def targets(self) -> np.ndarray: ...
 
 
 class Batches(Protocol):
-    """Batches without end. The position, `epoch` and `index`, is all that decides what follows."""
+    """Batches without end, `per_epoch` in a pass. The position, `epoch` and `index`, decides all that follows."""
 
+    per_epoch: int
     epoch: int
     index: int
 
@@ -87,7 +91,9 @@ class Task(ABC):
         """Figures on the validation data, with `loss`, what training minimises; on its first `most` symbols or so."""
 
     @abstractmethod
-    def evaluate(self, parameters: Parameters, data: dict[str, Any], files: Sequence[str | Path] = ()) -> dict[str, Any]:
+    def evaluate(
+        self, parameters: Parameters, data: dict[str, Any], files: Sequence[str | Path] = ()
+    ) -> dict[str, Any]:
         """Figures on files, or on the validation data that a run recorded in `data`."""
 
     @abstractmethod

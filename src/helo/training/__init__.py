@@ -28,7 +28,9 @@ def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, 
     try:
         from helo.training import dynamic
     except ImportError as error:
-        raise HeloError("dynamic evaluation learns, and learning needs torch", mend="pip install 'helo[train]'") from error
+        raise HeloError(
+            "dynamic evaluation learns, and learning needs torch", mend="pip install 'helo[train]'"
+        ) from error
     return dynamic.dynamic_evaluation(run, files)
 
 
@@ -77,8 +79,19 @@ def train(
     try:
         with _signals() as stopping:
             return _train(
-                kind, files, valid, path, task_options, training_options, given, machine, reporter, started, stopping,
-                resume, overwrite,
+                kind,
+                files,
+                valid,
+                path,
+                task_options,
+                training_options,
+                given,
+                machine,
+                reporter,
+                started,
+                stopping,
+                resume,
+                overwrite,
             )
     finally:
         reporter.close()
@@ -90,10 +103,9 @@ def _train(
 ) -> Run:
     from helo.training.loop import Training
 
-    going_on = resume and (path / "run.json").exists()
+    about = folder.describe(path) if resume and (path / "run.json").exists() else None
     saved = None
-    if going_on:
-        about = folder.describe(path)
+    if about is not None:
         task_options, options = _recorded(kind, about, given, path)
         saved = folder.read_json(path / "vocab.json")
         if about.get("finished"):
@@ -106,7 +118,7 @@ def _train(
     path = Path(machine.agreed(path))
     task: Task = kind.read(files, valid, task_options, path, saved)
     data, vocab = task.to_json()
-    if going_on:
+    if about is not None:
         if data["fingerprint"] != about["data"]["fingerprint"]:
             raise HeloError("the text has changed since the run began", mend="start a new run", where=str(path))
     else:
@@ -114,7 +126,7 @@ def _train(
         task.settle(machine.agreed(budget))
     training = Training(task, path, options, machine, reporter, started)
     stopping.append(training)
-    if not going_on and machine.writes:
+    if about is None and machine.writes:
         count = sum(p.numel() for p in training.parameters.values())
         folder.write_json(path / "vocab.json", vocab)
         folder.write_json(path / "run.json", {
@@ -123,7 +135,7 @@ def _train(
             "figures": {}, "steps": 0, "seconds": 0.0, "finished": False,
         })  # fmt: skip
         (path / "metrics.jsonl").write_text("")
-    if going_on and training.resume():
+    if about is not None and training.resume():
         reporter.say(f"going on from step {training.progress.step:,} of {path}")
     reporter.say(_introduction(task, training, data))
     progress = training.run()
@@ -225,7 +237,9 @@ def _make_room(path: Path, overwrite: bool) -> None:
     """An empty run folder, or none of what a run writes in one that is to be overwritten."""
     if (path / "run.json").exists() and not overwrite:
         raise HeloError(
-            "there is a run already", mend="--resume goes on with it, --overwrite replaces it, --out names another", where=str(path)
+            "there is a run already",
+            mend="--resume goes on with it, --overwrite replaces it, --out names another",
+            where=str(path),
         )
     if path.exists() and not path.is_dir():
         raise HeloError("a file of that name stands there", expected="a folder or nothing", where=str(path))
@@ -233,7 +247,9 @@ def _make_room(path: Path, overwrite: bool) -> None:
         folder.clear(path)
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise HeloError(f"cannot be written: {error.strerror}", mend="--out names another folder", where=str(path)) from error
+        raise HeloError(
+            f"cannot be written: {error.strerror}", mend="--out names another folder", where=str(path)
+        ) from error
 
 
 @contextmanager

@@ -36,7 +36,12 @@ class Progress:
 
 
 def save(
-    path: Path, machine: Machine, parameters: dict[str, Tensor], optimiser: Optimiser, batches: Batches, state: Any,
+    path: Path,
+    machine: Machine,
+    parameters: dict[str, Tensor],
+    optimiser: Optimiser,
+    batches: Batches,
+    state: Any,
     progress: Progress,
 ) -> None:
     """Write everything that the rest of the training depends on. All processes call it; the first one writes."""
@@ -76,8 +81,10 @@ def load(
         for name in sorted(n for n in arrays if n.startswith(f"state.{rank}.")):
             i, j = map(int, name.split(".")[2:])
             rows.setdefault((i, j), []).append(arrays[name])
-    layers = [[torch.from_numpy(_dealt(s, machine)).to(machine.device) for (k, _), s in sorted(rows.items()) if k == i]
-              for i in sorted({i for i, _ in rows})]
+    layers = [
+        [torch.from_numpy(_dealt(s, machine)).to(machine.device) for (k, _), s in sorted(rows.items()) if k == i]
+        for i in sorted({i for i, _ in rows})
+    ]
     return tuple(tuple(layer) for layer in layers) or None, Progress(**about)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.functional import dropout as noise
 
 from helo.errors import HeloError
@@ -40,6 +39,8 @@ class Training:
         self.before = 0.0  # seconds of earlier sittings
         self.started = started
         self.stop = False  # set from outside: save, and end
+        self.due = False  # it is time to save
+        self.saved = time.monotonic()
 
     # One step.
 
@@ -53,9 +54,10 @@ class Training:
         self.state = tuple(tuple(s.detach().float() for s in layer) for layer in state) if state else None
 
         gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
-        total, counted, stop = self.machine.add(gradients, loss.detach().item(), count, float(self.stop))
-        self.stop = bool(stop)
-        torch._foreach_div_(list(gradients.values()), counted)  # from a sum to a mean, over all processes
+        total, counted, stop, due = self.machine.add(gradients, loss.detach().item(), count, self.stop, self._due())
+        self.stop, self.due = bool(stop), bool(due)
+        for g in gradients.values():
+            g.div_(counted)  # from a sum to a mean, over all processes
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip).item()
         if not math.isfinite(total) or not math.isfinite(norm):
             raise HeloError(
@@ -74,7 +76,6 @@ class Training:
         """Train to the end, or until `stop` is set; then save, and say where it stands."""
         p, speed = self.progress, _Speed()
         p.total = p.total or self._steps_of_epochs()
-        saved = time.monotonic()
         while p.total is None or p.step < p.total:
             loss, count, norm = self.step()
             p.step += 1
@@ -88,10 +89,8 @@ class Training:
             elif schedule.validates(p.step, p.total):
                 self._report(speed)
                 self.save()
-                saved = time.monotonic()
-            elif self.machine.agreed(time.monotonic() - saved > self.options.save_seconds) if self.machine.world == 1 else p.step % 200 == 0:
+            elif self.due:
                 self.save()
-                saved = time.monotonic()
             if self.stop:
                 self._keep_something()
                 self.save()
@@ -101,17 +100,18 @@ class Training:
     def _steps_of_epochs(self) -> int | None:
         if self.options.epochs is None:
             return None
-        return max(1, round(self.options.epochs * self.batches.chunks))
+        return max(1, round(self.options.epochs * self.batches.per_epoch))
 
     def _settle(self, speed: _Speed) -> None:
         """Under --minutes: after the first few steps, how many there will be. From here on it is a number of steps,
         so that going on after a stop gives the same weights as never having stopped.
         """
         p, seconds = self.progress, 60 * (self.options.minutes or 2.0)
-        elapsed = time.monotonic() - self.started
-        if speed.measured >= 20 and speed.measuring >= schedule.MEASURE * seconds or elapsed >= seconds:
-            total = schedule.settled(p.step, elapsed, speed.measuring / max(1, speed.measured), seconds)
-            p.total = self.machine.agreed(total)
+        total = None
+        if (speed.measured >= 20 and speed.measuring >= schedule.MEASURE * seconds) or p.seconds >= seconds:
+            total = schedule.settled(p.step, p.seconds, speed.measuring / max(1, speed.measured), seconds)
+        p.total = self.machine.agreed(total)
+        if p.total is not None:
             self.save()
 
     def resume(self) -> bool:
@@ -127,7 +127,14 @@ class Training:
 
     def save(self) -> None:
         """Where training stands, whole."""
-        checkpoint.save(self.path, self.machine, self.parameters, self.optimiser, self.batches, self.state, self.progress)
+        self.saved = time.monotonic()
+        checkpoint.save(
+            self.path, self.machine, self.parameters, self.optimiser, self.batches, self.state, self.progress
+        )
+
+    def _due(self) -> bool:
+        """Whether the first process finds that it is time to save."""
+        return self.machine.writes and time.monotonic() - self.saved > self.options.save_seconds
 
     # What is reported.
 
@@ -136,13 +143,18 @@ class Training:
         p = self.progress
         if self.machine.writes:
             assert p.total is not None
-            most = max(20_000, p.step and speed.per_step * (p.total // schedule.VALIDATIONS) // 10)
+            most = max(20_000, speed.per_step * p.total // schedule.VALIDATIONS // 10)
             with torch.no_grad():
                 figures = self.task.validate(self.parameters, most)
             report = {
-                "step": p.step, "epoch": round(self._epochs(), 4), "seconds": round(p.seconds, 2),
-                "loss": p.loss / p.count, "valid": figures["loss"],
-                "rate": schedule.factor(p.step, p.total), "norm": p.norm / p.steps, "clipped": p.clipped / p.steps,
+                "step": p.step,
+                "epoch": round(self._epochs(), 4),
+                "seconds": round(p.seconds, 2),
+                "loss": p.loss / p.count,
+                "valid": figures["loss"],
+                "rate": schedule.factor(p.step, p.total),
+                "norm": p.norm / p.steps,
+                "clipped": p.clipped / p.steps,
                 "symbols_per_second": round(speed.symbols),
             }
             with (self.path / "metrics.jsonl").open("a") as file:
@@ -151,18 +163,14 @@ class Training:
             if best:
                 p.best = figures["loss"]
                 self.keep(figures)
-            self.reporter.say(
-                f"step {p.step:>6,}/{p.total:,}  epoch {report['epoch']:.2f}  {_clock(p.seconds)}  loss {report['loss']:.3f}  "
-                f"valid {report['valid']:.3f} nats{'' if best else ' (not the best)'}  clipped {report['clipped']:.0%}  "
-                f"{report['symbols_per_second']:,} symbols/s"
-            )
+            self.reporter.say(_line(p, report, best))
             weights = {n: w.detach().cpu().numpy() for n, w in self.parameters.items()}
             self.reporter.say(f"    {self.task.show(weights, np.random.default_rng(p.step))}")
-            self.report_hook(report)
+            self._tensorboard(report)
         p.reports, p.loss, p.count, p.norm, p.steps, p.clipped = p.reports + 1, 0.0, 0, 0.0, 0, 0
 
-    def report_hook(self, report: dict[str, Any]) -> None:
-        """Where TensorBoard listens, if it is asked to."""
+    def _tensorboard(self, report: dict[str, Any]) -> None:
+        """The report for TensorBoard, if it is asked for."""
         if self.options.tensorboard:
             from torch.utils.tensorboard.writer import SummaryWriter
 
@@ -185,7 +193,7 @@ class Training:
             self.keep({})
 
     def _epochs(self) -> float:
-        return self.batches.epoch + self.batches.index / self.batches.chunks
+        return self.batches.epoch + self.batches.index / self.batches.per_epoch
 
 
 class _Speed:
@@ -214,6 +222,15 @@ class _Speed:
         if progress.total is None or not self.symbols:
             return None
         return (progress.total - progress.step) * self.per_step / self.symbols
+
+
+def _line(p: Progress, report: dict[str, Any], best: bool) -> str:
+    """A report for a person."""
+    return (
+        f"step {p.step:>6,}/{p.total:,}  epoch {report['epoch']:.2f}  {_clock(p.seconds)}  "
+        f"loss {report['loss']:.3f}  valid {report['valid']:.3f} nats{'' if best else ' (not the best)'}  "
+        f"clipped {report['clipped']:.0%}  {report['symbols_per_second']:,} symbols/s"
+    )
 
 
 def _clock(seconds: float) -> str:

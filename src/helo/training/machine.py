@@ -102,7 +102,9 @@ def precision(asked: str, device: torch.device) -> torch.dtype:
         if _kernel_runs(device):
             return torch.bfloat16
         if asked == "bfloat16":
-            raise HeloError("this processor's kernels have no bfloat16", mend="leave --precision out", where="--precision bfloat16")
+            raise HeloError(
+                "this processor's kernels have no bfloat16", mend="leave --precision out", where="--precision bfloat16"
+            )
     return torch.float32
 
 

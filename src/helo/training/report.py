@@ -45,9 +45,14 @@ class Live:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
         self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=None), TaskProgressColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
             TextColumn("{task.fields[figures]}"),
-            console=Console(stderr=True, highlight=False), refresh_per_second=4, transient=True, expand=True,
+            console=Console(stderr=True, highlight=False),
+            refresh_per_second=4,
+            transient=True,
+            expand=True,
         )
         self.task: Any = self.bar.add_task("measuring", total=None, figures="")
         self.bar.start()
@@ -58,7 +63,9 @@ class Live:
     def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
         time = "" if left is None else f"  {int(left // 60)}:{int(left % 60):02d} left"
         figures = f"loss {loss:.3f}  {speed:,.0f}/s{time}"
-        self.bar.update(self.task, completed=done, total=total, description="training" if total else "measuring", figures=figures)
+        self.bar.update(
+            self.task, completed=done, total=total, description="training" if total else "measuring", figures=figures
+        )
 
     def close(self) -> None:
         self.bar.stop()

@@ -87,7 +87,9 @@ def find(names: Sequence[str | Path], form: str = "none", raw: bool = False) -> 
         with place(name):
             files += _files(name)
     if not any(f.stat().st_size for f in files):
-        raise HeloError("the file is empty" if len(files) == 1 else "all files are empty", where=", ".join(map(str, names)))
+        raise HeloError(
+            "the file is empty" if len(files) == 1 else "all files are empty", where=", ".join(map(str, names))
+        )
     return Text(tuple(files), form, raw)
 
 

@@ -1,8 +1,8 @@
 """Text to symbols and back: one file a unit.
 
-    vocab.names()                          what there is
-    vocab.build("characters", pieces)      the vocabulary of a text, given in pieces
-    vocab.from_json(object)                one that was saved
+vocab.names()                          what there is
+vocab.build("characters", pieces)      the vocabulary of a text, given in pieces
+vocab.from_json(object)                one that was saved
 """
 
 from __future__ import annotations

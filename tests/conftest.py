@@ -1,0 +1,11 @@
+"""What all tests share: how many cases hypothesis generates, the same ones on every run.
+
+pytest --hypothesis-profile=thorough      many more, and others every time
+"""
+
+from hypothesis import HealthCheck, settings
+
+slow = [HealthCheck.too_slow]
+settings.register_profile("usual", max_examples=6, derandomize=True, deadline=None, suppress_health_check=slow)
+settings.register_profile("thorough", max_examples=200, deadline=None, suppress_health_check=slow)
+settings.load_profile("usual")
