@@ -20,7 +20,7 @@ from helo.tasks.base import Budget, Task
 from helo.training.options import Options
 from helo.training.report import Reporter, Silent
 
-__all__ = ["Interrupted", "Options", "dynamic_evaluation", "train"]
+__all__ = ["Interrupted", "Options", "dynamic_evaluation", "free_place", "train"]
 
 
 def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, Any]:
@@ -222,11 +222,15 @@ def _recorded(kind: type[Task], about: dict[str, Any], given: dict[str, Any], pa
 
 
 def _place(out: str | Path | None, files: list[str | Path]) -> Path:
-    """The run folder that is meant: the one named, or the first free of runs/NAME, runs/NAME-2, …."""
+    """The run folder that is meant: the one named, or a free one named after the first file."""
     if out is not None:
         return Path(out)
     first = Path(str(files[0])) if files else Path("run")
-    name = re.sub(r"[^\w.-]+", "-", first.name.removesuffix(".gz").rsplit(".", 1)[0]).strip("-.") or "run"
+    return free_place(re.sub(r"[^\w.-]+", "-", first.name.removesuffix(".gz").rsplit(".", 1)[0]).strip("-.") or "run")
+
+
+def free_place(name: str) -> Path:
+    """The first free of runs/NAME, runs/NAME-2, …."""
     path, n = Path("runs") / name, 2
     while path.exists():
         path, n = Path("runs") / f"{name}-{n}", n + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -26,21 +26,19 @@ class Optimiser:
         for name, p in inside.items():
             self.groups[_blocks(name, p, parameters)].append(name)
         self.matrices = inside
-        self.momentum = {n: torch.zeros_like(p) for n, p in inside.items()}
-        rest = {n: p for n, p in parameters.items() if n not in inside}
-        self.rest = list(rest)
-        # `capturable` off, `fused` on: one kernel for all; the rate is set before every step.
-        self.adam = torch.optim.AdamW(
-            list(rest.values()), lr=options.adam_rate, betas=(0.9, 0.99), weight_decay=options.weight_decay, fused=True
-        )
+        self.rest = {n: p for n, p in parameters.items() if n not in inside}
+        self.momentum = {n: torch.zeros_like(p, requires_grad=False) for n, p in parameters.items()}
+        self.square = {n: torch.zeros_like(p, requires_grad=False) for n, p in self.rest.items()}
+        self.count = 0
 
     @torch.no_grad()
     def step(self, factor: float) -> None:
         """One update, the learning rates times `factor`."""
-        for group in self.adam.param_groups:
-            group["lr"] = self.options.adam_rate * factor
-        self.adam.step()
-        rate = self.options.rate * factor
+        self.count += 1
+        self._muon(self.options.rate * factor)
+        self._adam(self.options.adam_rate * factor)
+
+    def _muon(self, rate: float) -> None:
         for (blocks, rows, columns), names in self.groups.items():
             updates = []
             for name in names:
@@ -55,25 +53,34 @@ class Optimiser:
                 p.mul_(1 - rate * self.options.weight_decay)
                 p.add_(step.reshape(p.shape), alpha=-rate * size)
 
+    def _adam(self, rate: float) -> None:
+        """Loshchilov and Hutter 2019. Written out: torch's own class takes seconds to import."""
+        one, two = BETAS
+        for name, p in self.rest.items():
+            gradient, momentum, square = p.grad, self.momentum[name], self.square[name]
+            assert gradient is not None
+            momentum.lerp_(gradient, 1 - one)
+            square.mul_(two).addcmul_(gradient, gradient, value=1 - two)
+            usual = (square / (1 - two**self.count)).sqrt_().add_(1e-8)
+            p.mul_(1 - rate * self.options.weight_decay)
+            p.addcdiv_(momentum, usual, value=-rate / (1 - one**self.count))
+
     def tensors(self) -> dict[str, Tensor]:
         """All that the next step depends on, by name."""
-        out = {f"momentum.{n}": m for n, m in self.momentum.items()}
-        for name, state in zip(self.rest, self._adam_states(), strict=True):
-            out |= {f"adam.{name}.{k}": v for k, v in state.items()}
-        return out
+        out = {f"momentum.{n}": m for n, m in self.momentum.items()} | {
+            f"square.{n}": s for n, s in self.square.items()
+        }
+        return out | {"count": torch.tensor(self.count)}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take up what `tensors` gave."""
-        for name, m in self.momentum.items():
-            m.copy_(tensors[f"momentum.{name}"])
-        for name, p in zip(self.rest, self.adam.param_groups[0]["params"], strict=True):
-            keys = ("step", "exp_avg", "exp_avg_sq")
-            self.adam.state[p] = {k: tensors[f"adam.{name}.{k}"].to(p.device, torch.float32).clone() for k in keys}
-
-    def _adam_states(self) -> Iterable[dict[str, Tensor]]:
-        return (self.adam.state[p] for p in self.adam.param_groups[0]["params"])
+        for kind, own in (("momentum", self.momentum), ("square", self.square)):
+            for name, p in own.items():
+                p.copy_(tensors[f"{kind}.{name}"])
+        self.count = int(tensors["count"])
 
 
+BETAS = 0.9, 0.99
 MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 3  # five bring singular values closer to one and buy nothing here
