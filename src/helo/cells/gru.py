@@ -10,13 +10,13 @@ from helo.cells.functions import namespace, sigmoid
 
 @dataclass(frozen=True)
 class GRU(Cell):
-    """rₜ = σ(Wᵣ xₜ + bᵣ + Rᵣ hₜ₋₁ + b′ᵣ)            the reset gate
-    zₜ = σ(W𝓏 xₜ + b𝓏 + R𝓏 hₜ₋₁ + b′𝓏)            the update gate: what is kept
-    nₜ = tanh(Wₙ xₜ + bₙ + rₜ ∘ (Rₙ hₜ₋₁ + b′ₙ))     the candidate
+    """rₜ = σ(W_r xₜ + b_r + R_r hₜ₋₁ + b′_r)            the reset gate
+    zₜ = σ(W_z xₜ + b_z + R_z hₜ₋₁ + b′_z)            the update gate: what is kept
+    nₜ = tanh(W_n xₜ + b_n + rₜ ∘ (R_n hₜ₋₁ + b′_n))     the candidate
     hₜ = (1 - zₜ) ∘ nₜ + zₜ ∘ hₜ₋₁
 
     Source: Cho et al. 2014, in the form of cuDNN and torch, where the reset gate stands after the recurrent product.
-    Not to be confused with the paper's own form, Rₙ (rₜ ∘ hₜ₋₁), nor with the one whose z and 1 - z are exchanged
+    Not to be confused with the paper's own form, R_n (rₜ ∘ hₜ₋₁), nor with the one whose z and 1 - z are exchanged
     (Keras, Chung et al. 2014). State: h, (batch, hidden). Parameters as torch.nn.GRU names and stacks them, gates in
     the order r, z, n: weight_ih (3·hidden, inputs), weight_hh (3·hidden, hidden), bias_ih and bias_hh, b and b′.
     Cost of a step: 3 · hidden · (inputs + hidden) products.

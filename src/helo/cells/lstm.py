@@ -10,10 +10,10 @@ from helo.cells.functions import namespace, sigmoid
 
 @dataclass(frozen=True)
 class LSTM(Cell):
-    """iₜ = σ(Wᵢ xₜ + Rᵢ hₜ₋₁ + bᵢ)        the input gate: what is written
-    fₜ = σ(W𝒻 xₜ + R𝒻 hₜ₋₁ + b𝒻)        the forget gate: what is kept
-    gₜ = tanh(W𝓰 xₜ + R𝓰 hₜ₋₁ + b𝓰)     the candidate
-    oₜ = σ(Wₒ xₜ + Rₒ hₜ₋₁ + bₒ)        the output gate: what is shown
+    """iₜ = σ(W_i xₜ + R_i hₜ₋₁ + b_i)        the input gate: what is written
+    fₜ = σ(W_f xₜ + R_f hₜ₋₁ + b_f)        the forget gate: what is kept
+    gₜ = tanh(W_g xₜ + R_g hₜ₋₁ + b_g)     the candidate
+    oₜ = σ(W_o xₜ + R_o hₜ₋₁ + b_o)        the output gate: what is shown
     cₜ = fₜ ∘ cₜ₋₁ + iₜ ∘ gₜ
     hₜ = oₜ ∘ tanh(cₜ)
 

@@ -12,8 +12,8 @@ from helo.cells.functions import namespace, sigmoid
 
 @dataclass(frozen=True)
 class MinGRU(LinearCell):
-    """zₜ = σ(W𝓏 xₜ + b𝓏)
-    nₜ = g(Wₙ xₜ + bₙ)          g(x) = x + 1/2 where x ≥ 0, σ(x) elsewhere: positive, so that h is
+    """zₜ = σ(W_z xₜ + b_z)
+    nₜ = g(W_n xₜ + b_n)          g(x) = x + 1/2 where x ≥ 0, σ(x) elsewhere: positive, so that h is
     hₜ = (1 - zₜ) ∘ hₜ₋₁ + zₜ ∘ nₜ
 
     Source: Feng et al., Were RNNs all we needed?, 2024, with the positive candidate of its log-space form, stepped and
