@@ -24,7 +24,8 @@ _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 def way(cell: Cell, parameters: Parameters, xs: Tensor, lengths: Tensor | None = None) -> tuple[str, str]:
     if _kernel(cell) is not None:
-        where = "cuDNN" if xs.is_cuda else "oneDNN" if torch.backends.mkldnn.enabled else "ATen"
+        mine = isinstance(cell, LSTM) and torch.backends.mkldnn.enabled  # of the three, oneDNN has the LSTM
+        where = "cuDNN" if xs.is_cuda else "oneDNN" if mine else "ATen"
         return "fused", f"torch's {type(cell).__name__} kernel ({where})"
     if isinstance(cell, LinearCell):
         if xs.device.type == "cpu":
