@@ -32,7 +32,9 @@ def box(axes, x: float, y: float, colour: str) -> None:
 
 
 def arrow(axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=7, lw=0.9, color=LINE, shrinkA=0, shrinkB=0))
+    axes.add_patch(
+        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=7, lw=0.9, color=LINE, shrinkA=0, shrinkB=0)
+    )
 
 
 def main() -> None:

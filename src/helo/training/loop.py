@@ -199,7 +199,7 @@ class Training:
 class _Speed:
     """Steps and symbols per second, from the time between steps; the first few, which warm up, are left out."""
 
-    WARM = 5
+    WARM = 10
 
     def __init__(self):
         self.taken = self.measured = 0
