@@ -53,11 +53,12 @@ def step(cell: Cell | str, parameters: Parameters, state: State, x: Array) -> tu
 
 
 def _registered(name: str) -> type[Cell]:
-    known = names()
-    for e in entry_points(group="helo.cells"):
-        if e.name == name:
-            return e.load()
-    return registry.offered(registry.module("helo.cells", name, "cell", known), Cell)
+    own = registry.names("helo.cells", _NOT_CELLS)
+    if name not in own:  # only then: reading what all packages register takes longer than a short answer
+        for e in entry_points(group="helo.cells"):
+            if e.name == name:
+                return e.load()
+    return registry.offered(registry.module("helo.cells", name, "cell", own if name in own else names()), Cell)
 
 
 def _outside(spec: str) -> type[Cell]:

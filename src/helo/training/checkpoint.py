@@ -82,7 +82,11 @@ def load(
             i, j = map(int, name.split(".")[2:])
             rows.setdefault((i, j), []).append(arrays[name])
     layers = [
-        [torch.from_numpy(_dealt(s, machine)).to(machine.device) for (k, _), s in sorted(rows.items()) if k == i]
+        [
+            torch.from_numpy(_dealt(s, machine)).clone().to(machine.device)
+            for (k, _), s in sorted(rows.items())
+            if k == i
+        ]
         for i in sorted({i for i, _ in rows})
     ]
     return tuple(tuple(layer) for layer in layers) or None, Progress(**about)

@@ -1,0 +1,147 @@
+"""The documentation is true: pages made from the code are current, examples run, and the steps of CONTRIBUTING work."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from helo import cells, tasks
+from helo.data import vocab
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+
+
+def helo(*words: str, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "OMP_NUM_THREADS": "1"} | ({"PYTHONPATH": str(path)} if path else {})
+    return subprocess.run(
+        [sys.executable, "-m", "helo", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=300
+    )
+
+
+def made_pages() -> dict[Path, str]:
+    spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    return make.pages()
+
+
+def test_pages_made_from_the_code_are_current():
+    for page, text in made_pages().items():
+        assert page.read_text(encoding="utf-8") == text, f"{page.name} is old: python docs/make.py"
+
+
+def test_everything_registered_is_documented():
+    cells_page, training = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("cells.md", "training.md"))
+    for name in cells.names():
+        assert f"## {name}\n" in cells_page
+    for name in vocab.names():
+        assert f"`{name}`" in training
+    for name in tasks.names():
+        assert f"helo train {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_links_of_the_pages_lead_somewhere():
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md"]:
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            if "://" not in link:
+                assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_python_examples_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks(ROOT / "docs" / "python.md", "python"):
+        exec(compile(block, "python.md", "exec"), names)
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """Every line `helo …` of the pages, on a small budget; what needs several processes or a minute is left out."""
+    found = []
+    for page in PAGES:
+        for block in blocks(page, "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True)
+                if words[:1] == ["helo"] and words[1] not in ("demo", "hello") and "FILES..." not in words:
+                    found.append((page.name, words[1:]))
+    return found
+
+
+def test_commands_of_the_pages_run(tmp_path):
+    (tmp_path / "novel.txt").write_text("It was the best of times, it was the worst of times.\n" * 100)
+    assert len(commands()) >= 5
+    for page, words in commands():
+        if words[0] == "train":
+            if "--minutes" in words:
+                at = words.index("--minutes")
+                del words[at : at + 2]
+            if "--resume" not in words:
+                words = [*words, "--steps", "3"]
+        done = helo(*words, cwd=tmp_path)
+        assert done.returncode == 0, f"{page}: helo {' '.join(words)}: {done.stderr[-300:]}"
+
+
+NEW_CELL = '''
+"""A unit that leaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helo.cells.base import Cell, uniform, zeros
+from helo.cells.functions import namespace
+
+
+@dataclass(frozen=True)
+class Leaky(Cell):
+    """hₜ = a hₜ₋₁ + (1 - a) tanh(W xₜ)"""
+
+    leak: float = 0.9
+
+    def init(self, rng, inputs, hidden):
+        return {"weight": uniform(rng, hidden, inputs, inputs**-0.5)}
+
+    def state(self, parameters, batch):
+        return (zeros(parameters, "weight", batch, parameters["weight"].shape[0]),)
+
+    def step(self, parameters, state, x):
+        h = self.leak * state[0] + (1 - self.leak) * namespace(x).tanh(x @ parameters["weight"].T)
+        return (h,), h
+'''
+
+
+@pytest.mark.slow
+def test_the_steps_of_contributing_add_a_cell(tmp_path):
+    """One new file in the room, and nothing else: it is found, held to the laws, and trained."""
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert "src/helo/cells/" in contributing
+    assert "helo check NAME" in contributing
+    shutil.copytree(ROOT / "src" / "helo", tmp_path / "src" / "helo", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "src" / "helo" / "cells" / "leaky.py").write_text(NEW_CELL, encoding="utf-8")
+    (tmp_path / "text.txt").write_text("hello world, " * 200)
+    checked = helo("check", "leaky", cwd=tmp_path, path=tmp_path / "src")
+    assert checked.returncode == 0, checked.stdout[-500:] + checked.stderr[-500:]
+    words = ("train", "lm", "text.txt", "--cell", "leaky", "--steps", "3", "--out", "run")
+    trained = helo(*words, cwd=tmp_path, path=tmp_path / "src")
+    assert trained.returncode == 0, trained.stderr[-500:]
+
+
+def test_decisions_have_the_headings_of_their_template():
+    headings = re.findall(r"\*\*(\w+)\.\*\*", (ROOT / "docs" / "decisions" / "0000-template.md").read_text())
+    for page in sorted((ROOT / "docs" / "decisions").glob("0*.md")):
+        if page.name != "0008-other-libraries.md":
+            assert re.findall(r"\*\*(\w+)\.\*\*", page.read_text(encoding="utf-8")) == headings, page.name
