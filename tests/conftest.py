@@ -7,5 +7,5 @@ from hypothesis import HealthCheck, settings
 
 slow = [HealthCheck.too_slow]
 settings.register_profile("usual", max_examples=6, derandomize=True, deadline=None, suppress_health_check=slow)
-settings.register_profile("thorough", max_examples=200, deadline=None, suppress_health_check=slow)
+settings.register_profile("thorough", max_examples=50, deadline=None, suppress_health_check=slow)
 settings.load_profile("usual")

@@ -15,7 +15,8 @@ from helo.errors import HeloError
 class Recurrent(nn.Module):
     """Layers of a cell, called as `torch.nn.LSTM(…, batch_first=True)` is.
 
-    Parameters are named `0.weight_ih`, `1.weight_hh`, … by layer (with `bidirectional`, `0.reverse.weight_ih` too).
+    Parameters are named `layers.0.weight_ih`, `layers.1.weight_hh`, … by layer; with `bidirectional`, each layer is two
+    of these, forwards and then backwards.
 
     >>> import helo, torch
     >>> model = helo.nn.Recurrent("gru", 16, 32, num_layers=2)
@@ -49,7 +50,7 @@ class Recurrent(nn.Module):
             layer = nn.Module()
             inputs = input_size if i < ways else hidden_size * ways
             for name, p in self.cell.init(rng, inputs, hidden_size).items():
-                layer.register_parameter(name, nn.Parameter(torch.from_numpy(p)))
+                layer.register_parameter(name, nn.Parameter(torch.from_numpy(p).clone()))
             self.layers.append(layer)
 
     def forward(self, xs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
@@ -83,6 +84,9 @@ class Recurrent(nn.Module):
     def load_torch(self, other: nn.RNNBase) -> None:
         """Take the weights of torch's own module of the same cell and sizes."""
         ways = 2 if self.bidirectional else 1
+        kinds = [getattr(m, "nonlinearity", None) for m in (self.cell, other)]
+        if kinds[0] != kinds[1] or len(list(self.parameters())) != len(list(other.parameters())):
+            raise HeloError(f"{other}", expected="the same cell, sizes, layers and biases")
         with torch.no_grad():
             for at, layer in enumerate(self.layers):
                 for name, p in layer.named_parameters():

@@ -47,13 +47,11 @@ def test_law_of_its_own_cases(law, cell, form, dtype):
     _try(law, cell, form, dtype, Case())
 
 
-EXCEPTED = [(name, law) for name in cells.names() for law in cells.find(name).exceptions]
-
-
-@pytest.mark.parametrize("name, law", EXCEPTED)
-def test_exceptions_are_strict(name, law):
+def test_exceptions_are_strict():
     """What a cell excepts does not hold: once it does, the exception goes."""
-    assert not [r.message for r in laws.check(name, only=[law]) if r.status == "broken"]
+    for name in cells.names():
+        if only := list(cells.find(name).exceptions):
+            assert not [r.message for r in laws.check(name, only=only) if r.status == "broken"]
 
 
 @pytest.mark.parametrize("dtype", laws.DTYPES)

@@ -46,6 +46,15 @@ def find(spec: str) -> Cell:
         return kind(**dict(_option(kind, g) for g in given))
 
 
+def located(spec: str) -> str:
+    """The same specification, valid in every working folder: a file's path is made absolute."""
+    name, *given = spec.split(",")
+    if ".py:" in name:
+        file, _, kind = name.rpartition(":")
+        name = f"{Path(file).expanduser().resolve()}:{kind}"
+    return ",".join([name, *given])
+
+
 def step(cell: Cell | str, parameters: Parameters, state: State, x: Array) -> tuple[State, Array]:
     """One step of a cell on an input x `(batch, inputs)`: the next state and the output `(batch, hidden)`."""
     cell = find(cell) if isinstance(cell, str) else cell

@@ -100,11 +100,9 @@ def _summary(cell, results, broken, seconds):
     laws = {status: list(dict.fromkeys(r.law for r in results if r.status == status)) for status in ORDER}
     held = [name for name in laws["held"] if name not in broken + laws["excepted"]]
     untried = [name for name in laws["not tried"] if name not in held + broken]
-    how_many = (
-        f"all {len(held)} laws hold"
-        if laws["held"] == list(dict.fromkeys(r.law for r in results))
-        else f"{len(held)} laws hold"
-    )
+    how_many = f"{len(held)} law{'s' * (len(held) != 1)} hold{'s' * (len(held) == 1)}"
+    if len(held) == len({r.law for r in results}) > 1:
+        how_many = f"all {how_many}"
     parts = [f"{', '.join(broken)} broken", how_many] if broken else [how_many]
     if laws["excepted"]:
         parts.append(f"{len(laws['excepted'])} excepted by the cell ({', '.join(laws['excepted'])})")

@@ -47,4 +47,3 @@ def command(task, minutes, out, seed, quiet):
         f"  helo train lm YOUR.txt                    your own text\n"
         f"  helo hello                                how it works, number by number"
     )
-

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from helo.data.vocab import Vocab
+from helo.errors import HeloError
 
 _LET_GO = 1 << 26  # bytes touched after which the mapped pages are handed back
 
@@ -22,14 +23,24 @@ class Symbols:
     """
 
     def __init__(self, pieces: Iterable[np.ndarray], dtype: np.dtype, folder: Path | None = None):
-        """Write pieces of ids `(n,)` to a file in `folder` (the system's for such files if None) and map it."""
-        with tempfile.TemporaryFile(dir=folder) as file:
-            self.length = 0
-            for piece in pieces:
-                file.write(np.ascontiguousarray(piece, dtype).data)
-                self.length += len(piece)
-            file.flush()
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.length else None
+        """Write pieces of ids `(n,)` to a file in `folder` (the system's for such files if None) and map it.
+
+        Raises HeloError where there is no room for it.
+        """
+        self.length = 0
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                for piece in pieces:
+                    file.write(np.ascontiguousarray(piece, dtype).data)
+                    self.length += len(piece)
+                file.flush()
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.length else None
+        except OSError as error:
+            raise HeloError(
+                f"no room for the text as numbers: {error.strerror or error}",
+                mend="make room, or name another place (--out; TMPDIR for helo eval)",
+                where=str(folder or tempfile.gettempdir()),
+            ) from error
         self.ids = np.frombuffer(self._map, dtype) if self._map else np.zeros(0, dtype)
         self._touched = 0
 

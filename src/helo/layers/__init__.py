@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from helo.cells.functions import namespace
+
 Noise = Callable[[Any, float], Any]
 
 
@@ -21,3 +23,12 @@ def part(parameters: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 def dropped(x: Any, rate: float, noise: Noise | None) -> Any:
     """x with a share `rate` of it dropped, if there is noise."""
     return noise(x, rate) if noise is not None and rate > 0 else x
+
+
+def locked(xs: Any, rate: float, noise: Noise | None) -> Any:
+    """xs `(batch, time, features)` with a share of the features dropped, the same ones at every step of a row: what is
+    dropped cannot be read off the step before (Gal and Ghahramani 2016; the name is Merity, Keskar and Socher's).
+    """
+    if noise is None or rate <= 0:
+        return xs
+    return xs * noise(namespace(xs).ones_like(xs[:, :1]), rate)

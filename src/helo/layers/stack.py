@@ -9,7 +9,7 @@ import numpy as np
 from helo import engines
 from helo.cells.base import Cell, State
 from helo.cells.functions import Array
-from helo.layers import Noise, dropped, part
+from helo.layers import Noise, dropped, locked, part
 
 
 def init(rng: np.random.Generator, cell: Cell, layers: int, inputs: int, hidden: int) -> dict[str, np.ndarray]:
@@ -39,15 +39,16 @@ def run(
 ) -> tuple[Array, tuple[State, ...]]:
     """xs `(batch, time, inputs)` through all layers: the top's outputs `(batch, time, hidden)` and every layer's state.
 
-    dropout: on what passes from layer to layer. weight_dropout: on the recurrent weights (`weight_hh`), one mask for
-    the whole call (DropConnect in recurrences: Merity, Keskar and Socher 2017), so that fused kernels stay in use.
+    dropout: on what passes from layer to layer, locked over time. weight_dropout: on the recurrent weights
+    (`weight_hh`), one mask for the whole call, so that fused kernels stay in use (DropConnect in recurrences: Merity,
+    Keskar and Socher 2017).
     """
     last = []
     for i in range(layers):
         own = part(parameters, str(i))
         if "weight_hh" in own:
             own["weight_hh"] = dropped(own["weight_hh"], weight_dropout, noise)
-        xs = dropped(xs, dropout, noise) if i else xs
+        xs = locked(xs, dropout, noise) if i else xs
         xs, after = engines.scan(cell, own, xs, None if states is None else states[i], lengths)
         last.append(after)
     return xs, tuple(last)

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,8 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
         beside = Path(name)
+        os.close(handle)
         yield beside
         with beside.open("rb+") as written:
             os.fsync(written.fileno())
@@ -63,14 +63,28 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.chmod(mode)
         beside.replace(path)
     except OSError as error:
-        raise HeloError(
-            f"cannot be written: {error.strerror or error}",
-            mend="what was saved before stands; make room, and go on with --resume",
-            where=str(path),
-        ) from error
+        raise _unwritten(path, error) from error
     finally:
         if beside is not None:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def append(path: Path, line: str) -> None:
+    """One more line; what a full disk or a kill cuts short is the last one."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> HeloError:
+    return HeloError(
+        f"cannot be written: {error.strerror or error}",
+        mend="what was saved before stands; make room, and go on with --resume",
+        where=str(path),
+    )
 
 
 def _umask() -> int:
@@ -141,13 +155,16 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def clear(path: Path) -> None:
-    """Take away what a run writes, and nothing else that lies there."""
-    for name in NAMES:
-        file = path / name
-        if file.is_dir():
-            shutil.rmtree(file)
-        else:
-            file.unlink(missing_ok=True)
+    """Take away what a run writes, and nothing else that lies there; run.json last, so that it is a run until then."""
+    try:
+        for name in reversed(NAMES):
+            file = path / name
+            if file.is_dir():
+                shutil.rmtree(file)
+            else:
+                file.unlink(missing_ok=True)
+    except OSError as error:
+        raise HeloError(f"cannot be taken away: {error.strerror or error}", where=str(path / name)) from error
 
 
 def write_page(path: Path, about: Mapping[str, Any]) -> None:

@@ -31,8 +31,8 @@ class Run:
     @cached_property
     def task(self) -> Any:
         """The task with the options of the run."""
-        kind = tasks.find(self.about["task"])
         with place(self.path / "run.json"):
+            kind = tasks.find(self.about["task"])
             try:
                 options = kind.Options(**self.about["options"])
             except TypeError as error:
@@ -54,6 +54,14 @@ class Run:
             raise HeloError(
                 f"{count} numbers",
                 expected=f"{self.about['parameters']}, as run.json says",
+                mend="take both from one run",
+                where=str(file),
+            )
+        table = parameters.get("embedding")
+        if table is not None and len(table) != len(self.task.vocab):
+            raise HeloError(
+                f"weights for {len(table)} symbols",
+                expected=f"{len(self.task.vocab)}, as vocab.json has",
                 mend="take both from one run",
                 where=str(file),
             )
@@ -87,7 +95,10 @@ class Run:
             import unicodedata
 
             text = unicodedata.normalize(form, text)
-        return self.task.vocab.encode(text.encode(errors="surrogateescape"))
+        try:
+            return self.task.vocab.encode(text.encode(errors="surrogateescape"))
+        except UnicodeError as error:
+            raise HeloError("the text is not UTF-8", mend="give it in UTF-8, or train with --units bytes") from error
 
     def zero_state(self, rows: int) -> Any:
         """The state before the first symbol."""

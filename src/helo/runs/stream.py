@@ -48,6 +48,7 @@ class Stream:
         if self.state is None:  # one symbol, and nothing before it
             self.state = self.run.zero_state(self.rows)
         self.last = rows[:, -1]
+        self._bytes = [b""] * self.rows  # a character that was not whole is given up
 
     def scores(self) -> np.ndarray:
         """Log-probabilities of the next symbol up to a constant, `(rows, vocabulary)`, without going on."""

@@ -21,7 +21,7 @@ from helo.data.symbols import Symbols, encoded
 from helo.data.vocab import Vocab
 from helo.decoding.sampling import Choice, write
 from helo.errors import HeloError
-from helo.layers import Noise, dropped, part, stack
+from helo.layers import Noise, locked, part, stack
 from helo.tasks.base import Budget, Parameters, Task
 
 State = tuple[tuple[Any, ...], ...]
@@ -41,7 +41,9 @@ class Options:
     layers: Annotated[int, "recurrent layers"] = 1
     hidden: Annotated[int | None, "units a layer"] = None
     embedding: Annotated[int | None, "numbers a symbol becomes"] = None
-    dropout: Annotated[float | None, "share of the outputs of each layer dropped in training"] = None
+    dropout: Annotated[
+        float | None, "share of each layer's outputs dropped in training, a quarter of it of the inputs"
+    ] = None
     weight_dropout: Annotated[float, "share of the recurrent weights dropped in training"] = 0.0
     streams: Annotated[int | None, "stretches of text read side by side"] = None
     chunk: Annotated[int | None, "steps of truncated backpropagation"] = None
@@ -117,18 +119,18 @@ class LM(Task):
 
         self.symbols = Symbols(pieces(), vocab.dtype, folder)
         self.split = lengths[0] if valid else int(len(self.symbols) * 0.9)
-        least = (options.chunk or 64) + 1
+        least = (options.chunk or 64) * (options.streams or 1) + 1
         name = ", ".join(map(str, files))
         if self.split < least or len(self.symbols) - self.split < 2:
             raise HeloError(
                 f"{len(self.symbols)} {options.units}, of which {self.split} to learn from",
-                expected=f"at least {least} to learn from (one chunk and its next symbol) and 2 to validate on",
-                mend="give more text, or a smaller --chunk",
+                expected=f"at least {least} to learn from (a chunk a stream and the next symbol) and 2 to validate on",
+                mend="give more text, or a smaller --chunk or fewer --streams",
                 where=name,
             )
         self.data = {
-            "train": [str(f) for f in texts[0].files],
-            "valid": [str(f) for f in texts[1].files] if valid else "the last 10 %",
+            "train": [str(f.absolute()) for f in texts[0].files],
+            "valid": [str(f.absolute()) for f in texts[1].files] if valid else "the last 10 %",
             "fingerprint": {"train": texts[0].fingerprint()} | ({"valid": texts[1].fingerprint()} if valid else {}),
             "symbols": {"train": self.split, "valid": len(self.symbols) - self.split},
             "start": int(self.symbols.ids[0]),
@@ -155,24 +157,29 @@ class LM(Task):
         """Sizes by a rule over three numbers: the symbols of the text, the products that the budget is worth, and how
         often the text is seen in it.
 
-        hidden grows with the budget: HIDDEN. embedding grows with the vocabulary. dropout grows with the square root
-        of the passes over the text, 5 % at one and 50 % at a hundred. streams are 32, fewer where the text is so
-        short that a stream would not hold four chunks.
+        hidden grows with the budget: HIDDEN. embedding grows with the vocabulary. dropout grows with the passes over
+        the text: 1.8 % a pass, at most 50 %. streams are 32, or 64 for a large model, fewer where the text is so short
+        that a stream would not hold four chunks.
         """
         o, symbols, v = self.options, self.split, len(self.vocab)
         chunk = o.chunk or min(64, max(1, symbols - 1))
-        streams = o.streams or max(1, min(32, symbols // (4 * chunk)))
-        seen = None  # symbols, over the whole training
-        if budget.steps is not None:
-            seen = budget.steps * streams * chunk
-        elif budget.epochs is not None:
-            seen = budget.epochs * symbols
-        products = budget.products if seen is None else seen * _products(256, 64, v)
-        assert products is not None
+        if budget.products is not None:
+            products = budget.products
+        else:
+            seen = (
+                budget.epochs * symbols
+                if budget.epochs is not None
+                else (budget.steps or 1) * (o.streams or 32) * chunk
+            )
+            products = seen * _products(256, 64, v)
         hidden = o.hidden or next(h for h, most in HIDDEN if products <= most)
         embedding = o.embedding or min(hidden, 64 if v <= 256 else 128 if v <= 4096 else 256)
-        passes = (seen or products / _products(hidden, embedding, v)) / symbols
-        dropout = min(0.5, round(0.05 * passes**0.5, 2)) if o.dropout is None else o.dropout
+        streams = o.streams or max(1, min(32 if hidden < 384 else 64, symbols // (4 * chunk)))
+        if budget.products is not None:
+            passes = budget.products / _products(hidden, embedding, v) / symbols
+        else:
+            passes = budget.epochs or (budget.steps or 1) * streams * chunk / symbols
+        dropout = min(0.5, round(0.018 * passes, 2)) if o.dropout is None else o.dropout
         self.options = replace(o, chunk=chunk, streams=streams, hidden=hidden, embedding=embedding, dropout=dropout)
 
     def init(self, rng):
@@ -189,10 +196,10 @@ class LM(Task):
     ) -> tuple[Any, State]:
         """ids `(batch, time)` to scores `(batch, time, vocabulary)`, and the state after them."""
         o = self.options
-        xs = engines.embedding(parameters["embedding"], ids)
         rates = (o.dropout or 0.0, o.weight_dropout)
+        xs = locked(engines.embedding(parameters["embedding"], ids), rates[0] / 4, noise)
         xs, state = stack.run(self.cell, o.layers, part(parameters, "recurrent"), xs, state, noise, *rates)
-        xs = dropped(xs, rates[0], noise)
+        xs = locked(xs, rates[0], noise)
         return xs @ parameters["head.weight"].T + parameters["head.bias"], state
 
     def batches(self, seed, rank=0, world=1):

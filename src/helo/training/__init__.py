@@ -7,18 +7,20 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from helo import tasks
+from helo import cells, tasks
 from helo.errors import HeloError, nearest
 from helo.runs import Run, folder
 from helo.tasks.base import Budget, Task
 from helo.training.options import Options
 from helo.training.report import Reporter, Silent
+
+BUDGETS = {"minutes", "epochs", "steps"}  # one of them is given
 
 __all__ = ["Interrupted", "Options", "dynamic_evaluation", "free_place", "train"]
 
@@ -32,6 +34,9 @@ def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, 
             "dynamic evaluation learns, and learning needs torch", mend="pip install 'helo[train]'"
         ) from error
     return dynamic.dynamic_evaluation(run, files)
+
+
+USEFUL = 0.75  # of a step's time goes into the products that are counted; measured with an LSTM of 256
 
 
 class Interrupted(KeyboardInterrupt):
@@ -66,14 +71,24 @@ def train(
     kind = tasks.find(task)
     files, valid = _listed(files), _listed(valid)
     given = {k: v for k, v in options.items() if v is not None}
+    if "cell" in given:
+        given["cell"] = cells.located(given["cell"])
     if like is not None:
-        given = _options_of(folder.describe(Path(like))) | given
+        theirs = _options_of(folder.describe(Path(like)))
+        if BUDGETS & set(given):
+            theirs = {k: v for k, v in theirs.items() if k not in BUDGETS}
+        given = theirs | given
     task_options, training_options = _parted(kind, given)
     path = _place(out, files)
     try:
         from helo.training.machine import Machine
     except ImportError as error:
         raise HeloError("training needs torch", mend="pip install 'helo[train]'") from error
+    if training_options.tensorboard:
+        try:
+            import torch.utils.tensorboard.writer  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        except ImportError as error:
+            raise HeloError("--tensorboard needs its package", mend="pip install 'helo[tensorboard]'") from error
 
     machine = Machine.here(training_options)
     try:
@@ -116,7 +131,13 @@ def _train(
     elif machine.writes:
         _make_room(path, overwrite)
     path = Path(machine.agreed(path))
-    task: Task = kind.read(files, valid, task_options, path, saved)
+    try:
+        task: Task = kind.read(files, valid, task_options, path, saved)
+    except BaseException:
+        if about is None and machine.writes:
+            with suppress(OSError):
+                path.rmdir()  # it is as it was before, if nothing lies in it
+        raise
     data, vocab = task.to_json()
     if about is not None:
         if data["fingerprint"] != about["data"]["fingerprint"]:
@@ -128,13 +149,15 @@ def _train(
     stopping.append(training)
     if about is None and machine.writes:
         count = sum(p.numel() for p in training.parameters.values())
+        folder.clear(path)
         folder.write_json(path / "vocab.json", vocab)
         folder.write_json(path / "run.json", {
             "format": folder.FORMAT, "helo": version("helo"), "task": _name(kind), "cell": task.options.cell,
             "parameters": count, "options": asdict(task.options), "training": asdict(options), "data": data,
             "figures": {}, "steps": 0, "seconds": 0.0, "finished": False,
         })  # fmt: skip
-        (path / "metrics.jsonl").write_text("")
+        with folder.replacing(path / "metrics.jsonl"):
+            pass
     if about is not None and training.resume():
         reporter.say(f"going on from step {training.progress.step:,} of {path}")
     reporter.say(_introduction(task, training, data))
@@ -179,7 +202,7 @@ def _products(options: Options, machine: Any) -> float | None:
         return None
     from helo.training.machine import products_per_second
 
-    return 60 * (options.minutes or 2.0) * products_per_second(machine)
+    return 60 * (options.minutes or 2.0) * USEFUL * products_per_second(machine)
 
 
 def _name(kind: type) -> str:
@@ -238,17 +261,20 @@ def free_place(name: str) -> Path:
 
 
 def _make_room(path: Path, overwrite: bool) -> None:
-    """An empty run folder, or none of what a run writes in one that is to be overwritten."""
-    if (path / "run.json").exists() and not overwrite:
+    """A folder for a run. What it would replace is refused unless that is asked for, and taken away only when the text
+    has been read.
+    """
+    if path.exists() and not path.is_dir():
+        raise HeloError("a file of that name stands there", expected="a folder or nothing", where=str(path))
+    # A start that was cut short leaves vocab.json alone.
+    found = [name for name in folder.NAMES if (path / name).exists() and name != "vocab.json"]
+    if found and not overwrite:
         raise HeloError(
-            "there is a run already",
+            "there is a run already" if "run.json" in found else f"{found[0]} stands there, and a run has its own",
             mend="--resume goes on with it, --overwrite replaces it, --out names another",
             where=str(path),
         )
-    if path.exists() and not path.is_dir():
-        raise HeloError("a file of that name stands there", expected="a folder or nothing", where=str(path))
     try:
-        folder.clear(path)
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HeloError(

@@ -144,7 +144,7 @@ class Training:
         p = self.progress
         if self.machine.writes:
             assert p.total is not None
-            most = max(20_000, speed.per_step * p.total // schedule.VALIDATIONS // 10)
+            most = max(4096, speed.per_step * p.total // schedule.VALIDATIONS // 10)
             with torch.no_grad():
                 figures = self.task.validate(self.parameters, most)
             report = {
@@ -158,8 +158,7 @@ class Training:
                 "clipped": p.clipped / p.steps,
                 "symbols_per_second": round(speed.symbols),
             }
-            with (self.path / "metrics.jsonl").open("a") as file:
-                file.write(json.dumps(report) + "\n")
+            folder.append(self.path / "metrics.jsonl", json.dumps(report))
             best = figures["loss"] < p.best
             if best:
                 p.best = figures["loss"]

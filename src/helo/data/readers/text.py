@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import unicodedata
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +44,11 @@ class Text:
 
     def _decoded(self, stream: IO[bytes]) -> Iterator[bytes]:
         rest, at = b"", 0
-        while block := stream.read(PIECE):
-            if at == 0:
-                block = block.removeprefix(codecs.BOM_UTF8)
+        for n, block in enumerate(_raw(stream)):
+            if n == 0 and block.startswith(codecs.BOM_UTF8):
+                at, block = len(codecs.BOM_UTF8), block.removeprefix(codecs.BOM_UTF8)
             block = rest + block
-            cut = block.rfind(b"\n") + 1 or _boundary(block)
+            cut = block.rfind(b"\n") + 1 or self._boundary(block)
             yield self._normal(block[:cut], at)
             at, rest = at + cut, block[cut:]
         if rest:
@@ -61,7 +62,22 @@ class Text:
                 f"byte {at + error.start} (0x{block[error.start]:02x}) is not UTF-8",
                 mend="convert the file (iconv -f latin1 -t utf-8), or train with --units bytes",
             ) from error
-        return block if self.form == "none" else unicodedata.normalize(self.form, text).encode()  # pyright: ignore[reportArgumentType]
+        return block if self.form == "none" else self._normalize(text).encode()
+
+    def _normalize(self, text: str) -> str:
+        return text if self.form == "none" else unicodedata.normalize(self.form, text)  # pyright: ignore[reportArgumentType]
+
+    def _boundary(self, block: bytes) -> int:
+        """Where to cut a block without line ends: before its last character that nothing before it combines with, so
+        that each side comes to its normal form by itself; failing that, before its last whole character.
+        """
+        starts = [i for i in range(len(block) - 1, max(0, len(block) - 4096), -1) if block[i] & 0xC0 != 0x80]
+        for i in starts:
+            before, after = (b.decode(errors="ignore") for b in (block[max(0, i - 64) : i], block[i:]))
+            alone = after and not unicodedata.combining(unicodedata.normalize("NFKD", after[0])[0])
+            if alone and self._normalize(before + after) == self._normalize(before) + self._normalize(after):
+                return i
+        return starts[0] if starts else len(block)
 
     def fingerprint(self) -> str:
         """SHA-256 of the bytes of all files, in order; in 16 hex digits."""
@@ -124,7 +140,7 @@ def _is_text(path: Path) -> bool:
     with _open(path) as stream:
         try:
             start = stream.read(8192)
-        except (OSError, EOFError):  # a .gz that is none
+        except (OSError, EOFError, zlib.error):  # a .gz that is none
             return False
     return bool(start) and b"\0" not in start
 
@@ -155,18 +171,5 @@ def _raw(stream: IO[bytes]) -> Iterator[bytes]:
     try:
         while block := stream.read(PIECE):
             yield block
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise HeloError(f"cannot be read: {error}", mend="is it whole, and is a .gz one?") from error
-
-
-def _boundary(block: bytes) -> int:
-    """Where to cut a block without line ends: before its last ASCII character, which nothing before it combines with;
-    failing that, before its last whole character.
-    """
-    for i in range(len(block) - 1, max(0, len(block) - 4096), -1):
-        if block[i] < 0x80:
-            return i
-    for i in range(len(block) - 1, max(0, len(block) - 5), -1):
-        if block[i] & 0xC0 != 0x80:
-            return i
-    return len(block)

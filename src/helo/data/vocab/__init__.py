@@ -36,5 +36,5 @@ def from_json(saved: dict[str, Any]) -> Vocab:
     """The vocabulary that `to_json` wrote."""
     try:
         return find(saved["unit"]).from_json(saved)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise HeloError(f"not a vocabulary ({error!r})", mend="take the file of a whole run") from error

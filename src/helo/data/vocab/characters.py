@@ -34,7 +34,6 @@ class Characters(Vocab):
         seen = np.zeros(0x110000, bool)
         for piece in pieces:
             seen[_codes(piece)] = True
-        seen[ord(UNKNOWN)] = False
         return cls("".join(map(chr, np.flatnonzero(seen))))
 
     def encode(self, text, lenient=False):

@@ -57,7 +57,11 @@ class Subwords(Vocab):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(_library().Tokenizer.from_str(json.dumps(saved["tokenizer"])))
+        tokenizers, text = _library(), json.dumps(saved["tokenizer"])
+        try:
+            return cls(tokenizers.Tokenizer.from_str(text))
+        except Exception as error:  # the library raises no narrower kind
+            raise ValueError(f"tokenizers: {error}") from error
 
 
 def _library():
