@@ -32,7 +32,7 @@ class GRU(Cell):
             "weight_hh": orthogonal(rng, 3, hidden),
         }
         if self.bias:
-            parameters |= {n: 0 * parameters["weight_hh"][:, 0] for n in ("bias_ih", "bias_hh")}
+            parameters |= dict.fromkeys(("bias_ih", "bias_hh"), 0 * parameters["weight_hh"][:, 0])
             parameters["bias_ih"][hidden : 2 * hidden] = 1.0  # keep at first, as the LSTM's forget bias does
         return parameters
 

@@ -35,7 +35,7 @@ class LSTM(Cell):
             "weight_hh": orthogonal(rng, 4, hidden),
         }
         if self.bias:
-            parameters |= {n: 0 * parameters["weight_hh"][:, 0] for n in ("bias_ih", "bias_hh")}
+            parameters |= dict.fromkeys(("bias_ih", "bias_hh"), 0 * parameters["weight_hh"][:, 0])
             parameters["bias_ih"][hidden : 2 * hidden] = self.forget_bias
         return parameters
 

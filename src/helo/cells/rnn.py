@@ -32,7 +32,7 @@ class RNN(Cell):
         if self.nonlinearity == "relu":  # tanh holds an orthogonal recurrence in bounds; relu does not
             parameters["weight_hh"] *= 0.5
         if self.bias:
-            parameters |= {n: 0 * parameters["weight_hh"][:, 0] for n in ("bias_ih", "bias_hh")}
+            parameters |= dict.fromkeys(("bias_ih", "bias_hh"), 0 * parameters["weight_hh"][:, 0])
         return parameters
 
     def state(self, parameters, batch):

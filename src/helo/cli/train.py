@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -52,6 +53,8 @@ def _command(task: str) -> click.Command:
         done = train(
             task, files, valid, out, like=like, resume=resume, overwrite=overwrite, reporter=reporter(quiet), **given
         )
+        if os.environ.get("RANK", "0") != "0":  # under torchrun the first process speaks for all
+            return
         if as_json:
             about = done.about
             flags.show({k: about[k] for k in ("steps", "seconds", "figures")} | {"run": str(done.path)})

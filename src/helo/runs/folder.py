@@ -156,15 +156,15 @@ def describe(path: Path) -> dict[str, Any]:
 
 def clear(path: Path) -> None:
     """Take away what a run writes, and nothing else that lies there; run.json last, so that it is a run until then."""
-    try:
-        for name in reversed(NAMES):
-            file = path / name
+    for name in reversed(NAMES):
+        file = path / name
+        try:
             if file.is_dir():
                 shutil.rmtree(file)
             else:
                 file.unlink(missing_ok=True)
-    except OSError as error:
-        raise HeloError(f"cannot be taken away: {error.strerror or error}", where=str(path / name)) from error
+        except OSError as error:
+            raise HeloError(f"cannot be taken away: {error.strerror or error}", where=str(file)) from error
 
 
 def write_page(path: Path, about: Mapping[str, Any]) -> None:

@@ -158,7 +158,7 @@ class LM(Task):
         often the text is seen in it.
 
         hidden grows with the budget: HIDDEN. embedding grows with the vocabulary. dropout grows with the passes over
-        the text: 1.8 % a pass, at most 50 %. streams are 32, or 64 for a large model, fewer where the text is so short
+        the text: 2 % a pass, at most 50 %. streams are 32, or 64 for a large model, fewer where the text is so short
         that a stream would not hold four chunks.
         """
         o, symbols, v = self.options, self.split, len(self.vocab)
@@ -179,7 +179,7 @@ class LM(Task):
             passes = budget.products / _products(hidden, embedding, v) / symbols
         else:
             passes = budget.epochs or (budget.steps or 1) * streams * chunk / symbols
-        dropout = min(0.5, round(0.018 * passes, 2)) if o.dropout is None else o.dropout
+        dropout = min(0.5, round(0.02 * passes, 2)) if o.dropout is None else o.dropout
         self.options = replace(o, chunk=chunk, streams=streams, hidden=hidden, embedding=embedding, dropout=dropout)
 
     def init(self, rng):

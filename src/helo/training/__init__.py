@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from helo import cells, tasks
 from helo.errors import HeloError, nearest
@@ -21,6 +21,11 @@ from helo.training.options import Options
 from helo.training.report import Reporter, Silent
 
 BUDGETS = {"minutes", "epochs", "steps"}  # one of them is given
+
+if TYPE_CHECKING:  # these import torch
+    from helo.training.checkpoint import Progress
+    from helo.training.loop import Training
+    from helo.training.machine import Machine
 
 __all__ = ["Interrupted", "Options", "dynamic_evaluation", "free_place", "train"]
 
@@ -67,7 +72,6 @@ def train(
     Raises HeloError for input that cannot be trained on, Interrupted after Ctrl-C or SIGTERM, saved.
     """
     started = time.monotonic()
-    reporter = reporter or Silent()
     kind = tasks.find(task)
     files, valid = _listed(files), _listed(valid)
     given = {k: v for k, v in options.items() if v is not None}
@@ -91,86 +95,103 @@ def train(
             raise HeloError("--tensorboard needs its package", mend="pip install 'helo[tensorboard]'") from error
 
     machine = Machine.here(training_options)
+    reporter = reporter if reporter is not None and machine.writes else Silent()
+    request = _Request(kind, files, valid, path, task_options, training_options, given, resume, overwrite)
     try:
         with _signals() as stopping:
-            return _train(
-                kind,
-                files,
-                valid,
-                path,
-                task_options,
-                training_options,
-                given,
-                machine,
-                reporter,
-                started,
-                stopping,
-                resume,
-                overwrite,
-            )
+            return _train(request, machine, reporter, started, stopping)
     finally:
         reporter.close()
         machine.leave()
 
 
-def _train(
-    kind, files, valid, path, task_options, options, given, machine, reporter, started, stopping, resume, overwrite
-) -> Run:
+@dataclass(frozen=True)
+class _Request:
+    """What a person asks for. given: the options that were said, and not only meant by default."""
+
+    kind: type[Task]
+    files: list[str | Path]
+    valid: list[str | Path]
+    path: Path
+    task_options: Any
+    options: Options
+    given: dict[str, Any]
+    resume: bool
+    overwrite: bool
+
+
+def _train(request: _Request, machine: Machine, reporter: Reporter, started: float, stopping: list[Any]) -> Run:
+    """Read, settle, train, finish; or go on with a run that was stopped."""
     from helo.training.loop import Training
 
-    about = folder.describe(path) if resume and (path / "run.json").exists() else None
-    saved = None
-    if about is not None:
-        task_options, options = _recorded(kind, about, given, path)
-        saved = folder.read_json(path / "vocab.json")
-        if about.get("finished"):
-            reporter.say(f"{path} is finished")
-            return Run(path)
-        files = files or about["data"]["train"]
-        valid = valid or ([] if isinstance(about["data"]["valid"], str) else about["data"]["valid"])
-    elif machine.writes:
-        _make_room(path, overwrite)
-    path = Path(machine.agreed(path))
-    try:
-        task: Task = kind.read(files, valid, task_options, path, saved)
-    except BaseException:
-        if about is None and machine.writes:
-            with suppress(OSError):
-                path.rmdir()  # it is as it was before, if nothing lies in it
-        raise
-    data, vocab = task.to_json()
-    if about is not None:
-        if data["fingerprint"] != about["data"]["fingerprint"]:
-            raise HeloError("the text has changed since the run began", mend="start a new run", where=str(path))
-    else:
-        budget = Budget(_products(options, machine), options.steps, options.epochs)
-        task.settle(machine.agreed(budget))
+    r, path = request, request.path
+    about = folder.describe(path) if r.resume and (path / "run.json").exists() else None
+    if about is not None and about.get("finished"):
+        reporter.say(f"{path} is finished")
+        return Run(path)
+    task, options = _begun(r, machine) if about is None else _taken_up(r, about)
     training = Training(task, path, options, machine, reporter, started)
     stopping.append(training)
-    if about is None and machine.writes:
-        count = sum(p.numel() for p in training.parameters.values())
-        folder.clear(path)
-        folder.write_json(path / "vocab.json", vocab)
-        folder.write_json(path / "run.json", {
-            "format": folder.FORMAT, "helo": version("helo"), "task": _name(kind), "cell": task.options.cell,
-            "parameters": count, "options": asdict(task.options), "training": asdict(options), "data": data,
-            "figures": {}, "steps": 0, "seconds": 0.0, "finished": False,
-        })  # fmt: skip
-        with folder.replacing(path / "metrics.jsonl"):
-            pass
-    if about is not None and training.resume():
+    if about is None:
+        _write_start(training)
+    elif training.resume():
         reporter.say(f"going on from step {training.progress.step:,} of {path}")
-    reporter.say(_introduction(task, training, data))
+    reporter.say(_introduction(training))
     progress = training.run()
     if training.stop and (progress.total is None or progress.step < progress.total):
         raise Interrupted(path, progress.step)
     if machine.writes:
-        _finish(path, task, progress, reporter)
+        _finish(path, task, progress)
     machine.agreed(None)  # nobody leaves before the run is whole
     return Run(path)
 
 
-def _finish(path: Path, task: Task, progress: Any, reporter: Reporter) -> None:
+def _begun(r: _Request, machine: Machine) -> tuple[Task, Options]:
+    """A new run: its folder, its data, its sizes."""
+    if machine.writes:
+        _make_room(r.path, r.overwrite)
+    machine.agreed(None)  # the folder is there
+    try:
+        task = r.kind.read(r.files, r.valid, r.task_options, r.path)
+    except BaseException:
+        if machine.writes:
+            with suppress(OSError):
+                r.path.rmdir()  # it is as it was before, if nothing lies in it
+        raise
+    task.settle(machine.agreed(Budget(_products(r.options, machine), r.options.steps, r.options.epochs)))
+    return task, r.options
+
+
+def _taken_up(r: _Request, about: dict[str, Any]) -> tuple[Task, Options]:
+    """A run that goes on: its options and its data, which must be what they were."""
+    task_options, options = _recorded(r.kind, about, r.given, r.path)
+    data = about["data"]
+    files = r.files or data["train"]
+    valid = r.valid or ([] if isinstance(data["valid"], str) else data["valid"])
+    task = r.kind.read(files, valid, task_options, r.path, folder.read_json(r.path / "vocab.json"))
+    if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
+        raise HeloError("the text has changed since the run began", mend="start a new run", where=str(r.path))
+    return task, options
+
+
+def _write_start(training: Training) -> None:
+    """What is known of a run before its first step."""
+    if not training.machine.writes:
+        return
+    task, path = training.task, training.path
+    data, vocab = task.to_json()
+    folder.clear(path)
+    folder.write_json(path / "vocab.json", vocab)
+    folder.write_json(path / "run.json", {
+        "format": folder.FORMAT, "helo": version("helo"), "task": _name(type(task)), "cell": task.options.cell,
+        "parameters": training.size, "options": asdict(task.options), "training": asdict(training.options),
+        "data": data, "figures": {}, "steps": 0, "seconds": 0.0, "finished": False,
+    })  # fmt: skip
+    with folder.replacing(path / "metrics.jsonl"):
+        pass
+
+
+def _finish(path: Path, task: Task, progress: Progress) -> None:
     """The figures of the best weights on the validation data, the picture, the page."""
     from helo.training import checkpoint, picture
 
@@ -184,19 +205,18 @@ def _finish(path: Path, task: Task, progress: Any, reporter: Reporter) -> None:
     folder.write_page(path, about)
 
 
-def _introduction(task: Task, training: Any, data: dict[str, Any]) -> str:
-    o = task.options
-    count = sum(p.numel() for p in training.parameters.values())
+def _introduction(training: Training) -> str:
+    """What is about to be trained, in a line."""
+    task, o, symbols = training.task, training.task.options, training.task.to_json()[0]["symbols"]
     precision = str(training.machine.precision).removeprefix("torch.")
-    symbols = data["symbols"]
     return (
         f"{_name(type(task))}: {symbols['train']:,} {o.units} to learn from, {symbols['valid']:,} to validate on; "
-        f"{o.cell} {o.layers} x {o.hidden}, {count:,} parameters, dropout {o.dropout:g}, "
+        f"{o.cell} {o.layers} x {o.hidden}, {training.size:,} parameters, dropout {o.dropout:g}, "
         f"{o.streams} streams, chunks of {o.chunk}; {training.machine.device}, {precision}"
     )
 
 
-def _products(options: Options, machine: Any) -> float | None:
+def _products(options: Options, machine: Machine) -> float | None:
     """How many products the time given is worth on this machine; None where steps or epochs are given."""
     if options.steps is not None or options.epochs is not None:
         return None

@@ -43,6 +43,11 @@ class Training:
         self.due = False  # it is time to save
         self.saved = time.monotonic()
 
+    @property
+    def size(self) -> int:
+        """How many numbers the model has."""
+        return sum(p.numel() for p in self.parameters.values())
+
     # One step.
 
     def step(self) -> tuple[float, int, float]:
@@ -90,6 +95,7 @@ class Training:
             elif schedule.validates(p.step, p.total):
                 self._report(speed)
                 self.save()
+                speed.pause()
             elif self.due:
                 self.save()
             if self.stop:
@@ -216,6 +222,10 @@ class _Speed:
             self.measured, self.measuring = self.measured + 1, self.measuring + spent
             rate = count / max(spent, 1e-9)
             self.symbols = rate if not self.symbols else 0.97 * self.symbols + 0.03 * rate
+
+    def pause(self) -> None:
+        """What was done since the last step was not a step."""
+        self.last = time.monotonic()
 
     def left(self, progress: Progress) -> float | None:
         """Seconds to the end."""
