@@ -193,6 +193,7 @@ def plain(text: str, role: str) -> str:
 
 def lesson(seed: int, paint: Paint = plain) -> Iterator[str]:
     """The four parts, line by line, each line as soon as its numbers are there; none is wider than 80."""
+    start(seed)  # so that a seed that cannot be is said before anything else
     yield from _idea(paint)
     yield from _forward(paint)
     end = yield from _training(seed, paint)
@@ -219,7 +220,7 @@ def _forward(paint: Paint) -> Iterator[str]:
     h, y, _ = forward(LECTURE, READ)
     p, loss = softmax(y), losses(y, NEXT)
     yield from _heading("1  Forward: what it says before it has learned anything", paint)
-    yield f"  The vocabulary is [{', '.join(VOCABULARY)}]; an input x is one-hot, 1 at the letter's place."
+    yield f"  The vocabulary is [{', '.join(VOCABULARY)}]; an input is one-hot, 1 at its letter's place."
     yield "  With these weights the scores are the lecture's, rounded to one digit:"
     yield ""
     yield from _weights(paint)
@@ -265,7 +266,7 @@ def _table(h: np.ndarray, y: np.ndarray, p: np.ndarray, loss: np.ndarray, paint:
     for i, letter in enumerate(VOCABULARY):
         yield line(f"p_t  [{letter}]", [f"{value:z11.4f}" for value in p[:, i]], letter)
     yield line("right", [paint(f"{letter:>11}", "right") for letter in NEXT])
-    yield line("loss", [f"{value:z11.3f}" for value in loss]) + f"     sum {paint(f'{loss.sum():.3f}', 'right')}"
+    yield line("loss", [f"{value:z11.3f}" for value in loss]) + f"     sum {paint(f'{loss.sum():.3f}', 'heading')}"
 
 
 def _vector(values: np.ndarray, digits: int = 0) -> str:
@@ -327,8 +328,8 @@ def _training(seed: int, paint: Paint) -> Generator[str, None, Moment]:
 
 def _bptt(paint: Paint) -> Iterator[str]:
     """The lines of `backward` and of `train`, as formulas, and one of them with its numbers."""
+    yield "  for t = 4, 3, 2, 1:"
     for formula, meaning in (
-        ("for t = 4, 3, 2, 1:", ""),
         ("  dy = p_t - x_{t+1}", "what it said, minus what was right"),
         ("  dh = W_hy.T·dy + W_hh.T·da", "h_t feeds y_t, and step t+1, whose da it is"),
         ("  da = (1 - h_t²)·dh", "through tanh"),
@@ -336,7 +337,7 @@ def _bptt(paint: Paint) -> Iterator[str]:
         ("  dW_xh += da·x_t.T", "and dW_hh += da·h_{t-1}.T, db += da"),
         ("m += dW²,  W -= 0.1·dW / sqrt(m)", "then Adagrad, for every weight"),
     ):
-        yield f"  {formula:33} {paint(meaning, 'faint')}".rstrip()
+        yield f"  {formula:33} {paint(meaning, 'faint')}"
     _, y, _ = forward(LECTURE, READ)
     dy = softmax(y)[0] - one_hot(NEXT)[0]
     yield ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import click
@@ -31,13 +32,14 @@ def command(seed, quiet, as_json):
     elif quiet:
         click.echo(hello.written(seed))
     else:
-        for line in hello.lesson(seed, _paint()):
+        for line in hello.lesson(seed, _paint if _coloured() else hello.plain):
             click.echo(line)
 
 
-def _paint():
-    """Colours where a person looks at a terminal that has not declined them (no-color.org: set, and not empty)."""
-    from helo.hello import plain
+def _paint(text, role):
+    return click.style(text, **STYLES[role])
 
-    coloured = click.get_text_stream("stdout").isatty() and not os.environ.get("NO_COLOR")
-    return (lambda text, role: click.style(text, **STYLES[role])) if coloured else plain
+
+def _coloured():
+    """Whether a person looks at a terminal and has not declined colours (no-color.org: set, and not empty)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
