@@ -18,13 +18,15 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="runs are made by training")
 
-import helo  # noqa: E402
-from fixtures import copied, home, many, prose, text_file, train, trained  # noqa: E402
-from helo.decoding.sampling import Choice  # noqa: E402
-from helo.errors import HeloError  # noqa: E402
-from helo.runs import Run, folder  # noqa: E402
-from helo.runs.run import _Row  # noqa: E402
-from helo.runs.stream import _whole  # noqa: E402
+import itertools
+
+import helo
+from fixtures import copied, home, many, prose, text_file, train, trained
+from helo.decoding.sampling import Choice
+from helo.errors import HeloError
+from helo.runs import Run, folder
+from helo.runs.run import _Row
+from helo.runs.stream import _whole
 
 GREEDY = Choice(temperature=0)
 
@@ -46,7 +48,9 @@ def test_files():
     assert [p.name for p in (run / "last").iterdir()] == ["state.safetensors"]
     for line in (run / "metrics.jsonl").read_text().splitlines():
         report = json.loads(line)
-        assert {"step", "epoch", "seconds", "loss", "valid", "rate", "norm", "clipped", "symbols_per_second"} == set(report)
+        assert {"step", "epoch", "seconds", "loss", "valid", "rate", "norm", "clipped", "symbols_per_second"} == set(
+            report
+        )
 
 
 def test_schema():
@@ -203,7 +207,9 @@ def test_run_json_without(tmp_path, key):
     assert key in said
 
 
-@pytest.mark.parametrize("change", [{"task": "ln"}, {"options": {"cell": "lstm", "colour": "red"}}, {"options": 3}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"task": "ln"}, {"options": {"cell": "lstm", "colour": "red"}}, {"options": 3}], ids=str
+)
 def test_run_json_with(tmp_path, change):
     run = copied(trained(), tmp_path / "run")
     edit(run, **change)
@@ -267,7 +273,12 @@ def test_older_runs_are_read(tmp_path):
     run, text = copied(trained(), tmp_path / "run"), sample(trained())
     options = json.loads((run / "run.json").read_text())["options"]
     later = [k for k in options if k not in ("hidden", "embedding", "chunk", "streams")]
-    edit(run, ("steps", "seconds", "finished"), options={k: v for k, v in options.items() if k not in later}, helo="0.0.1")
+    edit(
+        run,
+        ("steps", "seconds", "finished"),
+        options={k: v for k, v in options.items() if k not in later},
+        helo="0.0.1",
+    )
     assert sample(run) == text
     assert helo.load(run).evaluate()["nats"] == pytest.approx(helo.load(trained()).figures["nats"])
 
@@ -295,7 +306,9 @@ class FullDisk:
             monkeypatch.setattr(os, name, self._failing(getattr(os, name)))
         opens, low = io.open, os.open
         writing = os.O_CREAT | os.O_WRONLY | os.O_RDWR
-        monkeypatch.setattr(os, "open", lambda p, flags, *a, **k: (self._failing(low) if flags & writing else low)(p, flags, *a, **k))
+        monkeypatch.setattr(
+            os, "open", lambda p, flags, *a, **k: (self._failing(low) if flags & writing else low)(p, flags, *a, **k)
+        )
         monkeypatch.setattr(io, "open", lambda p, mode="r", *a, **k: self._opened(opens, p, mode, *a, **k))
 
     @property
@@ -633,7 +646,7 @@ def until(text: str, stop: str) -> str:
 @many(60)
 def test_stop_over_pieces(text, stop, cuts):
     row, at = _Row([stop]), [0, *sorted(min(c, len(text)) for c in cuts), len(text)]
-    shown = [row.take(text[a:b]) for a, b in zip(at, at[1:], strict=False)]
+    shown = [row.take(text[a:b]) for a, b in itertools.pairwise(at)]
     assert "".join(shown) + row.rest() == until(text, stop)
     assert row.ended == (stop in text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,14 @@ def sizes(draw):
     streams, chunk = draw(st.integers(1, 5)), draw(st.integers(1, 7))
     start, after = draw(st.integers(0, 9)), draw(st.integers(0, 9))
     length = draw(st.integers(streams * chunk + 1, streams * chunk * 5 + 9))
-    return {"streams": streams, "chunk": chunk, "start": start, "length": length, "after": after, "seed": draw(st.integers(0, 99))}
+    return {
+        "streams": streams,
+        "chunk": chunk,
+        "start": start,
+        "length": length,
+        "after": after,
+        "seed": draw(st.integers(0, 99)),
+    }
 
 
 def streams_of(size, **more) -> Streams:
@@ -55,7 +63,7 @@ def test_a_pass_over_the_text(size):
             assert c.inputs.shape == c.targets.shape == (size["streams"], size["chunk"])
             assert c.inputs.dtype == c.targets.dtype == np.int64
             assert (c.targets == c.inputs + 1).all(), "every target follows its input"
-        for before, after in zip(chunks, chunks[1:], strict=False):
+        for before, after in itertools.pairwise(chunks):
             assert (after.inputs[:, 0] == before.targets[:, -1]).all(), "a row goes on where it left off"
         read = np.concatenate([c.targets.ravel() for c in chunks])
         assert len(set(read.tolist())) == read.size, "nothing is read twice in a pass"

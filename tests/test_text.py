@@ -245,7 +245,7 @@ def test_damaged_gz_in_a_folder(tmp_path, kind):
     try:
         assert read(tmp_path / "f") == b"text\n"
     except HeloError as error:
-        assert str(error).startswith(f"{file}: cannot be read")  # noqa: PT017
+        assert str(error).startswith(f"{file}: cannot be read")
 
 
 def test_fingerprint(tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from helo.cells.base import Cell, orthogonal, uniform, zeros
 from helo.cells.functions import namespace, sigmoid
 
@@ -32,7 +34,8 @@ class GRU(Cell):
             "weight_hh": orthogonal(rng, 3, hidden),
         }
         if self.bias:
-            parameters |= dict.fromkeys(("bias_ih", "bias_hh"), 0 * parameters["weight_hh"][:, 0])
+            parameters["bias_ih"] = np.zeros(3 * hidden, np.float32)
+            parameters["bias_hh"] = np.zeros(3 * hidden, np.float32)
             parameters["bias_ih"][hidden : 2 * hidden] = 1.0  # keep at first, as the LSTM's forget bias does
         return parameters
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from helo.cells.base import Cell, orthogonal, uniform, zeros
 from helo.cells.functions import namespace, relu
 
@@ -32,7 +34,8 @@ class RNN(Cell):
         if self.nonlinearity == "relu":  # tanh holds an orthogonal recurrence in bounds; relu does not
             parameters["weight_hh"] *= 0.5
         if self.bias:
-            parameters |= dict.fromkeys(("bias_ih", "bias_hh"), 0 * parameters["weight_hh"][:, 0])
+            parameters["bias_ih"] = np.zeros(hidden, np.float32)
+            parameters["bias_hh"] = np.zeros(hidden, np.float32)
         return parameters
 
     def state(self, parameters, batch):

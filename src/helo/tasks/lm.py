@@ -158,8 +158,8 @@ class LM(Task):
         often the text is seen in it.
 
         hidden grows with the budget: HIDDEN. embedding grows with the vocabulary. dropout grows with the passes over
-        the text: 2 % a pass, at most 50 %. streams are 32, or 64 for a large model, fewer where the text is so short
-        that a stream would not hold four chunks.
+        the text and the size of the model: 2 % a pass for 384 units, less as the square of fewer, at most 50 %.
+        streams are 32, fewer where the text is so short that a stream would not hold four chunks.
         """
         o, symbols, v = self.options, self.split, len(self.vocab)
         chunk = o.chunk or min(64, max(1, symbols - 1))
@@ -174,12 +174,12 @@ class LM(Task):
             products = seen * _products(256, 64, v)
         hidden = o.hidden or next(h for h, most in HIDDEN if products <= most)
         embedding = o.embedding or min(hidden, 64 if v <= 256 else 128 if v <= 4096 else 256)
-        streams = o.streams or max(1, min(32 if hidden < 384 else 64, symbols // (4 * chunk)))
+        streams = o.streams or max(1, min(32, symbols // (4 * chunk)))
         if budget.products is not None:
             passes = budget.products / _products(hidden, embedding, v) / symbols
         else:
             passes = budget.epochs or (budget.steps or 1) * streams * chunk / symbols
-        dropout = min(0.5, round(0.02 * passes, 2)) if o.dropout is None else o.dropout
+        dropout = min(0.5, round(0.02 * passes * (hidden / 384) ** 2, 2)) if o.dropout is None else o.dropout
         self.options = replace(o, chunk=chunk, streams=streams, hidden=hidden, embedding=embedding, dropout=dropout)
 
     def init(self, rng):
