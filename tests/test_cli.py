@@ -1,0 +1,126 @@
+"""The command line: bad input is one line, exit code 2; --json is one object; help shows examples."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from helo import cli
+
+SMALL = ["--hidden", "8", "--embedding", "4", "--chunk", "8", "--steps", "3", "--quiet"]
+
+
+@pytest.fixture
+def helo(monkeypatch, capfd, tmp_path):
+    """Run the command line in this process, in a folder of its own: (exit code, out, err)."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("hello world, hello again. " * 40)
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["helo", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        out, err = capfd.readouterr()
+        return int(left.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture
+def run(helo):
+    code, _, err = helo("train", "lm", "text.txt", "--out", "run", *SMALL)
+    assert code == 0, err
+    return "run"
+
+
+def refused(result: tuple[int, str, str], *names: str) -> None:
+    code, _, err = result
+    assert code == 2, err
+    assert len(err.strip().splitlines()) == 1, err
+    assert "Traceback" not in err
+    for name in names:
+        assert name in err, err
+
+
+def test_bad_texts_are_refused(helo, tmp_path):
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "one.txt").write_text("a")
+    (tmp_path / "short.txt").write_text("hello hello")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9 " * 100)
+    (tmp_path / "folder").mkdir()
+    for name, *said in (
+        ("empty.txt", "empty"),
+        ("one.txt", "1 characters"),
+        ("short.txt", "--chunk"),
+        ("latin.txt", "byte 3", "latin1"),
+        ("missing.txt",),
+        ("folder", "no text"),
+    ):
+        refused(helo("train", "lm", name, "--out", "r", "--steps", 3, "--quiet"), name, *said)
+
+
+def test_bad_words_are_refused(helo, run):
+    refused(helo("trian"), "train")
+    refused(helo("train", "ml", "text.txt"), "lm")
+    refused(helo("train", "lm", "text.txt", "--out", "r", "--hiden", 9), "--hidden")
+    refused(helo("train", "lm", "text.txt", "--out", "r", "--cell", "lstn"), "lstm")
+    refused(helo("train", "lm", "text.txt", "--out", "r", "--minutes", 1, "--steps", 3), "--minutes", "--steps")
+    refused(helo("train", "lm", "text.txt", "--out", run, *SMALL), "--overwrite")
+    refused(helo("sample", run, "--temperature", -1), "temperature")
+    refused(helo("sample", run, "--top-p", 7), "top-p")
+    refused(helo("sample", run, "--prompt", "張"), "張")
+    refused(helo("sample", "nowhere"), "nowhere")
+
+
+def test_damaged_runs_and_foreign_states_are_refused(helo, run, tmp_path):
+    assert helo("sample", run, "--length", 5, "--state", "s")[0] == 0
+    assert helo("train", "lm", "text.txt", "--out", "other", "--seed", 9, *SMALL)[0] == 0
+    refused(helo("sample", "other", "--state", "s"), "another run")
+    file = tmp_path / run / "weights.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100])
+    refused(helo("sample", run), "weights.safetensors")
+    about = json.loads((tmp_path / run / "run.json").read_text())
+    (tmp_path / run / "run.json").write_text(json.dumps(about | {"format": 999}))
+    refused(helo("sample", run), "999")
+    (tmp_path / run / "run.json").write_text("{")
+    refused(helo("info", run), "run.json")
+
+
+def test_json_is_one_object_with_its_keys(helo, run):
+    for words, keys in (
+        (("train", "lm", "text.txt", "--out", "again", *SMALL, "--json"), {"run", "steps", "seconds", "figures"}),
+        (("eval", run, "--json"), {"figures"}),
+        (("sample", run, "--json", "--length", 5), {"texts"}),
+        (("info", run, "--json"), {"task", "cell", "parameters", "options", "figures"}),
+    ):
+        code, out, _ = helo(*words)
+        assert code == 0
+        assert keys <= set(json.loads(out))
+
+
+def test_the_state_goes_on_to_the_letter(helo, run):
+    def texts(*words: object) -> str:
+        return json.loads(helo("sample", run, "--temperature", 0, "--json", *words)[1])["texts"][0]
+
+    whole = texts("--prompt", "hello", "--length", 30)
+    assert texts("--prompt", "hello", "--length", 12, "--state", "s") + texts("--length", 18, "--state", "s") == whole
+
+
+@pytest.mark.parametrize(
+    "words", [(v,) for v in ("hello", "demo", "sample", "eval", "info", "check")] + [("train", "lm")]
+)
+def test_help_shows_two_examples(helo, words):
+    code, out, _ = helo(*words, "--help")
+    assert code == 0
+    assert out.count(f"helo {' '.join(words)}") >= 3  # the usage line and two examples
+
+
+def test_a_bug_says_that_it_is_one(helo, run, monkeypatch):
+    monkeypatch.setattr("helo.runs.load", lambda path: 1 / 0)
+    code, _, err = helo("info", run)
+    assert code == 1
+    assert "bug in helo" in err
+    assert "Traceback" not in err
+    assert "Traceback" in helo("info", run, "--debug")[2]

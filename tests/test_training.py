@@ -1,0 +1,165 @@
+"""Training: exact going on, honest stopping, and the parts of a step."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+import helo
+from helo.errors import HeloError
+from helo.training import Interrupted, schedule
+from helo.training.loop import Training
+from helo.training.optimiser import Optimiser, orthogonalised
+from helo.training.options import Options
+
+TEXT = "the quick brown fox jumps over the lazy dog, and runs.\n" * 60
+SMALL = {"hidden": 16, "embedding": 8, "streams": 4, "chunk": 16, "dropout": 0.2, "seed": 3}
+
+
+@pytest.fixture
+def text(tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_text(TEXT)
+    return file
+
+
+def weights(run) -> bytes:
+    return (run.path / "weights.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("at", [2, 17, 30])
+def test_going_on_is_the_same_as_never_having_stopped(text, tmp_path, monkeypatch, at):
+    whole = helo.train("lm", text, out=tmp_path / "whole", steps=40, **SMALL)
+    step, count = Training.step, 0
+
+    def stopping(self):
+        nonlocal count
+        count += 1
+        self.stop = count == at
+        return step(self)
+
+    monkeypatch.setattr(Training, "step", stopping)
+    with pytest.raises(Interrupted):
+        helo.train("lm", text, out=tmp_path / "broken", steps=40, **SMALL)
+    monkeypatch.setattr(Training, "step", step)
+    assert helo.load(tmp_path / "broken").sample("the ", 5, seed=1)
+    broken = helo.train("lm", text, out=tmp_path / "broken", steps=40, resume=True, **SMALL)
+    assert weights(broken) == weights(whole)
+    assert len((broken.path / "metrics.jsonl").read_text().splitlines()) == schedule.VALIDATIONS
+
+
+def test_other_options_on_going_on_are_refused(text, tmp_path, monkeypatch):
+    step = Training.step
+
+    def stopping(self):
+        self.stop = True
+        return step(self)
+
+    monkeypatch.setattr(Training, "step", stopping)
+    with pytest.raises(Interrupted):
+        helo.train("lm", text, out=tmp_path / "run", steps=40, **SMALL)
+    with pytest.raises(HeloError, match="--rate"):
+        helo.train("lm", text, out=tmp_path / "run", steps=40, resume=True, rate=0.5, **SMALL)
+    text.write_text(TEXT + "more")
+    with pytest.raises(HeloError, match="text has changed"):
+        helo.train("lm", text, out=tmp_path / "run", resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(text, tmp_path, monkeypatch):
+    step, count = Training.step, 0
+
+    def breaking(self):
+        nonlocal count
+        count += 1
+        if count == 25:
+            with torch.no_grad():
+                self.parameters["head.bias"].fill_(float("nan"))
+        return step(self)
+
+    monkeypatch.setattr(Training, "step", breaking)
+    with pytest.raises(HeloError, match=r"nan at step 25.*--rate"):
+        helo.train("lm", text, out=tmp_path / "run", steps=40, **SMALL)
+    assert all(np.isfinite(p).all() for p in helo.load(tmp_path / "run").parameters.values())
+
+
+def test_minutes_are_settled_as_steps_and_recorded(text, tmp_path):
+    run = helo.train("lm", text, out=tmp_path / "run", minutes=0.02, **SMALL)
+    assert run.about["finished"]
+    assert run.about["steps"] >= 20
+
+
+def test_like_takes_another_runs_options(text, tmp_path):
+    helo.train("lm", text, out=tmp_path / "one", steps=3, **SMALL)
+    other = helo.train("lm", text, out=tmp_path / "two", like=tmp_path / "one", steps=2, cell="gru")
+    assert other.about["options"]["hidden"] == SMALL["hidden"]
+    assert other.about["cell"] == "gru"
+    assert other.about["steps"] == 2
+
+
+def test_overwriting_takes_away_only_what_a_run_writes(text, tmp_path):
+    helo.train("lm", text, out=tmp_path / "run", steps=2, **SMALL)
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    with pytest.raises(HeloError, match="--overwrite"):
+        helo.train("lm", text, out=tmp_path / "run", steps=2, **SMALL)
+    helo.train("lm", text, out=tmp_path / "run", steps=2, overwrite=True, **SMALL)
+    assert (tmp_path / "run" / "mine.txt").read_text() == "mine"
+
+
+def test_dynamic_evaluation_learns_and_leaves_the_run_alone(text, tmp_path):
+    run = helo.train("lm", text, out=tmp_path / "run", steps=20, **SMALL)
+    before = {n: p.copy() for n, p in run.parameters.items()}
+    assert helo.dynamic_evaluation(run, [text])["nats"] < run.evaluate([text])["nats"]
+    assert all((run.parameters[n] == p).all() for n, p in before.items())
+
+
+def test_muon_brings_singular_values_near_one():
+    x = torch.randn(3, 12, 8, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonalised(x))
+    spread = torch.linalg.svdvals(x / x.norm(dim=(1, 2), keepdim=True))
+    assert values.max() < 1.5
+    assert (values.min(-1).values / values.max(-1).values > spread.min(-1).values / spread.max(-1).values).all()
+
+
+def test_adamw_is_torchs():
+    rng = torch.Generator().manual_seed(0)
+    ours = {"head.weight": torch.randn(4, 3, generator=rng).requires_grad_()}
+    theirs = ours["head.weight"].detach().clone().requires_grad_()
+    options = Options(adam_rate=0.01, weight_decay=0.1)
+    mine = Optimiser(ours, options, torch.float32)
+    reference = torch.optim.AdamW([theirs], lr=0.01, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.1)
+    for _ in range(5):
+        gradient = torch.randn(4, 3, generator=rng)
+        ours["head.weight"].grad, theirs.grad = gradient.clone(), gradient.clone()
+        mine.step(1.0)
+        reference.step()
+    torch.testing.assert_close(ours["head.weight"], theirs)
+
+
+def test_the_schedule_ends_at_its_floor_and_validates_at_the_end():
+    assert schedule.factor(0, 100) == 1
+    assert schedule.factor(100, 100) == pytest.approx(schedule.FLOOR)
+    for steps in (1, 7, 10, 99, 2000):
+        when = [s for s in range(1, steps + 1) if schedule.validates(s, steps)]
+        assert when[-1] == steps
+        assert len(when) <= schedule.VALIDATIONS
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(text, tmp_path):
+    words = ["train", "lm", str(text), "--minutes", "2", "--hidden", "16", "--out", str(tmp_path / "run")]
+    process = subprocess.Popen([sys.executable, "-m", "helo", *words], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and not (tmp_path / "run" / "last").exists():
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "--resume" in said
+    assert "Traceback" not in said
+    assert helo.load(tmp_path / "run").sample("the ", 5, seed=1)
