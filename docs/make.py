@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -15,11 +16,12 @@ from helo import cells, engines
 from helo.cli import cli
 
 HERE = Path(__file__).parent
+NAMES: dict[str, Any] = {"help_option_names": ["-h", "--help"]}  # what every verb inherits when it is called
 
 
 def commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Context]]:
     """A command and those below it, depth first, each with a context to make its help in."""
-    context = click.Context(command, info_name=" ".join(path), max_content_width=100, terminal_width=100)
+    context = click.Context(command, info_name=" ".join(path), max_content_width=100, terminal_width=100, **NAMES)
     yield path, context
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
