@@ -53,7 +53,7 @@ def train(files: Any, out: Path, **options: Any):
 
     budget = {"steps", "minutes", "epochs"}
     small = {k: v for k, v in SMALL.items() if k not in budget or not budget & set(options)}
-    with mock.patch("helo.training.picture.draw"):
+    with mock.patch("helo.drawing.loss"):
         return helo.train("lm", files, out=out, **(small | options))
 
 
@@ -85,7 +85,7 @@ def helo_command(*words: Any, stdin: bytes = b"") -> Done:
     with (
         mock.patch.object(sys, "argv", ["helo", *map(str, words)]),
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")),
-        mock.patch("helo.training.picture.draw") if "torch" in sys.modules else contextlib.nullcontext(),
+        mock.patch("helo.drawing.loss") if "torch" in sys.modules else contextlib.nullcontext(),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

@@ -44,7 +44,7 @@ def joined(pieces, row: int = 0) -> str:
 
 def test_files():
     run = trained()
-    assert {p.name for p in run.iterdir()} == set(folder.NAMES) - {"loss.png", "tensorboard"}
+    assert {p.name for p in run.iterdir()} == set(folder.NAMES) - {"loss.png", "tensorboard", *folder.PICTURES}
     assert [p.name for p in (run / "last").iterdir()] == ["state.safetensors"]
     for line in (run / "metrics.jsonl").read_text().splitlines():
         report = json.loads(line)
@@ -516,7 +516,7 @@ def test_scores_are_those_of_the_model():
     """The softmax of them, symbol by symbol, makes up the evaluation of that text."""
     run, text = helo.load(trained()), prose(60, 200)
     stream, nats = run.stream(), 0.0
-    ids = run.encode(text)
+    ids = run.task.encode(text)
     stream.feed(text[0])
     for symbol, character in zip(ids[1:], text[1:], strict=True):
         scores = stream.scores()[0].astype(np.float64)
@@ -610,7 +610,7 @@ def test_text_without_a_prompt(units):
     if units == "subwords":
         pytest.importorskip("tokenizers")
     run = helo.load(trained(units=units))
-    assert run.task.vocab.decode([run.start]) == b"\n"
+    assert run.task.vocab.decode([run.task.start]) == b"\n"
     text = run.sample("", 80, seed=0, temperature=5.0, min_p=0.0)
     assert text
     if units in ("characters", "words"):
@@ -621,8 +621,8 @@ def test_prompt_in_its_normal_form(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("un café à la crème. " * 60, encoding="utf-8")
     run = train(text, tmp_path / "run", steps=2)
-    assert run.encode("cafe\u0301").tolist() == run.encode("café").tolist()
-    assert len(run.encode("cafe\u0301")) == 4
+    assert run.task.encode("cafe\u0301").tolist() == run.task.encode("café").tolist()
+    assert len(run.task.encode("cafe\u0301")) == 4
 
 
 @pytest.mark.parametrize("units", ["characters", "words"])

@@ -68,7 +68,7 @@ def test_other_options_on_going_on_are_refused(text, tmp_path, monkeypatch):
     with pytest.raises(HeloError, match="--rate"):
         helo.train("lm", text, out=tmp_path / "run", steps=40, resume=True, rate=0.5, **SMALL)
     text.write_text(TEXT + "more")
-    with pytest.raises(HeloError, match="text has changed"):
+    with pytest.raises(HeloError, match="data has changed"):
         helo.train("lm", text, out=tmp_path / "run", resume=True)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from os import PathLike
 
 
@@ -50,3 +51,25 @@ def nearest(name: str, names: Iterable[str]) -> str:
     known = sorted(names)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}? ({', '.join(known)})" if close else f"one of {', '.join(known)}"
+
+
+_collected: ContextVar[list[HeloError] | None] = ContextVar("collected", default=None)
+
+
+def fault(error: HeloError) -> None:
+    """Raise a fault of one row of a file; or, inside `collecting`, keep it, and the reader goes on with the next row."""
+    found = _collected.get()
+    if found is None:
+        raise error
+    found.append(error)
+
+
+@contextmanager
+def collecting() -> Iterator[list[HeloError]]:
+    """Faults of rows as a list, instead of the first as an error."""
+    found: list[HeloError] = []
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)

@@ -13,7 +13,7 @@ import click
 from helo import registry
 from helo.errors import HeloError, nearest
 
-ORDER = ("hello", "demo", "train", "sample", "eval", "info", "check")
+ORDER = ("hello", "demo", "train", "sample", "predict", "eval", "info", "data", "check")
 
 
 class Verbs(click.Group):

@@ -1,4 +1,4 @@
-"""helo demo"""
+"""helo demo [TASK]"""
 
 from __future__ import annotations
 
@@ -6,44 +6,90 @@ import click
 
 from helo.cli import flags
 
-LEAD = "A language model of Python's own documentation, which is on every machine, in about a minute."
+LEADS = {
+    "lm": "A language model of Python's own documentation, which is on every machine, in about a minute.",
+    "classify": "Handwritten digits, 8 by 8 pixels, told apart by reading each one row by row.",
+    "tag": "Every character of Python source, and the type of the token that it belongs to.",
+    "translate": "Dates as people write them in ten languages, into the form of ISO 8601.",
+}
+OPTIONS = {"classify": {"view": "rows"}, "tag": {"column": "2", "spelling": 0}}
+TRIES = {
+    "translate": ["3. mai 1999", "le 14 juillet 1789", "Tuesday, January 19, 2038"],
+    "tag": [" ".join("while␣x<0x1F:␣#␣go")],
+}
 
 
 @flags.common
 @click.command()
 @click.argument("task", default="lm", required=False)
 @click.option("--minutes", type=float, default=0.75, help="train for so long  [0.75]")
-@click.option("--out", "-o", default=None, metavar="RUN", help="the run folder  [runs/demo]")
+@click.option("--out", "-o", default=None, metavar="RUN", help="the run folder  [runs/demo-TASK]")
 def command(task, minutes, out, seed, quiet):
-    """The main job on text that every Python has: train, write, and what to try next.
+    """The main job on data that every machine has: train, use, and what to try next.
 
     \b
     helo demo
-    helo demo lm --minutes 3
+    helo demo translate --minutes 3
     """
     from pathlib import Path
 
-    from helo.data.embedded import write_topics
-    from helo.errors import HeloError
+    from helo import tasks
+    from helo.data.embedded import WRITERS
+    from helo.errors import HeloError, nearest
     from helo.training import free_place, train
     from helo.training.report import reporter
 
-    if task != "lm":
-        raise HeloError(f"no demo of {task!r} yet", expected="lm")
-    run = Path(out) if out else free_place("demo")
-    text = write_topics(run.parent / f"{run.name}.txt")
+    if task not in WRITERS:
+        raise HeloError(f"no demo of {task!r}", mend=nearest(task, WRITERS))
+    run = Path(out) if out else free_place("demo" if task == "lm" else f"demo-{task}")
+    suffix, write = WRITERS[task]
+    data = write(run.parent / f"{run.name}{suffix}")
+    options = OPTIONS.get(task, {})
+    words = " ".join(f"--{name} {value}" for name, value in options.items())
     if not quiet:
-        click.echo(f"{LEAD}\n\n$ helo train lm {text} --minutes {minutes:g} --out {run}", err=True)
-    done = train("lm", text, out=run, minutes=minutes, seed=seed, reporter=reporter(quiet))
-    figures = done.figures
-    click.echo(f"\n$ helo sample {run} --prompt 'The '\n")
-    stream = done.stream()
-    click.echo("The " + done.sample("The ", 400, seed=seed or 0, stream=stream))
-    click.echo(
-        f"\n{figures['bits_per_character']:.2f} bits a character on text that it has not seen.\n\n"
-        f"Try next:\n"
-        f"  helo sample {run} --temperature 0.5       more careful\n"
-        f"  helo train lm {text} --out {run}-longer --minutes 5\n"
-        f"  helo train lm YOUR.txt                    your own text\n"
-        f"  helo hello                                how it works, number by number"
-    )
+        typed = f"helo train {task} {data} {words}".strip()
+        click.echo(f"{LEADS[task]}\n\n$ {typed} --minutes {minutes:g} --out {run}", err=True)
+    done = train(task, data, out=run, minutes=minutes, seed=seed, reporter=reporter(quiet), **options)
+    if task == "lm":
+        click.echo(f"\n$ helo sample {run} --prompt 'The '\n")
+        click.echo("The " + done.sample("The ", 400, seed=seed or 0))
+        said = f"{done.figures['bits_per_character']:.2f} bits a character on text that it has not seen."
+        tries = [
+            (f"helo sample {run} --temperature 0.5", "more careful"),
+            ("helo demo classify | tag | translate", "the other shapes"),
+        ]
+    else:
+        click.echo(f"\n$ helo predict {run} {'-' if task in TRIES else data}\n")
+        for line in _answers(done, data, TRIES.get(task)):
+            click.echo(f"  {line}")
+        key = "exact" if task == "translate" else "accuracy"
+        said = f"{done.figures[key]:.1%} right of what it has not seen."
+        tries = [(f"helo eval {run}", "all figures"), (f"{run}/README.md", "what it is, with pictures")]
+    tries += [
+        (f"helo train {task} {data} {words}".strip() + f" --out {run}-longer --minutes 5", ""),
+        (f"helo train {task} {tasks.find(task).example}", "your own"),
+        ("helo hello", "how it works, number by number"),
+    ]
+    click.echo(f"\n{said}\n\nTry next:")
+    for typed, why in tries:
+        click.echo(f"  {typed:58}  {why}".rstrip())
+
+
+def _answers(run, data, tries):
+    """A few answers, each beside what was asked."""
+    import numpy as np
+
+    if tries is None:
+        examples = run.examples([data])
+        rows = np.random.default_rng(0).permutation(len(examples))[:6]
+        chosen = examples.take(rows)
+        pairs = zip(chosen.labels, run.predict(chosen), strict=True)
+        return [f"a {label}: {run.task.line(answer)}".replace("\t", ", probability ") for label, answer in pairs]
+    lines = []
+    for text in tries:
+        answer = run.predict([text])[0]
+        if "labels" in answer:
+            lines += [f"{w}  {y}" for w, y in zip(answer["words"], answer["labels"], strict=True)]
+        else:
+            lines.append(f"{text:28} → {answer['text']}")
+    return lines

@@ -12,11 +12,17 @@ from helo.cli import flags
 @click.command()
 @click.argument("run")
 @click.argument("files", nargs=-1)
-@click.option("--blocks", type=click.IntRange(min=2), default=None, help="zero-state blocks of so many symbols")
+@click.option("--blocks", type=click.IntRange(min=2), default=None, help="lm: zero-state blocks of so many symbols")
 @click.option(
-    "--dynamic", is_flag=True, help="the weights go on learning from text already scored (Krause et al. 2018)"
+    "--dynamic", is_flag=True, help="lm: the weights go on learning from text already scored (Krause et al. 2018)"
 )
-def command(run, files, blocks, dynamic, seed, quiet, as_json):
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False),
+    default=None,
+    help="a table, the most wrong, and pictures into a folder",
+)
+def command(run, files, blocks, dynamic, report, seed, quiet, as_json):
     """Figures of a run on files, or on the validation data that it recorded.
 
     \b
@@ -29,14 +35,25 @@ def command(run, files, blocks, dynamic, seed, quiet, as_json):
     if blocks and dynamic:
         raise HeloError("--blocks and --dynamic", expected="one of them")
     model = load(run)
+    if (blocks or dynamic) and model.about["task"] != "lm":
+        raise HeloError(
+            f"{'--blocks' if blocks else '--dynamic'} of a {model.about['task']} model",
+            expected="it of a language model",
+        )
     if dynamic:
         from helo.training import dynamic_evaluation
 
         figures = dynamic_evaluation(model, files)
     else:
         figures = model.evaluate(files, blocks=blocks) if blocks else model.evaluate(files)
+    text = model.report(report, files) if report else ""
     if as_json:
         flags.show({"run": run, "figures": figures})
         return
     for name, value in figures.items():
         click.echo(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value}")
+    if text:
+        from pathlib import Path
+
+        (Path(report) / "report.md").write_text(text, encoding="utf-8")
+        click.echo(f"\n{text}")

@@ -45,7 +45,8 @@ def _flag(field: dataclasses.Field[Any], hint: Any) -> click.Option:
     name = "--" + field.name.replace("_", "-")
     default = "" if field.default in (None, False) else f"  [{field.default}]"
     if kind is bool:
-        return click.Option([name], is_flag=True, default=None, help=text + default)
+        pair = name if field.default is False else f"{name}/--no-{name[2:]}"
+        return click.Option([pair], is_flag=True, default=None, help=text + default)
     if typing.get_origin(kind) is typing.Literal:
         return click.Option([name], type=click.Choice(typing.get_args(kind)), default=None, help=text + default)
     return click.Option([name], type=kind, default=None, help=text + default)

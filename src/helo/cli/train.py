@@ -43,7 +43,12 @@ def _command(task: str) -> click.Command:
 
     own = tasks.find(task)
 
+    paired = task == "translate"
+
     def run(files, valid, out, like, resume, overwrite, quiet, as_json, **options: Any) -> None:
+        if paired:
+            files, valid = _sides(options, "", files), _sides(options, "valid_", valid)
+        from helo.runs.folder import NEXT
         from helo.training import train
         from helo.training.report import reporter
 
@@ -60,9 +65,14 @@ def _command(task: str) -> click.Command:
             flags.show({k: about[k] for k in ("steps", "seconds", "figures")} | {"run": str(done.path)})
         elif not quiet:
             figures = ", ".join(f"{k} {v:.4f}" for k, v in done.figures.items() if isinstance(v, float))
-            click.echo(f"{figures}\nthe run lies in {done.path}; next: helo sample {done.path}", err=True)
+            click.echo(f"{figures}\nthe run lies in {done.path}; next: {NEXT[own.verb].format(done.path)}", err=True)
 
+    sides = ("source", "target", "valid-source", "valid-target") if paired else ()
     parameters: list[click.Parameter] = [
+        *(
+            click.Option([f"--{side}"], metavar="FILE", help=f"the {side.replace('-', ' ')} texts, one a line")
+            for side in sides
+        ),
         click.Argument(["files"], nargs=-1),
         click.Option(["--valid"], multiple=True, metavar="FILES", help="validate on these (else on the last tenth)"),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
@@ -76,8 +86,22 @@ def _command(task: str) -> click.Command:
     return flags.common(flags.as_json(built))
 
 
+def _sides(options: dict[str, Any], which: str, files: tuple[str, ...]) -> tuple[str, ...]:
+    """The source and the target file that two flags name, in place of files."""
+    source, target = options.pop(which + "source"), options.pop(which + "target")
+    if source is None and target is None:
+        return files
+    if source is None or target is None or files:
+        flags_ = [f"--{which}{side}".replace("_", "-") for side in ("source", "target")]
+        raise HeloError(
+            f"{' '.join(flags_)} and files" if files else "one side alone",
+            expected=f"both {' and '.join(flags_)}, or TSV files",
+        )
+    return source, target
+
+
 def _help(kind: type[Any], task: str) -> str:
     import sys
 
     first = (sys.modules[kind.__module__].__doc__ or "").split("\n\n")[0]
-    return f"{first}\n\n\b\nhelo train {task} novel.txt\nhelo train {task} folder/ --minutes 10 --out runs/mine"
+    return f"{first}\n\n\b\nhelo train {task} {kind.example}\nhelo train {task} {kind.example} --minutes 10 --out runs/mine"

@@ -1,13 +1,45 @@
-"""Text that every machine with Python has, for a first try without a network."""
+"""Data that a machine has without a network, for a first try of every shape: each writer makes files of a shape's own
+format, so that what follows is what a person would type for their own.
+"""
 
 from __future__ import annotations
 
+import io
+import keyword
 import sysconfig
+import tokenize
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+import numpy as np
 
 from helo.errors import HeloError
 
 LARGEST = 1 << 20
+#: Languages whose names of places are told apart, and in which dates are written; codes of Unicode's CLDR.
+PLACES = (
+    "cs",
+    "de",
+    "en",
+    "es",
+    "fi",
+    "fr",
+    "hu",
+    "it",
+    "nl",
+    "pl",
+    "pt",
+    "sv",
+    "tr",
+    "vi",
+    "ru",
+    "el",
+    "ja",
+    "ko",
+    "zh",
+    "ar",
+)
+DATES = ("en", "de", "fr", "es", "it", "nl", "pt", "sv", "pl", "ru")
 
 
 def write_topics(path: Path) -> Path:
@@ -19,20 +51,149 @@ def write_topics(path: Path) -> Path:
 
         text = "\n\n".join(topics[name].strip() for name in sorted(topics))
     except ImportError:
-        text = ""
-        for file in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
-            text += file.read_text(encoding="utf-8", errors="ignore")
-            if len(text) > LARGEST:
-                break
+        text = "".join(_sources(LARGEST))
     if not text:
         raise HeloError(
             "this Python has neither its documentation topics nor its source", mend="helo train lm YOUR.txt"
         )
+    return _written(path, text + "\n")
+
+
+def write_digits(path: Path) -> Path:
+    """1,797 handwritten digits, 8 by 8 (Alpaydin and Kaynak 1998; they come with scikit-learn), as x and y of an .npz."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise HeloError(
-            f"cannot be written: {error.strerror}", mend="--out names another place", where=str(path)
-        ) from error
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise HeloError("the digits come with scikit-learn", mend="pip install 'helo[demo]'") from error
+    digits = load_digits()
+    with _writing(path):
+        np.savez(path, x=digits.images.astype(np.uint8), y=digits.target.astype(np.uint8))  # pyright: ignore[reportAttributeAccessIssue]
     return path
+
+
+def write_places(path: Path) -> Path:
+    """Names of countries, languages and cities in twenty languages, and which language a name is in, as a TSV: the
+    names of Unicode's CLDR, which come with Babel. A name that several of the languages share is left out.
+    """
+    babel = _babel()
+    seen: dict[str, set[str]] = {}
+    for code in PLACES:
+        locale = babel.Locale.parse(code)
+        zones = (zone.get("city") for zone in locale.time_zones.values())
+        names = [*locale.territories.values(), *locale.languages.values(), *(z for z in zones if z)]
+        for name in names:
+            if not any(c.isdigit() for c in name):
+                seen.setdefault(str(name).strip(), set()).add(code)
+    rows = sorted((name, min(codes)) for name, codes in seen.items() if len(codes) == 1)
+    return _written(path, "text\tlabel\n" + "".join(f"{name}\t{code}\n" for name, code in rows))
+
+
+def write_dates(path: Path, count: int = 20_000, seed: int = 0) -> Path:
+    """Dates as people write them in ten languages, long and short, and the same as ISO 8601 has them, as a TSV; the
+    forms are those of Unicode's CLDR, which come with Babel. A form that could mean two dates is left out.
+    """
+    babel = _babel()
+    from datetime import date
+
+    rng = np.random.default_rng(seed)
+    locales = [babel.Locale.parse(code) for code in DATES]
+    meanings: dict[str, set[str]] = {}
+    first, last = date(1900, 1, 1).toordinal(), date(2099, 12, 31).toordinal()
+    while len(meanings) < count:
+        day = date.fromordinal(int(rng.integers(first, last + 1)))
+        locale, form = locales[rng.integers(len(locales))], ("full", "long", "medium")[rng.integers(3)]
+        text = babel.dates.format_date(day, form, locale=locale)
+        meanings.setdefault(text, set()).add(day.isoformat())
+    rows = [(text, min(days)) for text, days in meanings.items() if len(days) == 1]
+    return _written(path, "source\ttarget\n" + "".join(f"{text}\t{day}\n" for text, day in rows))
+
+
+def write_python(path: Path) -> Path:
+    """Every character of some of the standard library's source with the type of its token, in two columns, a line of
+    code a sequence: what the module `tokenize` says.
+    """
+    out: list[str] = []
+    for source in _sources(LARGEST):
+        out += _typed(source)
+    if not out:
+        raise HeloError("this Python has no source of its standard library", mend="helo train tag YOUR.conllu")
+    return _written(path, "".join(out))
+
+
+def _typed(source: str) -> list[str]:
+    lines = source.splitlines()
+    types = [["space"] * len(line) for line in lines]
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            name = tokenize.tok_name[token.type].lower()
+            if name in ("newline", "nl", "indent", "dedent", "endmarker"):
+                continue
+            if name == "name" and keyword.iskeyword(token.string):
+                name = "keyword"
+            (top, left), (bottom, right) = token.start, token.end
+            for row in range(top, bottom + 1):
+                stop = right if row == bottom else len(lines[row - 1])
+                for column in range(left if row == top else 0, min(stop, len(types[row - 1]))):
+                    types[row - 1][column] = name
+    except (tokenize.TokenError, IndentationError, SyntaxError):
+        return []
+    return [
+        "".join(f"{'␣' if c.isspace() else c}\t{t}\n" for c, t in zip(line, kinds, strict=True)) + "\n"
+        for line, kinds in zip(lines, types, strict=True)
+        if line.strip()
+    ]
+
+
+def _sources(most: int) -> Iterable[str]:
+    """Source files of the standard library, up to about so many characters."""
+    taken = 0
+    for file in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+        text = file.read_text(encoding="utf-8", errors="ignore")
+        taken += len(text)
+        yield text
+        if taken > most:
+            return
+
+
+def _babel():
+    try:
+        import babel
+        import babel.dates
+    except ImportError as error:
+        raise HeloError("names and dates come with Babel", mend="pip install 'helo[demo]'") from error
+    return babel
+
+
+def _written(path: Path, text: str) -> Path:
+    with _writing(path):
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
+class _writing:  # noqa: N801
+    """Room for a file, and one kind of error where there is none."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __enter__(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritten(error) from error
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> HeloError:
+        return HeloError(f"cannot be written: {error.strerror}", mend="--out names another place", where=str(self.path))
+
+
+#: What each demonstration learns from: the file's suffix and what writes it.
+WRITERS: dict[str, tuple[str, Callable[[Path], Path]]] = {
+    "lm": (".txt", write_topics),
+    "classify": (".npz", write_digits),
+    "tag": (".conll", write_python),
+    "translate": (".tsv", write_dates),
+}

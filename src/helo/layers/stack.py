@@ -8,16 +8,25 @@ import numpy as np
 
 from helo import engines
 from helo.cells.base import Cell, State
-from helo.cells.functions import Array
+from helo.cells.functions import Array, namespace
 from helo.layers import Noise, dropped, locked, part
 
+WAYS = ("forward", "backward")
 
-def init(rng: np.random.Generator, cell: Cell, layers: int, inputs: int, hidden: int) -> dict[str, np.ndarray]:
-    """Parameters `0.…`, `1.…`: the first layer reads `inputs` numbers a step, each other the layer below."""
+
+def init(
+    rng: np.random.Generator, cell: Cell, layers: int, inputs: int, hidden: int, both: bool = False
+) -> dict[str, np.ndarray]:
+    """Parameters `0.…`, `1.…`: the first layer reads `inputs` numbers a step, each other the layer below.
+
+    both: each layer is two, `0.forward.…` and `0.backward.…`, and the next one reads both side by side.
+    """
     parameters = {}
     for i in range(layers):
-        fresh = cell.init(rng, inputs if i == 0 else hidden, hidden)
-        parameters |= {f"{i}.{name}": p for name, p in fresh.items()}
+        width = inputs if i == 0 else hidden * (2 if both else 1)
+        for way in WAYS if both else ("",):
+            fresh = cell.init(rng, width, hidden)
+            parameters |= {f"{i}.{way}.{n}" if way else f"{i}.{n}": p for n, p in fresh.items()}
     return parameters
 
 
@@ -45,10 +54,61 @@ def run(
     """
     last = []
     for i in range(layers):
-        own = part(parameters, str(i))
-        if "weight_hh" in own:
-            own["weight_hh"] = dropped(own["weight_hh"], weight_dropout, noise)
+        own = _noisy(part(parameters, str(i)), weight_dropout, noise)
         xs = locked(xs, dropout, noise) if i else xs
         xs, after = engines.scan(cell, own, xs, None if states is None else states[i], lengths)
         last.append(after)
     return xs, tuple(last)
+
+
+def read(
+    cell: Cell,
+    layers: int,
+    parameters: Mapping[str, Array],
+    xs: Array,
+    lengths: Array,
+    both: bool = False,
+    noise: Noise | None = None,
+    dropout: float = 0.0,
+    weight_dropout: float = 0.0,
+) -> Array:
+    """Whole sequences xs `(batch, time, inputs)` of the given lengths `(batch,)`: the top's outputs
+    `(batch, time, hidden)`, or `(batch, time, 2 · hidden)` with `both`, forwards then backwards; 0 in the padding.
+
+    What is padding stands behind a sequence in either direction (a row is turned round within its own length), so it
+    reaches no output; that it is run through at all is cheaper than packing, since batches are of like length.
+    """
+    inside = mask(xs, lengths)
+    for i in range(layers):
+        xs = locked(xs, dropout, noise) if i else xs
+        if both:
+            ahead, back = (_noisy(part(parameters, f"{i}.{way}"), weight_dropout, noise) for way in WAYS)
+            behind = engines.scan(cell, back, turned(xs, lengths))[0]
+            xs = namespace(xs).concat([engines.scan(cell, ahead, xs)[0], turned(behind, lengths)], axis=-1)
+        else:
+            xs = engines.scan(cell, _noisy(part(parameters, str(i)), weight_dropout, noise), xs)[0]
+        xs = xs * inside
+    return xs
+
+
+def _noisy(own: dict[str, Array], rate: float, noise: Noise | None) -> dict[str, Array]:
+    if "weight_hh" in own:
+        own["weight_hh"] = dropped(own["weight_hh"], rate, noise)
+    return own
+
+
+def mask(xs: Array, lengths: Array) -> Array:
+    """1 inside each row's length and 0 behind it, `(batch, time, 1)`, of the dtype of xs `(batch, time, …)`."""
+    xp = namespace(xs)
+    return xp.astype(_times(xs) < lengths[:, None], xs.dtype)[..., None]
+
+
+def turned(xs: Array, lengths: Array) -> Array:
+    """Each row of xs `(batch, time, features)` backwards within its own length; the padding stays behind."""
+    xp, times = namespace(xs), _times(xs)
+    order = xp.where(times < lengths[:, None], lengths[:, None] - 1 - times, times)
+    return xp.take_along_axis(xs, xp.broadcast_to(order[..., None], xs.shape), axis=1)
+
+
+def _times(xs: Array) -> Array:
+    return engines.array(np.arange(xs.shape[1]), xs)[None]

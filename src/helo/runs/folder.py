@@ -33,10 +33,16 @@ NAMES = (
     "weights.safetensors",
     "metrics.jsonl",
     "loss.png",
+    "confusion.png",
+    "calibration.png",
+    "ribbons.png",
     "README.md",
     "last",
     "tensorboard",
 )
+PICTURES = ("confusion.png", "calibration.png", "ribbons.png")
+#: What to type next, by the verb that asks a model of its shape.
+NEXT = {"sample": 'helo sample {} --prompt "..."', "predict": "helo predict {} FILES   (or - for standard input)"}
 
 
 def schema() -> dict[str, Any]:
@@ -133,6 +139,15 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             raise HeloError(f"damaged: {error}", mend="take it from a whole copy") from error
 
 
+def layered(arrays: Mapping[str, np.ndarray]) -> tuple[tuple[np.ndarray, ...], ...]:
+    """A state out of arrays named `layer.place`."""
+    layers: dict[int, dict[int, np.ndarray]] = {}
+    for name, array in arrays.items():
+        i, j = map(int, name.split("."))
+        layers.setdefault(i, {})[j] = array
+    return tuple(tuple(layer[j] for j in sorted(layer)) for _, layer in sorted(layers.items()))
+
+
 def describe(path: Path) -> dict[str, Any]:
     """run.json of a run. HeloError when there is none, or a newer helo wrote it."""
     if not path.is_dir():
@@ -167,13 +182,14 @@ def clear(path: Path) -> None:
             raise HeloError(f"cannot be taken away: {error.strerror or error}", where=str(file)) from error
 
 
-def write_page(path: Path, about: Mapping[str, Any]) -> None:
-    """README.md of a run: what it is, how it was made, its figures, what to type next."""
+def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", report: str = "") -> None:
+    """README.md of a run: what it is, how it was made, its figures, what to type next. report: Markdown of its own."""
     figures = "\n".join(
         f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in about["figures"].items()
     )
     options = "\n".join(f"| {k} | {v} |" for k, v in {**about["options"], **about["training"]}.items() if v is not None)
     data = about["data"]
+    pictures = "".join(f"![{p.removesuffix('.png')}]({p}) " for p in PICTURES if (path / p).exists())
     text = f"""# {path.name}
 
 A model of the shape `{about["task"]}` with the cell `{about["cell"]}` and {about["parameters"]:,} parameters, made by
@@ -188,10 +204,11 @@ Learned from {", ".join(f"`{Path(f).name}`" for f in data["train"])}; validated 
 {figures}
 
 ![loss](loss.png)
-
+{pictures}
+{report}
 Type next, in the folder above:
 
-    helo sample {path.name} --prompt "..."
+    {NEXT[verb].format(path.name)}
     helo eval {path.name}
     helo info {path.name}
 
@@ -200,7 +217,7 @@ Type next, in the folder above:
 {options}
 
 `weights.safetensors` holds the best weights by validation, `vocab.json` the symbols, `last/` where training stands
-(needed only to go on with `--resume`), `metrics.jsonl` one object a report. NumPy alone is enough to write with it.
+(needed only to go on with `--resume`), `metrics.jsonl` one object a report. NumPy alone is enough to use it.
 """
     with replacing(path / "README.md") as beside:
         beside.write_text(text, encoding="utf-8")

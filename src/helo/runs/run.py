@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from helo import tasks
-from helo.data import vocab
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError, place
-from helo.layers import part, stack
 from helo.runs import folder
+from helo.runs.live import Live
 from helo.runs.stream import Stream
+from helo.tasks.base import ExampleTask
+from helo.tasks.lm import LM
 
 
 class Run:
@@ -38,7 +39,7 @@ class Run:
             except TypeError as error:
                 raise HeloError(f"options that this helo does not know: {error}", mend="pip install -U helo") from error
         with place(self.path / "vocab.json"):
-            return kind(options, vocab.from_json(folder.read_json(self.path / "vocab.json")))  # pyright: ignore[reportCallIssue]
+            return kind.load(options, folder.read_json(self.path / "vocab.json"), self.about["data"])
 
     @cached_property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -58,10 +59,11 @@ class Run:
                 where=str(file),
             )
         table = parameters.get("embedding")
-        if table is not None and len(table) != len(self.task.vocab):
+        rows = self.task.rows
+        if table is not None and rows is not None and len(table) != rows:
             raise HeloError(
                 f"weights for {len(table)} symbols",
-                expected=f"{len(self.task.vocab)}, as vocab.json has",
+                expected=f"{rows}, as vocab.json has",
                 mend="take both from one run",
                 where=str(file),
             )
@@ -80,33 +82,9 @@ class Run:
         """Of the weights on the validation data, when they were saved."""
         return self.about["figures"]
 
-    @property
-    def start(self) -> int:
-        """The symbol that stands before a text without a prompt: a line end where the model knows one."""
-        ids = self.task.vocab.encode(b"\n", lenient=True)
-        return (
-            int(ids[0]) if len(ids) == 1 and ids[0] not in self.task.vocab.silent else int(self.about["data"]["start"])
-        )
-
-    def encode(self, text: str) -> np.ndarray:
-        """The symbols of a text as the model reads it, in its normal form."""
-        form = self.task.options.normal_form
-        if form != "none" and self.task.options.units != "bytes":
-            import unicodedata
-
-            text = unicodedata.normalize(form, text)
-        try:
-            return self.task.vocab.encode(text.encode(errors="surrogateescape"))
-        except UnicodeError as error:
-            raise HeloError("the text is not UTF-8", mend="give it in UTF-8, or train with --units bytes") from error
-
-    def zero_state(self, rows: int) -> Any:
-        """The state before the first symbol."""
-        o = self.task.options
-        return stack.state(self.task.cell, o.layers, part(self.parameters, "recurrent"), rows)
-
     def stream(self, rows: int = 1, state: str | Path | None = None) -> Stream:
         """A stream at the beginning, or where a saved state left off."""
+        self._writes()
         return Stream(self, rows) if state is None else Stream.load(self, state)
 
     def sample(
@@ -134,6 +112,45 @@ class Run:
             if all(row.ended for row in rows):
                 return
         yield [row.rest() for row in rows]
+
+    def _writes(self) -> None:
+        if not isinstance(self.task, LM):
+            raise HeloError(
+                f"a model of the shape {self.about['task']} writes no text",
+                mend="helo predict asks it",
+                where=str(self.path),
+            )
+
+    def predict(self, source: Any, **how: Any) -> list[dict[str, Any]]:
+        """An answer an example, in order. source: for a model of texts a list of texts; numbers for one of numbers; or
+        what `examples` gave.
+        """
+        return self._answers().predict(self.parameters, source, **how)
+
+    def live(self, state: str | Path | None = None) -> Live:
+        """A tagger that answers step by step, at the beginning or where a saved state left off."""
+        return Live(self) if state is None else Live.load(self, state)
+
+    def examples(self, files: str | Path | Sequence[str | Path]) -> Any:
+        """What `predict` is asked about, out of files as for training; labels may be missing."""
+        task = self._answers()
+        files = [files] if isinstance(files, str | Path) else files
+        return type(task).examples(files, task.options, asked=False)[0]
+
+    def _answers(self) -> ExampleTask:
+        if not isinstance(self.task, ExampleTask):
+            raise HeloError(
+                f"a model of the shape {self.about['task']} answers no questions",
+                mend="helo sample lets it write",
+                where=str(self.path),
+            )
+        return self.task
+
+    def report(self, out: str | Path, files: Sequence[str | Path] = ()) -> str:
+        """Pictures of how it does on files, or on the recorded validation data, into a folder; and Markdown."""
+        out = Path(out)
+        out.mkdir(parents=True, exist_ok=True)
+        return self.task.reported(self.parameters, self.about["data"], out, files)
 
     def evaluate(self, files: Sequence[str | Path] = (), **how: Any) -> dict[str, Any]:
         """Figures on whole files, or on the validation data that the run recorded. how: what the task knows to do

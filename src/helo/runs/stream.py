@@ -27,7 +27,7 @@ class Stream:
     def __init__(self, run: Run, rows: int = 1):
         self.run = run
         self.state: Any = None
-        self.last = np.full(rows, run.start, np.int64)
+        self.last = np.full(rows, run.task.start, np.int64)
         self._bytes = [b""] * rows  # of a character that is not whole yet
 
     @property
@@ -37,7 +37,7 @@ class Stream:
 
     def feed(self, text: str) -> None:
         """Let every row read a text. Raises HeloError, naming it, for a character that the model does not know."""
-        ids = self.run.encode(text).astype(np.int64)
+        ids = self.run.task.encode(text).astype(np.int64)
         if len(ids) == 0:
             return
         rows = np.repeat(ids[None], self.rows, 0)
@@ -46,7 +46,7 @@ class Stream:
         for t in range(0, before.shape[1], 1024):
             self.state = self.run.task.forward(self.run.parameters, before[:, t : t + 1024], self.state)[1]
         if self.state is None:  # one symbol, and nothing before it
-            self.state = self.run.zero_state(self.rows)
+            self.state = self.run.task.zero_state(self.run.parameters, self.rows)
         self.last = rows[:, -1]
         self._bytes = [b""] * self.rows  # a character that was not whole is given up
 
@@ -96,12 +96,8 @@ class Stream:
                 )
         stream = cls(run, len(arrays["last"]))
         stream.last, stream._bytes = arrays["last"], [bytes.fromhex(b) for b in about["bytes"]]
-        layers = sorted({int(n.split(".")[0]) for n in arrays if n != "last"})
-        if layers:
-            counts = [sum(n.startswith(f"{i}.") for n in arrays) for i in layers]
-            stream.state = tuple(
-                tuple(arrays[f"{i}.{j}"] for j in range(c)) for i, c in zip(layers, counts, strict=True)
-            )
+        if len(arrays) > 1:
+            stream.state = folder.layered({n: a for n, a in arrays.items() if n != "last"})
         return stream
 
 

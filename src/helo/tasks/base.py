@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, Self, final
 
 import numpy as np
 
+from helo import engines
 from helo.cells.functions import Array
+from helo.data import labelled
+from helo.data.buckets import Buckets, in_order
+from helo.data.labelled import Labelled
+from helo.errors import HeloError
+from helo.inputs.base import Encoded
 from helo.layers import Noise
 
 Parameters = Mapping[str, Array]
 
 
-class Batch(Protocol):
-    """One step's examples. fresh: no state is carried into it."""
-
-    @property
-    def fresh(self) -> bool: ...
-    @property
-    def inputs(self) -> np.ndarray: ...
-    @property
-    def targets(self) -> np.ndarray: ...
-
-
 class Batches(Protocol):
-    """Batches without end, `per_epoch` in a pass. The position, `epoch` and `index`, decides all that follows."""
+    """Batches without end, `per_epoch` in a pass, of whatever `Task.loss` reads. The position, `epoch` and `index`,
+    decides all that follows.
+    """
 
     per_epoch: int
     epoch: int
     index: int
 
-    def next(self) -> Batch: ...
+    def next(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,24 @@ class Task(ABC):
     Options: ClassVar[type[Any]]
     options: Any
 
+    #: What a step of training counts, for people: symbols, examples, tokens.
+    unit: ClassVar[str] = "symbols"
+    #: What a person's own files are called in examples of the command line.
+    example: ClassVar[str] = "FILES"
+    #: The verb that comes after training.
+    verb: ClassVar[str] = "predict"
+    #: The figure of the validation by which the best weights are known: a loss, or one of which more is better.
+    best: ClassVar[str] = "loss"
+    #: Under --minutes: more passes over the data than this are not made.
+    passes: ClassVar[float] = float("inf")
+    #: Options of the training where none is given, other than the language model's.
+    training: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows the parameter `embedding` has by the vocabulary, if there is such a parameter."""
+        return None
+
     @classmethod
     @abstractmethod
     def read(
@@ -70,6 +87,11 @@ class Task(ABC):
         vocabulary of the run that goes on.
         """
 
+    @classmethod
+    @abstractmethod
+    def load(cls, options: Any, saved: dict[str, Any], data: dict[str, Any]) -> Self:
+        """The task of a run folder, without its data: from its options, its vocab.json, and `data` of its run.json."""
+
     @abstractmethod
     def settle(self, budget: Budget) -> None:
         """Replace every option that is None, by a written rule, from the data's size and the budget."""
@@ -83,7 +105,7 @@ class Task(ABC):
         """The training data, dealt out by rank."""
 
     @abstractmethod
-    def loss(self, parameters: Parameters, batch: Batch, state: Any, noise: Noise | None) -> tuple[Array, int, Any]:
+    def loss(self, parameters: Parameters, batch: Any, state: Any, noise: Noise | None) -> tuple[Array, int, Any]:
         """(sum of the loss over the batch in nats, over how many, the state for the next batch)."""
 
     @abstractmethod
@@ -100,6 +122,200 @@ class Task(ABC):
     def show(self, parameters: Parameters, rng: np.random.Generator) -> str:
         """A line that lets a person see what the model can do by now."""
 
+    @classmethod
+    @abstractmethod
+    def understood(cls, files: Sequence[str | Path], options: Any) -> dict[str, Any]:
+        """What is understood of a person's files before anything is learned from them: how many, how long, which."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What is about to be trained on what, in half a line."""
+
+    def reported(
+        self, parameters: Parameters, data: dict[str, Any], folder: Path, files: Sequence[str | Path] = ()
+    ) -> str:
+        """How the model does, for people: pictures into a folder, and Markdown about them; nothing by default."""
+        return ""
+
     @abstractmethod
     def to_json(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What a run folder keeps of the data: (`data` of run.json, vocab.json)."""
+
+
+class ExampleTask(Task):
+    """A task over separate examples, each with its answer. What is common to them is final here: reading, holding out,
+    batches of like length, answering many at once.
+    """
+
+    unit = "examples"
+    train: tuple[Encoded, Any]  # what to learn from, and its targets as `targets` made them
+    valid: tuple[Encoded, Any]
+    shown: Labelled  # the validation examples themselves
+    data: dict[str, Any]
+
+    @classmethod
+    @abstractmethod
+    def examples(cls, files: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Labelled, list[Path]]:
+        """Examples out of a person's files. asked: with their labels."""
+
+    @classmethod
+    @abstractmethod
+    def learned(cls, options: Any, examples: Labelled) -> Self:
+        """The task with what the training examples say: vocabulary, scales, labels, and the sizes that follow."""
+
+    def cut(self, examples: Labelled) -> Labelled:
+        """The training examples as they are learned from."""
+        return examples
+
+    @abstractmethod
+    def encode(self, examples: Labelled) -> Encoded:
+        """Examples as numbers."""
+
+    @abstractmethod
+    def targets(self, examples: Labelled) -> Any:
+        """What is to be answered, as numbers. Raises HeloError for a label that the model does not know."""
+
+    @abstractmethod
+    def wanted(self, targets: Any, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The targets of some examples, as arrays beside those of the input."""
+
+    @abstractmethod
+    def scored(
+        self, parameters: Parameters, batch: Mapping[str, Array], brief: bool = False
+    ) -> tuple[float, int, list[Any]]:
+        """(loss sum where the batch has targets, over how many, an answer a row): what `figures` reads. brief: while
+        training, when answers that cost much may be None.
+        """
+
+    @abstractmethod
+    def figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
+        """Of all answers, in the order of the examples."""
+
+    @final
+    @classmethod
+    def read(cls, files, valid, options, folder, saved=None):
+        learn, paths = cls.examples(files, options)
+        record: dict[str, Any] = {
+            "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": labelled.fingerprint(paths)}
+        }  # fmt: skip
+        if valid:
+            check, paths = cls.examples(valid, options)
+            if check.kind != learn.kind:
+                raise HeloError(f"{check.kind}", expected=f"{learn.kind}, as in the training files", where="--valid")
+            record["valid"] = [str(p.absolute()) for p in paths]
+            record["fingerprint"]["valid"] = labelled.fingerprint(paths)
+        else:
+            if len(learn) < 2:
+                raise HeloError("one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
+            rows = labelled.held_out(len(learn))
+            learn, check = learn.take(rows[0]), learn.take(rows[1])
+            record["valid"] = HELD_OUT
+        self = cls.learned(options, learn) if saved is None else cls.load(options, saved, {})
+        self.data = record | {"examples": {"train": len(learn), "valid": len(check)}}
+        self.shown = check
+        self.train, self.valid = ((self.encode(e), self.targets(e)) for e in (self.cut(learn), check))
+        return self
+
+    @final
+    @classmethod
+    def understood(cls, files, options):
+        examples, paths = cls.examples(files, options)
+        found: dict[str, Any] = {"files": len(paths), "kind": examples.kind, "examples": len(examples)}
+        found |= {name: value for name, value in examples.notes.items() if name not in ("rows", "names") and value}
+        try:
+            lengths = np.array([len(x) for x in examples.inputs])
+            unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
+            found[unit] = f"{lengths.min():,} to {lengths.max():,}, half of them up to {int(np.median(lengths)):,}"
+        except (TypeError, ValueError):
+            pass
+        if examples.labels is not None and examples.kind != "pair":
+            flat = [y for label in examples.labels for y in ([label] if isinstance(label, str) else label)]
+            counts = Counter(flat).most_common()
+            found["labels"] = len(counts)
+            found["most frequent"] = ", ".join(f"{y} {n:,}" for y, n in counts[:12])
+        return found
+
+    @final
+    def again(self, data: dict[str, Any], files: Sequence[str | Path]) -> Labelled:
+        """The examples of files, or the validation examples that a run recorded."""
+        if files:
+            return type(self).examples(files, self.options)[0]
+        tail = isinstance(data["valid"], str)
+        found, paths = type(self).examples(data["train"] if tail else data["valid"], self.options)
+        if labelled.fingerprint(paths) != data["fingerprint"]["train" if tail else "valid"]:
+            raise HeloError(
+                "the files are no longer those that the run was trained with",
+                mend="give the files to evaluate on",
+                where=", ".join(map(str, paths)),
+            )
+        return found.take(labelled.held_out(len(found))[1]) if tail else found
+
+    @final
+    def batches(self, seed, rank=0, world=1):
+        encoded, targets = self.train
+
+        def batch(rows: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+            return encoded.batch(rows, rng) | self.wanted(targets, rows)
+
+        return Buckets(encoded.lengths, self.options.batch, batch, seed, rank, world)
+
+    @final
+    def whole(
+        self, parameters: Parameters, encoded: Encoded, targets: Any = None, brief: bool = False
+    ) -> tuple[float, int, list[Any]]:
+        """(loss sum, over how many, an answer an example) over all examples in their order; without targets no loss."""
+        like = next(iter(parameters.values()))
+        answers: list[Any] = [None] * len(encoded.lengths)
+        loss, count = 0.0, 0
+        for rows in in_order(encoded.lengths):
+            batch = encoded.batch(rows) | ({} if targets is None else self.wanted(targets, rows))
+            one, n, found = self.scored(parameters, on(batch, like), brief)
+            loss, count = loss + one, count + n
+            for row, answer in zip(rows, found, strict=True):
+                answers[row] = answer
+        return loss, count, answers
+
+    @final
+    def validate(self, parameters, most=None):
+        loss, count, answers = self.whole(parameters, *self.valid, brief=most is not None)
+        return {"loss": loss / max(1, count)} | self.figures(answers, self.valid[1])
+
+    @final
+    def evaluate(self, parameters, data, files=()):
+        examples = self.again(data, files)
+        encoded, targets = self.encode(examples), self.targets(examples)
+        return self.figures(self.whole(parameters, encoded, targets)[2], targets)
+
+    @abstractmethod
+    def report(self, parameters: Parameters, folder: Path, examples: Labelled) -> str:
+        """How the model does on examples: pictures into a folder, and Markdown."""
+
+    @final
+    def reported(self, parameters, data, folder, files=()):
+        return self.report(parameters, folder, self.again(data, files))
+
+    @abstractmethod
+    def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
+        """An answer an example, in order. source: examples, or what stands for them in Python."""
+
+    @abstractmethod
+    def lines(self, text: str) -> Labelled:
+        """Standard input as examples."""
+
+    @staticmethod
+    @abstractmethod
+    def line(answer: dict[str, Any]) -> str:
+        """An answer for a terminal."""
+
+
+HELD_OUT = "a tenth of the examples, drawn by chance"
+
+
+def on(batch: Mapping[str, np.ndarray], like: Array) -> dict[str, Array]:
+    """A batch as arrays of the library and device of the parameters."""
+    return {name: engines.array(a, like) for name, a in batch.items()}
+
+
+def filled(options: Any, **sizes: Any) -> Any:
+    """Options with what is not given filled in."""
+    return replace(options, **{k: v for k, v in sizes.items() if getattr(options, k) is None})

@@ -6,6 +6,7 @@ ids → embedding → recurrent layers → scores over the vocabulary → cross 
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,6 +90,8 @@ class LM(Task):
     """A language model over a vocabulary, with or without a text to learn."""
 
     Options = Options
+    example = "novel.txt"
+    verb = "sample"
     symbols: Symbols  # the text to learn, then the text to validate on
     split: int  # where the second begins
 
@@ -96,6 +99,12 @@ class LM(Task):
         self.options, self.vocab = options, vocab
         self.cell = cells.find(options.cell)
         self.data: dict[str, Any] = {}
+
+    @classmethod
+    def load(cls, options, saved, data):
+        self = cls(options, vocabularies.from_json(saved))
+        self.data = data
+        return self
 
     # The text.
 
@@ -137,6 +146,13 @@ class LM(Task):
         }
         return self
 
+    @classmethod
+    def understood(cls, files, options):
+        text = _find(files, options)
+        vocab = vocabularies.build(options.units, text.pieces())
+        counted = sum(len(vocab.encode(p)) for p in text.pieces())
+        return {"files": len(text.files), "kind": "running text", options.units: counted, "distinct": len(vocab)}
+
     def text(self, data: dict[str, Any], files: Sequence[str | Path] = ()) -> tuple[Symbols, int]:
         """The symbols of files, or of the validation text that a run recorded, and where in them it starts."""
         if files:
@@ -158,7 +174,7 @@ class LM(Task):
         often the text is seen in it.
 
         hidden grows with the budget: HIDDEN. embedding grows with the vocabulary. dropout grows with the passes over
-        the text and the size of the model: 2 % a pass for 384 units, less as the square of fewer, at most 50 %.
+        the text and the size of the model: 2 % a pass for 384 units, less as the square of fewer, at most 35 %.
         streams are 32, fewer where the text is so short that a stream would not hold four chunks.
         """
         o, symbols, v = self.options, self.split, len(self.vocab)
@@ -179,7 +195,7 @@ class LM(Task):
             passes = budget.products / _products(hidden, embedding, v) / symbols
         else:
             passes = budget.epochs or (budget.steps or 1) * streams * chunk / symbols
-        dropout = min(0.5, round(0.02 * passes * (hidden / 384) ** 2, 2)) if o.dropout is None else o.dropout
+        dropout = min(0.35, round(0.02 * passes * (hidden / 384) ** 2, 2)) if o.dropout is None else o.dropout
         self.options = replace(o, chunk=chunk, streams=streams, hidden=hidden, embedding=embedding, dropout=dropout)
 
     def init(self, rng):
@@ -270,6 +286,13 @@ class LM(Task):
         score = self.score(parameters, symbols, start, len(symbols), block=blocks)
         return score.figures(protocol(block=blocks))
 
+    def describe(self):
+        o, symbols = self.options, self.data["symbols"]
+        return (
+            f"{symbols['train']:,} {o.units} to learn from, {symbols['valid']:,} to validate on; "
+            f"{o.cell} {o.layers} x {o.hidden}, dropout {o.dropout:g}, {o.streams} streams, chunks of {o.chunk}"
+        )
+
     def show(self, parameters, rng):
         last, state, out = np.array([self.data["start"]]), None, []
 
@@ -283,6 +306,32 @@ class LM(Task):
 
     def to_json(self):
         return self.data, self.vocab.to_json()
+
+    # What writing needs.
+
+    @property
+    def rows(self):
+        return len(self.vocab)
+
+    @property
+    def start(self) -> int:
+        """The symbol that stands before a text without a prompt: a line end where the model knows one."""
+        ids = self.vocab.encode(b"\n", lenient=True)
+        return int(ids[0]) if len(ids) == 1 and ids[0] not in self.vocab.silent else int(self.data["start"])
+
+    def encode(self, text: str) -> np.ndarray:
+        """The symbols of a text as the model reads it, in its normal form."""
+        form = self.options.normal_form
+        if form != "none" and self.options.units != "bytes":
+            text = unicodedata.normalize(form, text)
+        try:
+            return self.vocab.encode(text.encode(errors="surrogateescape"))
+        except UnicodeError as error:
+            raise HeloError("the text is not UTF-8", mend="give it in UTF-8, or train with --units bytes") from error
+
+    def zero_state(self, parameters: Parameters, rows: int) -> State:
+        """The state before the first symbol."""
+        return stack.state(self.cell, self.options.layers, part(parameters, "recurrent"), rows)
 
 
 def _find(files: Sequence[str | Path], options: Options) -> reader.Text:

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helo import cells, tasks
+from helo import cells, drawing, tasks
 from helo.errors import HeloError, nearest
 from helo.runs import Run, folder
 from helo.tasks.base import Budget, Task
@@ -170,7 +170,7 @@ def _taken_up(r: _Request, about: dict[str, Any]) -> tuple[Task, Options]:
     valid = r.valid or ([] if isinstance(data["valid"], str) else data["valid"])
     task = r.kind.read(files, valid, task_options, r.path, folder.read_json(r.path / "vocab.json"))
     if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
-        raise HeloError("the text has changed since the run began", mend="start a new run", where=str(r.path))
+        raise HeloError("the data has changed since the run began", mend="start a new run", where=str(r.path))
     return task, options
 
 
@@ -193,7 +193,7 @@ def _write_start(training: Training) -> None:
 
 def _finish(path: Path, task: Task, progress: Progress) -> None:
     """The figures of the best weights on the validation data, the picture, the page."""
-    from helo.training import checkpoint, picture
+    from helo.training import checkpoint
 
     weights = folder.read_arrays(path / "weights.safetensors")[0]
     figures = task.validate(weights)
@@ -201,18 +201,17 @@ def _finish(path: Path, task: Task, progress: Progress) -> None:
     figures.pop("loss", None)
     about |= {"figures": figures, "steps": progress.step, "seconds": round(progress.seconds, 2), "finished": True}
     folder.write_json(path / "run.json", about)
-    picture.draw(path / "loss.png", checkpoint.metrics(path / "metrics.jsonl"), f"{about['task']}, {about['cell']}")
-    folder.write_page(path, about)
+    reports = checkpoint.metrics(path / "metrics.jsonl")
+    drawing.loss(path / "loss.png", reports, f"{about['task']}, {about['cell']}", task.unit.removesuffix("s"))
+    folder.write_page(path, about, task.verb, task.reported(weights, about["data"], path))
 
 
 def _introduction(training: Training) -> str:
     """What is about to be trained, in a line."""
-    task, o, symbols = training.task, training.task.options, training.task.to_json()[0]["symbols"]
+    task = training.task
     precision = str(training.machine.precision).removeprefix("torch.")
     return (
-        f"{_name(type(task))}: {symbols['train']:,} {o.units} to learn from, {symbols['valid']:,} to validate on; "
-        f"{o.cell} {o.layers} x {o.hidden}, {training.size:,} parameters, dropout {o.dropout:g}, "
-        f"{o.streams} streams, chunks of {o.chunk}; {training.machine.device}, {precision}"
+        f"{_name(type(task))}: {task.describe()}; {training.size:,} parameters; {training.machine.device}, {precision}"
     )
 
 
@@ -241,7 +240,7 @@ def _parted(kind: type[Task], given: dict[str, Any]) -> tuple[Any, Options]:
             raise HeloError(f"no option {name!r}", mend=nearest(name, own | training))
     return (
         kind.Options(**{k: v for k, v in given.items() if k in own}),
-        Options(**{k: v for k, v in given.items() if k in training}),
+        Options(**dict(kind.training) | {k: v for k, v in given.items() if k in training}),
     )
 
 

@@ -117,6 +117,8 @@ class Training:
         total = None
         if (speed.measured >= 20 and speed.measuring >= schedule.MEASURE * seconds) or p.seconds >= seconds:
             total = schedule.settled(p.step, p.seconds, speed.measuring / max(1, speed.measured), seconds)
+            if self.task.passes < math.inf:
+                total = min(total, max(p.step + 1, round(self.task.passes * self.batches.per_epoch)))
         p.total = self.machine.agreed(total)
         if p.total is not None:
             self.save()
@@ -164,12 +166,15 @@ class Training:
                 "clipped": p.clipped / p.steps,
                 "symbols_per_second": round(speed.symbols),
             }
-            folder.append(self.path / "metrics.jsonl", json.dumps(report))
-            best = figures["loss"] < p.best
+            key = self.task.best
+            report |= {} if key == "loss" else {key: figures[key]}
+            badness = figures[key] if key == "loss" else -figures[key]
+            best = badness < p.best or (key != "loss" and badness == p.best)
             if best:
-                p.best = figures["loss"]
+                p.best = badness
                 self.keep(figures)
-            self.reporter.say(_line(p, report, best))
+            folder.append(self.path / "metrics.jsonl", json.dumps(report))
+            self.reporter.say(_line(p, report, best, key, self.task.unit))
             weights = {n: w.detach().cpu().numpy() for n, w in self.parameters.items()}
             self.reporter.say(f"    {self.task.show(weights, np.random.default_rng(p.step))}")
             self._tensorboard(report)
@@ -234,12 +239,13 @@ class _Speed:
         return (progress.total - progress.step) * self.per_step / self.symbols
 
 
-def _line(p: Progress, report: dict[str, Any], best: bool) -> str:
+def _line(p: Progress, report: dict[str, Any], best: bool, key: str, unit: str) -> str:
     """A report for a person."""
+    figure = "" if key == "loss" else f"  {key.replace('_', ' ')} {report[key]:.4f}"
     return (
         f"step {p.step:>6,}/{p.total:,}  epoch {report['epoch']:.2f}  {_clock(p.seconds)}  "
-        f"loss {report['loss']:.3f}  valid {report['valid']:.3f} nats{'' if best else ' (not the best)'}  "
-        f"clipped {report['clipped']:.0%}  {report['symbols_per_second']:,} symbols/s"
+        f"loss {report['loss']:.3f}  valid {report['valid']:.3f} nats{figure}{'' if best else ' (not the best)'}  "
+        f"clipped {report['clipped']:.0%}  {report['symbols_per_second']:,} {unit}/s"
     )
 
 

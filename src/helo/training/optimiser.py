@@ -21,7 +21,7 @@ class Optimiser:
 
     def __init__(self, parameters: Mapping[str, Tensor], options: Options, precision: torch.dtype):
         self.options, self.precision = options, precision
-        inside = {n: p for n, p in parameters.items() if n.startswith("recurrent.") and p.ndim == 2}
+        inside = {n: p for n, p in parameters.items() if INSIDE & set(n.split(".")) and p.ndim == 2}
         self.groups: dict[tuple[int, int, int], list[str]] = defaultdict(list)
         for name, p in inside.items():
             self.groups[_blocks(name, p, parameters)].append(name)
@@ -80,6 +80,7 @@ class Optimiser:
         self.count = int(tensors["count"])
 
 
+INSIDE = {"recurrent", "dense"}  # matrices below these names map hidden numbers to hidden numbers
 BETAS = 0.9, 0.99
 MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)

@@ -101,7 +101,7 @@ def find(names: Sequence[str | Path], form: str = "none", raw: bool = False) -> 
     files: list[Path] = []
     for name in map(str, names):
         with place(name):
-            files += _files(name)
+            files += meant(name)
     if not any(f.stat().st_size for f in files):
         raise HeloError(
             "the file is empty" if len(files) == 1 else "all files are empty", where=", ".join(map(str, names))
@@ -109,7 +109,8 @@ def find(names: Sequence[str | Path], form: str = "none", raw: bool = False) -> 
     return Text(tuple(files), form, raw)
 
 
-def _files(name: str) -> list[Path]:
+def meant(name: str) -> list[Path]:
+    """The files that a name means: itself, a folder's text, a glob's, or standard input."""
     path = Path(name).expanduser()
     if name == "-":
         return [_spooled()]

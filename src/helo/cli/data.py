@@ -1,0 +1,147 @@
+"""helo data list | get NAME | check NAME | check TASK FILES…"""
+
+from __future__ import annotations
+
+import click
+
+from helo.cli import flags
+from helo.errors import HeloError, nearest
+
+
+@click.group()
+def command() -> None:
+    """Corpora that have a name, and what helo understands of your own files.
+
+    \b
+    helo data get shakespeare
+    helo data check classify reviews.tsv
+    """
+
+
+@flags.common
+@flags.as_json
+@command.command(name="list")
+def listed(seed, quiet, as_json):
+    """The corpora that can be fetched: task, what, licence.
+
+    \b
+    helo data list
+    helo data list --json
+    """
+    from helo.data import corpora
+
+    found = corpora.known()
+    if as_json:
+        flags.show(found)
+        return
+    for name, corpus in found.items():
+        click.echo(f"{name:12} {corpus['task']:10} {corpus['what']}\n{'':23} {corpus['licence']}. {corpus['citation']}")
+
+
+@flags.common
+@flags.as_json
+@command.command()
+@click.argument("name")
+def get(name, seed, quiet, as_json):
+    """Fetch a corpus, check that it is whole, and say what to type next. A download that was cut short goes on.
+
+    \b
+    helo data get shakespeare
+    helo data get multi30k --json
+    """
+    from helo.data import corpora
+
+    corpus = corpora.find(name)
+    paths = corpora.get(name, say=lambda line: None if quiet else click.echo(line, err=True))
+    line = corpora.typed(name, corpus, paths)
+    if as_json:
+        flags.show({"name": name, "files": [str(p) for p in paths], "train": line})
+    else:
+        click.echo("\n".join(map(str, paths)) + ("" if quiet else f"\nnext: {line}"))
+
+
+class Checks(click.Group):
+    """A task, and then its own flags; or the name of a corpus."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from helo import tasks
+
+        return tasks.names()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from helo import tasks
+        from helo.data import corpora
+
+        if cmd_name in tasks.names():
+            return _check(cmd_name)
+        if cmd_name in corpora.known():
+            return _whole(cmd_name)
+        known = [*tasks.names(), *corpora.known()]
+        raise HeloError(f"no task and no corpus is called {cmd_name!r}", mend=nearest(cmd_name, known))
+
+
+@command.group(cls=Checks)
+def check() -> None:
+    """What is understood of files before an hour is spent: columns, labels, lengths, and each fault with its place. Or
+    whether a corpus that was fetched is whole.
+
+    \b
+    helo data check classify reviews.tsv --label stars
+    helo data check shakespeare
+    """
+
+
+FIRST = 5  # faults that are said one by one
+
+
+def _check(task: str) -> click.Command:
+    from helo import tasks
+
+    kind = tasks.find(task)
+
+    def run(files, seed, quiet, as_json, **given) -> None:
+        from helo.errors import collecting
+
+        options = kind.Options(**{k: v for k, v in given.items() if v is not None})
+        with collecting() as faults:
+            try:
+                found = kind.understood(files, options)
+            except HeloError as error:
+                if not faults:
+                    raise
+                faults.append(error)
+                found = {}
+        if as_json:
+            flags.show({"understood": found, "faults": [str(f) for f in faults]})
+        else:
+            for name, value in found.items():
+                click.echo(f"{name:16} {f'{value:,}' if isinstance(value, int) else value}")
+            for fault in faults[:FIRST]:
+                click.echo(f"helo: {fault}", err=True)
+            if len(faults) > FIRST:
+                click.echo(f"helo: and {len(faults) - FIRST:,} faults more", err=True)
+        if faults:
+            click.get_current_context().exit(2)
+
+    parameters = [click.Argument(["files"], nargs=-1, required=True), *flags.of(kind.Options)]
+    text = f"What is understood of files for `helo train {task}`.\n\n\b\nhelo data check {task} FILES\nhelo data check {task} FILES --json"
+    return flags.common(flags.as_json(click.Command(task, params=parameters, callback=run, help=text)))
+
+
+def _whole(name: str) -> click.Command:
+    def run(seed, quiet, as_json) -> None:
+        from helo.data import corpora
+
+        found = corpora.check(name)
+        if as_json:
+            flags.show({"name": name, "files": [{"file": str(p), "fault": f} for p, f in found]})
+        else:
+            for path, fault in found:
+                click.echo(f"{path}: {fault or 'whole'}")
+        if any(fault for _, fault in found):
+            click.get_current_context().exit(2)
+
+    text = (
+        f"Whether the files of {name} are here and whole.\n\n\b\nhelo data check {name}\nhelo data check {name} --json"
+    )
+    return flags.common(flags.as_json(click.Command(name, callback=run, help=text)))

@@ -1,0 +1,109 @@
+"""helo predict RUN [FILES…]"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from helo.cli import flags
+
+
+@flags.common
+@flags.as_json
+@click.command()
+@click.argument("run")
+@click.argument("files", nargs=-1)
+@click.option(
+    "--beam", type=click.IntRange(min=1), default=None, help="translate: hypotheses kept side by side, 1 is greedy  [5]"
+)
+@click.option(
+    "--n-best", type=click.IntRange(min=1), default=None, help="translate: so many answers to each, with their scores"
+)
+@click.option(
+    "--attention",
+    type=click.Path(dir_okay=False),
+    default=None,
+    help="translate: draw where it looked (.png, or all as .json)",
+)
+@click.option(
+    "--stream", is_flag=True, help="tag: answer each line of standard input as it comes, a blank line starts anew"
+)
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False),
+    default=None,
+    help="tag --stream: go on from this file, and write it at the end",
+)
+def command(run, files, beam, n_best, attention, stream, state, seed, quiet, as_json):
+    """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
+
+    \b
+    helo predict runs/reviews new.tsv
+    echo "what a film" | helo predict runs/reviews - --json
+    """
+    from helo.data.readers.files import standard_input
+    from helo.errors import HeloError
+    from helo.runs import load
+
+    model = load(run)
+    if stream:
+        _live(model, state, as_json)
+        return
+    if not files:
+        raise HeloError("no files are given", expected=f"helo predict {run} FILES…, or - for standard input")
+    how = {"beam": beam, "n_best": n_best, "attention": bool(attention) or None}
+    how = {k: v for k, v in how.items() if v is not None}
+    if how and model.about["task"] != "translate":
+        raise HeloError(
+            f"--{next(iter(how)).replace('_', '-')} of a {model.about['task']} model",
+            expected="it of a translate model",
+        )
+    examples = model.task.lines(standard_input()) if list(files) == ["-"] else model.examples(files)
+    answers = model.predict(examples, **how)
+    if attention:
+        _draw(attention, answers)
+    if as_json:
+        flags.show({"run": run, "answers": answers})
+        return
+    for answer in answers:
+        click.echo(model.task.line(answer))
+
+
+def _live(model, state, as_json):
+    """Each line as it comes."""
+    from pathlib import Path
+
+    live = model.live(state if state and Path(state).exists() else None)
+    labels = []
+    for number, line in enumerate(sys.stdin, 1):
+        if not line.strip():
+            live.reset()
+            labels.append([])
+            if not as_json:
+                click.echo()
+            continue
+        label = live.feed(model.task.item(line, number))
+        labels = labels or [[]]
+        labels[-1].append(label)
+        if not as_json:
+            click.echo(f"{line.strip()}\t{label}")
+            sys.stdout.flush()
+    if state:
+        live.save(state)
+    if as_json:
+        flags.show({"answers": [{"labels": row} for row in labels if row]})
+
+
+def _draw(path, answers):
+    """Where the decoder looked: a picture of the first answers, or all numbers as JSON."""
+    import json
+    from pathlib import Path
+
+    from helo.drawing import attention
+
+    looks = [a["attention"] for a in answers]
+    if path.endswith(".json"):
+        Path(path).write_text(json.dumps(looks, ensure_ascii=False), encoding="utf-8")
+    else:
+        attention(Path(path), looks[:6])

@@ -1,0 +1,65 @@
+"""Examples in batches of like length, so that little is padding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+POOL = 50  # batches that are sorted by length together: the shuffling stays wide, the padding small
+
+
+class Buckets:
+    """Batches of examples without end: every pass takes each example once, in an order drawn from the seed and the
+    pass. The position, `epoch` and `index`, decides all that follows. rank and world: of each batch this process
+    takes the examples rank, rank + world, ….
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch: int,
+        make: Callable[[np.ndarray, np.random.Generator], Any],
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        """make: from examples, `(rows,)` whole numbers, and what draws their noise, to a batch."""
+        self.lengths, self.make, self.seed, self.rank, self.world = np.asarray(lengths), make, seed, rank, world
+        self.per_epoch = max(1, -(-len(self.lengths) // batch))  # all of nearly one size
+        self.epoch = self.index = 0
+        self._order: tuple[int, list[np.ndarray]] = (-1, [])
+
+    def next(self) -> Any:
+        """The next batch of this process's examples."""
+        if self._order[0] != self.epoch:
+            self._order = (self.epoch, self._pass())
+        rows = self._order[1][self.index]
+        rng = np.random.default_rng((self.seed, self.epoch, self.index, self.rank))
+        self.index += 1
+        if self.index == self.per_epoch:
+            self.epoch, self.index = self.epoch + 1, 0
+        return self.make(rows[self.rank :: self.world], rng)
+
+    def _pass(self) -> list[np.ndarray]:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        order = rng.permutation(len(self.lengths))
+        size = -(-len(order) // self.per_epoch) * POOL
+        for start in range(0, len(order), size):
+            pool = order[start : start + size]
+            order[start : start + size] = pool[np.argsort(self.lengths[pool], kind="stable")]
+        batches = np.array_split(order, self.per_epoch)
+        return [batches[i] for i in rng.permutation(self.per_epoch)]
+
+
+def in_order(lengths: np.ndarray, most: int = 8192, rows: int = 256) -> list[np.ndarray]:
+    """All examples, each once, from short to long, in batches of at most `rows` examples and about `most` steps."""
+    order, batches, start = np.argsort(lengths, kind="stable"), [], 0
+    while start < len(order):
+        stop = min(start + rows, len(order))
+        while stop - start > 1 and (stop - start) * max(1, lengths[order[stop - 1]]) > most:
+            stop = start + max(1, (stop - start) // 2)
+        batches.append(order[start:stop])
+        start = stop
+    return batches

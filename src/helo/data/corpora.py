@@ -1,0 +1,136 @@
+"""Corpora that have a name: where they lie, how they are known to be whole, under which licence, and whom to cite.
+
+pooch fetches them (chosen because it is small, kept well, and checks what it fetched); what it lacks, going on with a
+file that a broken connection left half, is `_Resuming` below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from helo.data.readers import files
+from helo.errors import HeloError, nearest
+
+
+def known() -> dict[str, dict[str, Any]]:
+    """Every corpus by its name: task, what, licence, citation, files (name, url, sha256), train (what to type)."""
+    return json.loads(resources.files("helo.data").joinpath("corpora.json").read_text(encoding="utf-8"))
+
+
+def find(name: str) -> dict[str, Any]:
+    """One corpus. Raises HeloError, naming the nearest, for one that is not known."""
+    found = known()
+    if name not in found:
+        raise HeloError(f"no corpus is called {name!r}", mend=nearest(name, found))
+    return found[name]
+
+
+def cache() -> Path:
+    """Where corpora are kept: the folder that HELO_DATA names, or the user's cache."""
+    import os
+
+    if os.environ.get("HELO_DATA"):
+        return Path(os.environ["HELO_DATA"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "helo"
+
+
+def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], None] = lambda line: None) -> list[Path]:
+    """Fetch what is not there yet, and give the files. Raises HeloError where a file cannot be fetched, or is not the
+    one that is meant; then nothing of it is kept.
+    """
+    corpus = find(name) if corpus is None else corpus
+    folder = cache() / name
+    paths = []
+    for file in corpus["files"]:
+        path = folder / file["name"]
+        if not path.exists():
+            say(f"{file['name']} from {file['url']}")
+            _fetch(file["url"], path)
+            _checked(path, file, keep=False)
+        paths.append(path)
+    return paths
+
+
+def check(name: str, corpus: dict[str, Any] | None = None) -> list[tuple[Path, str]]:
+    """Each file of a corpus in the cache, and what is wrong with it: "" where nothing is."""
+    corpus = find(name) if corpus is None else corpus
+    out = []
+    for file in corpus["files"]:
+        path = cache() / name / file["name"]
+        if not path.exists():
+            out.append((path, f"not here; helo data get {name}"))
+            continue
+        try:
+            _checked(path, file, keep=True)
+            out.append((path, ""))
+        except HeloError as error:
+            out.append((path, str(error)))
+    return out
+
+
+def typed(name: str, corpus: dict[str, Any], paths: list[Path]) -> str:
+    """The command that trains on it."""
+    line = corpus["train"]
+    for path in paths:
+        line = line.replace("{" + path.name + "}", str(path))
+    return line
+
+
+def _checked(path: Path, file: dict[str, Any], keep: bool) -> None:
+    data = files.content(path) if file.get("of") == "content" else path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != file["sha256"]:
+        if not keep:
+            path.unlink()
+        raise HeloError(
+            f"SHA-256 {found[:16]}…", expected=f"{file['sha256'][:16]}…",
+            mend="it is damaged or was replaced; nothing of it is kept" if not keep else "take it away and get it again",
+            where=str(path),
+        )  # fmt: skip
+
+
+def _fetch(url: str, path: Path) -> None:
+    try:
+        import pooch
+        import requests
+    except ImportError as error:
+        raise HeloError("corpora are fetched by pooch", mend="pip install 'helo[data]'") from error
+    try:
+        pooch.retrieve(url, known_hash=None, fname=path.name, path=path.parent, downloader=_Resuming(path))  # pyright: ignore[reportArgumentType]
+    except (requests.exceptions.RequestException, OSError) as error:
+        raise HeloError(
+            f"cannot be fetched: {error}", mend="the same command goes on where it stopped", where=url
+        ) from error
+
+
+class _Resuming:
+    """A pooch downloader that keeps what came of a file, and asks for the rest of it (HTTP ranges, RFC 9110)."""
+
+    def __init__(self, path: Path):
+        self.part = path.with_name(f".{path.name}.part")
+
+    def __call__(self, url: str, output_file: Any, pooch: Any) -> None:
+        import requests
+        from rich.progress import Progress
+
+        self.part.parent.mkdir(parents=True, exist_ok=True)
+        have = self.part.stat().st_size if self.part.exists() else 0
+        with requests.get(url, stream=True, timeout=30, headers={"Range": f"bytes={have}-"} if have else {}) as answer:
+            if answer.status_code != 416:  # 416: all of it was there already
+                answer.raise_for_status()
+                going = answer.status_code == 206
+                total = int(answer.headers.get("content-length", 0)) + (have if going else 0)
+                with self.part.open("ab" if going else "wb") as to, Progress(transient=True) as bar:
+                    task = bar.add_task(self.part.name[1:-5], total=total or None, completed=have if going else 0)
+                    for block in answer.iter_content(1 << 16):
+                        to.write(block)
+                        bar.advance(task, len(block))
+                if total and self.part.stat().st_size < total:
+                    raise requests.exceptions.ConnectionError(f"{self.part.stat().st_size:,} of {total:,} bytes came")
+        Path(output_file).write_bytes(self.part.read_bytes())
+        self.part.unlink()

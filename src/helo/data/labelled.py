@@ -1,0 +1,85 @@
+"""Examples with their labels, whatever file they came from, and how each kind of file is found."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helo.errors import HeloError
+
+
+@dataclass
+class Labelled:
+    """inputs, one an example, all of one kind:
+
+    text       a string                              tokens      a list of words
+    vector     numbers `(features,)`                 frames      numbers `(time, features)`
+    picture    numbers `(height, width[, channels])` dialogue    a list of (speaker, text)
+
+    labels: one an example, or a list of one a step, or a list of several for the whole; None where there are none.
+    place(i, step): `file:line` of an example, for errors.
+    """
+
+    kind: str
+    inputs: Any
+    labels: Sequence[Any] | None
+    place: Callable[..., str]
+    notes: dict[str, Any] = field(default_factory=dict)  # what was understood of the files, for people
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, rows: np.ndarray) -> Labelled:
+        """Some of the examples."""
+        rows = np.asarray(rows)
+        labels = None if self.labels is None else [self.labels[i] for i in rows]
+        inputs = self.inputs[rows] if isinstance(self.inputs, np.ndarray) else [self.inputs[i] for i in rows]
+        return Labelled(self.kind, inputs, labels, lambda i, *step: self.place(int(rows[i]), *step), self.notes)
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """SHA-256 of the bytes of all files, in order; in 16 hex digits."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def counted(labels: Sequence[str]) -> list[str]:
+    """The distinct labels in a fixed order: numbers by value, everything else by spelling."""
+    found = list(Counter(labels))
+    try:
+        return sorted(found, key=lambda s: (float(s), s))
+    except ValueError:
+        return sorted(found)
+
+
+def held_out(count: int, share: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+    """Which examples to learn from and which to validate on where no validation file is given: a tenth, drawn by chance
+    but always the same, since files are often sorted by label.
+    """
+    order = np.random.default_rng(0).permutation(count)
+    cut = min(count - 1, max(1, round(count * share)))
+    return np.sort(order[cut:]), np.sort(order[:cut])
+
+
+def numbering(labels: Sequence[str], known: Sequence[str], place: Callable[[int], str]) -> np.ndarray:
+    """Labels as places in `known`. Raises HeloError, with the place, for one that is not there."""
+    ids = {label: i for i, label in enumerate(known)}
+    out = np.zeros(len(labels), np.int64)
+    for i, label in enumerate(labels):
+        if label not in ids:
+            shown = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
+            raise HeloError(
+                f"the label {label!r} is none that the model learned", expected=f"one of {shown}", where=place(i)
+            )
+        out[i] = ids[label]
+    return out

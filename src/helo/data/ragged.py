@@ -1,0 +1,46 @@
+"""Sequences of unequal length, one behind the other: nobody but this file pads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+
+class Ragged:
+    """values `(total, …)`, all sequences joined; sequence i is `values[offsets[i] : offsets[i + 1]]`."""
+
+    def __init__(self, values: np.ndarray, lengths: Sequence[int] | np.ndarray):
+        self.values = values
+        self.lengths = np.asarray(lengths, np.int64)
+        self.offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
+
+    @classmethod
+    def of(cls, sequences: Iterable[np.ndarray | Sequence[Any]], dtype: type = np.int64, shape: tuple[int, ...] = ()):
+        """From sequences `(length, *shape)`; there may be none, and each may be empty."""
+        arrays = [np.asarray(s, dtype).reshape(-1, *shape) for s in sequences]
+        joined = np.concatenate(arrays) if arrays else np.zeros((0, *shape), dtype)
+        return cls(joined, [len(a) for a in arrays])
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        return self.values[self.offsets[i] : self.offsets[i + 1]]
+
+    def padded(self, rows: np.ndarray, fill: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Some sequences side by side, `(rows, longest, …)` with `fill` behind each, and their lengths `(rows,)`."""
+        lengths = self.lengths[rows]
+        times = np.arange(max(1, lengths.max(initial=0)))
+        inside = times < lengths[:, None]
+        if not len(self.values):
+            return np.full((len(rows), len(times), *self.values.shape[1:]), fill, self.values.dtype), lengths
+        at = np.minimum(self.offsets[rows][:, None] + times, len(self.values) - 1)
+        out = self.values[at]
+        out[~inside] = fill
+        return out, lengths
+
+    def flat(self, rows: np.ndarray) -> np.ndarray:
+        """Some sequences one behind the other, `(their total, …)`."""
+        return np.concatenate([self[i] for i in rows]) if len(rows) else self.values[:0]

@@ -1,0 +1,75 @@
+"""Files as people name them, opened and decoded with errors that name the place."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from helo.data.readers.text import meant
+from helo.errors import HeloError, place
+
+
+def named(names: Sequence[str | Path], suffixes: Sequence[str] = ()) -> list[Path]:
+    """The files meant: files, globs, and of folders the files with one of these suffixes (`.gz` aside), sorted."""
+    found: list[Path] = []
+    for name in map(str, names):
+        path = Path(name).expanduser()
+        with place(name):
+            if path.is_dir():
+                inside = sorted(p for p in path.rglob("*") if p.is_file() and suffix(p) in suffixes)
+                if not inside:
+                    raise HeloError("nothing to read in the folder", expected=f"files {', '.join(suffixes)}")
+                found += inside
+            else:
+                found += meant(name)
+    return found
+
+
+def suffix(path: Path) -> str:
+    """What kind of file it is by its name, whether compressed or not: `.csv` of `a.csv.gz`."""
+    return Path(path.name.removesuffix(".gz")).suffix.lower()
+
+
+def content(path: Path) -> bytes:
+    """All bytes of a file; of a `.gz`, what is in it."""
+    with place(path):
+        try:
+            data = path.read_bytes()
+            return gzip.decompress(data) if path.suffix == ".gz" else data
+        except (OSError, EOFError, zlib.error) as error:
+            raise HeloError(f"cannot be read: {error}") from error
+
+
+def text(path: Path) -> str:
+    """A whole text file in UTF-8, without a byte-order mark. Raises HeloError with the line where it is not UTF-8."""
+    data = content(path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise HeloError(
+            f"byte {error.start} (0x{data[error.start]:02x}) is not UTF-8",
+            mend="it is likely Latin-1: iconv -f latin1 -t utf-8",
+            where=f"{path}:{line}",
+        ) from error
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of a text file without their ends; only line feeds (and the carriage return before one) end a line."""
+    found = text(path).replace("\r\n", "\n").split("\n")
+    if found and not found[-1]:
+        found.pop()
+    return found
+
+
+def standard_input() -> str:
+    """Standard input as text. Raises HeloError where it is not UTF-8."""
+    data = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
+    try:
+        return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
+    except UnicodeDecodeError as error:
+        raise HeloError("not UTF-8", mend="convert it: iconv -f latin1 -t utf-8", where="standard input") from error

@@ -1,0 +1,174 @@
+"""Tables: TSV, CSV, JSONL, as named columns of text with the line of every row."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from helo.data.readers import files
+from helo.errors import HeloError, fault, nearest
+
+SUFFIXES = (".tsv", ".csv", ".jsonl", ".txt")
+
+
+@dataclass
+class Table:
+    """columns: each one value a row. places: `file:line` of every row."""
+
+    file: Path
+    columns: dict[str, list[Any]]
+    places: list[str]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def named(self, name: str, flag: str) -> list[Any]:
+        """The column that a flag names. Raises HeloError, with the nearest, where there is none."""
+        return self.columns[self.find(name, flag)]
+
+    def find(self, name: str, flag: str) -> str:
+        """A column's name as the file spells it, found whatever its case."""
+        if name in self.columns:
+            return name
+        for column in self.columns:
+            if column.lower() == name.lower():
+                return column
+        raise HeloError(
+            f"no column {name!r}", mend=f"{flag} names it: {nearest(name, self.columns)}", where=f"{self.file}:1"
+        )
+
+    def first(self, wanted: Sequence[str]) -> str | None:
+        """The first of some names that is a column, whatever its case."""
+        lower = {c.lower(): c for c in self.columns}
+        return next((lower[w] for w in wanted if w in lower), None)
+
+
+def read(path: Path) -> Table:
+    """A table by its suffix. TSV: fields as they stand, quotes mean nothing; CSV: quoted as spreadsheets do it, parted
+    by commas, semicolons or tabs, whichever the first line has most of; JSONL: one object a line.
+    """
+    if files.suffix(path) == ".jsonl":
+        return _jsonl(path)
+    text = files.text(path)
+    if not text.strip():
+        raise HeloError("the file is empty", where=str(path))
+    head = text.split("\n", 1)[0]
+    tabs = files.suffix(path) in (".tsv", ".txt")
+    mark = "\t" if tabs else max(",;\t", key=head.count)
+    quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
+    csv.field_size_limit(1 << 30)
+    reader = csv.reader(text.splitlines(keepends=True) if not tabs else text.replace("\r\n", "\n").split("\n"),
+                        delimiter=mark, quoting=quoting)  # fmt: skip
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    start = 1
+    try:
+        for row in reader:
+            if row and any(cell.strip() for cell in row):
+                rows.append(row)
+                lines.append(start)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise HeloError(f"not a table: {error}", where=f"{path}:{reader.line_num}") from error
+    header = [cell.strip() for cell in rows[0]]
+    if len(set(header)) != len(header) or not all(header):
+        twice = next((h for h in header if header.count(h) > 1), "")
+        raise HeloError(
+            f"the column name {twice!r} stands twice" if twice else "a column without a name",
+            expected="a first line that names each column once",
+            where=f"{path}:1",
+        )
+    good = [0]
+    for i, (row, line) in enumerate(zip(rows[1:], lines[1:], strict=True), 1):
+        if len(row) == len(header):
+            good.append(i)
+            continue
+        fault(
+            HeloError(
+                f"{len(row)} column{'s' * (len(row) != 1)}",
+                expected=f"{len(header)} ({', '.join(header[:6])}{', …' if len(header) > 6 else ''})",
+                mend=f"a {'tab' if mark == chr(9) else repr(mark)} parts the columns",
+                where=f"{path}:{line}",
+            )
+        )
+    rows, lines = [rows[i] for i in good], [lines[i] for i in good]
+    if len(rows) == 1:
+        raise HeloError("a first line and no rows", where=str(path))
+    columns = {name: [row[i] for row in rows[1:]] for i, name in enumerate(header)}
+    return Table(path, columns, [f"{path}:{line}" for line in lines[1:]])
+
+
+def _jsonl(path: Path) -> Table:
+    rows, places = [], []
+    for n, line in enumerate(files.lines(path), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            fault(HeloError(f"not JSON: {error}", where=f"{path}:{n}"))
+            continue
+        if not isinstance(row, dict):
+            raise HeloError(
+                "not a JSON object", expected='one a line, such as {"text": …, "label": …}', where=f"{path}:{n}"
+            )
+        rows.append(row)
+        places.append(f"{path}:{n}")
+    if not rows:
+        raise HeloError("the file is empty", where=str(path))
+    names = list(rows[0])
+    for row, where in zip(rows, places, strict=True):
+        if missing := [n for n in names if n not in row]:
+            raise HeloError(f"no {missing[0]!r}", expected="the keys of the first line in every line", where=where)
+    return Table(path, {n: [row[n] for row in rows] for n in names}, places)
+
+
+def joined(tables: Sequence[Table]) -> Table:
+    """Several tables of the same columns as one."""
+    first = tables[0]
+    for t in tables[1:]:
+        if missing := [c for c in first.columns if c not in t.columns]:
+            raise HeloError(f"no column {missing[0]!r}", expected=f"the columns of {first.file}", where=f"{t.file}:1")
+    columns = {c: [v for t in tables for v in t.columns[c]] for c in first.columns}
+    return Table(first.file, columns, [p for t in tables for p in t.places])
+
+
+def numbers(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
+    """The columns, but for those left out, if every value in them is a number; else none."""
+    found = []
+    for name, values in table.columns.items():
+        if name in leave_out:
+            continue
+        if not all(_number(v) for v in values[:50]):
+            return []
+        found.append(name)
+    return found
+
+
+def _number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def matrix(table: Table, names: Sequence[str]) -> Any:
+    """Columns as numbers `(rows, columns)`. Raises HeloError, with the line, for what is none, is NaN or infinite."""
+    import numpy as np
+
+    try:
+        out = np.array([table.columns[n] for n in names], dtype=np.float64).T
+    except ValueError:
+        out = None
+    if out is None or not np.isfinite(out).all():
+        for name in names:
+            for value, where in zip(table.columns[name], table.places, strict=True):
+                if not _number(value) or not np.isfinite(float(value)):
+                    raise HeloError(f"{value!r} in the column {name!r}", expected="a number", where=where)
+    assert out is not None
+    return out.astype(np.float32)

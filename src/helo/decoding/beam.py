@@ -1,0 +1,91 @@
+"""Beam search: the likeliest texts that a step function can write. It knows nothing of models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Step = Callable[[np.ndarray, Any, np.ndarray], tuple[np.ndarray, Any]]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """symbols: without the end. score: log-probability in nats, the end included, as the step function gave it.
+
+    rank: score over ((5 + length) / 6)^alpha (Wu et al. 2016), by which hypotheses are compared.
+    """
+
+    symbols: list[int]
+    score: float
+    rank: float
+
+
+def search(
+    step: Step, state: Any, rows: int, begin: int, end: int, most: np.ndarray, beam: int = 5, alpha: float = 1.0
+) -> list[list[Hypothesis]]:
+    """For each of `rows` inputs, up to `beam` hypotheses, the best first. A beam of 1 is greedy.
+
+    step(last, state, inputs): the symbols `(n,)` written last, a state as `kept` can index it, and which input each of
+    the n belongs to; gives log-probabilities `(n, symbols)` and the next state. most `(rows,)`: symbols an input may get.
+    """
+    done: list[list[Hypothesis]] = [[] for _ in range(rows)]
+    inputs = np.arange(rows)  # of every live hypothesis: its input, what it has written, its score
+    written: list[list[int]] = [[] for _ in range(rows)]
+    scores = np.zeros(rows)
+    last = np.full(rows, begin, np.int64)
+    while len(inputs):
+        p, state = step(last, state, inputs)
+        total = scores[:, None] + p.astype(np.float64)
+        parents, symbols = [], []
+        for row in np.unique(inputs):
+            mine = np.flatnonzero(inputs == row)
+            flat = total[mine].ravel()
+            width = min(beam, len(flat))
+            best = np.argpartition(-flat, width - 1)[:width] if width < len(flat) else np.arange(len(flat))
+            for k in best[np.argsort(-flat[best], kind="stable")]:
+                parent, symbol = mine[k // p.shape[1]], int(k % p.shape[1])
+                length = len(written[parent]) + 1
+                if symbol == end or length > most[row]:
+                    text = written[parent] if symbol == end else [*written[parent], symbol]
+                    rank = flat[k] / _penalty(length, alpha)
+                    done[row].append(Hypothesis(text, float(flat[k]), float(rank)))
+                else:
+                    parents.append(parent)
+                    symbols.append(symbol)
+        parents, last = np.array(parents, np.int64), np.array(symbols, np.int64)
+        scores = total[parents, last] if len(parents) else np.zeros(0)
+        written = [[*written[a], int(s)] for a, s in zip(parents, last, strict=True)]
+        inputs = inputs[parents]
+        going = np.array(
+            [
+                not _settled(done[row], s, len(w), int(most[row]), beam, alpha)
+                for row, s, w in zip(inputs, scores, written, strict=True)
+            ],
+            bool,
+        )
+        parents, last, scores, inputs = parents[going], last[going], scores[going], inputs[going]
+        written = [w for w, g in zip(written, going, strict=True) if g]
+        state = kept(state, parents)
+    return [sorted(found, key=lambda h: -h.rank)[:beam] for found in done]
+
+
+def _settled(done: list[Hypothesis], score: float, length: int, most: int, beam: int, alpha: float) -> bool:
+    """Whether a live hypothesis cannot come among the best any more: scores only fall, and at best the length helps."""
+    if len(done) < beam:
+        return False
+    worst = sorted((h.rank for h in done), reverse=True)[beam - 1]
+    return score / _penalty(most + 1 if alpha > 0 else length, alpha) <= worst
+
+
+def _penalty(length: int, alpha: float) -> float:
+    return ((5 + length) / 6) ** alpha
+
+
+def kept(state: Any, rows: np.ndarray) -> Any:
+    """The rows of a state that go on, in a tree of tuples of arrays, batch first."""
+    if isinstance(state, tuple):
+        return tuple(kept(s, rows) for s in state)
+    return state[rows]

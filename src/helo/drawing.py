@@ -1,0 +1,170 @@
+"""Pictures for people, by matplotlib (which everyone has, and whose pictures everyone can read); where it is not
+installed there are none. A picture stands whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+GREY, ORANGE, BLUE = "#8a8f98", "#c2410c", "#1d4ed8"
+
+
+def available() -> bool:
+    """Whether pictures can be drawn here."""
+    import importlib.util
+
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def draw(path: Path, size: tuple[float, float], paint: Callable[[Any], None]) -> None:
+    """One picture of `size` inches: `paint` fills its axes."""
+    if not available():
+        return
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=144, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    paint(axes)
+    beside = path.with_name(f".{path.name}")
+    figure.savefig(beside, format="png")
+    beside.replace(path)
+
+
+def _plain(axes: Any) -> None:
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def loss(path: Path, reports: list[dict[str, Any]], title: str, unit: str) -> None:
+    """Loss over steps, learning and validation, in nats a unit."""
+
+    def paint(axes: Any) -> None:
+        axes.plot(
+            [r["step"] for r in reports],
+            [r["loss"] for r in reports],
+            color=GREY,
+            lw=1.4,
+            label="learning (with dropout)",
+        )
+        valid = [(r["step"], r["valid"]) for r in reports if "valid" in r]
+        if valid:
+            axes.plot(*zip(*valid, strict=True), color=ORANGE, lw=2, marker="o", ms=3.5, label="validation")
+            best = min(valid, key=lambda v: v[1])
+            axes.annotate(f"{best[1]:.3f}", best, textcoords="offset points", xytext=(0, 8), ha="center", color=ORANGE)
+            low = min(min(v for _, v in valid), min(r["loss"] for r in reports[-3:]))
+            high = min(
+                max(r["loss"] for r in reports), low * 2.2 if low > 0.2 else max(v for _, v in valid) * 1.1 + 0.01
+            )
+            axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+        axes.set(xlabel="step", ylabel=f"loss (nats a {unit})", title=title)
+        _plain(axes)
+        axes.legend(frameon=False)
+
+    draw(path, (6.4, 3.6), paint)
+
+
+def confusion(path: Path, table: np.ndarray, labels: Sequence[str]) -> None:
+    """The confusion matrix, each row by its share, with the counts where there is room for them."""
+    n = len(labels)
+    share = table / np.maximum(1, table.sum(1, keepdims=True))
+
+    def paint(axes: Any) -> None:
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        if n <= 16:
+            for i, j in np.ndindex(n, n):
+                if table[i, j]:
+                    axes.text(j, i, f"{table[i, j]:,}", ha="center", va="center", fontsize=8,
+                              color="white" if share[i, j] > 0.5 else "black")  # fmt: skip
+        names = [label if len(label) <= 14 else label[:13] + "…" for label in labels]
+        if n <= 40:
+            axes.set_xticks(range(n), names, rotation=90 if n > 6 else 0)
+            axes.set_yticks(range(n), names)
+        axes.set(xlabel="answer", ylabel="truth")
+
+    side = min(9.0, max(3.6, 0.42 * n + 1.6))
+    draw(path, (side, side), paint)
+
+
+def reliability(path: Path, sums: np.ndarray) -> None:
+    """How often the answers of each stated probability are right. sums: as `metrics.calibration` adds them up."""
+    full = sums[:, 0] > 0
+    stated, right = (sums[full, k] / sums[full, 0] for k in (1, 2))
+
+    def paint(axes: Any) -> None:
+        axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--", label="perfect")
+        axes.plot(stated, right, color=ORANGE, lw=1.6, marker="o", ms=4, label="this model")
+        axes.bar(
+            stated, sums[full, 0] / sums[:, 0].sum(), width=0.03, color=BLUE, alpha=0.25, label="share of the examples"
+        )
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="stated probability", ylabel="share that is right")
+        _plain(axes)
+        axes.legend(frameon=False, loc="upper left", fontsize=8)
+
+    draw(path, (4.4, 4.0), paint)
+
+
+def ribbons(path: Path, rows: Sequence[tuple[str, Sequence[int], Sequence[int]]], labels: Sequence[str]) -> None:
+    """Truth over prediction, a pair of ribbons a sequence: (name, truth, answer)."""
+
+    def paint(axes: Any) -> None:
+        from matplotlib import colormaps
+        from matplotlib.patches import Patch
+
+        colours = colormaps["tab20"].colors if len(labels) > 10 else colormaps["tab10"].colors  # pyright: ignore[reportAttributeAccessIssue]
+        for i, (_, truth, answer) in enumerate(rows):
+            for line, height in ((truth, 0.0), (answer, 0.42)):
+                cuts = [0, *(np.flatnonzero(np.diff(line)) + 1).tolist(), len(line)]
+                for a, b in pairwise(cuts):
+                    axes.barh(i + height, b - a, left=a, height=0.4, color=colours[int(line[a]) % len(colours)])
+        axes.set_yticks(
+            [i + 0.21 for i in range(len(rows))], [f"{name[:24]}\ntruth, answer" for name, _, _ in rows], fontsize=7
+        )
+        axes.invert_yaxis()
+        axes.set(xlabel="step")
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        patches = [Patch(color=colours[i % len(colours)], label=label) for i, label in enumerate(labels)]
+        axes.legend(
+            handles=patches,
+            frameon=False,
+            ncols=min(6, len(labels)),
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.28),
+            fontsize=8,
+        )
+
+    draw(path, (9.0, 0.8 * len(rows) + 1.4), paint)
+
+
+def attention(path: Path, looks: Sequence[dict[str, Any]]) -> None:
+    """Matrices of where a decoder looked: what it wrote downwards, what it read from left to right."""
+    if not available() or not looks:
+        return
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = min(2, len(looks))
+    rows = -(-len(looks) // columns)
+    figure = Figure(figsize=(5.2 * columns, 4.6 * rows), dpi=144, layout="constrained")
+    FigureCanvasAgg(figure)
+    for i, look in enumerate(looks, 1):
+        axes = figure.add_subplot(rows, columns, i)
+        axes.imshow(look["weights"], cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for side, setter in (("source", axes.set_xticks), ("target", axes.set_yticks)):
+            names = [name.strip() or "␣" for name in look[side]]
+            setter(
+                range(len(names)),
+                names,
+                fontsize=max(4, min(9, 260 // max(1, len(names)))),
+                rotation=90 if side == "source" else 0,
+            )
+        axes.xaxis.tick_top()
+    beside = path.with_name(f".{path.name}")
+    figure.savefig(beside, format="png")
+    beside.replace(path)

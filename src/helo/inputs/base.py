@@ -1,0 +1,55 @@
+"""The contract of a form of input, written once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from helo.cells.base import Cell
+from helo.cells.functions import Array
+from helo.data.labelled import Labelled
+from helo.layers import Noise
+
+
+class Encoded(Protocol):
+    """Examples as numbers. lengths `(examples,)`: the steps of each."""
+
+    lengths: np.ndarray
+
+    def batch(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
+        """Arrays of some examples for `forward`, with `lengths (rows,)`. rng: for training, with what makes one
+        example look like its neighbours (rare words unknown, pictures shifted); without it, as they are.
+        """
+        ...
+
+
+class Input(ABC):
+    """How a sequence's steps become vectors. It is learned from training examples, saved as JSON, and holds no weights."""
+
+    width: int  # numbers a step
+    sequence: bool = True  # False: one vector an example, and nothing to recur over
+
+    @abstractmethod
+    def encode(self, examples: Labelled) -> Encoded:
+        """Examples of the kind that this form reads."""
+
+    def init(self, rng: np.random.Generator, cell: Cell) -> dict[str, np.ndarray]:
+        """Fresh parameters; a form that only scales numbers has none."""
+        return {}
+
+    @abstractmethod
+    def forward(
+        self, parameters: Mapping[str, Array], batch: Mapping[str, Array], cell: Cell, noise: Noise | None
+    ) -> Array:
+        """Vectors `(batch, time, width)`, or `(batch, width)` where there is no sequence."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` needs, with the key `form`."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, saved: dict[str, Any]) -> Self: ...

@@ -1,0 +1,81 @@
+"""A conversation: each step is an utterance, read word by word by a recurrence of its own, and who says it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from helo import engines
+from helo.cells.functions import namespace
+from helo.data.ragged import Ragged
+from helo.inputs.base import Input
+from helo.inputs.words import Words, tokens
+from helo.layers import locked, part, pooling, stack
+
+SPEAKER, MOST = 16, 200  # numbers a speaker becomes; so many of the most frequent have a row of their own
+
+
+class Dialogue(Input):
+    """The utterance's vector, its speaker's, and whether the speaker is the one before."""
+
+    def __init__(self, words: Words, speakers, hidden: int, dropout: float):
+        self.words, self.speakers, self.hidden, self.dropout = words, list(speakers), hidden, dropout
+        self.ids = {s: i for i, s in enumerate(self.speakers, 1)}
+        self.width = 2 * hidden + SPEAKER + 1
+
+    @classmethod
+    def learn(cls, examples, embedding: int, hidden: int, dropout: float, vectors=None):
+        said = [tokens(text) for turns in examples.inputs for _, text in turns]
+        counts = Counter(speaker for turns in examples.inputs for speaker, _ in turns)
+        speakers = [s for s, n in sorted(counts.items(), key=lambda i: (-i[1], i[0])) if n > 1][:MOST]
+        return cls(Words.learn(said, embedding, 0, vectors), speakers, hidden, dropout)
+
+    def encode(self, examples):
+        return _Encoded(self, examples.inputs)
+
+    def init(self, rng, cell):
+        parameters = {f"words.{n}": p for n, p in self.words.init(rng, cell).items()}
+        read = stack.init(rng, cell, 1, self.words.width, self.hidden, both=True)
+        parameters |= {f"recurrent.{n}": p for n, p in read.items()}
+        parameters["speakers"] = rng.standard_normal((len(self.speakers) + 1, SPEAKER)).astype(np.float32)
+        return parameters
+
+    def forward(self, parameters, batch, cell, noise):
+        xs = self.words.forward(part(parameters, "words"), part(batch, "words"), cell, noise)
+        xs = locked(xs, self.dropout, noise)
+        lengths = batch["words.lengths"]
+        xs = stack.read(cell, 1, part(parameters, "recurrent"), xs, lengths, both=True)
+        said = engines.embedding(pooling.pool("max", {}, xs, lengths), batch["turns"])
+        who = engines.embedding(parameters["speakers"], batch["speakers"])
+        return namespace(said).concat([said, who, batch["same"][..., None]], axis=-1)
+
+    def to_json(self):
+        return {"form": "dialogue", "words": self.words.to_json(), "speakers": self.speakers, "hidden": self.hidden,
+                "dropout": self.dropout}  # fmt: skip
+
+    @classmethod
+    def from_json(cls, saved):
+        return cls(Words.from_json(saved["words"]), saved["speakers"], saved["hidden"], saved["dropout"])
+
+
+class _Encoded:
+    def __init__(self, form: Dialogue, conversations):
+        self.words = form.words.encoded([tokens(text) for turns in conversations for _, text in turns])
+        self.speakers = Ragged.of([[form.ids.get(who, 0) for who, _ in turns] for turns in conversations])
+        self.same = Ragged.of(
+            [[float(i > 0 and turns[i - 1][0] == who) for i, (who, _) in enumerate(turns)] for turns in conversations],
+            np.float32,
+        )
+        self.lengths = self.speakers.lengths
+        self.turns = Ragged(np.arange(len(self.speakers.values)), self.lengths)
+
+    def batch(self, rows, rng=None):
+        speakers, lengths = self.speakers.padded(rows)
+        turns, _ = self.turns.padded(rows)
+        used, turns = np.unique(turns, return_inverse=True)
+        said = {f"words.{n}": a for n, a in self.words.batch(used, rng).items()}
+        return said | {
+            "speakers": speakers, "same": self.same.padded(rows)[0], "turns": turns.reshape(speakers.shape),
+            "lengths": lengths,
+        }  # fmt: skip

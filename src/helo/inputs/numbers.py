@@ -1,0 +1,63 @@
+"""Numbers at every step: a time series, the features of a video's frames."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from helo.data.ragged import Ragged
+from helo.errors import HeloError
+from helo.inputs.base import Input
+
+
+class Numbers(Input):
+    """Each feature less its mean over its spread, as in training; a missing value is the mean, and then a second number
+    a feature says what is missing.
+    """
+
+    def __init__(self, mean, spread, missing: bool):
+        self.mean, self.spread, self.missing = np.asarray(mean, np.float32), np.asarray(spread, np.float32), missing
+        self.width = len(self.mean) * (2 if missing else 1)
+
+    @classmethod
+    def learn(cls, examples):
+        whole = np.concatenate([np.asarray(x, np.float64).reshape(len(x), -1) for x in examples.inputs])
+        holes = np.isnan(whole)
+        count = np.maximum(1, (~holes).sum(0))
+        mean = np.where(holes, 0, whole).sum(0) / count
+        spread = np.sqrt(np.where(holes, 0, (whole - mean) ** 2).sum(0) / count)
+        return cls(mean, np.where(spread > 1e-8 * (1 + abs(mean)), spread, 1.0), bool(holes.any()))
+
+    def encode(self, examples):
+        for i, x in enumerate(examples.inputs):
+            if x.ndim != 2 or x.shape[1] != len(self.mean):
+                raise HeloError(
+                    f"numbers of shape {x.shape}",
+                    expected=f"(time, {len(self.mean)}), as in training",
+                    where=examples.place(i),
+                )
+        scaled = []
+        for x in examples.inputs:
+            z = (np.asarray(x, np.float32) - self.mean) / self.spread
+            holes = np.isnan(z)
+            z = np.where(holes, np.float32(0), np.clip(z, -10, 10))  # an outlier is far, not a thousand times as far
+            scaled.append(np.concatenate([z, holes.astype(np.float32)], 1) if self.missing else z)
+        return _Encoded(Ragged.of(scaled, np.float32, (self.width,)))
+
+    def forward(self, parameters, batch, cell, noise):
+        return batch["xs"]
+
+    def to_json(self):
+        return {"form": "numbers", "mean": self.mean.tolist(), "spread": self.spread.tolist(), "missing": self.missing}
+
+    @classmethod
+    def from_json(cls, saved):
+        return cls(saved["mean"], saved["spread"], saved["missing"])
+
+
+class _Encoded:
+    def __init__(self, xs: Ragged):
+        self.xs, self.lengths = xs, xs.lengths
+
+    def batch(self, rows, rng=None):
+        xs, lengths = self.xs.padded(rows)
+        return {"xs": xs, "lengths": lengths}

@@ -1,0 +1,80 @@
+"""Pictures of one size: whole, for a feed-forward network; or as a sequence, row by row or pixel by pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from helo.errors import HeloError
+from helo.inputs.base import Input
+
+SHIFT = 0.07  # of the smaller side: how far a picture is shifted in training, in any direction
+VIEWS = ("whole", "rows", "pixels")
+
+
+class Pictures(Input):
+    """Brightness less its mean over its spread, both over all pixels of the training pictures."""
+
+    def __init__(self, shape, view: str, mean: float, spread: float):
+        self.shape, self.view, self.mean, self.spread = tuple(shape), view, mean, spread
+        height, width, *channels = self.shape
+        channels = int(np.prod(channels or [1]))
+        self.sequence = view != "whole"
+        self.steps = {"whole": 1, "rows": height, "pixels": height * width}[view]
+        self.width = height * width * channels // self.steps
+
+    @classmethod
+    def learn(cls, examples, view: str):
+        x = np.asarray(examples.inputs)
+        if x.ndim < 3:
+            raise HeloError(
+                f"--view {view} of vectors", expected="pictures (examples, height, width)", where=examples.place(0)
+            )
+        return cls(x.shape[1:], view, float(x.mean()), float(x.std()) or 1.0)
+
+    def encode(self, examples):
+        x = np.asarray(examples.inputs)
+        if x.shape[1:] != self.shape:
+            raise HeloError(
+                f"pictures of shape {x.shape[1:]}", expected=f"{self.shape}, as in training", where=examples.place(0)
+            )
+        return _Encoded(self, x)
+
+    def forward(self, parameters, batch, cell, noise):
+        return batch["xs"]
+
+    def to_json(self):
+        return {
+            "form": "pictures",
+            "shape": list(self.shape),
+            "view": self.view,
+            "mean": self.mean,
+            "spread": self.spread,
+        }
+
+    @classmethod
+    def from_json(cls, saved):
+        return cls(saved["shape"], saved["view"], saved["mean"], saved["spread"])
+
+
+class _Encoded:
+    def __init__(self, form: Pictures, x: np.ndarray):
+        self.form, self.x = form, x
+        self.lengths = np.full(len(x), form.steps, np.int64)
+
+    def batch(self, rows, rng=None):
+        x = self.x[rows]
+        reach = round(SHIFT * min(self.form.shape[:2]))
+        if rng is not None and reach:
+            x = _shifted(x, reach, rng)
+        x = (x.astype(np.float32) - np.float32(self.form.mean)) / np.float32(self.form.spread)
+        x = x.reshape(len(x), -1) if self.form.view == "whole" else x.reshape(len(x), self.form.steps, -1)
+        return {"xs": x, "lengths": self.lengths[rows]}
+
+
+def _shifted(x: np.ndarray, reach: int, rng: np.random.Generator) -> np.ndarray:
+    """Each picture moved by up to `reach` pixels; what comes in at the border is what stood nearest."""
+    height, width = x.shape[1:3]
+    down, right = rng.integers(-reach, reach + 1, (2, len(x)))
+    rows = np.clip(np.arange(height) + down[:, None], 0, height - 1)
+    columns = np.clip(np.arange(width) + right[:, None], 0, width - 1)
+    return x[np.arange(len(x))[:, None, None], rows[:, :, None], columns[:, None, :]]

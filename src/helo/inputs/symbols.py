@@ -1,0 +1,53 @@
+"""Text as characters, bytes or subwords, each a row of a table."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+
+from helo import engines
+from helo.data import vocab as vocabularies
+from helo.data.ragged import Ragged
+from helo.inputs.base import Input
+
+
+class Symbols(Input):
+    """A text's symbols in its Unicode normal form NFC."""
+
+    def __init__(self, vocab, width: int):
+        self.vocab, self.width = vocab, width
+
+    @classmethod
+    def learn(cls, examples, units: str, width: int):
+        """From training texts. width: numbers a symbol becomes."""
+        return cls(vocabularies.build(units, (_bytes(t + "\n") for t in examples.inputs)), width)
+
+    def encode(self, examples):
+        return _Encoded(Ragged.of([self.vocab.encode(_bytes(t), lenient=True) for t in examples.inputs]))
+
+    def init(self, rng, cell):
+        return {"embedding": rng.standard_normal((len(self.vocab), self.width)).astype(np.float32)}
+
+    def forward(self, parameters, batch, cell, noise):
+        return engines.embedding(parameters["embedding"], batch["ids"])
+
+    def to_json(self):
+        return {"form": "symbols", "width": self.width, "vocab": self.vocab.to_json()}
+
+    @classmethod
+    def from_json(cls, saved):
+        return cls(vocabularies.from_json(saved["vocab"]), saved["width"])
+
+
+class _Encoded:
+    def __init__(self, ids: Ragged):
+        self.ids, self.lengths = ids, ids.lengths
+
+    def batch(self, rows, rng=None):
+        ids, lengths = self.ids.padded(rows)
+        return {"ids": ids, "lengths": lengths}
+
+
+def _bytes(text: str) -> bytes:
+    return unicodedata.normalize("NFC", text).encode(errors="replace")

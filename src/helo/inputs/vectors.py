@@ -1,0 +1,53 @@
+"""One vector of numbers an example, and no sequence: for a feed-forward network."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from helo.errors import HeloError
+from helo.inputs.base import Input
+from helo.inputs.numbers import Numbers
+
+
+class Vectors(Input):
+    """Numbers scaled as those of a step are."""
+
+    sequence = False
+
+    def __init__(self, numbers: Numbers):
+        self.numbers, self.width = numbers, numbers.width
+
+    @classmethod
+    def learn(cls, examples):
+        return cls(Numbers.learn(_stepped(examples)))
+
+    def encode(self, examples):
+        return _Encoded(self.numbers.encode(_stepped(examples)).xs.values)
+
+    def forward(self, parameters, batch, cell, noise):
+        return batch["xs"]
+
+    def to_json(self):
+        return {"form": "vectors", "numbers": self.numbers.to_json()}
+
+    @classmethod
+    def from_json(cls, saved):
+        return cls(Numbers.from_json(saved["numbers"]))
+
+
+class _Encoded:
+    def __init__(self, xs: np.ndarray):
+        self.xs, self.lengths = xs, np.ones(len(xs), np.int64)
+
+    def batch(self, rows, rng=None):
+        return {"xs": self.xs[rows], "lengths": self.lengths[rows]}
+
+
+def _stepped(examples):
+    """Each vector as a sequence of one step."""
+    from dataclasses import replace
+
+    x = np.asarray(examples.inputs)
+    if x.ndim != 2:
+        raise HeloError(f"numbers of shape {x.shape}", expected="(examples, features)", where=examples.place(0))
+    return replace(examples, inputs=x[:, None, :])

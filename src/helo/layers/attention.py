@@ -1,0 +1,49 @@
+"""Where in a memory to look: weights over its places for every query, and the weighted mean that they give.
+
+additive         score(q, m) = v · tanh(W q + U m)        (Bahdanau, Cho and Bengio 2015)
+multiplicative   score(q, m) = q · W m                    (Luong, Pham and Manning 2015)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from helo.cells.functions import Array, namespace
+
+WAYS = ("additive", "multiplicative", "none")
+
+
+def init(rng: np.random.Generator, way: str, query: int, memory: int) -> dict[str, np.ndarray]:
+    """Parameters for queries `(…, query)` and a memory `(…, memory)`."""
+
+    def matrix(rows: int, columns: int) -> np.ndarray:
+        return (rng.standard_normal((rows, columns)) * columns**-0.5).astype(np.float32)
+
+    if way == "additive":
+        return {"dense.query": matrix(query, query), "dense.memory": matrix(query, memory), "score": matrix(1, query)}
+    return {"dense.memory": matrix(query, memory)} if way == "multiplicative" else {}
+
+
+def keys(parameters: Mapping[str, Array], memory: Array) -> Array:
+    """What of the memory `(batch, places, memory)` is compared with queries: computed once."""
+    return memory @ parameters["dense.memory"].T
+
+
+def look(
+    way: str, parameters: Mapping[str, Array], queries: Array, keys: Array, memory: Array, inside: Array
+) -> tuple[Array, Array]:
+    """queries `(batch, time, query)`, inside `(batch, places)` 1 or 0: contexts `(batch, time, memory)` and weights
+    `(batch, time, places)`, which sum to one over the places inside.
+    """
+    xp = namespace(queries)
+    if way == "additive":
+        mixed = xp.tanh((queries @ parameters["dense.query"].T)[:, :, None] + keys[:, None])
+        scores = (mixed @ parameters["score"].T)[..., 0]
+    else:
+        scores = queries @ xp.permute_dims(keys, (0, 2, 1))
+    scores = scores + (inside[:, None] - 1) * 1e4
+    weights = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True)) * inside[:, None]
+    weights = weights / xp.sum(weights, axis=-1, keepdims=True)
+    return weights @ memory, weights

@@ -1,0 +1,1 @@
+"""One file a metric: statistics(answer, reference) → a vector that adds up; score(sum) → figures."""

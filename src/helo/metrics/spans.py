@@ -1,0 +1,116 @@
+"""F1 of spans, and the labels that mark them: IOB1, IOB2, BIOES (Ramshaw and Marcus 1995; Tjong Kim Sang and Veenstra 1999).
+
+IOB2: a span begins with B- and goes on with I-.       IOB1: it begins with I-, with B- only right after one of its type.
+BIOES: B- begins, I- goes on, E- ends, S- stands alone. O is outside in all three.
+
+Statistics: hits, spans said, spans true, a row a type. Definitions as conlleval and seqeval's `f1_score` (micro): a span
+is right when its start, end and type are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from helo.errors import HeloError
+
+Span = tuple[int, int, str]  # start, one behind the end, type
+_LABEL = re.compile(r"^(?:O|[BIES]-.+)$")
+SCHEMES = ("IOB2", "IOB1", "BIOES")
+
+
+def marks(labels: Sequence[Sequence[str]]) -> bool:
+    """Whether labels mark spans: all are O or begin with B-, I-, E-, S-, and some do."""
+    distinct = {y for sentence in labels for y in sentence}
+    return all(_LABEL.match(y) for y in distinct) and distinct != {"O"}
+
+
+def scheme(labels: Sequence[Sequence[str]], place: Callable[..., str]) -> str:
+    """The one scheme that all sentences follow. Raises HeloError, with the place of the first label that breaks it."""
+    distinct = {y[:2] for sentence in labels for y in sentence}
+    tried = ("BIOES",) if distinct & {"E-", "S-"} else ("IOB2", "IOB1")
+    faults = {name: _fault(labels, name) for name in tried}
+    for name in tried:
+        if faults[name] is None:
+            return name
+    found = {name: fault for name, fault in faults.items() if fault is not None}
+    name = max(found, key=lambda n: found[n][:2])  # the scheme that holds the longest
+    i, t, why = found[name]
+    raise HeloError(
+        f"the label {labels[i][t]!r} {why}", expected=f"one scheme throughout: {', '.join(SCHEMES)}; up to here it is {name}",
+        mend="mend the label, or convert the file", where=place(i, t),
+    )  # fmt: skip
+
+
+def _fault(labels: Sequence[Sequence[str]], name: str) -> tuple[int, int, str] | None:
+    """The first label that breaks a scheme: (sentence, step, why)."""
+    for i, sentence in enumerate(labels):
+        before = "O"
+        for t, label in enumerate(sentence):
+            kind, same = label[:1], before[2:] == label[2:] and before != "O"
+            after = sentence[t + 1] if t + 1 < len(sentence) else "O"
+            if name == "IOB2" and kind == "I" and not same:
+                return i, t, f"goes on with a span that {before!r} did not begin"
+            if name == "IOB1" and kind == "B" and not same:
+                return i, t, f"begins a span after {before!r}, where IOB1 writes I-"
+            if name == "BIOES":
+                open_before = before[:1] in "BI"
+                if kind in "IE" and not (same and open_before):
+                    return i, t, f"goes on with a span that {before!r} did not begin"
+                if kind in "OBS" and open_before:
+                    return i, t, f"follows {before!r}, whose span has not ended"
+                if kind in "BI" and not (after[:1] in "IE" and after[2:] == label[2:]):
+                    return i, t, f"is followed by {after!r}, and its span does not end"
+            before = label
+    return None
+
+
+def spans(labels: Sequence[str]) -> list[Span]:
+    """The spans that labels mark, read leniently, as conlleval and seqeval do: whatever cannot go on begins anew."""
+    out: list[Span] = []
+    start, kind = 0, ""
+    for t, label in enumerate([*labels, "O"]):
+        mark, own = label[:1], label[2:] if label != "O" else ""
+        ended = bool(kind) and (mark in "OBS" or own != kind or (t > 0 and labels[t - 1][:1] in "ES"))
+        if ended:
+            out.append((start, t, kind))
+            kind = ""
+        if mark != "O" and not kind:
+            start, kind = t, own
+    return out
+
+
+def written(found: Sequence[Span], length: int, name: str = "IOB2") -> list[str]:
+    """Labels that mark spans, in a scheme."""
+    labels = ["O"] * length
+    for start, stop, kind in sorted(found):
+        labels[start:stop] = [f"I-{kind}"] * (stop - start)
+        touches = start > 0 and labels[start - 1] in (f"I-{kind}", f"B-{kind}")
+        if name != "IOB1" or touches:
+            labels[start] = f"B-{kind}"
+        if name == "BIOES":
+            labels[stop - 1] = f"{'S' if stop - start == 1 else 'E'}-{kind}"
+    return labels
+
+
+def statistics(answer: Sequence[str], truth: Sequence[str], types: Sequence[str]) -> np.ndarray:
+    """Labels of one sequence each, to `(types, 3)`; a type that `types` lacks counts in none of its rows."""
+    said, true = set(spans(answer)), set(spans(truth))
+    sums = np.zeros((len(types), 3), np.int64)
+    where = {kind: i for i, kind in enumerate(types)}
+    for column, found in enumerate((said & true, said, true)):
+        for _, _, kind in found:
+            sums[where[kind], column] += 1
+    return sums
+
+
+def score(sums: np.ndarray) -> dict[str, float]:
+    """span_f1, span_precision, span_recall over all types, from 0 to 1."""
+    hit, said, true = sums.sum(0)
+    return {
+        "span_f1": float(2 * hit / max(1, said + true)),
+        "span_precision": float(hit / max(1, said)),
+        "span_recall": float(hit / max(1, true)),
+    }

@@ -1,0 +1,350 @@
+"""A label for a whole: a text, a series, a picture, a conversation, a row of numbers (many to one, and one to one).
+
+sequence → vectors → recurrent layers, both ways → pooled over time → scores of the labels
+vector → feed-forward layers → scores of the labels
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from helo import cells, engines, inputs
+from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
+from helo.data import examples as reading
+from helo.data import labelled
+from helo.data.labelled import Labelled
+from helo.drawing import confusion, reliability
+from helo.errors import HeloError
+from helo.inputs.dialogue import Dialogue
+from helo.inputs.numbers import Numbers
+from helo.inputs.pictures import Pictures
+from helo.inputs.symbols import Symbols
+from helo.inputs.vectors import Vectors
+from helo.inputs.words import Words, tokens
+from helo.layers import dense, dropped, locked, part, pooling, stack
+from helo.metrics import calibration, classification, several
+from helo.tasks.base import ExampleTask, Parameters, filled, on
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of a classifier. Sizes that are not given are settled from the examples (`Classify.learned`)."""
+
+    text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
+    label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
+    several: Annotated[str | None, "an example has several labels, parted by this"] = None
+    group: Annotated[str | None, "column that says which conversation a row belongs to"] = None
+    order: Annotated[str | None, "column of a row's place in its conversation"] = None
+    speaker: Annotated[str | None, "column of who speaks"] = None
+    units: Annotated[Literal["words", "characters", "bytes", "subwords"], "what a step of a text is"] = "words"
+    view: Annotated[Literal["whole", "rows", "pixels"], "how a picture is read"] = "whole"
+    cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
+    layers: Annotated[int | None, "layers"] = None
+    hidden: Annotated[int | None, "units a layer, in each direction"] = None
+    embedding: Annotated[int | None, "numbers a word or symbol becomes"] = None
+    bidirectional: Annotated[bool, "read in both directions"] = True
+    pool: Annotated[Literal["last", "mean", "max", "attention"] | None, "from all steps to one vector"] = None
+    dropout: Annotated[float | None, "share of what goes into and comes out of the recurrence dropped in training"] = (
+        None
+    )
+    vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
+    balance: Annotated[bool, "rare labels weigh as much as frequent ones"] = False
+    batch: Annotated[int | None, "examples a step"] = None
+
+
+class Classify(ExampleTask):
+    """A label, or several, for each example."""
+
+    Options = Options
+    example = "reviews.tsv"
+    best = "accuracy"
+    passes = 200
+    training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
+
+    def __init__(
+        self, options: Options, form: inputs.Input, labels: Sequence[str], weights: Sequence[float] | None = None
+    ):
+        self.options, self.form, self.labels, self.weights = options, form, list(labels), weights
+        self.cell = cells.find(options.cell)
+        self.many = options.several is not None
+
+    examples = staticmethod(reading.classified)  # pyright: ignore[reportAssignmentType]
+
+    @classmethod
+    def load(cls, options, saved, data):
+        return cls(options, inputs.from_json(saved["input"]), saved["labels"], saved.get("weights"))
+
+    @classmethod
+    def learned(cls, options, examples):
+        assert examples.labels is not None
+        if options.several is None and any(isinstance(y, list) for y in examples.labels):
+            options = replace(options, several=",")
+        flat = [y for label in examples.labels for y in (label if options.several is not None else [label])]
+        counts = Counter(flat)
+        known = labelled.counted(flat)
+        if len(known) < 2:
+            raise HeloError(f"one label, {known[0]!r}, in all examples" if known else "no label in any example",
+                            expected="two or more", where=examples.place(0))  # fmt: skip
+        if options.several is None and (single := [y for y in known if counts[y] == 1]):
+            at = next(i for i, y in enumerate(examples.labels) if y == single[0])
+            raise HeloError(
+                f"one example of the label {single[0]!r}", expected="two or more of every label",
+                mend="add examples, or take it out", where=examples.place(at),
+            )  # fmt: skip
+        options, form = cls._form(options, examples)
+        weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None
+        return cls(options, form, known, weights)
+
+    @classmethod
+    def _form(cls, o: Any, examples: Labelled) -> tuple[Options, inputs.Input]:
+        """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
+        kind, n = examples.kind, len(examples)
+        small = n < 5_000
+        if kind == "text":
+            o = filled(
+                o,
+                layers=1,
+                hidden=64 if small else 128,
+                embedding=64 if small else 128,
+                pool="max",
+                dropout=0.5,
+                batch=32,
+            )
+            if o.units == "words":
+                return o, Words.learn(
+                    map(tokens, examples.inputs), o.embedding, 0, None if o.vectors is None else Path(o.vectors)
+                )
+            return o, Symbols.learn(examples, o.units, o.embedding)
+        if kind == "dialogue":
+            o = filled(
+                o,
+                layers=1,
+                hidden=64 if small else 128,
+                embedding=64 if small else 128,
+                pool="max",
+                dropout=0.5,
+                batch=16,
+            )
+            return o, Dialogue.learn(
+                examples, o.embedding, o.hidden, o.dropout, None if o.vectors is None else Path(o.vectors)
+            )
+        if kind == "frames":
+            o = filled(o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=16 if small else 64)
+            return o, Numbers.learn(examples)
+        form = Pictures.learn(examples, o.view) if kind == "picture" else Vectors.learn(examples)
+        if form.sequence:
+            o = filled(o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=64)
+        else:
+            o = filled(o, layers=2, hidden=128 if small else 512, dropout=0.3, batch=32 if small else 128)
+        return o, form
+
+    def settle(self, budget):
+        """Everything was settled from the examples."""
+
+    def encode(self, examples):
+        return self.form.encode(examples)
+
+    def targets(self, examples):
+        assert examples.labels is not None
+        if not self.many:
+            return labelled.numbering(examples.labels, self.labels, examples.place)
+        out = np.zeros((len(examples), len(self.labels)), bool)
+        for i, marks in enumerate(examples.labels):
+            out[i, labelled.numbering(marks, self.labels, lambda _, i=i: examples.place(i))] = True
+        return out
+
+    def wanted(self, targets, rows):
+        return {"targets": targets[rows].astype(np.float32) if self.many else targets[rows]}
+
+    # The model.
+
+    def init(self, rng):
+        o, form = self.options, self.form
+        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
+        if form.sequence:
+            width = o.hidden * (2 if o.bidirectional else 1)
+            body = stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional)
+            parameters |= {f"recurrent.{n}": p for n, p in body.items()}
+            parameters |= {f"pool.{n}": p for n, p in pooling.init(rng, o.pool, width).items()}
+        else:
+            width = o.hidden
+            parameters |= {f"dense.{n}": p for n, p in dense.init(rng, o.layers, form.width, o.hidden).items()}
+        parameters["head.weight"] = np.zeros((len(self.labels), width), np.float32)
+        parameters["head.bias"] = np.zeros(len(self.labels), np.float32)
+        return parameters
+
+    def forward(self, parameters: Parameters, batch, noise=None) -> Any:
+        """A batch of the form of input to scores `(batch, labels)`."""
+        o = self.options
+        xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
+        if self.form.sequence:
+            learned = any(n.startswith("input.") for n in parameters)
+            xs = locked(xs, o.dropout if learned else 0.0, noise)
+            xs = stack.read(
+                self.cell,
+                o.layers,
+                part(parameters, "recurrent"),
+                xs,
+                batch["lengths"],
+                o.bidirectional,
+                noise,
+                o.dropout,
+            )
+            xs = pooling.pool(o.pool, part(parameters, "pool"), xs, batch["lengths"], o.bidirectional)
+            xs = dropped(xs, o.dropout, noise)
+        else:
+            xs = dense.run(o.layers, part(parameters, "dense"), xs, noise, o.dropout)
+        return xs @ parameters["head.weight"].T + parameters["head.bias"]
+
+    def loss(self, parameters, batch, state, noise):
+        batch = on(batch, parameters["head.bias"])
+        return self._loss(self.forward(parameters, batch, noise), batch["targets"]), len(batch["targets"]), None
+
+    def _loss(self, scores: Any, targets: Any) -> Any:
+        xp = namespace(scores)
+        scores = xp.astype(scores, parameters_dtype(scores))
+        if self.many:
+            return xp.sum(softplus(scores) - scores * targets)
+        if self.weights is None:
+            return engines.cross_entropy(scores, targets)
+        weights = engines.array(np.array(self.weights, np.float32), scores)
+        picked = xp.take_along_axis(log_softmax(scores), targets[:, None], axis=1)[:, 0]
+        return -xp.sum(picked * weights[targets])
+
+    # What it answers.
+
+    def scored(self, parameters, batch, brief=False):
+        scores = self.forward(parameters, batch)
+        xp = namespace(scores)
+        loss = self._loss(scores, batch["targets"]).item() if "targets" in batch else 0.0
+        p = sigmoid(scores) if self.many else xp.exp(log_softmax(scores))
+        return loss, len(scores), list(np.asarray(p, np.float64))
+
+    def figures(self, answers, targets):
+        p = np.stack(answers)
+        if self.many:
+            return several.score(several.statistics(p >= 0.5, targets)) | {"examples": len(p)}
+        best = p.argmax(1)
+        figures = classification.score(classification.statistics(best, targets, len(self.labels)))
+        sums = calibration.statistics(p.max(1), best == targets)
+        return figures | calibration.score(sums) | {"examples": len(p)}
+
+    def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
+        """An answer an example: label and probability, and the probability of every label; or, where an example has
+        several, those above a half. source: examples, a list of texts, or an array of examples.
+        """
+        examples = self.given(source)
+        answers = self.whole(parameters, self.encode(examples))[2]
+        return [self._answer(p) for p in answers]
+
+    def _answer(self, p: np.ndarray) -> dict[str, Any]:
+        probabilities = {label: float(v) for label, v in zip(self.labels, p, strict=True)}
+        if self.many:
+            return {"labels": [y for y, v in probabilities.items() if v >= 0.5], "probabilities": probabilities}
+        best = int(p.argmax())
+        return {"label": self.labels[best], "probability": float(p[best]), "probabilities": probabilities}
+
+    def given(self, source: Any) -> Labelled:
+        """What a person asks about, as examples."""
+        if isinstance(source, Labelled):
+            return source
+        if isinstance(source, str):
+            source = [source]
+        kind = {
+            "symbols": "text",
+            "words": "text",
+            "numbers": "frames",
+            "vectors": "vector",
+            "pictures": "picture",
+        }.get(self.form.to_json()["form"], "dialogue")
+        return Labelled(kind, source, None, lambda i, *step: f"input {i + 1}")
+
+    def lines(self, text: str) -> Labelled:
+        """Standard input: a text a line, or a row of numbers."""
+        rows = text.splitlines()
+        if isinstance(self.form, Words | Symbols):
+            return self.given(rows)
+        if isinstance(self.form, Vectors):
+            try:
+                return self.given(
+                    np.array([[float(v) for v in r.replace(",", " ").split()] for r in rows if r.strip()], np.float32)
+                )
+            except ValueError as error:
+                raise HeloError(f"{error}", expected="a row of numbers a line", where="standard input") from error
+        raise HeloError("this model does not read lines", mend="give files, as in training", where="standard input")
+
+    @staticmethod
+    def line(answer: dict[str, Any]) -> str:
+        """An answer for a terminal."""
+        if "labels" in answer:
+            return ", ".join(f"{y} {answer['probabilities'][y]:.3f}" for y in answer["labels"]) or "none"
+        return f"{answer['label']}\t{answer['probability']:.3f}"
+
+    # What people see.
+
+    def describe(self):
+        o, n = self.options, self.data["examples"]
+        body = (
+            f"{o.cell} {o.layers} x {o.hidden}{' both ways' if o.bidirectional else ''}, {o.pool} over time"
+            if self.form.sequence
+            else f"feed-forward {o.layers} x {o.hidden}"
+        )
+        return (
+            f"{n['train']:,} examples to learn from, {n['valid']:,} to validate on, {len(self.labels)} labels; "
+            f"{body}, dropout {o.dropout:g}, {o.batch} examples a step"
+        )
+
+    def show(self, parameters, rng):
+        encoded, targets = self.valid
+        row = np.array([rng.integers(len(encoded.lengths))])
+        p = self.scored(parameters, encoded.batch(row))[2][0]
+        if self.many:
+            right = [y for y, t in zip(self.labels, targets[row[0]], strict=True) if t]
+            return f"example {row[0] + 1}: {self.line(self._answer(p))} (in truth {', '.join(right) or 'none'})"
+        return f"example {row[0] + 1}: {self.labels[int(p.argmax())]} {p.max():.2f} (in truth {self.labels[targets[row[0]]]})"
+
+    def report(self, parameters, folder, examples):
+        encoded, targets = self.encode(examples), self.targets(examples)
+        p = np.stack(self.whole(parameters, encoded)[2])
+        wrongness = (np.abs(p - targets).max(1) if self.many else 1 - p[np.arange(len(p)), targets]).round(6)
+        worst = [i for i in np.argsort(-wrongness, kind="stable")[:10] if wrongness[i] > 0.5]
+        text = ""
+        if not self.many:
+            answers = p.argmax(1)
+            table = classification.statistics(answers, targets, len(self.labels))
+            confusion(folder / "confusion.png", table, self.labels)
+            reliability(folder / "calibration.png", calibration.statistics(p.max(1), answers == targets))
+            text = classification.table(table, self.labels)
+        lines = []
+        for i in worst:
+            assert examples.labels is not None
+            label = examples.labels[i]
+            truth = ", ".join(label) if self.many else label
+            lines.append(
+                f"- {self._place(examples, int(i))} (in truth {truth}, answered {self.line(self._answer(p[i]))})".replace(
+                    "\t", " "
+                )
+            )
+        return text + ("\nThe most wrong:\n\n" + "\n".join(lines) + "\n" if lines else "")
+
+    def _place(self, examples: Labelled, i: int) -> str:
+        one = examples.inputs[i]
+        where = Path(examples.place(i)).name
+        return f"{where}: {' '.join(one.split())[:100]}" if isinstance(one, str) else where
+
+    def to_json(self):
+        saved = {"input": self.form.to_json(), "labels": self.labels}
+        return self.data, saved | ({"weights": list(self.weights)} if self.weights else {})
+
+
+def parameters_dtype(scores: Any) -> Any:
+    """float32 for scores that came in half precision, else their own dtype."""
+    xp = namespace(scores)
+    return scores.dtype if scores.dtype in (xp.float32, xp.float64) else xp.float32

@@ -1,0 +1,341 @@
+"""A label for every step: words, the frames of a video, the turns of a conversation (many to many, in step).
+
+steps → vectors → recurrent layers, both ways → scores of the labels of each step [→ conditional random field]
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import numpy as np
+
+from helo import cells, engines, inputs
+from helo.cells.functions import namespace
+from helo.data import examples as reading
+from helo.data import labelled
+from helo.data.labelled import Labelled
+from helo.data.ragged import Ragged
+from helo.drawing import confusion, ribbons
+from helo.errors import HeloError
+from helo.inputs.dialogue import Dialogue
+from helo.inputs.numbers import Numbers
+from helo.inputs.words import Words
+from helo.layers import crf, locked, part, stack
+from helo.metrics import classification, segments
+from helo.metrics import spans as span_metric
+from helo.metrics.spans import marks, scheme, spans, written
+from helo.tasks.base import ExampleTask, Parameters, filled, on
+
+WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of a tagger. Sizes that are not given are settled from the examples (`Tag.learned`)."""
+
+    column: Annotated[str | None, "of the label: upos, a number from 1, or a column of a table"] = None
+    text: Annotated[str | None, "conversations: column of the text"] = None
+    label: Annotated[str | None, "conversations: column of the label"] = None
+    group: Annotated[str | None, "conversations: column that says which one a row belongs to"] = None
+    order: Annotated[str | None, "conversations: column of a row's place in its own"] = None
+    speaker: Annotated[str | None, "conversations: column of who speaks"] = None
+    cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
+    layers: Annotated[int | None, "recurrent layers"] = None
+    hidden: Annotated[int | None, "units a layer, in each direction"] = None
+    embedding: Annotated[int | None, "numbers a word becomes"] = None
+    spelling: Annotated[int | None, "units a direction that read the letters of a word (0: none)"] = None
+    bidirectional: Annotated[bool, "read in both directions; without, a live stream can be tagged"] = True
+    crf: Annotated[bool, "a conditional random field over the labels"] = False
+    dropout: Annotated[float | None, "share of what goes into and comes out of the recurrence dropped in training"] = (
+        None
+    )
+    vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
+    batch: Annotated[int | None, "sequences a step"] = None
+
+
+class Tag(ExampleTask):
+    """A label for each step of each sequence."""
+
+    Options = Options
+    unit = "steps"
+    example = "train.conllu"
+    best = "accuracy"
+    passes = 60
+    training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
+
+    def __init__(self, options: Options, form: inputs.Input, labels: Sequence[str], marked: str | None):
+        """marked: the scheme in which the labels mark spans; inside the model it is always IOB2."""
+        self.options, self.form, self.labels, self.marked = options, form, list(labels), marked
+        self.cell = cells.find(options.cell)
+        self.best = "span_f1" if marked else "weighted_f1" if isinstance(form, Dialogue) else "accuracy"  # pyright: ignore[reportAttributeAccessIssue]
+
+    examples = staticmethod(reading.tagged)  # pyright: ignore[reportAssignmentType]
+
+    @classmethod
+    def load(cls, options, saved, data):
+        return cls(options, inputs.from_json(saved["input"]), saved["labels"], saved["spans"])
+
+    @classmethod
+    def learned(cls, options, examples):
+        assert examples.labels is not None
+        marked = None
+        if examples.kind == "tokens" and marks(examples.labels):
+            marked = scheme(examples.labels, examples.place)
+        counts = Counter(y for sentence in _plain(examples.labels, marked) for y in sentence)
+        if len(counts) < 2:
+            raise HeloError(
+                f"one label, {next(iter(counts))!r}, at all steps", expected="two or more", where=examples.place(0)
+            )
+        o: Any = options
+        vectors = None if o.vectors is None else Path(o.vectors)
+        steps = sum(len(x) for x in examples.inputs)
+        small = steps < 20_000
+        if examples.kind == "tokens":
+            o = filled(o, layers=1, hidden=64 if small else 192, embedding=64 if small else 128, spelling=32 if small else 64,
+                       dropout=0.5, batch=16)  # fmt: skip
+            form: inputs.Input = Words.learn(examples.inputs, o.embedding, o.spelling, vectors)
+        elif examples.kind == "dialogue":
+            o = filled(o, layers=1, hidden=64 if small else 128, embedding=64 if small else 128, dropout=0.5, batch=8)
+            form = Dialogue.learn(examples, o.embedding, o.hidden, o.dropout, vectors)
+        else:
+            o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8)
+            form = Numbers.learn(examples)
+        return cls(o, form, labelled.counted(list(counts)), marked)
+
+    def settle(self, budget):
+        """Everything was settled from the examples."""
+
+    def cut(self, examples):
+        """Long videos in windows that overlap by half."""
+        if examples.kind != "frames":
+            return examples
+        return _windows(examples)
+
+    def encode(self, examples):
+        return self.form.encode(examples)
+
+    def targets(self, examples):
+        assert examples.labels is not None
+        for i, (x, y) in enumerate(zip(examples.inputs, examples.labels, strict=True)):
+            if len(x) != len(y):
+                raise HeloError(f"{len(x)} steps and {len(y)} labels", expected="as many", where=examples.place(i))
+        if self.marked is not None:
+            scheme(examples.labels, examples.place)
+        found = []
+        for i, sentence in enumerate(_plain(examples.labels, self.marked)):
+            found.append(labelled.numbering(sentence, self.labels, lambda t, i=i: examples.place(i, t)))
+        return Ragged.of(found)
+
+    def wanted(self, targets, rows):
+        return {"targets": targets.padded(rows)[0]}
+
+    # The model.
+
+    def init(self, rng):
+        o, form = self.options, self.form
+        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
+        body = stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional)
+        parameters |= {f"recurrent.{n}": p for n, p in body.items()}
+        parameters["head.weight"] = np.zeros((len(self.labels), o.hidden * (2 if o.bidirectional else 1)), np.float32)
+        parameters["head.bias"] = np.zeros(len(self.labels), np.float32)
+        if o.crf:
+            parameters |= {f"crf.{n}": p for n, p in crf.init(len(self.labels)).items()}
+        return parameters
+
+    def forward(self, parameters: Parameters, batch, noise=None) -> Any:
+        """A batch of the form of input to scores `(batch, time, labels)`."""
+        o = self.options
+        xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
+        xs = locked(xs, o.dropout if not isinstance(self.form, Dialogue) else 0.0, noise)
+        recurrent = part(parameters, "recurrent")
+        xs = stack.read(self.cell, o.layers, recurrent, xs, batch["lengths"], o.bidirectional, noise, o.dropout)
+        xs = locked(xs, o.dropout, noise)
+        return xs @ parameters["head.weight"].T + parameters["head.bias"]
+
+    def loss(self, parameters, batch, state, noise):
+        batch = on(batch, parameters["head.bias"])
+        scores = self.forward(parameters, batch, noise)
+        return self._loss(parameters, scores, batch), int(batch["lengths"].sum()), None
+
+    def _loss(self, parameters: Parameters, scores: Any, batch: Any) -> Any:
+        xp = namespace(scores)
+        if self.options.crf:
+            return crf.loss(
+                part(parameters, "crf"),
+                xp.astype(scores, parameters["head.bias"].dtype),
+                batch["targets"],
+                batch["lengths"],
+            )
+        inside = stack.mask(scores, batch["lengths"])[..., 0] > 0
+        return engines.cross_entropy(scores[inside], batch["targets"][inside])
+
+    def stepped(self, parameters: Parameters, batch, state: Any = None) -> tuple[Any, Any]:
+        """Scores of a few steps more, `(batch, time, labels)`, after a carried state; for a model of one direction."""
+        xs = self.form.forward(part(parameters, "input"), batch, self.cell, None)
+        xs, state = stack.run(self.cell, self.options.layers, part(parameters, "recurrent"), xs, state)
+        return xs @ parameters["head.weight"].T + parameters["head.bias"], state
+
+    # What it answers.
+
+    def scored(self, parameters, batch, brief=False):
+        scores = self.forward(parameters, batch)
+        lengths = np.asarray(batch["lengths"])
+        loss = self._loss(parameters, scores, batch).item() if "targets" in batch else 0.0
+        numbers = np.asarray(scores, np.float64)
+        if self.options.crf:
+            own = {n: np.asarray(p, np.float64) for n, p in part(parameters, "crf").items()}
+            return loss, int(lengths.sum()), crf.best(own, numbers, lengths)
+        return loss, int(lengths.sum()), [row[:n].argmax(-1) for row, n in zip(numbers, lengths, strict=True)]
+
+    def figures(self, answers, targets):
+        joined = np.concatenate(answers)
+        figures = classification.score(classification.statistics(joined, targets.values, len(self.labels)))
+        if self.marked is not None:
+            kinds = sorted({y[2:] for y in self.labels if y != "O"})
+            rows = ((self._names(a), self._names(targets[i])) for i, a in enumerate(answers))
+            figures |= span_metric.score(sum(span_metric.statistics(a, b, kinds) for a, b in rows))  # pyright: ignore[reportArgumentType]
+        if isinstance(self.form, Numbers):
+            sums = np.sum([segments.statistics(a, targets[i]) for i, a in enumerate(answers)], axis=0)
+            figures |= segments.score(sums)
+        return figures | {"steps": len(joined), "sequences": len(answers)}
+
+    def _names(self, ids: np.ndarray) -> list[str]:
+        return [self.labels[int(i)] for i in ids]
+
+    def outward(self, ids: np.ndarray) -> list[str]:
+        """Labels as the training files write them."""
+        names = self._names(ids)
+        return names if self.marked is None else written(spans(names), len(names), self.marked)
+
+    def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
+        """An answer a sequence: its labels, one a step, and, where they mark spans, the spans. source: examples, or a
+        list of lists of words, of arrays `(frames, features)`, or of lists of (speaker, text).
+        """
+        examples = self.given(source)
+        found = self.whole(parameters, self.encode(examples))[2]
+        return [self._answer(x, ids) for x, ids in zip(examples.inputs, found, strict=True)]
+
+    def _answer(self, x: Any, ids: np.ndarray) -> dict[str, Any]:
+        answer: dict[str, Any] = {"labels": self.outward(ids)}
+        if isinstance(self.form, Words):
+            answer["words"] = list(x)
+        if self.marked is not None:
+            answer["spans"] = [
+                {"start": a, "end": b, "type": kind, "text": " ".join(x[a:b])} for a, b, kind in spans(self._names(ids))
+            ]
+        return answer
+
+    def given(self, source: Any) -> Labelled:
+        """What a person asks about, as examples."""
+        if isinstance(source, Labelled):
+            return source
+        kind = "tokens" if isinstance(self.form, Words) else "frames" if isinstance(self.form, Numbers) else "dialogue"
+        if kind == "tokens":
+            source = [x.split() if isinstance(x, str) else x for x in ([source] if isinstance(source, str) else source)]
+        for i, x in enumerate(source):
+            if len(x) == 0:
+                raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
+        return Labelled(kind, source, None, lambda i, *step: f"input {i + 1}")
+
+    def lines(self, text: str) -> Labelled:
+        """Standard input: a word a line with blank lines between sentences, or a sentence a line with blanks between
+        words; for frames, a line of numbers each.
+        """
+        rows = text.split("\n")
+        if isinstance(self.form, Dialogue):
+            raise HeloError("conversations come in tables", mend="give a file, as in training", where="standard input")
+        if isinstance(self.form, Numbers):
+            return self.given([np.stack([self.item(r, n) for n, r in enumerate(rows, 1) if r.strip()])])
+        if any(len(r.split()) > 1 for r in rows):
+            return self.given([r.split() for r in rows if r.strip()])
+        sentences: list[list[str]] = [[]]
+        for row in rows:
+            if row.strip():
+                sentences[-1].append(row.strip())
+            elif sentences[-1]:
+                sentences.append([])
+        return self.given([s for s in sentences if s])
+
+    def item(self, line: str, number: int = 1) -> Any:
+        """One step out of a line of text: a word, or numbers."""
+        if not isinstance(self.form, Numbers):
+            return line.strip()
+        try:
+            found = np.array([float(v) for v in line.replace(",", " ").split()], np.float32)
+        except ValueError as error:
+            raise HeloError(f"{error}", expected="numbers", where=f"standard input:{number}") from error
+        if len(found) != len(self.form.mean):
+            raise HeloError(
+                f"{len(found)} numbers", expected=f"{len(self.form.mean)}", where=f"standard input:{number}"
+            )
+        return found
+
+    @staticmethod
+    def line(answer: dict[str, Any]) -> str:
+        """An answer for a terminal: a line a step."""
+        words = answer.get("words")
+        labels = answer["labels"]
+        return "\n".join([f"{w}\t{y}" for w, y in zip(words, labels, strict=True)] if words else labels) + "\n"
+
+    # What people see.
+
+    def describe(self):
+        o, n = self.options, self.data["examples"]
+        return (
+            f"{n['train']:,} sequences to learn from, {n['valid']:,} to validate on, {len(self.labels)} labels"
+            f"{f' ({self.marked})' if self.marked else ''}; {o.cell} {o.layers} x {o.hidden}"
+            f"{' both ways' if o.bidirectional else ''}{', CRF' if o.crf else ''}, dropout {o.dropout:g}, {o.batch} sequences a step"
+        )
+
+    def show(self, parameters, rng):
+        encoded, targets = self.valid
+        row = np.array([rng.integers(len(encoded.lengths))])
+        answer = self.scored(parameters, encoded.batch(row))[2][0]
+        x, truth = self.shown.inputs[row[0]], targets[row[0]]
+        pairs = []
+        for t in range(min(12, len(answer))):
+            said = self.labels[answer[t]] + ("" if answer[t] == truth[t] else f" (in truth {self.labels[truth[t]]})")
+            pairs.append(f"{x[t]}/{said}" if isinstance(self.form, Words) else said)
+        return " ".join(pairs)
+
+    def report(self, parameters, folder, examples):
+        encoded, targets = self.encode(examples), self.targets(examples)
+        answers = self.whole(parameters, encoded)[2]
+        table = classification.statistics(np.concatenate(answers), targets.values, len(self.labels))
+        confusion(folder / "confusion.png", table, self.labels)
+        if not isinstance(self.form, Words):
+            names = examples.notes.get("names") or [f"sequence {i + 1}" for i in range(len(answers))]
+            longest = sorted(np.argsort(-targets.lengths, kind="stable")[:8])
+            ribbons(
+                folder / "ribbons.png",
+                [(names[i], targets[i].tolist(), answers[i].tolist()) for i in longest],
+                self.labels,
+            )
+        return classification.table(table, self.labels)
+
+    def to_json(self):
+        return self.data, {"input": self.form.to_json(), "labels": self.labels, "spans": self.marked}
+
+
+def _plain(labels: Sequence[Sequence[str]], marked: str | None) -> Sequence[Sequence[str]]:
+    """Labels as the model knows them: those that mark spans in IOB2."""
+    return labels if marked is None else [written(spans(y), len(y)) for y in labels]
+
+
+def _windows(examples: Labelled) -> Labelled:
+    """Sequences of at most WINDOW steps."""
+    places = []
+    for i, x in enumerate(examples.inputs):
+        starts = range(0, max(1, len(x) - WINDOW // 2), WINDOW // 2)
+        places += [(i, start, min(len(x), start + WINDOW)) for start in starts]
+    labels = examples.labels
+    return replace(
+        examples, inputs=[examples.inputs[i][a:b] for i, a, b in places],
+        labels=None if labels is None else [labels[i][a:b] for i, a, b in places],
+        place=lambda k, *step: examples.place(places[k][0], *(s + places[k][1] for s in step)),
+    )  # fmt: skip
