@@ -83,6 +83,7 @@ def commands() -> list[tuple[str, list[str]]]:
 
 def test_commands_of_the_pages_run(tmp_path):
     (tmp_path / "novel.txt").write_text("It was the best of times, it was the worst of times.\n" * 100)
+    (tmp_path / "reviews.tsv").write_text("text\tlabel\n" + "a good film\tpos\na bad one\tneg\n" * 20)
     assert len(commands()) >= 5
     for page, words in commands():
         if words[0] == "train":

@@ -10,7 +10,7 @@ is right when its start, end and type are.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -31,40 +31,37 @@ def scheme(labels: Sequence[Sequence[str]], place: Callable[..., str]) -> str:
     """The one scheme that all sentences follow. Raises HeloError, with the place of the first label that breaks it."""
     distinct = {y[:2] for sentence in labels for y in sentence}
     tried = ("BIOES",) if distinct & {"E-", "S-"} else ("IOB2", "IOB1")
-    faults = {name: _fault(labels, name) for name in tried}
-    for name in tried:
-        if faults[name] is None:
-            return name
-    found = {name: fault for name, fault in faults.items() if fault is not None}
-    name = max(found, key=lambda n: found[n][:2])  # the scheme that holds the longest
-    i, t, why = found[name]
+    faults = {name: list(_faults(labels, name)) for name in tried}
+    name = min(tried, key=lambda n: len(faults[n]))
+    if not faults[name]:
+        return name
+    i, t, why = faults[name][0]
     raise HeloError(
-        f"the label {labels[i][t]!r} {why}", expected=f"one scheme throughout: {', '.join(SCHEMES)}; up to here it is {name}",
+        f"the label {labels[i][t]!r} {why}", expected=f"one scheme throughout: {', '.join(SCHEMES)}; most of it is {name}",
         mend="mend the label, or convert the file", where=place(i, t),
     )  # fmt: skip
 
 
-def _fault(labels: Sequence[Sequence[str]], name: str) -> tuple[int, int, str] | None:
-    """The first label that breaks a scheme: (sentence, step, why)."""
+def _faults(labels: Sequence[Sequence[str]], name: str) -> Iterator[tuple[int, int, str]]:
+    """The labels that break a scheme: (sentence, step, why)."""
     for i, sentence in enumerate(labels):
         before = "O"
         for t, label in enumerate(sentence):
             kind, same = label[:1], before[2:] == label[2:] and before != "O"
             after = sentence[t + 1] if t + 1 < len(sentence) else "O"
             if name == "IOB2" and kind == "I" and not same:
-                return i, t, f"goes on with a span that {before!r} did not begin"
+                yield i, t, f"goes on with a span that {before!r} did not begin"
             if name == "IOB1" and kind == "B" and not same:
-                return i, t, f"begins a span after {before!r}, where IOB1 writes I-"
+                yield i, t, f"begins a span after {before!r}, where IOB1 writes I-"
             if name == "BIOES":
                 open_before = before[:1] in "BI"
                 if kind in "IE" and not (same and open_before):
-                    return i, t, f"goes on with a span that {before!r} did not begin"
+                    yield i, t, f"goes on with a span that {before!r} did not begin"
                 if kind in "OBS" and open_before:
-                    return i, t, f"follows {before!r}, whose span has not ended"
+                    yield i, t, f"follows {before!r}, whose span has not ended"
                 if kind in "BI" and not (after[:1] in "IE" and after[2:] == label[2:]):
-                    return i, t, f"is followed by {after!r}, and its span does not end"
+                    yield i, t, f"is followed by {after!r}, and its span does not end"
             before = label
-    return None
 
 
 def spans(labels: Sequence[str]) -> list[Span]:

@@ -65,7 +65,7 @@ class Classify(ExampleTask):
     Options = Options
     example = "reviews.tsv"
     best = "accuracy"
-    passes = 200
+    passes = 300
     training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
 
     def __init__(

@@ -90,9 +90,9 @@ class Translate(ExampleTask):
         o = filled(
             o,
             layers=1,
-            hidden=128 if small else 512,
+            hidden=128 if small else 256,
             embedding=64 if small else 256,
-            dropout=0.1 if small else 0.4,
+            dropout=0.1 if small else 0.3,
             batch=64,
         )
         counts = Counter(c for t in sides[0] for c in t)

@@ -1,0 +1,220 @@
+"""Readers: what lies about is read, and each kind of damage is named with its place."""
+
+from __future__ import annotations
+
+import gzip
+import http.server
+import threading
+from hashlib import sha256
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from helo import tasks
+from helo.data import corpora
+from helo.data.readers import conll, pairs, series, table
+from helo.errors import HeloError, collecting
+
+GOOD = "text\tlabel\n" + "a b\tx\nc d\ty\n" * 3
+
+
+def refused(task: str, files, **options) -> str:
+    kind = tasks.find(task)
+
+    def read():
+        examples, _ = kind.examples(files, kind.Options(**options))
+        model = kind.learned(kind.Options(**options), examples)
+        model.encode(examples)
+        model.targets(examples)
+
+    with pytest.raises(HeloError) as error:
+        read()
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "task, name, content, options, named",
+    [
+        ("classify", "f.tsv", "text\tlabel\na\tx\nb\n", {}, ["f.tsv:3", "1 column", "expected 2"]),
+        ("classify", "f.tsv", "words\tkind\na\tb\n", {}, ["f.tsv:1", "words, kind", "--label"]),
+        ("classify", "f.tsv", GOOD, {"label": "labl"}, ["f.tsv:1", "did you mean 'label'"]),
+        ("classify", "f.tsv", "text\tlabel\na\tx\nb\tx\n", {}, ["one label", "'x'"]),
+        ("classify", "f.tsv", "text\tlabel\na\tx\nb\tx\nc\ty\n", {}, ["f.tsv:4", "one example", "'y'"]),
+        ("classify", "f.tsv", "text\tlabel\n \tx\n", {}, ["f.tsv:2", "nothing in 'text'"]),
+        ("classify", "f.tsv", "text\ttext\na\tb\n", {}, ["f.tsv:1", "stands twice"]),
+        ("classify", "f.tsv", "", {}, ["f.tsv", "empty"]),
+        ("classify", "f.tsv", "text\tlabel\ncafé\tx\n".encode("latin-1"), {}, ["f.tsv:2", "not UTF-8", "Latin-1"]),
+        ("classify", "f.jsonl", '{"text": "a", "label": "b"}\nno\n', {}, ["f.jsonl:2", "not JSON"]),
+        ("classify", "f.csv", "a,b,label\n1,2,x\n1,nan,y\n", {}, ["f.csv:3", "nan", "number"]),
+        ("classify", "f.ts", "not a ts file\n", {}, ["f.ts:1", "@data"]),
+        ("classify", "f.ts", "@classLabel true a b\n@data\n1,2:3:a\n", {}, ["f.ts:3", "channels of 2, 1"]),
+        ("classify", "f.pdf", "x", {}, ["f.pdf", "TSV, CSV"]),
+        ("tag", "f.conll", "a\tB-X\nb\n\n", {"column": "2"}, ["f.conll:2", "column 2"]),
+        ("tag", "f.conll", "a\tO\nb\tI-X\n\nc\tB-X\n\nd\tB-X\n", {"column": "2"}, ["f.conll:2", "I-X"]),
+        ("tag", "f.conll", "a\tS-X\nb\tI-X\n\n", {"column": "2"}, ["f.conll:2", "BIOES"]),
+        ("tag", "f.conllu", "1\ta\tb\n", {"column": "upos"}, ["f.conllu:1", "the ten of CoNLL-U"]),
+        ("tag", "f.csv", "a,b,Phase\n1,2,x\n1,2\n", {"column": "Phase"}, ["f.csv:3"]),
+        ("tag", "f.csv", "a,b,Phase\n1,2,x\n1,2,y\n", {"column": "Fase"}, ["f.csv", "Phase"]),
+        ("translate", "f.tsv", "a\tb\nc\n", {}, ["f.tsv:2", "a source, a tab, a target"]),
+        ("translate", "f.txt", "a\n", {}, ["1 file", "--source FILE --target FILE"]),
+    ],
+)  # fmt: skip
+def test_damage_is_named_with_its_place(tmp_path, task, name, content, options, named):
+    file = tmp_path / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    said = refused(task, [file], **options)
+    assert "\n" not in said
+    for part in named:
+        assert part in said, said
+
+
+def test_arrays_that_are_none(tmp_path):
+    np.savez(tmp_path / "nan.npz", x=np.full((5, 3), np.nan), y=np.zeros(5, int))
+    assert "nan.npz: NaN or infinity in row 0" in refused("tag", [tmp_path / "nan.npz"])
+    np.savez(tmp_path / "bare.npz", x=np.ones((5, 3)))
+    assert "bare.npz: frames but no labels" in refused("tag", [tmp_path / "bare.npz"])
+    np.savez(tmp_path / "short.npz", x=np.ones((5, 3)), y=np.zeros(4))
+    assert "5 frames and 4 labels" in refused("tag", [tmp_path / "short.npz"])
+    (tmp_path / "no.npz").write_text("no")
+    assert "not an .npz file" in refused("classify", [tmp_path / "no.npz"])
+
+
+def test_aligned_files_of_other_lengths_are_refused_with_both_counts(tmp_path):
+    (tmp_path / "a").write_text("one\ntwo\nthree\n")
+    (tmp_path / "b").write_text("eins\nzwei\n")
+    assert "3 lines and 2" in refused("translate", [tmp_path / "a", tmp_path / "b"])
+
+
+def test_a_label_that_was_not_learned_is_refused(tmp_path):
+    kind = tasks.find("classify")
+    (tmp_path / "good.tsv").write_text(GOOD)
+    (tmp_path / "other.tsv").write_text("text\tlabel\na\tx\nb\tz\n")
+    model = kind.learned(kind.Options(), kind.examples([tmp_path / "good.tsv"], kind.Options())[0])
+    with pytest.raises(
+        HeloError, match=r"other\.tsv:3: the label 'z' is none that the model learned; expected one of x, y"
+    ):
+        model.targets(kind.examples([tmp_path / "other.tsv"], kind.Options())[0])
+
+
+def test_all_faults_are_collected_where_that_is_asked_for(tmp_path):
+    (tmp_path / "f.tsv").write_text("text\tlabel\na\nb\tx\nc\n\nd\ty\n")
+    kind = tasks.find("classify")
+    with collecting() as faults:
+        found = kind.understood([tmp_path / "f.tsv"], kind.Options())
+    assert [f.where.rpartition("/")[2] for f in faults] == ["f.tsv:2", "f.tsv:4"]
+    assert found["examples"] == 2
+
+
+def test_tables_as_they_lie_about(tmp_path):
+    file = tmp_path / "f.csv"
+    file.write_bytes('﻿a;b\r\n"x;1";"two\r\nlines"\r\n3;4\r\n'.encode())
+    rows = table.read(file)
+    assert rows.columns == {"a": ["x;1", "3"], "b": ["two\r\nlines", "4"]}
+    assert [p.rpartition(":")[2] for p in rows.places] == ["2", "4"]
+    packed = tmp_path / "f.tsv.gz"
+    packed.write_bytes(gzip.compress(b'text\tlabel\r\na "quoted\tx\r\n'))
+    assert table.read(packed).columns == {"text": ['a "quoted'], "label": ["x"]}
+
+
+def test_sentences_as_they_lie_about(tmp_path):
+    file = tmp_path / "f.conll"
+    file.write_bytes("﻿New York\tB-LOC\r\n.\tO\r\n\t\r\nRome\tB-LOC\r\n".encode())
+    found = conll.read([file], "2")
+    assert found.inputs == [["New York", "."], ["Rome"]]
+    assert found.labels == [["B-LOC", "O"], ["B-LOC"]]
+    assert found.place(1, 0).endswith(":4")
+    universal = tmp_path / "f.conllu"
+    row = "{}\t{}\tl\t{}\tX\t_\t0\troot\t_\t_\n"
+    universal.write_text("# text = don't\n" + "1-2\tdon't" + "\t_" * 8 + "\n" + row.format(1, "do", "AUX") + row.format(2, "n't", "PART")
+                         + row.format("2.1", "ghost", "VERB") + "\n")  # fmt: skip
+    found = conll.read([universal], "upos")
+    assert found.inputs == [["do", "n't"]]
+    assert found.labels == [["AUX", "PART"]]
+
+
+def test_series_read_as_written(tmp_path):
+    file = tmp_path / "f.ts"
+    file.write_text("@problemName x\n@classLabel true a b\n@data\n1,?,3:4,5,6:a\n7:8:b\n")
+    found = series.read([file])
+    np.testing.assert_array_equal(found.inputs[0], np.array([[1, 4], [np.nan, 5], [3, 6]], np.float32))
+    assert found.labels == ["a", "b"]
+
+
+def test_pairs_with_a_heading_and_without(tmp_path):
+    for head in ("source\ttarget\n", ""):
+        (tmp_path / "f.tsv").write_text(head + "a b\tA B\n")
+        found, _ = pairs.read([tmp_path / "f.tsv"])
+        assert (found.inputs, found.labels) == (["a b"], ["A B"])
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    """A loopback server of one file that can break off, with the ranges that it was asked for."""
+    data = bytes(range(256)) * 2000
+    asked: list[str | None] = []
+    state = SimpleNamespace(data=data, asked=asked, breaks=False, url="")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            span = self.headers.get("Range")
+            asked.append(span)
+            start = int(span.removeprefix("bytes=").rstrip("-")) if span else 0
+            self.send_response(206 if span else 200)
+            self.send_header("Content-Length", str(len(data) - start))
+            self.end_headers()
+            stop = start + 200_000 if state.breaks else len(data)
+            self.wfile.write(data[start:stop])
+
+        def log_message(self, *words):
+            pass
+
+    monkeypatch.setenv("HELO_DATA", str(tmp_path / "cache"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        state.url = f"http://127.0.0.1:{running.server_port}/f.bin"
+        yield state
+        running.shutdown()
+
+
+def corpus(server, digest: str | None = None) -> dict:
+    return {
+        "files": [{"name": "f.bin", "url": server.url, "sha256": digest or sha256(server.data).hexdigest()}],
+        "train": "helo train lm {f.bin}",
+    }
+
+
+def test_a_corpus_is_fetched_checked_and_gone_on_with(server):
+    pytest.importorskip("pooch")
+    server.breaks = True
+    with pytest.raises(HeloError, match="goes on where it stopped"):
+        corpora.get("x", corpus(server))
+    server.breaks = False
+    (path,) = corpora.get("x", corpus(server))
+    assert path.read_bytes() == server.data
+    assert server.asked[0] is None
+    assert server.asked[-1] is not None
+    assert 0 < int(server.asked[-1].removeprefix("bytes=").rstrip("-")) <= 200_000
+    requests = len(server.asked)
+    assert corpora.get("x", corpus(server)) == [path]  # out of the cache
+    assert len(server.asked) == requests
+    assert corpora.check("x", corpus(server)) == [(path, "")]
+    path.write_bytes(b"damaged")
+    assert "SHA-256" in corpora.check("x", corpus(server))[0][1]
+
+
+def test_a_wrong_checksum_is_refused_and_nothing_kept(server):
+    pytest.importorskip("pooch")
+    with pytest.raises(HeloError, match="SHA-256"):
+        corpora.get("x", corpus(server, "0" * 64))
+    assert not list((corpora.cache() / "x").iterdir())
+
+
+def test_every_corpus_says_what_it_must():
+    for name in corpora.known():
+        found = corpora.find(name)
+        assert found["task"] in tasks.names()
+        assert {"what", "licence", "citation", "train"} <= set(found)
+        for file in found["files"]:
+            assert len(file["sha256"]) == 64
+            assert "{" + file["name"] + "}" in found["train"]

@@ -1,0 +1,335 @@
+"""Classify, tag and translate, each through training, its run folder, and its answers."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import helo
+from helo import cells
+from helo.errors import HeloError
+from helo.tasks.base import on
+from helo.training import Interrupted
+from helo.training.loop import Training
+from test_no_torch import without_torch
+
+WORDS = {"the": "D", "a": "D", "cat": "N", "dog": "N", "runs": "V", "sleeps": "V"}
+SMALL = {"hidden": 12, "steps": 60, "seed": 1}
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def reviews(folder: Path) -> Path:
+    rows = [
+        ("good fine nice" if i % 2 else "bad poor awful") + f" thing {i % 7}\t{'pos' if i % 2 else 'neg'}"
+        for i in range(80)
+    ]
+    return write(folder / "reviews.tsv", "text\tlabel\n" + "\n".join(rows) + "\n")
+
+
+def sentences(folder: Path) -> Path:
+    words = [list(WORDS)[(i * 7 + i // 3) % 6] for i in range(300)]
+    rows = [f"{w}\t{WORDS[w]}" + ("\n" if i % 5 == 4 else "") for i, w in enumerate(words)]
+    return write(folder / "tags.conll", "\n".join(rows) + "\n\n")
+
+
+def entities(folder: Path) -> Path:
+    rows = "\n".join("Anna\tB-PER\nBell\tI-PER\nsaw\tO\nRome\tB-LOC\n" for _ in range(30))
+    return write(folder / "spans.conll", rows + "\n")
+
+
+def numbers(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        y = np.repeat(rng.integers(3, size=20), 6)
+        x = np.eye(3)[y] + 0.1 * rng.standard_normal((len(y), 3))
+        (folder / "frames").mkdir(exist_ok=True)
+        np.savez(folder / "frames" / f"{name}.npz", x=x.astype(np.float32), y=y)
+    return folder / "frames"
+
+
+def turns(folder: Path) -> Path:
+    rows = [
+        f'{d},{t},{"AB"[t % 2]},"{"oh great" if t % 2 else "no, bad"}",{"joy" if t % 2 else "anger"}'
+        for d in range(20)
+        for t in range(4)
+    ]
+    return write(folder / "turns.csv", "talk,turn,who,utterance,emotion\n" + "\n".join(rows) + "\n")
+
+
+def copies(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("abcd"), rng.integers(1, 5))) for _ in range(200)]
+    return write(folder / "pairs.tsv", "".join(f"{t}\t{t.upper()}\n" for t in texts))
+
+
+TALK = {"group": "talk", "order": "turn", "speaker": "who"}
+CASES = {
+    "words": ("classify", reviews, {}, ["good thing", "awful thing"]),
+    "characters": ("classify", reviews, {"units": "characters"}, ["good thing", "awful thing"]),
+    "tokens": ("tag", sentences, {"column": "2"}, [["the", "cat"], ["a"]]),
+    "spans": ("tag", entities, {"column": "2", "crf": True}, [["Anna", "Bell", "saw", "Rome"]]),
+    "one way": ("tag", sentences, {"column": "2", "bidirectional": False}, [["the", "cat"], ["a"]]),
+    "frames": ("tag", numbers, {}, [np.eye(3, dtype=np.float32)[[0, 0, 1]]]),
+    "dialogue": ("tag", turns, TALK, [[("A", "no, bad"), ("B", "oh great")]]),
+    "talk": ("classify", reviews, {"pool": "attention", "layers": 2}, ["good thing"]),
+    "pairs": ("translate", copies, {}, ["abc", "d", ""]),
+    "fixed vector": ("translate", copies, {"attention": "none"}, ["abc"]),
+    "scheduled": ("translate", copies, {"scheduled": 0.2, "attention": "multiplicative"}, ["abc"]),
+    "words to words": ("translate", copies, {"units": "words"}, ["abc"]),
+}
+
+
+@functools.cache
+def trained(case: str, folder: str) -> helo.Run:
+    task, make, options, _ = CASES[case]
+    place = Path(folder) / case.replace(" ", "-")
+    place.mkdir()
+    return helo.train(task, make(place), out=place / "run", **SMALL | options)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory) -> str:
+    return str(tmp_path_factory.mktemp("shapes"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_answers_of_numpy_are_those_of_torch_one_and_many_alike(case, place):
+    run, asked = trained(case, place), CASES[case][3]
+    task = run.task
+    together = run.predict(asked)
+    assert len(together) == len(asked)
+    alone = [run.predict([x])[0] for x in asked]
+    for a, b in zip(together, alone, strict=True):
+        for key in ("label", "labels", "text"):
+            assert a.get(key) == b.get(key)
+    encoded = task.encode(task.given(asked))
+    batch = encoded.batch(np.arange(len(asked)))
+    tensors = {n: torch.from_numpy(p) for n, p in run.parameters.items()}
+    if run.about["task"] == "translate":
+        ours, theirs = task.memory(run.parameters, batch)[0], task.memory(tensors, on(batch, tensors["head.bias"]))[0]
+    else:
+        ours, theirs = task.forward(run.parameters, batch), task.forward(tensors, on(batch, tensors["head.bias"]))
+    np.testing.assert_allclose(ours, theirs.numpy(), atol=2e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_evaluates_to_the_figures_that_it_ended_with(case, place):
+    run = trained(case, place)
+    figures = helo.load(run.path).evaluate()
+    for name, value in run.figures.items():
+        assert figures[name] == pytest.approx(value) if isinstance(value, float) else figures[name] == value
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_learns(case, place):
+    figures = trained(case, place).figures
+    if case in ("words", "characters", "tokens", "spans", "one way", "frames", "dialogue", "talk"):
+        assert figures["accuracy"] > 0.95
+    if case == "spans":
+        assert figures["span_f1"] == 1
+    if case == "frames":
+        assert {"edit", "f1_10", "f1_25", "f1_50"} <= set(figures)
+
+
+@pytest.mark.parametrize("cell", cells.names())
+def test_every_cell_in_every_shape(cell, tmp_path):
+    for case in ("words", "tokens", "pairs"):
+        task, make, options, asked = CASES[case]
+        (tmp_path / case).mkdir()
+        run = helo.train(
+            task, make(tmp_path / case), out=tmp_path / case / "run", hidden=8, steps=3, cell=cell, **options
+        )
+        assert len(run.predict(asked)) == len(asked)
+
+
+@pytest.mark.parametrize("case", ["words", "frames", "pairs"])
+def test_going_on_is_the_same_as_never_having_stopped(case, place, tmp_path, monkeypatch):
+    whole = trained(case, place)
+    task, make, options, _ = CASES[case]
+    data = make(tmp_path)
+    step, count = Training.step, 0
+
+    def stopping(self):
+        nonlocal count
+        count += 1
+        self.stop = count == 33
+        return step(self)
+
+    monkeypatch.setattr(Training, "step", stopping)
+    with pytest.raises(Interrupted):
+        helo.train(task, data, out=tmp_path / "run", **SMALL | options)
+    monkeypatch.setattr(Training, "step", step)
+    broken = helo.train(task, data, out=tmp_path / "run", resume=True, **SMALL | options)
+    ours, theirs = ((r.path / "weights.safetensors").read_bytes() for r in (broken, whole))
+    assert ours == theirs
+
+
+def test_two_processes_give_the_model_of_one(tmp_path):
+    data, losses = reviews(tmp_path), []
+    words = [
+        "helo",
+        "train",
+        "classify",
+        str(data),
+        "--steps",
+        "3",
+        "--hidden",
+        "8",
+        "--dropout",
+        "0",
+        "--batch",
+        "16",
+        "--quiet",
+    ]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for n, starter in (
+        (1, [sys.executable, "-m"]),
+        (2, [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m"]),
+    ):
+        out = tmp_path / f"{n}"
+        done = subprocess.run(
+            [*starter, *words, "--out", str(out)], env=env, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        losses.append([json.loads(line)["loss"] for line in (out / "metrics.jsonl").read_text().splitlines()])
+    # Which rare words are taken for unknown is drawn a process at a time, so that the figures are near, not equal.
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0.05)
+
+
+def test_a_live_stream_is_tagged_as_the_batch_and_its_state_can_be_taken_up(place, tmp_path):
+    run = trained("one way", place)
+    words = ["the", "cat", "runs", "a", "dog"]
+    batch = run.predict([words])[0]["labels"]
+    live = run.live()
+    assert [live.feed(w) for w in words] == batch
+    live.reset()
+    first = [live.feed(w) for w in words[:2]]
+    live.save(tmp_path / "state")
+    again = run.live(tmp_path / "state")
+    assert first + [again.feed(w) for w in words[2:]] == batch
+    with pytest.raises(HeloError, match="bidirectional"):
+        trained("tokens", place).live()
+    with pytest.raises(HeloError, match="another run"):
+        run.live(tmp_path / "other" if (tmp_path / "other").exists() else _state_of(trained("frames", place), tmp_path))
+
+
+def _state_of(run, folder):
+    from helo.runs import folder as files
+
+    files.write_arrays(folder / "other", {}, {"model": run.identity})
+    return folder / "other"
+
+
+def test_n_best_scores_and_attention(place):
+    run = trained("pairs", place)
+    answer = run.predict(["abcd"], n_best=3, attention=True)[0]
+    scores = [h["score"] for h in answer["n_best"]]
+    assert len(scores) == 3
+    assert answer["n_best"][0]["text"] == answer["text"]
+    weights = np.array(answer["attention"]["weights"])
+    assert weights.shape == (len(answer["attention"]["target"]), 4)
+    np.testing.assert_allclose(weights.sum(1), 1, atol=1e-3)
+    greedy = run.predict(["abcd"], beam=1)[0]
+    assert greedy["score"] <= max(scores) + 1e-6
+    assert run.predict([""])[0]["text"] == ""
+
+
+def test_a_character_never_seen_is_an_unknown_symbol(place):
+    task = trained("pairs", place).task
+    ids = task.ids("a☃b", foreign=True)
+    assert ids[1] == task.unknown
+    assert task.text(ids, ["☃"]) == "a☃b"
+
+
+def test_answers_need_no_torch(place, tmp_path):
+    for case, text in (("words", "good thing\n"), ("tokens", "the\ncat\n"), ("pairs", "abc\n")):
+        run = trained(case, place)
+        file = tmp_path / f"{case}.txt"
+        file.write_text(text)
+        if case == "pairs" or case == "tokens":
+            done = without_torch("predict", str(run.path), str(file), "--json")
+        else:
+            done = without_torch("eval", str(run.path), "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)
+
+
+def test_several_labels_and_balance(tmp_path):
+    rows = [
+        f'{{"text": "{"red " * (i % 2)}{"big " * (i % 3 > 0)}x", "label": {json.dumps(["R"] * (i % 2) + ["B"] * (i % 3 > 0))}}}'
+        for i in range(90)
+    ]
+    run = helo.train(
+        "classify", write(tmp_path / "s.jsonl", "\n".join(rows)), out=tmp_path / "run", hidden=12, steps=240
+    )
+    assert run.figures["micro_f1"] > 0.9
+    assert run.predict(["red big x", "x"])[0]["labels"] == ["B", "R"]
+    balanced = helo.train("classify", reviews(tmp_path), out=tmp_path / "b", balance=True, **SMALL)
+    assert balanced.figures["accuracy"] > 0.95
+
+
+def test_vectors_of_a_file_are_where_training_starts(tmp_path):
+    lines = "good 1 0 0\nbad 0 1 0\nawful 0 1 0.1\nnever 0 0 1\n"
+    vectors = write(tmp_path / "v.vec", "4 3\n" + lines)
+    run = helo.train("classify", reviews(tmp_path), out=tmp_path / "run", vectors=str(vectors), **SMALL)
+    assert run.parameters["input.embedding"].shape[1] == 3
+    assert "never" in run.task.form.words
+    with pytest.raises(HeloError, match=r"v\.vec:2: 2 numbers; expected a word and 3 numbers"):
+        helo.train(
+            "classify",
+            reviews(tmp_path),
+            out=tmp_path / "r",
+            vectors=str(write(tmp_path / "v.vec", "a 1 2 3\nb 1 2\n")),
+        )
+
+
+def test_pictures_whole_by_rows_and_by_pixels(tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 2
+    x = rng.integers(0, 60, (80, 6, 6)).astype(np.uint8)
+    x[y == 1, :3] += 150
+    np.savez(tmp_path / "p.npz", x=x, y=y)
+    for view in ("whole", "rows", "pixels"):
+        run = helo.train("classify", tmp_path / "p.npz", out=tmp_path / view, view=view, **SMALL)
+        assert run.figures["accuracy"] == 1
+        assert run.predict(x[:2])[1]["label"] == "1"
+    Image = pytest.importorskip("PIL.Image")
+    for i, (picture, label) in enumerate(zip(x, y, strict=True)):
+        (tmp_path / "by" / f"class{label}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / "by" / f"class{label}" / f"{i}.png")
+    run = helo.train("classify", tmp_path / "by", out=tmp_path / "folders", **SMALL)
+    assert run.task.labels == ["class0", "class1"]
+    assert run.figures["accuracy"] == 1
+
+
+def test_series_of_unequal_lengths_with_missing_values(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(60):
+        values = rng.standard_normal(rng.integers(1, 9)) + 4 * (i % 2)
+        other = ["?" if rng.random() < 0.2 else f"{v:.3f}" for v in values]
+        rows.append(",".join(f"{v:.3f}" for v in values) + ":" + ",".join(other) + f":{'ab'[i % 2]}")
+    head = "#a comment\n@problemName x\n@timeStamps false\n@classLabel true a b\n@data\n"
+    run = helo.train("classify", write(tmp_path / "s.ts", head + "\n".join(rows) + "\n"), out=tmp_path / "run", **SMALL)
+    assert run.figures["accuracy"] > 0.9
+    assert run.task.form.missing
+
+
+def test_sequences_of_length_1_and_10_000(place):
+    run = trained("frames", place)
+    long = np.eye(3, dtype=np.float32)[np.arange(10_000) // 6 % 3]
+    answers = run.predict([long, long[:1]])
+    assert [len(a["labels"]) for a in answers] == [10_000, 1]
