@@ -233,7 +233,12 @@ class ExampleTask(Task):
             counts = Counter(flat).most_common()
             found["labels"] = len(counts)
             found["most frequent"] = ", ".join(f"{y} {n:,}" for y, n in counts[:12])
-        return found
+        return found | cls.noted(examples)
+
+    @classmethod
+    def noted(cls, examples: Labelled) -> dict[str, Any]:
+        """What more is understood of the examples. Raises HeloError for what could not be learned from."""
+        return {}
 
     @final
     def again(self, data: dict[str, Any], files: Sequence[str | Path]) -> Labelled:

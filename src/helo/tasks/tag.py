@@ -107,6 +107,12 @@ class Tag(ExampleTask):
             form = Numbers.learn(examples)
         return cls(o, form, labelled.counted(list(counts)), marked)
 
+    @classmethod
+    def noted(cls, examples):
+        if examples.kind != "tokens" or examples.labels is None or not marks(examples.labels):
+            return {}
+        return {"spans in": scheme(examples.labels, examples.place)}
+
     def settle(self, budget):
         """Everything was settled from the examples."""
 

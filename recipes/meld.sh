@@ -1,0 +1,6 @@
+# MELD: DATA/train_sent_emo.csv, DATA/dev_sent_emo.csv
+columns="--text Utterance --label Emotion"
+helo train tag "$1/train_sent_emo.csv" --valid "$1/dev_sent_emo.csv" $columns --group Dialogue_ID --order Utterance_ID --speaker Speaker \
+  --minutes 5 --out runs/meld
+helo train classify "$1/train_sent_emo.csv" --valid "$1/dev_sent_emo.csv" $columns --minutes 5 --out runs/meld-alone
+# not measured yet

@@ -1,0 +1,4 @@
+# WNUT-17: DATA/wnut17train.conll, DATA/emerging.dev.conll
+helo train tag "$1/wnut17train.conll" --valid "$1/emerging.dev.conll" --column 2 --crf --minutes 3 --out runs/wnut-crf
+helo train tag "$1/wnut17train.conll" --valid "$1/emerging.dev.conll" --column 2 --minutes 3 --out runs/wnut
+# not measured yet
