@@ -333,3 +333,23 @@ def test_sequences_of_length_1_and_10_000(place):
     long = np.eye(3, dtype=np.float32)[np.arange(10_000) // 6 % 3]
     answers = run.predict([long, long[:1]])
     assert [len(a["labels"]) for a in answers] == [10_000, 1]
+
+
+def test_embedded_data_are_what_each_shape_reads(tmp_path):
+    from helo import tasks
+    from helo.data import embedded
+
+    pytest.importorskip("babel")
+    pytest.importorskip("sklearn")
+    for task in ("classify", "tag", "translate"):
+        suffix, writer = embedded.WRITERS[task]
+        file = writer(tmp_path / f"data{suffix}")
+        kind = tasks.find(task)
+        found = kind.understood([file], kind.Options(**({"column": "2"} if task == "tag" else {})))
+        assert found["examples"] > 1500
+    places = embedded.write_places(tmp_path / "places.tsv")
+    found = tasks.find("classify").understood([places], tasks.find("classify").Options())
+    assert found["labels"] == len(embedded.PLACES)
+    dates = dict(line.split("\t") for line in (tmp_path / "data.tsv").read_text(encoding="utf-8").splitlines()[1:])
+    assert len(dates) > 19_000
+    assert all(len(iso) == 10 for iso in dates.values())

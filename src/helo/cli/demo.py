@@ -22,7 +22,7 @@ TRIES = {
 @flags.common
 @click.command()
 @click.argument("task", default="lm", required=False)
-@click.option("--minutes", type=float, default=0.75, help="train for so long  [0.75]")
+@click.option("--minutes", type=float, default=None, help="train for so long  [0.75; tag and translate: 1]")
 @click.option("--out", "-o", default=None, metavar="RUN", help="the run folder  [runs/demo-TASK]")
 def command(task, minutes, out, seed, quiet):
     """The main job on data that every machine has: train, use, and what to try next.
@@ -41,6 +41,7 @@ def command(task, minutes, out, seed, quiet):
 
     if task not in WRITERS:
         raise HeloError(f"no demo of {task!r}", mend=nearest(task, WRITERS))
+    minutes = minutes or (1.0 if task in TRIES else 0.75)
     run = Path(out) if out else free_place("demo" if task == "lm" else f"demo-{task}")
     suffix, write = WRITERS[task]
     data = write(run.parent / f"{run.name}{suffix}")

@@ -110,7 +110,7 @@ def write_dates(path: Path, count: int = 20_000, seed: int = 0) -> Path:
 
 def write_python(path: Path) -> Path:
     """Every character of some of the standard library's source with the type of its token, in two columns, a line of
-    code a sequence: what the module `tokenize` says.
+    code a sequence: what the module `tokenize` says. Strings over several lines are left out.
     """
     out: list[str] = []
     for source in _sources(LARGEST):
@@ -123,6 +123,7 @@ def write_python(path: Path) -> Path:
 def _typed(source: str) -> list[str]:
     lines = source.splitlines()
     types = [["space"] * len(line) for line in lines]
+    long: set[int] = set()  # lines of a string over several: alone they do not show what they are
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             name = tokenize.tok_name[token.type].lower()
@@ -131,6 +132,8 @@ def _typed(source: str) -> list[str]:
             if name == "name" and keyword.iskeyword(token.string):
                 name = "keyword"
             (top, left), (bottom, right) = token.start, token.end
+            if bottom > top:
+                long |= set(range(top, bottom + 1))
             for row in range(top, bottom + 1):
                 stop = right if row == bottom else len(lines[row - 1])
                 for column in range(left if row == top else 0, min(stop, len(types[row - 1]))):
@@ -139,8 +142,8 @@ def _typed(source: str) -> list[str]:
         return []
     return [
         "".join(f"{'␣' if c.isspace() else c}\t{t}\n" for c, t in zip(line, kinds, strict=True)) + "\n"
-        for line, kinds in zip(lines, types, strict=True)
-        if line.strip()
+        for row, (line, kinds) in enumerate(zip(lines, types, strict=True), 1)
+        if line.strip() and row not in long
     ]
 
 
