@@ -22,7 +22,12 @@ def available() -> bool:
 
 
 def draw(path: Path, size: tuple[float, float], paint: Callable[[Any], None]) -> None:
-    """One picture of `size` inches: `paint` fills its axes."""
+    """One picture of `size` inches with one pair of axes, which `paint` fills."""
+    drawn(path, size, lambda figure: paint(figure.add_subplot()))
+
+
+def drawn(path: Path, size: tuple[float, float], fill: Callable[[Any], None]) -> None:
+    """One picture of `size` inches: `fill` puts axes into the figure."""
     if not available():
         return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -30,8 +35,7 @@ def draw(path: Path, size: tuple[float, float], paint: Callable[[Any], None]) ->
 
     figure = Figure(figsize=size, dpi=144, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    paint(axes)
+    fill(figure)
     beside = path.with_name(f".{path.name}")
     figure.savefig(beside, format="png")
     beside.replace(path)
@@ -144,27 +148,18 @@ def ribbons(path: Path, rows: Sequence[tuple[str, Sequence[int], Sequence[int]]]
 
 def attention(path: Path, looks: Sequence[dict[str, Any]]) -> None:
     """Matrices of where a decoder looked: what it wrote downwards, what it read from left to right."""
-    if not available() or not looks:
+    if not looks:
         return
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     columns = min(2, len(looks))
     rows = -(-len(looks) // columns)
-    figure = Figure(figsize=(5.2 * columns, 4.6 * rows), dpi=144, layout="constrained")
-    FigureCanvasAgg(figure)
-    for i, look in enumerate(looks, 1):
-        axes = figure.add_subplot(rows, columns, i)
-        axes.imshow(look["weights"], cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        for side, setter in (("source", axes.set_xticks), ("target", axes.set_yticks)):
-            names = [name.strip() or "␣" for name in look[side]]
-            setter(
-                range(len(names)),
-                names,
-                fontsize=max(4, min(9, 260 // max(1, len(names)))),
-                rotation=90 if side == "source" else 0,
-            )
-        axes.xaxis.tick_top()
-    beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, format="png")
-    beside.replace(path)
+
+    def fill(figure: Any) -> None:
+        for i, look in enumerate(looks, 1):
+            axes = figure.add_subplot(rows, columns, i)
+            axes.imshow(look["weights"], cmap="Blues", vmin=0, vmax=1, aspect="auto")
+            for side, setter, turn in (("source", axes.set_xticks, 90), ("target", axes.set_yticks, 0)):
+                names = [name.strip() or "␣" for name in look[side]]
+                setter(range(len(names)), names, fontsize=max(4, min(9, 260 // max(1, len(names)))), rotation=turn)
+            axes.xaxis.tick_top()
+
+    drawn(path, (5.2 * columns, 4.6 * rows), fill)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from helo import cells, engines
 from helo.errors import HeloError
+from helo.layers import stack
 
 
 class Recurrent(nn.Module):
@@ -103,8 +104,4 @@ class Recurrent(nn.Module):
 
 def _reversed(xs: Tensor, lengths: Tensor | None) -> Tensor:
     """Each row backwards within its own length; padding stays behind."""
-    if lengths is None:
-        return xs.flip(1)
-    time = torch.arange(xs.shape[1], device=xs.device)
-    order = torch.where(time < lengths[:, None], lengths[:, None] - 1 - time, time)
-    return xs.gather(1, order[..., None].expand_as(xs))
+    return xs.flip(1) if lengths is None else stack.turned(xs, lengths)

@@ -43,10 +43,8 @@ def _command(task: str) -> click.Command:
 
     own = tasks.find(task)
 
-    paired = task == "translate"
-
     def run(files, valid, out, like, resume, overwrite, quiet, as_json, **options: Any) -> None:
-        if paired:
+        if own.paired:
             files, valid = _sides(options, "", files), _sides(options, "valid_", valid)
         from helo.runs.folder import NEXT
         from helo.training import train
@@ -67,7 +65,7 @@ def _command(task: str) -> click.Command:
             figures = ", ".join(f"{k} {v:.4f}" for k, v in done.figures.items() if isinstance(v, float))
             click.echo(f"{figures}\nthe run lies in {done.path}; next: {NEXT[own.verb].format(done.path)}", err=True)
 
-    sides = ("source", "target", "valid-source", "valid-target") if paired else ()
+    sides = ("source", "target", "valid-source", "valid-target") if own.paired else ()
     parameters: list[click.Parameter] = [
         *(
             click.Option([f"--{side}"], metavar="FILE", help=f"the {side.replace('-', ' ')} texts, one a line")

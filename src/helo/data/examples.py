@@ -104,12 +104,11 @@ def _family(path: Path) -> str:
 def _rows(rows: table.Table, options: Any, asked: bool) -> Labelled:
     """Text, numbers, or conversations with one label each, out of a table."""
     label = _label(rows, options.label, asked)
-    text = None if options.text is None else rows.find(options.text, "--text")
-    text = text or rows.first(TEXTS)
-    if getattr(options, "group", None) is not None:
+    if options.group is not None:
         text = _column(rows, options.text, TEXTS, "--text")
         assert text is not None
         return dialogue.read(rows, text, label, options.group, options.order, options.speaker, whole=True)
+    text = _column(rows, options.text, TEXTS, "--text", asked=False)
     labels = None if label is None else [_marks(v, options.several) for v in rows.columns[label]]
     if text is not None:
         inputs = [str(v) for v in rows.columns[text]]

@@ -139,6 +139,11 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             raise HeloError(f"damaged: {error}", mend="take it from a whole copy") from error
 
 
+def state_arrays(state: Any) -> dict[str, np.ndarray]:
+    """A state, layers of arrays, as arrays named `layer.place`; `layered` reads them."""
+    return {f"{i}.{j}": s for i, layer in enumerate(state or ()) for j, s in enumerate(layer)}
+
+
 def layered(arrays: Mapping[str, np.ndarray]) -> tuple[tuple[np.ndarray, ...], ...]:
     """A state out of arrays named `layer.place`."""
     layers: dict[int, dict[int, np.ndarray]] = {}

@@ -46,7 +46,7 @@ class Live:
 
     def save(self, path: str | Path) -> None:
         """A few kilobytes: the state's arrays, and which model they belong to."""
-        arrays = {f"{i}.{j}": s for i, layer in enumerate(self.state or ()) for j, s in enumerate(layer)}
+        arrays = folder.state_arrays(self.state)
         folder.write_arrays(Path(path), arrays, {"model": self.run.identity})
 
     @classmethod

@@ -81,7 +81,7 @@ class Stream:
 
     def save(self, path: str | Path) -> None:
         """A few kilobytes: the state's arrays, and which model they belong to."""
-        arrays = {f"{i}.{j}": s for i, layer in enumerate(self.state or ()) for j, s in enumerate(layer)}
+        arrays = folder.state_arrays(self.state)
         about = {"model": self.run.identity, "bytes": [b.hex() for b in self._bytes]}
         folder.write_arrays(Path(path), arrays | {"last": self.last}, about)
 

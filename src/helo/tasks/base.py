@@ -57,12 +57,14 @@ class Task(ABC):
 
     #: What a step of training counts, for people: symbols, examples, tokens.
     unit: ClassVar[str] = "symbols"
+    #: Whether an example comes out of two aligned files, a source and a target.
+    paired: ClassVar[bool] = False
     #: What a person's own files are called in examples of the command line.
     example: ClassVar[str] = "FILES"
     #: The verb that comes after training.
     verb: ClassVar[str] = "predict"
     #: The figure of the validation by which the best weights are known: a loss, or one of which more is better.
-    best: ClassVar[str] = "loss"
+    best: str = "loss"
     #: Under --minutes: more passes over the data than this are not made.
     passes: ClassVar[float] = float("inf")
     #: Options of the training where none is given, other than the language model's.
@@ -150,7 +152,7 @@ class ExampleTask(Task):
     unit = "examples"
     train: tuple[Encoded, Any]  # what to learn from, and its targets as `targets` made them
     valid: tuple[Encoded, Any]
-    shown: Labelled  # the validation examples themselves
+    shown: Labelled | None = None  # the validation examples themselves, while it trains
     data: dict[str, Any]
 
     @classmethod
@@ -190,6 +192,10 @@ class ExampleTask(Task):
     @abstractmethod
     def figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
         """Of all answers, in the order of the examples."""
+
+    @final
+    def settle(self, budget):
+        """Everything was settled from the examples (`learned`)."""
 
     @final
     @classmethod
@@ -245,6 +251,8 @@ class ExampleTask(Task):
         """The examples of files, or the validation examples that a run recorded."""
         if files:
             return type(self).examples(files, self.options)[0]
+        if self.shown is not None:
+            return self.shown
         tail = isinstance(data["valid"], str)
         found, paths = type(self).examples(data["train"] if tail else data["valid"], self.options)
         if labelled.fingerprint(paths) != data["fingerprint"]["train" if tail else "valid"]:

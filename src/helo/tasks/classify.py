@@ -107,34 +107,16 @@ class Classify(ExampleTask):
         """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
         kind, n = examples.kind, len(examples)
         small = n < 5_000
-        if kind == "text":
-            o = filled(
-                o,
-                layers=1,
-                hidden=64 if small else 128,
-                embedding=64 if small else 128,
-                pool="max",
-                dropout=0.5,
-                batch=32,
-            )
+        if kind in ("text", "dialogue"):
+            size = 64 if small else 128
+            batch = 32 if kind == "text" else 16
+            o = filled(o, layers=1, hidden=size, embedding=size, pool="max", dropout=0.5, batch=batch)
+            vectors = None if o.vectors is None else Path(o.vectors)
+            if kind == "dialogue":
+                return o, Dialogue.learn(examples, o.embedding, o.hidden, o.dropout, vectors)
             if o.units == "words":
-                return o, Words.learn(
-                    map(tokens, examples.inputs), o.embedding, 0, None if o.vectors is None else Path(o.vectors)
-                )
+                return o, Words.learn(map(tokens, examples.inputs), o.embedding, 0, vectors)
             return o, Symbols.learn(examples, o.units, o.embedding)
-        if kind == "dialogue":
-            o = filled(
-                o,
-                layers=1,
-                hidden=64 if small else 128,
-                embedding=64 if small else 128,
-                pool="max",
-                dropout=0.5,
-                batch=16,
-            )
-            return o, Dialogue.learn(
-                examples, o.embedding, o.hidden, o.dropout, None if o.vectors is None else Path(o.vectors)
-            )
         if kind == "frames":
             o = filled(o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=16 if small else 64)
             return o, Numbers.learn(examples)
@@ -144,9 +126,6 @@ class Classify(ExampleTask):
         else:
             o = filled(o, layers=2, hidden=128 if small else 512, dropout=0.3, batch=32 if small else 128)
         return o, form
-
-    def settle(self, budget):
-        """Everything was settled from the examples."""
 
     def encode(self, examples):
         return self.form.encode(examples)
@@ -205,11 +184,12 @@ class Classify(ExampleTask):
 
     def loss(self, parameters, batch, state, noise):
         batch = on(batch, parameters["head.bias"])
-        return self._loss(self.forward(parameters, batch, noise), batch["targets"]), len(batch["targets"]), None
+        scores = self.forward(parameters, batch, noise)
+        return self._loss(parameters, scores, batch["targets"]), len(batch["targets"]), None
 
-    def _loss(self, scores: Any, targets: Any) -> Any:
+    def _loss(self, parameters: Parameters, scores: Any, targets: Any) -> Any:
         xp = namespace(scores)
-        scores = xp.astype(scores, parameters_dtype(scores))
+        scores = xp.astype(scores, parameters["head.bias"].dtype)
         if self.many:
             return xp.sum(softplus(scores) - scores * targets)
         if self.weights is None:
@@ -223,7 +203,7 @@ class Classify(ExampleTask):
     def scored(self, parameters, batch, brief=False):
         scores = self.forward(parameters, batch)
         xp = namespace(scores)
-        loss = self._loss(scores, batch["targets"]).item() if "targets" in batch else 0.0
+        loss = self._loss(parameters, scores, batch["targets"]).item() if "targets" in batch else 0.0
         p = sigmoid(scores) if self.many else xp.exp(log_softmax(scores))
         return loss, len(scores), list(np.asarray(p, np.float64))
 
@@ -342,9 +322,3 @@ class Classify(ExampleTask):
     def to_json(self):
         saved = {"input": self.form.to_json(), "labels": self.labels}
         return self.data, saved | ({"weights": list(self.weights)} if self.weights else {})
-
-
-def parameters_dtype(scores: Any) -> Any:
-    """float32 for scores that came in half precision, else their own dtype."""
-    xp = namespace(scores)
-    return scores.dtype if scores.dtype in (xp.float32, xp.float64) else xp.float32

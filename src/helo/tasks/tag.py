@@ -72,7 +72,7 @@ class Tag(ExampleTask):
         """marked: the scheme in which the labels mark spans; inside the model it is always IOB2."""
         self.options, self.form, self.labels, self.marked = options, form, list(labels), marked
         self.cell = cells.find(options.cell)
-        self.best = "span_f1" if marked else "weighted_f1" if isinstance(form, Dialogue) else "accuracy"  # pyright: ignore[reportAttributeAccessIssue]
+        self.best = "span_f1" if marked else "weighted_f1" if isinstance(form, Dialogue) else "accuracy"
 
     examples = staticmethod(reading.tagged)  # pyright: ignore[reportAssignmentType]
 
@@ -112,9 +112,6 @@ class Tag(ExampleTask):
         if examples.kind != "tokens" or examples.labels is None or not marks(examples.labels):
             return {}
         return {"spans in": scheme(examples.labels, examples.place)}
-
-    def settle(self, budget):
-        """Everything was settled from the examples."""
 
     def cut(self, examples):
         """Long videos in windows that overlap by half."""
@@ -302,6 +299,7 @@ class Tag(ExampleTask):
         encoded, targets = self.valid
         row = np.array([rng.integers(len(encoded.lengths))])
         answer = self.scored(parameters, encoded.batch(row))[2][0]
+        assert self.shown is not None
         x, truth = self.shown.inputs[row[0]], targets[row[0]]
         pairs = []
         for t in range(min(12, len(answer))):

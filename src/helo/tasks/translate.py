@@ -20,6 +20,7 @@ import numpy as np
 from helo import cells, engines
 from helo.cells.functions import log_softmax, namespace
 from helo.data import vocab as vocabularies
+from helo.data.buckets import in_order
 from helo.data.labelled import Labelled
 from helo.data.ragged import Ragged
 from helo.data.readers import pairs
@@ -62,6 +63,7 @@ class Translate(ExampleTask):
     Options = Options
     unit = "symbols"
     example = "--source train.en --target train.de"
+    paired = True
     passes = 60
     training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
 
@@ -102,9 +104,6 @@ class Translate(ExampleTask):
     @property
     def rows(self):
         return len(self.vocab) + 3
-
-    def settle(self, budget):
-        """Everything was settled from the pairs."""
 
     # From texts to symbols and back.
 
@@ -270,12 +269,13 @@ class Translate(ExampleTask):
             count = int(batch["target_lengths"].sum())
         if brief:
             return loss, count, [None] * len(batch["lengths"])
-        return loss, count, self.search(parameters, batch, 5)
+        return loss, count, self.search(parameters, memory, batch["lengths"], 5)
 
-    def search(self, parameters: Parameters, batch: Any, beam: int, alpha: float = 1.0) -> list[list[beams.Hypothesis]]:
-        """Hypotheses of each row, the best first."""
+    def search(
+        self, parameters: Parameters, memory: tuple[Any, ...], lengths: Any, beam: int, alpha: float = 1.0
+    ) -> list[list[beams.Hypothesis]]:
+        """Hypotheses of each row of a memory of sources so long, the best first."""
         like = parameters["head.bias"]
-        memory = self.memory(parameters, batch)
 
         def step(last: np.ndarray, state: Any, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
             rows = engines.array(inputs, like)
@@ -286,7 +286,7 @@ class Translate(ExampleTask):
             p[:, [self.begin, *self.vocab.silent]] = -np.inf
             return p, state
 
-        lengths = np.asarray(batch["lengths"])
+        lengths = np.asarray(lengths)
         return beams.search(
             step, self.fresh(parameters, memory), len(lengths), self.begin, self.end, 3 * lengths + 20, beam, alpha
         )
@@ -313,25 +313,24 @@ class Translate(ExampleTask):
         examples = self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = [{} for _ in range(len(examples))]
-        from helo.data.buckets import in_order
-
         for rows in in_order(encoded.lengths, 1024, 64):
             batch = encoded.batch(rows)
-            found = self.search(parameters, batch, max(beam, n_best), alpha)
-            looks = self.looks(parameters, batch, [h[0].symbols for h in found])
+            memory = self.memory(parameters, batch)
+            found = self.search(parameters, memory, batch["lengths"], max(beam, n_best), alpha)
+            looks = self.looks(parameters, memory, batch["lengths"], [h[0].symbols for h in found])
             for k, row in enumerate(rows):
                 answers[row] = self._answer(
                     examples.inputs[row], encoded.ids[row], found[k][: max(1, n_best)], looks[k], attention
                 )
         return answers
 
-    def looks(self, parameters: Parameters, batch: Any, symbols: Sequence[Sequence[int]]) -> list[np.ndarray]:
+    def looks(
+        self, parameters: Parameters, memory: tuple[Any, ...], lengths: Any, symbols: Sequence[Sequence[int]]
+    ) -> list[np.ndarray]:
         """Where the decoder looked while it wrote each text, `(symbols + 1, places)`; all zeros without attention."""
         targets = _Targets(Ragged.of([np.array(s, np.int64) for s in symbols]), [])
         wanted = self.wanted(targets, np.arange(len(symbols)))
-        memory = self.memory(parameters, batch)
         weights = np.asarray(self.decode(parameters, memory, wanted["before"], self.fresh(parameters, memory))[2])
-        lengths = batch["lengths"]
         return [weights[i, : len(s) + 1, : lengths[i]] for i, s in enumerate(symbols)]
 
     def _answer(
@@ -397,6 +396,7 @@ class Translate(ExampleTask):
     def show(self, parameters, rng):
         encoded, targets = self.valid
         row = int(rng.integers(len(encoded.lengths)))
+        assert self.shown is not None
         answer = self.predict(parameters, self.shown.take(np.array([row])), beam=1)[0]
         return f"{self.shown.inputs[row][:60]} → {answer['text'][:60]} (in truth {targets.texts[row][:60]})"
 

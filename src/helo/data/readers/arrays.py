@@ -34,7 +34,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
             raise HeloError(f"not an .npz file: {error}", mend="np.savez(file, x=…, y=…) writes one") from error
 
 
-def named(arrays: dict[str, np.ndarray], path: Path, name: str, others: tuple[str, ...] = ()) -> np.ndarray | None:
+def named(arrays: dict[str, np.ndarray], name: str, others: tuple[str, ...] = ()) -> np.ndarray | None:
     """An array by its name in the file, or by one of some other usual names."""
     return next((arrays[n] for n in (name, *others) if n in arrays), None)
 
@@ -64,8 +64,8 @@ def examples(paths: list[Path]) -> Labelled:
     xs, ys, places = [], [], []
     for path in paths:
         arrays = load(path)
-        x = named(arrays, path, "x", ("X", "images", "features", "data"))
-        y = named(arrays, path, "y", ("Y", "labels", "label", "targets"))
+        x = named(arrays, "x", ("X", "images", "features", "data"))
+        y = named(arrays, "y", ("Y", "labels", "label", "targets"))
         if x is None:
             raise HeloError(
                 f"arrays {', '.join(arrays) or 'none'}", expected="x (examples first) and y", where=str(path)
@@ -89,8 +89,7 @@ def examples(paths: list[Path]) -> Labelled:
 
 def frames(paths: list[Path], column: str | None) -> Labelled:
     """One file a video: features `(frames, features)` and a label a frame. `.npz` and `.mat` hold x and y, a table has
-    the label in a column; or the features of a video stand in one file (`a_datapoints.txt`) and its labels in another
-    beside it (`a_targets.txt`).
+    the label in a column.
     """
     inputs, labels, names = [], [], []
     for path in paths:
@@ -112,8 +111,8 @@ def frames(paths: list[Path], column: str | None) -> Labelled:
 
 def _arrays(path: Path, column: str | None) -> tuple[np.ndarray, list[str] | None]:
     arrays = load(path)
-    x = named(arrays, path, "x", ("X", "features", "data"))
-    y = named(arrays, path, column or "y", ("y", "Y", "labels", "label", "targets"))
+    x = named(arrays, "x", ("X", "features", "data"))
+    y = named(arrays, column or "y", ("y", "Y", "labels", "label", "targets"))
     if x is None or x.ndim != 2:
         shape = "none" if x is None else str(x.shape)
         raise HeloError(f"x: {shape}", expected="x (frames, features) and y (frames,)", where=str(path))
