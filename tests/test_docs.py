@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from helo import cells, tasks
 from helo.data import vocab
@@ -25,7 +26,9 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def helo(*words: str, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "OMP_NUM_THREADS": "1"} | ({"PYTHONPATH": str(path)} if path else {})
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "HELO_DATA": str(cwd / "store")} | (
+        {"PYTHONPATH": str(path)} if path else {}
+    )
     return subprocess.run(
         [sys.executable, "-m", "helo", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=300
     )
@@ -84,6 +87,11 @@ def commands() -> list[tuple[str, list[str]]]:
 def test_commands_of_the_pages_run(tmp_path):
     (tmp_path / "novel.txt").write_text("It was the best of times, it was the worst of times.\n" * 100)
     (tmp_path / "reviews.tsv").write_text("text\tlabel\n" + "a good film\tpos\na bad one\tneg\n" * 20)
+    (tmp_path / "photos").mkdir()
+    for i in range(4):
+        Image.new("RGB", (20, 20), (60 * i, 90, 30)).save(tmp_path / "photos" / f"{i}.png")
+    shutil.copy(tmp_path / "photos" / "0.png", tmp_path / "photo.jpg")
+    (tmp_path / "captions.txt").write_text("".join(f"{i}.png#0\ta plain square\n" for i in range(4)))
     assert len(commands()) >= 5
     for page, words in commands():
         if words[0] == "train":

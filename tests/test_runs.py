@@ -27,6 +27,7 @@ from helo.errors import HeloError
 from helo.runs import Run, folder
 from helo.runs.run import _Row
 from helo.runs.stream import _whole
+from helo.training.report import Silent
 
 GREEDY = Choice(temperature=0)
 
@@ -422,9 +423,7 @@ def test_saving_a_training(tmp_path, monkeypatch):
     text.write_text(prose(900), encoding="utf-8")
     sizes = {"hidden": 4, "embedding": 4, "streams": 2, "chunk": 8, "steps": 5}
 
-    class Stops:
-        def say(self, line): ...
-        def close(self): ...
+    class Stops(Silent):
         def step(self, done, *figures):
             if done == 5:
                 raise KeyboardInterrupt

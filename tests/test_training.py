@@ -163,3 +163,32 @@ def test_ctrl_c_saves_and_says_how_to_go_on(text, tmp_path):
     assert "--resume" in said
     assert "Traceback" not in said
     assert helo.load(tmp_path / "run").sample("the ", 5, seed=1)
+
+
+def test_a_run_begins_with_anothers_weights_symbols_and_options(text, tmp_path, monkeypatch):
+    first = helo.train("lm", text, out=tmp_path / "first", steps=40, **SMALL)
+    other = tmp_path / "other.txt"
+    other.write_text("a lazy brown dog jumps over the quick fox, and the fox runs.\n" * 60)
+    monkeypatch.setattr(Optimiser, "step", lambda self, factor: None)  # what it begins with is what it ends with
+    second = helo.train("lm", other, out=tmp_path / "second", start=first.path, steps=2)
+    assert weights(second) == weights(first)
+    assert second.about["training"]["rate"] == pytest.approx(first.about["training"]["rate"] / 10)
+    assert second.about["options"] == first.about["options"]
+    with pytest.raises(HeloError, match=r"expected .* as the options give it"):
+        helo.train("lm", other, out=tmp_path / "third", start=first.path, hidden=8, steps=2)
+    other.write_text("text with a ☃ in it\n" * 60)
+    with pytest.raises(HeloError, match="☃"):
+        helo.train("lm", other, out=tmp_path / "third", start=first.path, steps=2)
+    with pytest.raises(HeloError, match="a run of lm; expected one of classify"):
+        helo.train("classify", other, out=tmp_path / "third", start=first.path, steps=2)
+
+
+def test_what_others_have_trained_learns_slower():
+    given = {"encoder.bias": torch.ones(3), "head.bias": torch.ones(3)}
+    parameters = {n: p.requires_grad_() for n, p in given.items()}
+    optimiser = Optimiser(parameters, Options(), torch.float32, {"encoder": 0.01})
+    for p in parameters.values():
+        p.grad = torch.ones(3)
+    optimiser.step(1.0)
+    moved = {n: 1 - p.detach()[0].item() for n, p in parameters.items()}
+    assert moved["encoder.bias"] == pytest.approx(0.01 * moved["head.bias"], rel=1e-3)

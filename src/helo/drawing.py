@@ -163,3 +163,42 @@ def attention(path: Path, looks: Sequence[dict[str, Any]]) -> None:
             axes.xaxis.tick_top()
 
     drawn(path, (5.2 * columns, 4.6 * rows), fill)
+
+
+def looks(path: Path, pictures: Sequence[tuple[np.ndarray, dict[str, Any]]]) -> None:
+    """Where a captioner looked at each word: (pixels `(height, width, 3)`, an `attention` of `predict`) a picture, the
+    picture itself first and then the words over it, bright where the weights are.
+    """
+    columns = 6
+    wide = [1 + len(look["target"]) for _, look in pictures]
+    tall = [-(-n // columns) for n in wide]
+
+    def fill(figure: Any) -> None:
+        row = 0
+        for (pixels, look), n in zip(pictures, tall, strict=True):
+            height, width = pixels.shape[:2]
+            for k in range(1 + len(look["target"])):
+                axes = figure.add_subplot(sum(tall), columns, row * columns + k + 1)
+                axes.set_axis_off()
+                if k == 0:
+                    axes.imshow(pixels)
+                    continue
+                axes.imshow(pixels.mean(2), cmap="gray", vmin=-120, vmax=255)  # light, so that the heat shows
+                heat = np.asarray(look["weights"][k - 1])
+                if heat.max() > 0:
+                    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+                    axes.imshow(heat / heat.max(), cmap="inferno", alpha=0.6, extent=extent, interpolation="bicubic")
+                axes.set_title(look["target"][k - 1].strip() or "␣", fontsize=10, fontfamily=_fonts())
+            row += n
+
+    drawn(path, (2.0 * columns, 2.25 * sum(tall)), fill)
+
+
+def _fonts() -> list[str]:
+    """A font for most scripts, and behind it those for Chinese, Japanese and Korean that this machine has."""
+    from matplotlib import font_manager
+
+    installed = {f.name for f in font_manager.fontManager.ttflist}
+    east = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "PingFang SC", "Hiragino Sans", "Microsoft YaHei",
+            "SimHei", "AR PL UMing CN", "Droid Sans Fallback")  # fmt: skip
+    return ["DejaVu Sans", *(f for f in east if f in installed)]

@@ -11,8 +11,10 @@ LEADS = {
     "classify": "Handwritten digits, 8 by 8 pixels, told apart by reading each one row by row.",
     "tag": "Every character of Python source, and the type of the token that it belongs to.",
     "translate": "Dates as people write them in ten languages, into the form of ISO 8601.",
+    "caption": "Pictures of two or three handwritten digits, and what stands on them, in English and in Chinese.",
 }
-OPTIONS = {"classify": {"view": "rows"}, "tag": {"column": "2", "spelling": 0}}
+OPTIONS = {"classify": {"view": "rows"}, "tag": {"column": "2", "spelling": 0}, "caption": {"encoder": "small"}}
+KEYS = {"translate": "exact", "caption": "exact"}
 TRIES = {
     "translate": ["3. mai 1999", "le 14 juillet 1789", "Tuesday, January 19, 2038"],
     "tag": [" ".join("while␣x<0x1F:␣#␣go")],
@@ -22,7 +24,9 @@ TRIES = {
 @flags.common
 @click.command()
 @click.argument("task", default="lm", required=False)
-@click.option("--minutes", type=float, default=None, help="train for so long  [0.75; tag and translate: 1]")
+@click.option(
+    "--minutes", type=float, default=None, help="train for so long  [0.75; tag and translate: 1; caption: 0.5, twice]"
+)
 @click.option("--out", "-o", default=None, metavar="RUN", help="the run folder  [runs/demo-TASK]")
 def command(task, minutes, out, seed, quiet):
     """The main job on data that every machine has: train, use, and what to try next.
@@ -41,12 +45,17 @@ def command(task, minutes, out, seed, quiet):
 
     if task not in WRITERS:
         raise HeloError(f"no demo of {task!r}", mend=nearest(task, WRITERS))
-    minutes = minutes or (1.0 if task in TRIES else 0.75)
+    minutes = minutes or (1.0 if task in TRIES else 0.5 if task == "caption" else 0.75)
     run = Path(out) if out else free_place("demo" if task == "lm" else f"demo-{task}")
+    if task == "caption" and run.with_name(f"{run.name}-zh").exists():
+        raise HeloError("there is a run already", mend="--out names another", where=f"{run}-zh")
     suffix, write = WRITERS[task]
     data = write(run.parent / f"{run.name}{suffix}")
     options = OPTIONS.get(task, {})
     words = " ".join(f"--{name} {value}" for name, value in options.items())
+    if task == "caption":
+        options = {**options, "images": (str(data.with_suffix(".tar")),)}
+        words = f"--images {data.with_suffix('.tar')} {words}"
     if not quiet:
         typed = f"helo train {task} {data} {words}".strip()
         click.echo(f"{LEADS[task]}\n\n$ {typed} --minutes {minutes:g} --out {run}", err=True)
@@ -57,14 +66,26 @@ def command(task, minutes, out, seed, quiet):
         said = f"{done.figures['bits_per_character']:.2f} bits a character on text that it has not seen."
         tries = [
             (f"helo sample {run} --temperature 0.5", "more careful"),
-            ("helo demo classify | tag | translate", "the other shapes"),
+            ("helo demo classify | tag | translate | caption", "the other shapes"),
         ]
     else:
-        click.echo(f"\n$ helo predict {run} {'-' if task in TRIES else data}\n")
-        for line in _answers(done, data, TRIES.get(task)):
-            click.echo(f"  {line}")
-        key = "exact" if task == "translate" else "accuracy"
-        said = f"{done.figures[key]:.1%} right of what it has not seen."
+        shown = [(done, data)]
+        if task == "caption":
+            from helo.data.embedded import chinese
+
+            other = chinese(data)
+            theirs = run.with_name(f"{run.name}-zh")
+            if not quiet:
+                click.echo(f"\n$ helo train {task} {other} {words} --minutes {minutes:g} --out {theirs}", err=True)
+            shown.append(
+                (train(task, other, out=theirs, minutes=minutes, seed=seed, reporter=reporter(quiet), **options), other)
+            )
+        for model, asked in shown:
+            click.echo(f"\n$ helo predict {model.path} {'-' if task in TRIES else asked}\n")
+            for line in _answers(model, asked, TRIES.get(task)):
+                click.echo(f"  {line}")
+        right = " and ".join(f"{model.figures[KEYS.get(task, 'accuracy')]:.1%}" for model, _ in shown)
+        said = f"{right} right of what it has not seen."
         tries = [(f"helo eval {run}", "all figures"), (f"{run}/README.md", "what it is, with pictures")]
     tries += [
         (f"helo train {task} {data} {words}".strip() + f" --out {run}-longer --minutes 5", ""),
@@ -85,6 +106,8 @@ def _answers(run, data, tries):
         rows = np.random.default_rng(0).permutation(len(examples))[:6]
         chosen = examples.take(rows)
         pairs = zip(chosen.labels, run.predict(chosen), strict=True)
+        if examples.kind == "photo":
+            return [f"{answer['picture']}: {answer['text']:32} (in truth {truth[0]})" for truth, answer in pairs]
         return [f"a {label}: {run.task.line(answer)}".replace("\t", ", probability ") for label, answer in pairs]
     lines = []
     for text in tries:

@@ -45,7 +45,11 @@ def command(run, files, blocks, dynamic, report, seed, quiet, as_json):
 
         figures = dynamic_evaluation(model, files)
     else:
-        figures = model.evaluate(files, blocks=blocks) if blocks else model.evaluate(files)
+        from helo import progress
+        from helo.training.report import working
+
+        with progress.listening(working(quiet)):
+            figures = model.evaluate(files, blocks=blocks) if blocks else model.evaluate(files)
     text = model.report(report, files) if report else ""
     if as_json:
         flags.show({"run": run, "figures": figures})

@@ -40,13 +40,17 @@ def of(kind: type[Any], leave_out: tuple[str, ...] = ()) -> list[click.Option]:
 
 def _flag(field: dataclasses.Field[Any], hint: Any) -> click.Option:
     annotated, text = typing.get_args(hint)
-    kinds = typing.get_args(annotated) if isinstance(annotated, types.UnionType) else (annotated,)
+    kinds = (
+        typing.get_args(annotated) if typing.get_origin(annotated) in (types.UnionType, typing.Union) else (annotated,)
+    )
     kind = next(k for k in kinds if k is not type(None))
     name = "--" + field.name.replace("_", "-")
     default = "" if field.default in (None, False) else f"  [{field.default}]"
     if kind is bool:
         pair = name if field.default is False else f"{name}/--no-{name[2:]}"
         return click.Option([pair], is_flag=True, default=None, help=text + default)
+    if typing.get_origin(kind) is tuple:
+        return click.Option([name], multiple=True, default=None, help=text)
     if typing.get_origin(kind) is typing.Literal:
         return click.Option([name], type=click.Choice(typing.get_args(kind)), default=None, help=text + default)
     return click.Option([name], type=kind, default=None, help=text + default)

@@ -15,16 +15,35 @@ from helo.cli import flags
 @click.argument("run")
 @click.argument("files", nargs=-1)
 @click.option(
-    "--beam", type=click.IntRange(min=1), default=None, help="translate: hypotheses kept side by side, 1 is greedy  [5]"
+    "--beam",
+    type=click.IntRange(min=1),
+    default=None,
+    help="translate, caption: hypotheses kept side by side, 1 is greedy  [5]",
 )
 @click.option(
-    "--n-best", type=click.IntRange(min=1), default=None, help="translate: so many answers to each, with their scores"
+    "--n-best",
+    type=click.IntRange(min=1),
+    default=None,
+    help="translate, caption: so many answers to each, with their scores",
 )
 @click.option(
     "--attention",
     type=click.Path(dir_okay=False),
     default=None,
-    help="translate: draw where it looked (.png, or all as .json)",
+    help="translate, caption: draw where it looked (.png, or all as .json)",
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    help="caption: draw the sentences in place of searching for the likeliest",
+)
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(dir_okay=False),
+    default=None,
+    help="caption: write one page of pictures and sentences",
 )
 @click.option(
     "--stream", is_flag=True, help="tag: answer each line of standard input as it comes, a blank line starts anew"
@@ -35,16 +54,19 @@ from helo.cli import flags
     default=None,
     help="tag --stream: go on from this file, and write it at the end",
 )
-def command(run, files, beam, n_best, attention, stream, state, seed, quiet, as_json):
+def command(run, files, beam, n_best, attention, temperature, out, stream, state, seed, quiet, as_json):
     """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
 
     \b
     helo predict runs/reviews new.tsv
     echo "what a film" | helo predict runs/reviews - --json
     """
+    from helo import progress
     from helo.data.readers.files import standard_input
     from helo.errors import HeloError
     from helo.runs import load
+    from helo.tasks.writing import WritingTask
+    from helo.training.report import working
 
     model = load(run)
     if stream:
@@ -54,15 +76,29 @@ def command(run, files, beam, n_best, attention, stream, state, seed, quiet, as_
         raise HeloError("no files are given", expected=f"helo predict {run} FILES…, or - for standard input")
     how = {"beam": beam, "n_best": n_best, "attention": bool(attention) or None}
     how = {k: v for k, v in how.items() if v is not None}
-    if how and model.about["task"] != "translate":
+    if how and not isinstance(model.task, WritingTask):
         raise HeloError(
             f"--{next(iter(how)).replace('_', '-')} of a {model.about['task']} model",
-            expected="it of a translate model",
+            expected="it of a model that writes: translate, caption",
         )
-    examples = model.task.lines(standard_input()) if list(files) == ["-"] else model.examples(files)
-    answers = model.predict(examples, **how)
+    if temperature is not None:
+        if model.about["task"] != "caption":
+            raise HeloError(f"--temperature of a {model.about['task']} model", expected="it of a caption model")
+        how |= {"temperature": temperature, "seed": seed}
+    with progress.listening(working(quiet)):
+        examples = model.task.lines(standard_input()) if list(files) == ["-"] else model.examples(files)
+    if out and model.about["task"] != "caption":
+        raise HeloError(f"--out of a {model.about['task']} model", expected="it of a caption model")
+    with progress.listening(working(quiet)):
+        answers = model.predict(examples, **how)
+    for left in examples.notes.get("left_out", ()):
+        click.echo(f"helo: {left}", err=True)
     if attention:
         _draw(attention, answers)
+    if out:
+        _page(out, model, examples, answers, quiet)
+        if not as_json:
+            return
     if as_json:
         flags.show({"run": run, "answers": answers})
         return
@@ -100,10 +136,39 @@ def _draw(path, answers):
     import json
     from pathlib import Path
 
-    from helo.drawing import attention
+    from helo import drawing
+    from helo.runs.folder import replacing
 
     looks = [a["attention"] for a in answers]
     if path.endswith(".json"):
-        Path(path).write_text(json.dumps(looks, ensure_ascii=False), encoding="utf-8")
+        with replacing(Path(path)) as beside:
+            beside.write_text(json.dumps(looks, ensure_ascii=False), encoding="utf-8")
+    elif looks and "place" in looks[0]:
+        import numpy as np
+
+        from helo.data.readers.photos import Photo, opened
+
+        pictures = []
+        for answer in answers[:6]:
+            file, offset, size = answer["attention"]["place"]
+            photo = Photo(answer["picture"], Path(file), offset, size)
+            pictures.append((np.asarray(opened(photo.read(), photo.place, 448)), answer["attention"]))
+        drawing.looks(Path(path), pictures)
     else:
-        attention(Path(path), looks[:6])
+        drawing.attention(Path(path), looks[:6])
+
+
+def _page(path, model, examples, answers, quiet):
+    """One page of all pictures with their sentences."""
+    from pathlib import Path
+
+    from helo.runs.folder import replacing
+    from helo.runs.gallery import page
+
+    count = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
+    about = f"{count}, each with the sentence of the model {model.path}"
+    text = page(Path(path).stem, about, examples.inputs, answers, examples.labels)
+    with replacing(Path(path)) as beside:
+        beside.write_text(text, encoding="utf-8")
+    if not quiet:
+        click.echo(f"{count} in {path}", err=True)

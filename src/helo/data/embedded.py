@@ -10,6 +10,7 @@ import sysconfig
 import tokenize
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +70,60 @@ def write_digits(path: Path) -> Path:
     with _writing(path):
         np.savez(path, x=digits.images.astype(np.uint8), y=digits.target.astype(np.uint8))  # pyright: ignore[reportAttributeAccessIssue]
     return path
+
+
+NUMBERS = {
+    "en": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
+    "zh": list("零一二三四五六七八九"),
+}
+
+
+def write_numbers(path: Path, count: int = 1_500, seed: int = 0) -> Path:
+    """Pictures of two or three of the handwritten digits in a row, in a tar, and what stands on them as a TSV: in English,
+    and in a file beside it, NAME.zh.tsv, in Chinese.
+    """
+    import tarfile
+
+    try:
+        from PIL import Image
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise HeloError("the digits come with scikit-learn", mend="pip install 'helo[demo,images]'") from error
+    digits: Any = load_digits()
+    rng = np.random.default_rng(seed)
+    rows = {language: ["image\tcaption\n"] for language in NUMBERS}
+    with _writing(path), tarfile.open(path.with_suffix(".tar"), "w") as tar:
+        for i in range(count):
+            chosen = rng.integers(len(digits.images), size=rng.integers(2, 4))
+            canvas = np.full((64, 64), 255.0)
+            left = int(rng.integers(0, 64 - 20 * len(chosen) + 1))
+            for k in chosen:
+                large = np.kron(digits.images[k], np.ones((2, 2)))  # 16 by 16
+                top = int(rng.integers(0, 48))
+                canvas[top : top + 16, left : left + 16] -= large * 255 / 16
+                left += 20
+            out = io.BytesIO()
+            Image.fromarray(canvas.clip(0, 255).astype(np.uint8)).save(out, "PNG")
+            about = tarfile.TarInfo(f"{i:04}.png")
+            about.size = len(out.getvalue())
+            out.seek(0)
+            tar.addfile(about, out)
+            values = [int(v) for v in digits.target[chosen]]
+            counted = {
+                "en": f"{'two' if len(values) == 2 else 'three'} digits: ",
+                "zh": f"{'两' if len(values) == 2 else '三'}个数字：",
+            }
+            for language, between in (("en", " "), ("zh", "")):
+                said = counted[language] + between.join(NUMBERS[language][v] for v in values)
+                rows[language].append(f"{about.name}\t{said}\n")
+        path.write_text("".join(rows["en"]), encoding="utf-8")
+        chinese(path).write_text("".join(rows["zh"]), encoding="utf-8")
+    return path
+
+
+def chinese(path: Path) -> Path:
+    """Where the Chinese sentences stand beside the English ones."""
+    return path.with_suffix(f".zh{path.suffix}")
 
 
 def write_places(path: Path) -> Path:
@@ -199,4 +254,5 @@ WRITERS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "classify": (".npz", write_digits),
     "tag": (".conll", write_python),
     "translate": (".tsv", write_dates),
+    "caption": (".tsv", write_numbers),
 }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from helo.data.labelled import Labelled
-from helo.data.readers import arrays, conll, dialogue, files, images, series, table
+from helo.data.readers import arrays, clips, conll, dialogue, files, images, series, table
 from helo.errors import HeloError, fault, nearest
 
 TEXTS = ("text", "sentence", "utterance")
@@ -17,13 +17,16 @@ LABELS = ("label", "emotion", "class")
 
 
 def classified(names: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Labelled, list[Path]]:
-    """Examples with a label each: TSV, CSV, JSONL (text or numbers), `.ts`, `.npz`, `.mat`, folders of pictures.
+    """Examples with a label each: TSV, CSV, JSONL (text, numbers, or videos), `.ts`, `.npz`, `.mat`, folders of pictures.
 
     asked: labels are needed; without them an example may have none.
     """
-    suffixes = (*table.SUFFIXES[:3], *series.SUFFIXES, ".npz", ".mat", *images.SUFFIXES)
+    suffixes = (*table.SUFFIXES[:3], *series.SUFFIXES, ".npz", ".mat", *images.SUFFIXES, *clips.SUFFIXES)
     paths = files.named(names, suffixes)
     kinds = {_family(p) for p in paths}
+    if "videos" in kinds and len(kinds) > 1:  # features and tables often lie beside the videos that they are of
+        paths = [p for p in paths if _family(p) != "videos"]
+        kinds.discard("videos")
     if len(kinds) > 1:
         raise HeloError(
             f"files of several kinds: {', '.join(sorted(kinds))}", expected="one", where=", ".join(map(str, names))
@@ -35,6 +38,8 @@ def classified(names: Sequence[str | Path], options: Any, asked: bool = True) ->
         found = arrays.examples(paths)
     elif kind == "images":
         found = images.read(paths)
+    elif kind == "videos":
+        found = Labelled("clip", [clips.Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
     elif kind == "table":
         found = _rows(table.joined([table.read(p) for p in paths]), options, asked)
     else:
@@ -49,7 +54,9 @@ def classified(names: Sequence[str | Path], options: Any, asked: bool = True) ->
 
 def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Labelled, list[Path]]:
     """Sequences with a label a step: CoNLL and CoNLL-U, one file a video, conversations in a table."""
-    paths = files.named(names, (*arrays.SUFFIXES, *conll.SUFFIXES))
+    paths = files.named(names, (*arrays.SUFFIXES, *conll.SUFFIXES, *clips.SUFFIXES))
+    if any(files.suffix(p) not in clips.SUFFIXES for p in paths):
+        paths = [p for p in paths if files.suffix(p) not in clips.SUFFIXES]
     paired = [p for p in paths if _partner(p) is not None]
     suffixes = {files.suffix(p) for p in paths}
     if options.group is not None:
@@ -57,6 +64,11 @@ def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tup
         text, label = _column(rows, options.text, TEXTS, "--text"), _label(rows, options.label, asked)
         assert text is not None
         found = dialogue.read(rows, text, label, options.group, options.order, options.speaker)
+    elif suffixes <= {*clips.SUFFIXES}:
+        found = Labelled("clip", [clips.Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
+    elif videos := _videos(paths):
+        rows, video = videos
+        found = clips.segments(rows, video, _label(rows, options.label or options.column, asked))
     elif paired:
         found = _sides(paired)
         paths = paired + [q for p in paired if (q := _partner(p))]
@@ -66,9 +78,18 @@ def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tup
             raise _no_labels(paths, options)
     else:
         found = conll.read(paths, options.column or "2")
-    if asked and found.labels is None:
+    if asked and found.labels is None and not found.notes.get("segments"):
         raise HeloError("no labels", expected="one a step", mend="--column names them", where=str(paths[0]))
     return found, paths
+
+
+def _videos(paths: list[Path]) -> tuple[table.Table, str] | None:
+    """A table of videos, if that is what the files are."""
+    if not {files.suffix(p) for p in paths} <= {".tsv", ".csv", ".jsonl"} or not clips.heads(paths[0]):
+        return None
+    rows = table.joined([table.read(p) for p in paths])
+    video = clips.holds(rows)
+    return None if video is None else (rows, video)
 
 
 def _no_labels(paths: list[Path], options: Any) -> HeloError:
@@ -97,6 +118,7 @@ def _family(path: Path) -> str:
         "series": series.SUFFIXES,
         "arrays": (".npz", ".mat"),
         "images": images.SUFFIXES,
+        "videos": clips.SUFFIXES,
     }
     return next((name for name, suffixes in families.items() if suffix in suffixes), suffix)
 
@@ -104,6 +126,10 @@ def _family(path: Path) -> str:
 def _rows(rows: table.Table, options: Any, asked: bool) -> Labelled:
     """Text, numbers, or conversations with one label each, out of a table."""
     label = _label(rows, options.label, asked)
+    video = clips.holds(rows)
+    if video and options.group is None and options.text is None and rows.first(TEXTS) is None:
+        labels = None if label is None else [_marks(v, options.several) for v in rows.columns[label]]
+        return clips.whole(rows, video, labels)
     if options.group is not None:
         text = _column(rows, options.text, TEXTS, "--text")
         assert text is not None

@@ -21,6 +21,8 @@ class Labelled:
     text       a string                              tokens      a list of words
     vector     numbers `(features,)`                 frames      numbers `(time, features)`
     picture    numbers `(height, width[, channels])` dialogue    a list of (speaker, text)
+    photo      where a picture lies                  clip        where a video lies, and from when to when
+    pair       a text, whose label is another
 
     labels: one an example, or a list of one a step, or a list of several for the whole; None where there are none.
     place(i, step): `file:line` of an example, for errors.

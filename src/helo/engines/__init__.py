@@ -12,7 +12,7 @@ from typing import Any
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 
-__all__ = ["array", "cross_entropy", "embedding", "of", "scan", "way"]
+__all__ = ["array", "constant", "convolution", "cross_entropy", "embedding", "host", "of", "scan", "way"]
 
 
 def of(x: Any) -> ModuleType:
@@ -45,6 +45,13 @@ def embedding(table: Array, ids: Array) -> Array:
     return of(table).embedding(table, ids)
 
 
+def convolution(xs: Array, weight: Array, bias: Array) -> Array:
+    """3 by 3 at every other place, with zeros round the border: xs `(pictures, height, width, channels)` of even height
+    and width and weight `(out, 9 · channels)`, rows of the window first, to `(pictures, height/2, width/2, out)`.
+    """
+    return of(xs).convolution(xs, weight, bias)
+
+
 def cross_entropy(scores: Array, targets: Array) -> Array:
     """Sum of -log softmax(scores)[target] in nats over scores `(…, symbols)` and targets `(…)`, as a number array."""
     return of(scores).cross_entropy(scores, targets)
@@ -53,3 +60,13 @@ def cross_entropy(scores: Array, targets: Array) -> Array:
 def array(values: Any, like: Array) -> Array:
     """A NumPy array as an array of the library and device of `like`, of its own dtype."""
     return of(like).array(values, like)
+
+
+def constant(x: Array) -> Array:
+    """The same numbers, through which no gradient passes."""
+    return of(x).constant(x)
+
+
+def host(x: Array) -> Any:
+    """The numbers as NumPy's, on this machine's own memory and without their gradient."""
+    return of(x).host(x)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d as _conv2d
 from torch.nn.functional import cross_entropy as _cross_entropy
 from torch.nn.functional import embedding as _embedding
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -149,9 +150,23 @@ def embedding(table: Tensor, ids: Tensor) -> Tensor:
     return _embedding(ids, table)
 
 
+def convolution(xs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    kernel = weight.view(weight.shape[0], 3, 3, -1).permute(0, 3, 1, 2)
+    return _conv2d(xs.permute(0, 3, 1, 2), kernel, bias, stride=2, padding=1).permute(0, 2, 3, 1)
+
+
 def cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
     return _cross_entropy(scores.float().flatten(0, -2), targets.flatten(), reduction="sum")
 
 
 def array(values: Any, like: Tensor) -> Tensor:
     return torch.from_numpy(values).to(like.device)
+
+
+def constant(x: Tensor) -> Tensor:
+    return x.detach()
+
+
+def host(x: Tensor) -> Any:
+    x = x.detach().cpu()
+    return (x.float() if x.dtype == torch.bfloat16 else x).numpy()

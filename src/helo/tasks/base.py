@@ -17,6 +17,7 @@ from helo.cells.functions import Array
 from helo.data import labelled
 from helo.data.buckets import Buckets, in_order
 from helo.data.labelled import Labelled
+from helo.encoders.store import clock
 from helo.errors import HeloError
 from helo.inputs.base import Encoded
 from helo.layers import Noise
@@ -65,6 +66,12 @@ class Task(ABC):
     verb: ClassVar[str] = "predict"
     #: The figure of the validation by which the best weights are known: a loss, or one of which more is better.
     best: str = "loss"
+    #: Options that name files, whose contents are what must be the same when a run goes on.
+    places: ClassVar[frozenset[str]] = frozenset()
+    #: Names below which parameters learn slower, and how much: what others have trained already.
+    slower: Mapping[str, float] = MappingProxyType({})
+    #: Seconds that reading took for what is kept for ever after: no part of a person's minutes.
+    kept_seconds: float = 0.0
     #: Under --minutes: more passes over the data than this are not made.
     passes: ClassVar[float] = float("inf")
     #: Options of the training where none is given, other than the language model's.
@@ -200,6 +207,20 @@ class ExampleTask(Task):
     @final
     @classmethod
     def read(cls, files, valid, options, folder, saved=None):
+        before = clock.seconds
+        learn, check, record = cls.halves(files, valid, options)
+        self = cls.learned(options, learn) if saved is None else cls.load(options, saved, {})
+        self.data = record | {"examples": {"train": len(learn), "valid": len(check)}}
+        self.shown = check
+        self.train, self.valid = ((self.encode(e), self.targets(e)) for e in (self.cut(learn), check))
+        self.kept_seconds = clock.seconds - before
+        return self
+
+    @classmethod
+    def halves(
+        cls, files: Sequence[str | Path], valid: Sequence[str | Path], options: Any
+    ) -> tuple[Labelled, Labelled, dict[str, Any]]:
+        """What to learn from, what to validate on, and what `run.json` records of where they lie."""
         learn, paths = cls.examples(files, options)
         record: dict[str, Any] = {
             "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": labelled.fingerprint(paths)}
@@ -216,30 +237,31 @@ class ExampleTask(Task):
             rows = labelled.held_out(len(learn))
             learn, check = learn.take(rows[0]), learn.take(rows[1])
             record["valid"] = HELD_OUT
-        self = cls.learned(options, learn) if saved is None else cls.load(options, saved, {})
-        self.data = record | {"examples": {"train": len(learn), "valid": len(check)}}
-        self.shown = check
-        self.train, self.valid = ((self.encode(e), self.targets(e)) for e in (self.cut(learn), check))
-        return self
+        return learn, check, record
 
     @final
     @classmethod
     def understood(cls, files, options):
-        examples, paths = cls.examples(files, options)
+        examples, paths = cls.checked(files, options)
         found: dict[str, Any] = {"files": len(paths), "kind": examples.kind, "examples": len(examples)}
-        found |= {name: value for name, value in examples.notes.items() if name not in ("rows", "names") and value}
+        found |= {name: value for name, value in examples.notes.items() if name not in UNSAID and value}
         try:
             lengths = np.array([len(x) for x in examples.inputs])
             unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
             found[unit] = f"{lengths.min():,} to {lengths.max():,}, half of them up to {int(np.median(lengths)):,}"
         except (TypeError, ValueError):
             pass
-        if examples.labels is not None and examples.kind != "pair":
+        if examples.labels is not None and examples.kind not in ("pair", "photo"):
             flat = [y for label in examples.labels for y in ([label] if isinstance(label, str) else label)]
             counts = Counter(flat).most_common()
             found["labels"] = len(counts)
             found["most frequent"] = ", ".join(f"{y} {n:,}" for y, n in counts[:12])
         return found | cls.noted(examples)
+
+    @classmethod
+    def checked(cls, files: Sequence[str | Path], options: Any) -> tuple[Labelled, list[Path]]:
+        """The examples that `helo data check` looks at."""
+        return cls.examples(files, options)
 
     @classmethod
     def noted(cls, examples: Labelled) -> dict[str, Any]:
@@ -251,8 +273,10 @@ class ExampleTask(Task):
         """The examples of files, or the validation examples that a run recorded."""
         if files:
             return type(self).examples(files, self.options)[0]
-        if self.shown is not None:
-            return self.shown
+        return self.recorded(data) if self.shown is None else self.shown
+
+    def recorded(self, data: dict[str, Any]) -> Labelled:
+        """The validation examples of a run. Raises HeloError where their files are no longer the same."""
         tail = isinstance(data["valid"], str)
         found, paths = type(self).examples(data["train"] if tail else data["valid"], self.options)
         if labelled.fingerprint(paths) != data["fingerprint"]["train" if tail else "valid"]:
@@ -321,6 +345,7 @@ class ExampleTask(Task):
         """An answer for a terminal."""
 
 
+UNSAID = frozenset({"rows", "names", "segments", "images"})  # notes about examples that are no news to a person
 HELD_OUT = "a tenth of the examples, drawn by chance"
 
 

@@ -21,6 +21,7 @@ from helo.data import examples as reading
 from helo.data import labelled
 from helo.data.labelled import Labelled
 from helo.drawing import confusion, reliability
+from helo.encoders.clips import framed
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
@@ -43,6 +44,10 @@ class Options:
     group: Annotated[str | None, "column that says which conversation a row belongs to"] = None
     order: Annotated[str | None, "column of a row's place in its conversation"] = None
     speaker: Annotated[str | None, "column of who speaks"] = None
+    encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
+        "efficientnet-lite0"
+    )
+    fps: Annotated[float, "videos: frames a second that are looked at"] = 4.0
     units: Annotated[Literal["words", "characters", "bytes", "subwords"], "what a step of a text is"] = "words"
     view: Annotated[Literal["whole", "rows", "pixels"], "how a picture is read"] = "whole"
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
@@ -75,7 +80,10 @@ class Classify(ExampleTask):
         self.cell = cells.find(options.cell)
         self.many = options.several is not None
 
-    examples = staticmethod(reading.classified)  # pyright: ignore[reportAssignmentType]
+    @classmethod
+    def examples(cls, files, options, asked=True):
+        found, paths = reading.classified(files, options, asked)
+        return framed(found, options.encoder, options.fps), paths
 
     @classmethod
     def load(cls, options, saved, data):
@@ -205,7 +213,7 @@ class Classify(ExampleTask):
         xp = namespace(scores)
         loss = self._loss(parameters, scores, batch["targets"]).item() if "targets" in batch else 0.0
         p = sigmoid(scores) if self.many else xp.exp(log_softmax(scores))
-        return loss, len(scores), list(np.asarray(p, np.float64))
+        return loss, len(scores), list(engines.host(p).astype(np.float64))
 
     def figures(self, answers, targets):
         p = np.stack(answers)

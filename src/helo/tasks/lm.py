@@ -36,7 +36,7 @@ CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which 
 class Options:
     """Of a language model. Sizes that are not given are settled from the text and the budget (`LM.settle`)."""
 
-    units: Annotated[Literal["characters", "bytes", "words", "subwords"], "what a symbol is"] = "characters"
+    units: Annotated[Literal["characters", "bytes", "words", "subwords", "jieba"], "what a symbol is"] = "characters"
     normal_form: Annotated[Literal["NFC", "NFD", "NFKC", "NFKD", "none"], "Unicode form the text is brought to"] = "NFC"
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
     layers: Annotated[int, "recurrent layers"] = 1

@@ -21,6 +21,7 @@ from helo.data import labelled
 from helo.data.labelled import Labelled
 from helo.data.ragged import Ragged
 from helo.drawing import confusion, ribbons
+from helo.encoders.clips import framed
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
@@ -44,6 +45,10 @@ class Options:
     group: Annotated[str | None, "conversations: column that says which one a row belongs to"] = None
     order: Annotated[str | None, "conversations: column of a row's place in its own"] = None
     speaker: Annotated[str | None, "conversations: column of who speaks"] = None
+    encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
+        "efficientnet-lite0"
+    )
+    fps: Annotated[float, "videos: frames a second that are looked at"] = 4.0
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
     layers: Annotated[int | None, "recurrent layers"] = None
     hidden: Annotated[int | None, "units a layer, in each direction"] = None
@@ -74,7 +79,10 @@ class Tag(ExampleTask):
         self.cell = cells.find(options.cell)
         self.best = "span_f1" if marked else "weighted_f1" if isinstance(form, Dialogue) else "accuracy"
 
-    examples = staticmethod(reading.tagged)  # pyright: ignore[reportAssignmentType]
+    @classmethod
+    def examples(cls, files, options, asked=True):
+        found, paths = reading.tagged(files, options, asked)
+        return framed(found, options.encoder, options.fps), paths
 
     @classmethod
     def load(cls, options, saved, data):

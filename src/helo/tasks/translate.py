@@ -1,16 +1,15 @@
 """A text for a text: another language, another form (many to many, through an encoder and a decoder).
 
 source → vectors → recurrent layers, both ways → memory, and a summary for the decoder to start from
-target so far → vectors → lower recurrence → attention to the memory → upper recurrence → scores of the next symbol
 
-The lower recurrence alone asks the attention, so that in training all steps of a layer are computed at once.
+The decoder is that of every task that writes: `helo.tasks.writing`.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -18,7 +17,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from helo import cells, engines
-from helo.cells.functions import log_softmax, namespace
+from helo.cells.functions import namespace
 from helo.data import vocab as vocabularies
 from helo.data.buckets import in_order
 from helo.data.labelled import Labelled
@@ -26,12 +25,12 @@ from helo.data.ragged import Ragged
 from helo.data.readers import pairs
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
-from helo.layers import attention, dropped, locked, part, stack
+from helo.layers import locked, part, stack
 from helo.metrics import translation
-from helo.tasks.base import ExampleTask, Parameters, filled, on
+from helo.tasks.base import Parameters, filled
+from helo.tasks.writing import WritingTask
 
 SHORT = 32  # characters a text, on the average of both sides: up to here the units are characters, above it subwords
-SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
 COPIED = 0.05  # of the training pairs have one character that both sides hold once taken for an unknown one
 
 
@@ -57,7 +56,7 @@ class Options:
     batch: Annotated[int | None, "pairs a step"] = None
 
 
-class Translate(ExampleTask):
+class Translate(WritingTask):
     """Symbols 0 … V-1 are the vocabulary's, which both sides share; then begin, end, and an unknown character."""
 
     Options = Options
@@ -103,6 +102,10 @@ class Translate(ExampleTask):
 
     @property
     def rows(self):
+        return self.symbols
+
+    @property
+    def symbols(self):
         return len(self.vocab) + 3
 
     # From texts to symbols and back.
@@ -131,12 +134,7 @@ class Translate(ExampleTask):
         return _Targets(Ragged.of([self.ids(t) for t in examples.labels]), [str(t) for t in examples.labels])
 
     def wanted(self, targets, rows):
-        ids, lengths = targets.ids.padded(rows)
-        ends = np.zeros((len(rows), ids.shape[1] + 1), np.int64)
-        ends[:, :-1] = ids
-        ends[np.arange(len(rows)), lengths] = self.end
-        before = np.concatenate([np.full((len(rows), 1), self.begin), ids], 1)
-        return {"before": before, "targets": ends, "target_lengths": lengths + 1}
+        return self.before_and_after(targets.ids, rows)
 
     def ids(self, text: str, foreign: bool = False) -> np.ndarray:
         """Symbols of a text. foreign: characters that the training sources lack are the unknown one."""
@@ -164,24 +162,12 @@ class Translate(ExampleTask):
     # The model.
 
     def init(self, rng):
-        o, size = self.options, len(self.vocab) + 3
+        o, size = self.options, self.symbols
         half = o.hidden // 2
         parameters = {"embedding": rng.standard_normal((size, o.embedding)).astype(np.float32)}
         body = stack.init(rng, self.cell, o.layers, o.embedding, half, both=True)
         parameters |= {f"reader.recurrent.{n}": p for n, p in body.items()}
-        lower = self.cell.init(rng, o.embedding, o.hidden)
-        upper = self.cell.init(rng, o.hidden + 2 * half, o.hidden)
-        for name, fresh in (("lower", lower), ("upper", upper)):
-            parameters |= {f"{name}.recurrent.{n}": p for n, p in fresh.items()}
-            for k, s in enumerate(self.cell.state(fresh, 1)):
-                if s.shape == (1, o.hidden):
-                    parameters[f"bridge.dense.{name}.{k}"] = _matrix(rng, o.hidden, 2 * half)
-        parameters |= {f"attention.{n}": p for n, p in attention.init(rng, o.attention, o.hidden, 2 * half).items()}
-        parameters["readout.dense"] = _matrix(rng, o.embedding, 2 * o.hidden + 2 * half)
-        parameters["readout.bias"] = np.zeros(o.embedding, np.float32)
-        parameters["head.weight"] = np.zeros((size, o.embedding), np.float32)
-        parameters["head.bias"] = np.zeros(size, np.float32)
-        return parameters
+        return parameters | self.decoder(rng, 2 * half)
 
     def memory(self, parameters: Parameters, batch: Any, noise: Any = None) -> tuple[Any, ...]:
         """What the encoder leaves: outputs, keys, 1 or 0 a place `(batch, places, …)`, and the summary `(batch, hidden)`."""
@@ -193,103 +179,12 @@ class Translate(ExampleTask):
         ends = xp.broadcast_to((lengths - 1)[:, None, None], (xs.shape[0], 1, xs.shape[2]))
         summary = xp.concat([xp.take_along_axis(xs, ends, axis=1)[:, 0, :half], xs[:, 0, half:]], axis=-1)
         xs = locked(xs, o.dropout / 2, noise)
-        own = part(parameters, "attention")
-        keys = xs if o.attention == "none" else attention.keys(own, xs)
-        return xs, keys, stack.mask(xs, lengths)[..., 0], summary
+        return self.remembered(parameters, xs, stack.mask(xs, lengths)[..., 0], summary)
 
-    def fresh(self, parameters: Parameters, memory: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The decoder's state before the first symbol: of each array a map of the encoder's summary."""
-        xp, summary = namespace(memory[3]), memory[3]
-        states = []
-        for name in ("lower", "upper"):
-            own = part(parameters, f"{name}.recurrent")
-            state = list(self.cell.state(own, summary.shape[0]))
-            for k in range(len(state)):
-                bridge = parameters.get(f"bridge.dense.{name}.{k}")
-                if bridge is not None:
-                    state[k] = xp.astype(xp.tanh(summary @ bridge.T), state[k].dtype)
-            states.append(tuple(state))
-        return tuple(states)
-
-    def decode(
-        self, parameters: Parameters, memory: tuple[Any, ...], before: Any, states: tuple[Any, ...], noise: Any = None
-    ) -> tuple[Any, tuple[Any, ...], Any]:
-        """before `(batch, time)`, the symbols that stand before those asked for: scores `(batch, time, symbols)`, the
-        states after them, and the attention `(batch, time, places)`.
-        """
-        o = self.options
-        outputs, keys, inside, summary = memory
-        xs = locked(engines.embedding(parameters["embedding"], before), o.dropout / 2, noise)
-        low, lower = engines.scan(self.cell, part(parameters, "lower.recurrent"), xs, states[0])
-        xp = namespace(low)
-        if o.attention == "none":
-            context = xp.broadcast_to(summary[:, None], (*low.shape[:2], summary.shape[-1]))
-            weights = xp.zeros_like(inside[:, None]) + xp.zeros_like(low[:, :, :1])
-        else:
-            context, weights = attention.look(o.attention, part(parameters, "attention"), low, keys, outputs, inside)
-        joined = locked(xp.concat([low, context], axis=-1), o.dropout / 2, noise)
-        high, upper = engines.scan(self.cell, part(parameters, "upper.recurrent"), joined, states[1])
-        read = xp.concat([high, joined], axis=-1) @ parameters["readout.dense"].T + parameters["readout.bias"]
-        read = dropped(xp.tanh(read), o.dropout, noise)
-        return read @ parameters["head.weight"].T + parameters["head.bias"], (lower, upper), weights
-
-    def loss(self, parameters, batch, state, noise):
-        batch = on(batch, parameters["head.bias"])
-        memory = self.memory(parameters, batch, noise)
-        before = batch["before"]
-        if self.options.scheduled > 0:
-            before = self._guessed(parameters, memory, before, noise)
-        scores = self.decode(parameters, memory, before, self.fresh(parameters, memory), noise)[0]
-        inside = stack.mask(scores, batch["target_lengths"])[..., 0] > 0
-        scores, targets = scores[inside], batch["targets"][inside]
-        xp = namespace(scores)
-        exact = engines.cross_entropy(scores, targets)
-        spread = -xp.sum(xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1))
-        return (1 - SMOOTHING) * exact + SMOOTHING * spread, int(batch["target_lengths"].sum()), None
-
-    def _guessed(self, parameters: Parameters, memory: tuple[Any, ...], before: Any, noise: Any) -> Any:
-        """The decoder's inputs with a share of them guessed by itself (Bengio et al. 2015), all at once in a first pass
-        with the true ones (Mihaylova and Martins 2019).
-        """
-        xp = namespace(memory[0])
-        scores = self.decode(parameters, memory, before, self.fresh(parameters, memory), noise)[0]
-        guesses = xp.concat([before[:, :1], xp.argmax(scores, axis=-1)[:, :-1]], axis=1)
-        kept = noise(xp.ones_like(scores[..., 0]), self.options.scheduled) > 0
-        return xp.where(kept, before, guesses)
+    def most(self, batch):
+        return 3 * engines.host(batch["lengths"]) + 20
 
     # What it answers.
-
-    def scored(self, parameters, batch, brief=False):
-        loss, count = 0.0, 0
-        memory = self.memory(parameters, batch)
-        if "targets" in batch:
-            scores = self.decode(parameters, memory, batch["before"], self.fresh(parameters, memory))[0]
-            inside = stack.mask(scores, batch["target_lengths"])[..., 0] > 0
-            loss = engines.cross_entropy(scores[inside], batch["targets"][inside]).item()
-            count = int(batch["target_lengths"].sum())
-        if brief:
-            return loss, count, [None] * len(batch["lengths"])
-        return loss, count, self.search(parameters, memory, batch["lengths"], 5)
-
-    def search(
-        self, parameters: Parameters, memory: tuple[Any, ...], lengths: Any, beam: int, alpha: float = 1.0
-    ) -> list[list[beams.Hypothesis]]:
-        """Hypotheses of each row of a memory of sources so long, the best first."""
-        like = parameters["head.bias"]
-
-        def step(last: np.ndarray, state: Any, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
-            rows = engines.array(inputs, like)
-            own = tuple(m[rows] for m in memory)
-            scores, state, _ = self.decode(parameters, own, engines.array(last, like)[:, None], state)
-            scores = log_softmax(scores[:, 0])
-            p = np.asarray(scores, np.float64).copy()
-            p[:, [self.begin, *self.vocab.silent]] = -np.inf
-            return p, state
-
-        lengths = np.asarray(lengths)
-        return beams.search(
-            step, self.fresh(parameters, memory), len(lengths), self.begin, self.end, 3 * lengths + 20, beam, alpha
-        )
 
     def figures(self, answers, targets):
         if answers and answers[0] is None:
@@ -316,22 +211,13 @@ class Translate(ExampleTask):
         for rows in in_order(encoded.lengths, 1024, 64):
             batch = encoded.batch(rows)
             memory = self.memory(parameters, batch)
-            found = self.search(parameters, memory, batch["lengths"], max(beam, n_best), alpha)
+            found = self.search(parameters, memory, self.most(batch), max(beam, n_best), alpha)
             looks = self.looks(parameters, memory, batch["lengths"], [h[0].symbols for h in found])
             for k, row in enumerate(rows):
                 answers[row] = self._answer(
                     examples.inputs[row], encoded.ids[row], found[k][: max(1, n_best)], looks[k], attention
                 )
         return answers
-
-    def looks(
-        self, parameters: Parameters, memory: tuple[Any, ...], lengths: Any, symbols: Sequence[Sequence[int]]
-    ) -> list[np.ndarray]:
-        """Where the decoder looked while it wrote each text, `(symbols + 1, places)`; all zeros without attention."""
-        targets = _Targets(Ragged.of([np.array(s, np.int64) for s in symbols]), [])
-        wanted = self.wanted(targets, np.arange(len(symbols)))
-        weights = np.asarray(self.decode(parameters, memory, wanted["before"], self.fresh(parameters, memory))[2])
-        return [weights[i, : len(s) + 1, : lengths[i]] for i, s in enumerate(symbols)]
 
     def _answer(
         self, source: str, ids: np.ndarray, found: list[beams.Hypothesis], look: np.ndarray, show: bool
@@ -434,7 +320,3 @@ class _Targets:
 
 def _normal(text: str) -> str:
     return unicodedata.normalize("NFC", text)
-
-
-def _matrix(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    return (rng.standard_normal((rows, columns)) * columns**-0.5).astype(np.float32)

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helo import cells, drawing, tasks
+from helo import cells, drawing, encoders, progress, tasks
 from helo.errors import HeloError, nearest
 from helo.runs import Run, folder
 from helo.tasks.base import Budget, Task
@@ -74,16 +74,28 @@ def train(
     started = time.monotonic()
     kind = tasks.find(task)
     files, valid = _listed(files), _listed(valid)
-    given = {k: v for k, v in options.items() if v is not None}
+    given = {k: v for k, v in options.items() if v is not None and v != ()}
     if "cell" in given:
         given["cell"] = cells.located(given["cell"])
-    if like is not None:
-        theirs = _options_of(folder.describe(Path(like)))
+    if "encoder" in given:
+        given["encoder"] = encoders.located(given["encoder"])
+    if given.get("start") is not None:
+        given["start"] = str(Path(given["start"]).absolute())
+        like = given["start"] if like is None else like
+    path = _place(out, files)
+    if like is not None and not (resume and (path / "run.json").exists()):
+        about = folder.describe(Path(like))
+        if "start" in given and about["task"] != task:
+            raise HeloError(f"a run of {about['task']}", expected=f"one of {task}", where=f"--start {like}")
+        theirs = _options_of(about)
+        if not {str(Path(f).absolute()) for f in files} & set(about["data"]["train"]):
+            theirs = {k: v for k, v in theirs.items() if k not in kind.places}  # they are of those other files
         if BUDGETS & set(given):
             theirs = {k: v for k, v in theirs.items() if k not in BUDGETS}
-        given = theirs | given
+        if "start" in given:  # what was learned is not to be unlearned
+            theirs |= {k: theirs[k] / 10 for k in ("rate", "adam_rate") if k in theirs}
+        given = {k: v for k, v in theirs.items() if k != "start"} | given
     task_options, training_options = _parted(kind, given)
-    path = _place(out, files)
     try:
         from helo.training.machine import Machine
     except ImportError as error:
@@ -98,7 +110,7 @@ def train(
     reporter = reporter if reporter is not None and machine.writes else Silent()
     request = _Request(kind, files, valid, path, task_options, training_options, given, resume, overwrite)
     try:
-        with _signals() as stopping:
+        with _signals() as stopping, progress.listening(reporter.work):
             return _train(request, machine, reporter, started, stopping)
     finally:
         reporter.close()
@@ -130,18 +142,20 @@ def _train(request: _Request, machine: Machine, reporter: Reporter, started: flo
         reporter.say(f"{path} is finished")
         return Run(path)
     task, options = _begun(r, machine) if about is None else _taken_up(r, about)
-    training = Training(task, path, options, machine, reporter, started)
+    training = Training(task, path, options, machine, reporter, started + task.kept_seconds)
     stopping.append(training)
+    if about is not None and training.resume():
+        reporter.say(f"going on from step {training.progress.step:,} of {path}")
+    elif options.start is not None:
+        training.begin_with(folder.read_arrays(Path(options.start) / "weights.safetensors")[0])
     if about is None:
         _write_start(training)
-    elif training.resume():
-        reporter.say(f"going on from step {training.progress.step:,} of {path}")
     reporter.say(_introduction(training))
-    progress = training.run()
-    if training.stop and (progress.total is None or progress.step < progress.total):
-        raise Interrupted(path, progress.step)
+    end = training.run()
+    if training.stop and (end.total is None or end.step < end.total):
+        raise Interrupted(path, end.step)
     if machine.writes:
-        _finish(path, task, progress)
+        _finish(path, task, end)
     machine.agreed(None)  # nobody leaves before the run is whole
     return Run(path)
 
@@ -152,7 +166,8 @@ def _begun(r: _Request, machine: Machine) -> tuple[Task, Options]:
         _make_room(r.path, r.overwrite)
     machine.agreed(None)  # the folder is there
     try:
-        task = r.kind.read(r.files, r.valid, r.task_options, r.path)
+        saved = None if r.options.start is None else folder.read_json(Path(r.options.start) / "vocab.json")
+        task = r.kind.read(r.files, r.valid, r.task_options, r.path, saved)
     except BaseException:
         if machine.writes:
             with suppress(OSError):
@@ -191,7 +206,7 @@ def _write_start(training: Training) -> None:
         pass
 
 
-def _finish(path: Path, task: Task, progress: Progress) -> None:
+def _finish(path: Path, task: Task, end: Progress) -> None:
     """The figures of the best weights on the validation data, the picture, the page."""
     from helo.training import checkpoint
 
@@ -199,7 +214,7 @@ def _finish(path: Path, task: Task, progress: Progress) -> None:
     figures = task.validate(weights)
     about = folder.read_json(path / "run.json")
     figures.pop("loss", None)
-    about |= {"figures": figures, "steps": progress.step, "seconds": round(progress.seconds, 2), "finished": True}
+    about |= {"figures": figures, "steps": end.step, "seconds": round(end.seconds, 2), "finished": True}
     folder.write_json(path / "run.json", about)
     reports = checkpoint.metrics(path / "metrics.jsonl")
     drawing.loss(path / "loss.png", reports, f"{about['task']}, {about['cell']}", task.unit.removesuffix("s"))
@@ -251,15 +266,18 @@ def _options_of(about: dict[str, Any]) -> dict[str, Any]:
 def _recorded(kind: type[Task], about: dict[str, Any], given: dict[str, Any], path: Path) -> tuple[Any, Options]:
     """The options of a run that goes on. What is given again must be what it was, but for how it is saved."""
     recorded = about["options"] | about["training"]
+    asked = {k: v for part in map(asdict, _parted(kind, given)) for k, v in part.items()}
     free = {"save_seconds", "tensorboard", "device"}
-    for name, value in given.items():
-        if name in recorded and name not in free and recorded[name] != value:
+    for name in given:
+        value = asked[name]
+        if name in recorded and name not in free | kind.places and recorded[name] != value:
             flag = "--" + name.replace("_", "-")
             raise HeloError(
                 f"{flag} {value}", expected=f"{flag} {recorded[name]}, as the run began",
                 mend="leave it out to go on, or start a new run", where=str(path),
             )  # fmt: skip
     task_options, training = _parted(kind, recorded)
+    task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.places})
     return task_options, replace(training, **{k: v for k, v in given.items() if k in free})
 
 

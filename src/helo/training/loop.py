@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Training:
         fresh = task.init(np.random.default_rng(options.seed))
         # Cloned into torch's own memory: a kernel may add in another order where the alignment is another.
         self.parameters = {n: torch.from_numpy(p).clone().to(machine.device).requires_grad_() for n, p in fresh.items()}
-        self.optimiser = Optimiser(self.parameters, options, machine.precision)
+        self.optimiser = Optimiser(self.parameters, options, machine.precision, task.slower)
         self.batches = task.batches(options.seed, machine.rank, machine.world)
         self.state: Any = None
         self.progress = Progress(total=options.steps)
@@ -47,6 +48,19 @@ class Training:
     def size(self) -> int:
         """How many numbers the model has."""
         return sum(p.numel() for p in self.parameters.values())
+
+    def begin_with(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Another run's weights in place of fresh ones. Raises HeloError where they are of another model."""
+        ours = {n: tuple(p.shape) for n, p in self.parameters.items()}
+        for name in sorted({*ours, *weights}, key=lambda n: (n in ours and n in weights, n)):
+            theirs = weights[name].shape if name in weights else None
+            if theirs != ours.get(name):
+                raise HeloError(
+                    f"{name} is {theirs or 'not there'}", expected=f"{ours.get(name) or 'no such part'}, as the options give it",
+                    mend="give the options and files of the run that it begins with", where=str(self.options.start),
+                )  # fmt: skip
+            with torch.no_grad():
+                self.parameters[name].copy_(torch.from_numpy(weights[name]))
 
     # One step.
 

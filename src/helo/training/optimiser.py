@@ -19,8 +19,17 @@ class Optimiser:
     of one shape in one batched product. Embedding, head and biases, where rows are symbols, stay with AdamW.
     """
 
-    def __init__(self, parameters: Mapping[str, Tensor], options: Options, precision: torch.dtype):
+    def __init__(
+        self,
+        parameters: Mapping[str, Tensor],
+        options: Options,
+        precision: torch.dtype,
+        slower: Mapping[str, float] | None = None,
+    ):
+        """slower: what the rates of the parameters below a dotted name are multiplied by."""
         self.options, self.precision = options, precision
+        found = {n: f for n in parameters for name, f in (slower or {}).items() if n.startswith(f"{name}.")}
+        self.slower = found
         inside = {n: p for n, p in parameters.items() if INSIDE & set(n.split(".")) and p.ndim == 2}
         self.groups: dict[tuple[int, int, int], list[str]] = defaultdict(list)
         for name, p in inside.items():
@@ -50,8 +59,9 @@ class Optimiser:
             size = 0.4 * max(1.0, rows / columns) ** 0.5
             for name, step in zip(names, steps.split(blocks), strict=True):
                 p = self.matrices[name]
-                p.mul_(1 - rate * self.options.weight_decay)
-                p.add_(step.reshape(p.shape), alpha=-rate * size)
+                own = rate * self.slower.get(name, 1.0)
+                p.mul_(1 - own * self.options.weight_decay)
+                p.add_(step.reshape(p.shape), alpha=-own * size)
 
     def _adam(self, rate: float) -> None:
         """Loshchilov and Hutter 2019. Written out: torch's own class takes seconds to import."""
@@ -62,8 +72,9 @@ class Optimiser:
             momentum.lerp_(gradient, 1 - one)
             square.mul_(two).addcmul_(gradient, gradient, value=1 - two)
             usual = (square / (1 - two**self.count)).sqrt_().add_(1e-8)
-            p.mul_(1 - rate * self.options.weight_decay)
-            p.addcdiv_(momentum, usual, value=-rate / (1 - one**self.count))
+            own = rate * self.slower.get(name, 1.0)
+            p.mul_(1 - own * self.options.weight_decay)
+            p.addcdiv_(momentum, usual, value=-own / (1 - one**self.count))
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next step depends on, by name."""

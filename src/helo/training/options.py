@@ -15,6 +15,7 @@ class Options:
     minutes: Annotated[float | None, "train for so many minutes (2 if nothing is said)"] = None
     epochs: Annotated[float | None, "train for so many passes over the data"] = None
     steps: Annotated[int | None, "train for so many steps"] = None
+    start: Annotated[str | None, "begin with this run's weights, symbols and options, at a tenth of its rates"] = None
     rate: Annotated[float, "learning rate of the matrices (Muon)"] = 0.05
     adam_rate: Annotated[float, "learning rate of everything else (AdamW)"] = 0.01
     weight_decay: Annotated[float, "share of the weights taken off in a step, times the rate"] = 0.01

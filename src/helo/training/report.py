@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 
@@ -17,6 +19,10 @@ class Reporter(Protocol):
         """After every step: loss in nats, symbols per second, seconds left."""
         ...
 
+    def work(self, what: str, done: int, total: int) -> None:
+        """How far something has come that is done before training."""
+        ...
+
     def close(self) -> None:
         """No more will come."""
         ...
@@ -27,14 +33,23 @@ class Silent:
 
     def say(self, line: str) -> None: ...
     def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None: ...
+    def work(self, what: str, done: int, total: int) -> None: ...
     def close(self) -> None: ...
 
 
 class Plain(Silent):
     """The lines that stay, on standard error: for a pipe, a file, a log."""
 
+    def __init__(self):
+        self.said = 0.0
+
     def say(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
+
+    def work(self, what: str, done: int, total: int) -> None:
+        if done == total or time.monotonic() - self.said > 10:
+            self.said = time.monotonic()
+            self.say(f"{what}: {done:,} of {total:,}")
 
 
 class Live:
@@ -55,20 +70,36 @@ class Live:
             expand=True,
         )
         self.task: Any = self.bar.add_task("measuring", total=None, figures="")
+        self.other: Any = None  # what is done before training
         self.bar.start()
 
     def say(self, line: str) -> None:
         self.bar.console.print(line, markup=False, highlight=False)
 
     def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
+        if self.other is not None:
+            self.bar.remove_task(self.other)
+            self.bar.update(self.task, visible=True)
+            self.other = None
         time = "" if left is None else f"  {int(left // 60)}:{int(left % 60):02d} left"
         figures = f"loss {loss:.3f}  {speed:,.0f}/s{time}"
         self.bar.update(
             self.task, completed=done, total=total, description="training" if total else "measuring", figures=figures
         )
 
+    def work(self, what: str, done: int, total: int) -> None:
+        if self.other is None:
+            self.bar.update(self.task, visible=False)
+            self.other = self.bar.add_task(what, figures="")
+        self.bar.update(self.other, completed=done, total=total, description=what, figures=f"{done:,} of {total:,}")
+
     def close(self) -> None:
         self.bar.stop()
+
+
+def working(quiet: bool) -> Callable[[str, int, int], None]:
+    """What tells how far work has come that is no training: a line now and then on standard error."""
+    return (Silent() if quiet else Plain()).work
 
 
 def reporter(quiet: bool) -> Reporter:

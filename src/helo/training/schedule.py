@@ -28,4 +28,4 @@ def settled(done: int, elapsed: float, stepping: float, seconds: float) -> int:
     measured ones took `stepping` seconds each.
     """
     left = (seconds - elapsed) * (1 - OVERHEAD)
-    return done + max(1, round(left / stepping))
+    return done + (max(1, round(left / stepping)) if left > 0 and stepping > 0 else 1)

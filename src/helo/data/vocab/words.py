@@ -23,6 +23,12 @@ class Words(Vocab):
     """
 
     silent = (0,)
+    unit = "words"
+
+    @staticmethod
+    def cut(text: str) -> list[str]:
+        """A text in words, which joined are the text."""
+        return _WORD.findall(text)
 
     def __init__(self, characters: str, words: list[str]):
         self.characters, self.words = characters, words
@@ -36,7 +42,7 @@ class Words(Vocab):
     def build(cls, pieces):
         counts: Counter[str] = Counter()
         for piece in pieces:
-            counts.update(_WORD.findall(piece.decode()))
+            counts.update(cls.cut(piece.decode()))
         characters = {c for word in counts for c in word}
         words = [w for w, n in sorted(counts.items(), key=lambda i: (-i[1], i[0])) if n >= LEAST and len(w) > 1]
         return cls("".join(sorted(characters)), words[:MOST])
@@ -44,7 +50,7 @@ class Words(Vocab):
     def encode(self, text, lenient=False):
         ids: list[int] = []
         known = self._ids
-        for word in _WORD.findall(text.decode()):
+        for word in self.cut(text.decode()):
             if word in known:
                 ids.append(known[word])
                 continue
@@ -55,7 +61,7 @@ class Words(Vocab):
         return np.array(ids, self.dtype)
 
     def to_json(self):
-        return {"unit": "words", "characters": self.characters, "words": self.words}
+        return {"unit": self.unit, "characters": self.characters, "words": self.words}
 
     @classmethod
     def from_json(cls, saved):

@@ -1,0 +1,174 @@
+"""Photographs where people keep them: files, folders, tars. Found by name, read one at a time, opened as they are meant
+to be seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helo.data.readers.images import SUFFIXES
+from helo.errors import HeloError, place
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+TARS = (".tar",)
+ARCHIVES = (".zip", ".tgz", ".7z", ".rar")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture that has not been read yet: a file, or `size` bytes of a tar from `offset` on."""
+
+    name: str  # without its folders
+    file: Path
+    offset: int | None = None
+    size: int = 0
+    inside: str = ""  # its name in the tar, with folders
+
+    @property
+    def path(self) -> str:
+        """With its folders."""
+        return self.inside or self.file.as_posix()
+
+    @property
+    def place(self) -> str:
+        """Where it lies, for errors."""
+        return str(self.file) if self.offset is None else f"{self.file}:{self.name}"
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of its bytes."""
+        return hashlib.sha256(self.read()).digest()
+
+    def pixels(self, side: int) -> np.ndarray:
+        """The picture squeezed into a square, `(side, side, 3)` bytes. Raises HeloError where it cannot be read."""
+        return pixels(self.read(), self.place, side)
+
+    def read(self) -> bytes:
+        """Its bytes. Raises HeloError where they cannot be read."""
+        with place(self.place):
+            try:
+                if self.offset is None:
+                    return self.file.read_bytes()
+                with self.file.open("rb") as tar:
+                    tar.seek(self.offset)
+                    return tar.read(self.size)
+            except OSError as error:
+                raise HeloError(f"cannot be read: {error.strerror or error}") from error
+
+
+def holds(path: Path) -> bool:
+    """Whether pictures may lie in it: a folder or a tar."""
+    return path.is_dir() or path.suffix.lower() in TARS
+
+
+def find(names: Sequence[str | Path]) -> list[Photo]:
+    """The pictures of files, folders and tars, those of a folder or tar sorted by name."""
+    found: list[Photo] = []
+    for path in (Path(n).expanduser() for n in names):
+        with place(path):
+            if path.is_dir():
+                inside = sorted(p for p in path.rglob("*") if p.is_file())
+                several = [Photo(p.name, p) for p in inside if p.suffix.lower() in SUFFIXES]
+                several += [photo for p in inside if p.suffix.lower() in TARS for photo in _packed(p)]
+            elif not path.exists():
+                raise HeloError("no such file or folder", expected="pictures")
+            elif path.suffix.lower() in TARS:
+                several = _packed(path)
+            elif path.suffix.lower() in ARCHIVES or path.name.lower().endswith((".tar.gz", ".tar.bz2", ".tar.xz")):
+                raise HeloError("a compressed archive", expected="a folder, or an uncompressed .tar", mend="unpack it")
+            else:
+                found.append(Photo(path.name, path))
+                continue
+            if not several:
+                raise HeloError("no pictures in it", expected=f"files {', '.join(SUFFIXES)}")
+            found += several
+    return found
+
+
+class Album:
+    """Pictures by the names that captions give them."""
+
+    def __init__(self, photos: Iterable[Photo]):
+        self.known: dict[str, list[Photo]] = {}
+        for photo in photos:
+            self.known.setdefault(photo.name, []).append(photo)
+
+    def named(self, name: str) -> list[Photo]:
+        """Those that a name can mean: one, unless several folders have one of that name and it does not say which."""
+        found = self.known.get(PurePosixPath(name).name, [])
+        if len(found) > 1:
+            found = [p for p in found if f"/{p.path}".endswith(f"/{name}")] or found
+        if len(found) > 1 and len({p.digest for p in found}) == 1:
+            found = found[:1]  # the same picture, twice
+        return found
+
+
+def _packed(path: Path) -> list[Photo]:
+    try:
+        with tarfile.open(path, "r:") as tar:
+            members = [m for m in tar if m.isfile() and Path(m.name).suffix.lower() in SUFFIXES]
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise HeloError(f"not a whole tar: {error}", expected="an uncompressed .tar of pictures") from error
+    return sorted(
+        (Photo(Path(m.name).name, path, m.offset_data, m.size, m.name) for m in members), key=lambda p: p.name
+    )
+
+
+def opened(data: bytes, where: str, side: int | None = None) -> Image:
+    """A picture in RGB, turned as its EXIF says, transparency on white. side: about so many pixels are needed, so a
+    large JPEG may be read smaller. Raises HeloError, with the place, for what is no whole picture.
+    """
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise HeloError("pictures are read by Pillow", mend="pip install 'helo[images]'") from error
+    with place(where), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of large pictures, and of odd EXIF
+        try:
+            picture = Image.open(io.BytesIO(data))
+            if side is not None:
+                picture.draft("RGB", (2 * side, 2 * side))
+            picture.load()
+            picture = ImageOps.exif_transpose(picture)
+        except Image.DecompressionBombError as error:
+            raise HeloError(
+                "too many pixels", expected="a picture of up to 178 million", mend="scale it down"
+            ) from error
+        except Exception as error:  # Pillow's plugins raise many kinds for damage
+            said = "cannot identify image file" if "cannot identify" in str(error) else str(error)
+            raise HeloError(
+                f"not a whole picture: {said}", expected="JPEG, PNG or another that Pillow reads"
+            ) from error
+        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+            picture = picture.convert("RGBA")
+            white = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(white, picture)
+        elif picture.mode.startswith("I"):  # 16 bits a pixel
+            values = np.asarray(picture, np.float64)
+            picture = Image.fromarray((values / max(1.0, values.max()) * 255).astype(np.uint8))
+        return picture.convert("RGB")
+
+
+def pixels(data: bytes, where: str, side: int) -> np.ndarray:
+    """A whole picture squeezed into a square, `(side, side, 3)` bytes."""
+    return squeezed(opened(data, where, side), side)
+
+
+def squeezed(picture: Image, side: int) -> np.ndarray:
+    """A picture in RGB as a square, `(side, side, 3)` bytes."""
+    from PIL.Image import Resampling
+
+    if picture.size != (side, side):
+        picture = picture.resize((side, side), Resampling.BICUBIC)
+    return np.array(picture)

@@ -1,0 +1,42 @@
+"""Pictures to features: what an image network, trained by others or fresh, makes of a picture. One file a network."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from helo import registry
+from helo.encoders.base import Encoder
+from helo.encoders.store import features
+from helo.errors import HeloError, nearest
+
+__all__ = ["Encoder", "features", "find", "located", "names"]
+
+_NOT_THESE = ("base", "store", "clips")
+
+
+def names() -> list[str]:
+    """What `find` takes, files aside."""
+    return [n for kind in _kinds() for n in kind.names]
+
+
+@cache
+def find(name: str) -> Encoder:
+    """An encoder by its name, or an image network in a `.onnx` file. Raises HeloError, naming the nearest, for one that
+    is not known.
+    """
+    for kind in _kinds():
+        if name in kind.names or (kind.suffix and name.lower().endswith(kind.suffix)):
+            return kind(name)
+    raise HeloError(f"no encoder is called {name!r}", mend=f"{nearest(name, names())}, or FILE.onnx")
+
+
+def located(name: str) -> str:
+    """A name as a run folder keeps it: a file by its whole path."""
+    path = Path(name).expanduser()
+    return str(path.absolute()) if path.suffix else name
+
+
+def _kinds() -> list[type[Encoder]]:
+    rooms = registry.names("helo.encoders", _NOT_THESE)
+    return [registry.offered(registry.module("helo.encoders", n, "encoder", rooms), Encoder) for n in rooms]

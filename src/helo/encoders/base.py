@@ -1,0 +1,52 @@
+"""The contract of an image encoder, written once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from helo.cells.functions import Array
+
+
+class Encoder(ABC):
+    """From pictures of `side` pixels to `places` vectors of `width` numbers, from top left to bottom right in `rows` rows.
+
+    A frozen encoder has been trained by others: its features are computed once and kept. One that is not, or that is
+    fine-tuned, is a part of the model: `init` and `forward`.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ()
+    suffix: ClassVar[str] = ""  # of a file that holds such a network
+
+    frozen: bool = True
+    side: int
+    width: int
+    rows: int
+
+    def __init__(self, name: str):
+        self.name = name
+
+    @property
+    def places(self) -> int:
+        """Regions of a picture."""
+        return self.rows * self.rows
+
+    @property
+    def identity(self) -> str:
+        """What tells features of this network from those of any other."""
+        return self.name
+
+    @abstractmethod
+    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Parameters to learn from, as they are at first."""
+
+    @abstractmethod
+    def forward(self, parameters: Mapping[str, Array], pixels: Array) -> Array:
+        """pixels `(pictures, side, side, 3)` from 0 to 255, any number type: `(pictures, places, width)`."""
+
+    def encode(self, pixels: np.ndarray) -> np.ndarray:
+        """Features of a frozen network, float32, of pixels as bytes."""
+        raise NotImplementedError(f"{self.name} is learned with the model")

@@ -1,0 +1,71 @@
+"""Clips as sequences of numbers: a vector a frame, from the same encoders and the same store as pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from helo import encoders, progress
+from helo.data.labelled import Labelled
+from helo.data.readers import clips as reader
+from helo.encoders.store import clock
+from helo.errors import HeloError, place
+
+GRID = 2  # a frame's regions are averaged to so many rows and columns: where something is matters as well as what
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A picture that was read already."""
+
+    place: str
+    data: np.ndarray
+
+    @cached_property
+    def digest(self) -> bytes:
+        return hashlib.sha256(self.data.tobytes() + str(self.data.shape).encode()).digest()
+
+    def pixels(self, side: int) -> np.ndarray:
+        return self.data
+
+
+def framed(examples: Labelled, name: str, rate: float) -> Labelled:
+    """Clips as frames `(time, numbers)`; other examples as they are. name: of a frozen encoder. rate: frames a second."""
+    if examples.kind != "clip":
+        return examples
+    if not rate > 0:
+        raise HeloError(f"{rate:g} frames a second", expected="more than none", where="--fps")
+    with clock.running():
+        return _framed(examples, name, rate)
+
+
+def _framed(examples: Labelled, name: str, rate: float) -> Labelled:
+    encoder = encoders.find(name)
+    if not encoder.frozen:
+        raise HeloError(
+            f"--encoder {name}", expected="one that is not learned: efficientnet-lite0, thumbnail, FILE.onnx"
+        )
+    grid = GRID if encoder.rows % GRID == 0 or encoder.rows > GRID else 1
+    if encoder.name == "thumbnail":
+        grid = encoder.rows
+    inputs: list[Any] = []
+    segments = examples.notes.get("segments")
+    labels = [] if segments and examples.notes.get("label") else examples.labels
+    for i, clip in enumerate(examples.inputs):
+        with place(examples.place(i)):
+            times, frames = [], []
+            for t, pixels in clip.frames(encoder.side, rate):
+                times.append(t)
+                frames.append(_Frame(f"{clip.file} at {t:.2f} s", pixels))
+            if not frames:
+                raise HeloError(f"no frames from {clip.start:g} to {clip.end:g} s", expected="at least one")
+        found = encoders.features(encoder, frames, grid, least=1)
+        inputs.append(found.some(np.arange(len(frames))).reshape(len(frames), -1))
+        if segments and isinstance(labels, list):
+            labels.append(reader.labels_at(times, segments[i]))
+        progress.tell("videos", i + 1, len(examples.inputs))
+    return replace(examples, kind="frames", inputs=inputs, labels=labels)

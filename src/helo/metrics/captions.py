@@ -1,0 +1,192 @@
+"""How well sentences describe: BLEU-1 to 4, ROUGE-L, CIDEr and CIDEr-D over all references of a picture, without Java.
+
+score(answers, references)     all figures of a set of pictures, usable by itself
+tokens(text)                   the words that are compared
+
+The definitions are those of the COCO caption evaluation (Chen et al. 2015), so that figures compare with what papers
+print: BLEU of the corpus with the closest reference length (Papineni et al. 2002), ROUGE-L with β = 1.2 (Lin 2004),
+CIDEr (Vedantam, Zitnick and Parikh 2015) with the document frequencies of the references at hand. What that evaluation
+prints as CIDEr is the paper's CIDEr-D, so `cider` and `cider_d` are one number here, and `cider_plain` is the paper's
+CIDEr, without clipping and without a penalty for length.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+ORDER = 4  # n-grams of up to so many words
+SIGMA = 6.0  # of CIDEr-D's penalty for another length, in words
+BETA = 1.2  # ROUGE-L's weight of recall over precision
+
+Words = Sequence[str]
+Grams = Counter[tuple[str, ...]]
+
+# Clitics and what stands for not are words of their own, as in the Penn Treebank.
+_CLITIC = re.compile(r"(?<=\w)(n['’]t|['’](?:s|re|ve|d|m|ll))(?![\w'’])")
+_WORD = re.compile(r"n['’]t(?!\w)|['’](?:s|re|ve|d|m|ll)(?!\w)|\w+(?:[-./,]\w+)*|[^\w\s]")
+_TWO = {"cannot": ("can", "not"), "gonna": ("gon", "na"), "wanna": ("wan", "na"), "gotta": ("got", "ta")}
+# Marks that the COCO evaluation takes out after tokenising.
+_MARKS = frozenset("'`.?!,:-;()[]{}\"“”‘’…–—")
+
+
+def tokens(text: str) -> list[str]:
+    """Words in lower case as the Penn Treebank parts them, without punctuation: what the COCO evaluation compares."""
+    out: list[str] = []
+    for word in _WORD.findall(_CLITIC.sub(r" \1", unicodedata.normalize("NFC", text).lower())):
+        if word not in _MARKS:
+            out += _TWO.get(word, (word.replace("’", "'"),))
+    return out
+
+
+def signs(text: str) -> list[str]:
+    """Every character but blanks and punctuation: for scripts that part no words."""
+    kept = (c for c in unicodedata.normalize("NFKC", text).lower() if not c.isspace())
+    return [c for c in kept if not unicodedata.category(c).startswith("P")]
+
+
+def unparted(texts: Iterable[str]) -> bool:
+    """Whether most letters of some texts are of a script that parts no words by blanks."""
+    letters = [c for text in texts for c in text if c.isalpha()]
+    return sum("\u2e80" <= c <= "\u9fff" or "\u3040" <= c <= "\u30ff" for c in letters) * 2 > len(letters)
+
+
+def grams(words: Words) -> Grams:
+    """How often each n-gram stands there, n from 1 to ORDER."""
+    found: Grams = Counter()
+    for n in range(1, ORDER + 1):
+        found.update(zip(*(words[i:] for i in range(n)), strict=False))
+    return found
+
+
+def bleu_statistics(answer: Words, references: Sequence[Words]) -> np.ndarray:
+    """Of one picture, `(2 + 2 · ORDER,)`, to be added up: the answer's length, the closest reference length (the shorter
+    of two as close), n-grams that match, n-grams there are.
+    """
+    most: Grams = Counter()
+    for reference in references:
+        most |= grams(reference)
+    match, count = np.zeros(ORDER), np.zeros(ORDER)
+    for gram, n in grams(answer).items():
+        match[len(gram) - 1] += min(n, most[gram])
+    for n in range(ORDER):
+        count[n] = max(0, len(answer) - n)
+    closest = min((abs(len(r) - len(answer)), len(r)) for r in references)[1]
+    return np.array([len(answer), closest, *match, *count])
+
+
+def bleu(sums: np.ndarray) -> list[float]:
+    """BLEU-1 … BLEU-ORDER, from 0 to 100."""
+    length, closest = sums[:2]
+    match, count = sums[2 : 2 + ORDER], sums[2 + ORDER :]
+    penalty = 1.0 if length >= closest else math.exp(1 - closest / length) if length else 0.0
+    out, product = [], 1.0
+    for n in range(ORDER):
+        product *= match[n] / count[n] if count[n] else 0.0
+        out.append(float(100 * penalty * product ** (1 / (n + 1))))
+    return out
+
+
+def rouge_l(answer: Words, references: Sequence[Words]) -> float:
+    """F of the longest common subsequence, of the best precision and the best recall over the references; 0 to 1."""
+    common = [_subsequence(answer, r) for r in references]
+    precision = max(c / len(answer) for c in common) if answer else 0.0
+    recall = max(c / len(r) if r else 0.0 for c, r in zip(common, references, strict=True))
+    if not precision or not recall:
+        return 0.0
+    return (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
+
+
+def _subsequence(a: Words, b: Words) -> int:
+    """Length of the longest common subsequence."""
+    row = [0] * (len(b) + 1)
+    for word in a:
+        before = 0
+        for j, other in enumerate(b, 1):
+            before, row[j] = row[j], before + 1 if word == other else max(row[j], row[j - 1])
+    return row[-1]
+
+
+class Cider:
+    """CIDEr and CIDEr-D with the document frequencies of some pictures' references; also a reward to learn from."""
+
+    def __init__(self, references: Sequence[Sequence[Words]]):
+        """references: of every picture of the corpus, the words of each of its sentences."""
+        self.frequency: Counter[tuple[str, ...]] = Counter()
+        for sentences in references:
+            self.frequency.update({g for words in sentences for g in grams(words)})
+        self.log_pictures = math.log(max(1, len(references)))
+        self._known: dict[tuple[str, ...], tuple[list[dict[Any, float]], list[float], int]] = {}
+
+    def vector(self, words: Words) -> tuple[list[dict[Any, float]], list[float], int]:
+        """For each n the n-grams' frequencies times their rarity, its norm, and the length in pairs of words."""
+        parts: list[dict[Any, float]] = [{} for _ in range(ORDER)]
+        for gram, n in grams(words).items():
+            rarity = self.log_pictures - math.log(max(1, self.frequency[gram]))
+            parts[len(gram) - 1][gram] = n * rarity
+        norms = [math.sqrt(sum(v * v for v in part.values())) for part in parts]
+        return parts, norms, max(0, len(words) - 1)
+
+    def _reference(self, words: Words) -> tuple[list[dict[Any, float]], list[float], int]:
+        key = tuple(words)
+        if key not in self._known:
+            self._known[key] = self.vector(words)
+        return self._known[key]
+
+    def score(self, answer: Words, references: Sequence[Words]) -> tuple[float, float]:
+        """(CIDEr-D, plain CIDEr) of one picture, from 0 to 10: the mean over n and over the references."""
+        mine, norms, length = self.vector(answer)
+        clipped = plain = 0.0
+        for reference in references:
+            theirs, their_norms, their_length = self._reference(reference)
+            near = math.exp(-((length - their_length) ** 2) / (2 * SIGMA**2))
+            for n in range(ORDER):
+                both = norms[n] * their_norms[n] or 1.0
+                shared = [(v, theirs[n][g]) for g, v in mine[n].items() if g in theirs[n]]
+                clipped += near * sum(min(a, b) * b for a, b in shared) / both
+                plain += sum(a * b for a, b in shared) / both
+        share = 10.0 / ORDER / len(references)
+        return clipped * share, plain * share
+
+
+def score(
+    answers: Sequence[str],
+    references: Sequence[Sequence[str]],
+    cut: Callable[[str], list[str]] | None = None,
+    named: str = "",
+) -> dict[str, Any]:
+    """Figures of a sentence for each picture against all of its references, and what they were compared by.
+
+    bleu_1 to bleu_4 and rouge_l from 0 to 100, cider, cider_d and cider_plain from 0 to 10; exact, the share of answers
+    that are one of the references, and distinct_1 and distinct_2, of n-grams that are different, from 0 to 1; vocabulary,
+    how many words the answers use. cut: what parts a text into words, called `named`; by default `tokens`, or `signs`
+    where the references' script parts no words.
+    """
+    if not answers or len(answers) != len(references) or not all(references):
+        raise ValueError(f"{len(answers)} answers and {len(references)} sets of references, each of at least one")
+    if cut is None:
+        alone = unparted(r for sentences in references for r in sentences)
+        cut, named = (signs, "characters without punctuation") if alone else (tokens, NAMED)
+    said = [cut(a) for a in answers]
+    truth = [[cut(r) for r in sentences] for sentences in references]
+    sums = sum(map(bleu_statistics, said, truth), np.zeros(2 + 2 * ORDER))
+    figures: dict[str, Any] = {f"bleu_{n}": v for n, v in enumerate(bleu(sums), 1)}
+    cider = Cider(truth)
+    each = np.array([cider.score(a, r) for a, r in zip(said, truth, strict=True)])
+    figures["rouge_l"] = 100 * float(np.mean([rouge_l(a, r) for a, r in zip(said, truth, strict=True)]))
+    figures["cider"] = figures["cider_d"] = float(each[:, 0].mean())
+    figures["cider_plain"] = float(each[:, 1].mean())
+    figures["exact"] = float(np.mean([a in r for a, r in zip(said, truth, strict=True)]))
+    for n in (1, 2):
+        found = [g for words in said for g in zip(*(words[i:] for i in range(n)), strict=False)]
+        figures[f"distinct_{n}"] = len(set(found)) / max(1, len(found))
+    return figures | {"vocabulary": len({w for words in said for w in words}), "tokenisation": named}
+
+
+NAMED = "lower case, clitics parted as in the Penn Treebank, no punctuation"

@@ -1,0 +1,602 @@
+"""A sentence for a picture (one to many: Show and Tell, Vinyals et al. 2015; Show, Attend and Tell, Xu et al. 2015).
+
+picture → image network → regions → memory, and their mean for the decoder to start from and to see at every word
+
+The decoder is that of every task that writes: `helo.tasks.writing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+
+from helo import cells, encoders, engines
+from helo.cells.functions import log_softmax, namespace
+from helo.data import labelled
+from helo.data import vocab as vocabularies
+from helo.data.labelled import Labelled
+from helo.data.ragged import Ragged
+from helo.data.readers import captions, photos
+from helo.data.readers import files as reading
+from helo.data.readers.photos import Photo
+from helo.data.vocab import Vocab
+from helo.encoders import Encoder
+from helo.encoders.store import Features
+from helo.errors import HeloError, fault
+from helo.layers import dropped, part, stack
+from helo.metrics import captions as metric
+from helo.tasks.base import HELD_OUT, Parameters, filled, on
+from helo.tasks.writing import Memory, WritingTask, matrix
+
+TEXTS = (".txt", ".token", ".tsv", ".csv", ".json")
+DRAWN = 5  # sentences of each picture that are compared with each other in self-critical training
+LONGEST = (400, 60)  # symbols of an answer at most, of spelled ones and of words; and no more than twice what was seen
+TOGETHER = (
+    256  # what a picture counts for in batches of answers, which hold so many steps: 32 pictures, in step with a beam
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of a captioner. Sizes that are not given are settled from the captions (`Caption.learned`)."""
+
+    images: Annotated[tuple[str, ...], "folder or tar of the pictures; more may stand among the files"] = ()
+    train_list: Annotated[str | None, "names of the pictures to learn from, one a line"] = None
+    valid_list: Annotated[str | None, "names of the pictures to validate on, one a line"] = None
+    encoder: Annotated[str, "efficientnet-lite0, -lite1, -lite2, small (learned with the rest), or FILE.onnx"] = (
+        "efficientnet-lite0"
+    )
+    finetune: Annotated[bool, "the image network learns too"] = False
+    units: Annotated[
+        Literal["words", "characters", "subwords", "jieba"] | None,
+        "what a symbol is (words; characters where a script parts no words)",
+    ] = None
+    attention: Annotated[
+        Literal["soft", "none"], "whether the decoder looks at regions (none: at the whole picture)"
+    ] = "soft"
+    cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
+    hidden: Annotated[int | None, "units of each of the decoder's two layers"] = None
+    embedding: Annotated[int | None, "numbers a symbol becomes"] = None
+    dropout: Annotated[float | None, "share of what passes from part to part dropped in training"] = None
+    scheduled: Annotated[
+        float, "share of the decoder's inputs that are its own guesses in training (scheduled sampling)"
+    ] = 0.0
+    self_critical: Annotated[
+        bool, "learn from the CIDEr-D of its own sentences (Rennie et al. 2017); begin with --start RUN"
+    ] = False
+    batch: Annotated[int | None, "pictures a step, each with all of its sentences"] = None
+    skip_bad: Annotated[bool, "leave out pictures that cannot be read, and say which"] = False
+
+    def __post_init__(self):
+        """Files by their whole paths: a run is used from other folders too."""
+        whole: dict[str, Any] = {
+            name: str(Path(v).expanduser().absolute()) for name in LISTS if (v := getattr(self, name))
+        }
+        whole["images"] = tuple(str(Path(p).expanduser().absolute()) for p in self.images)
+        for name, value in whole.items():
+            object.__setattr__(self, name, value)
+
+
+LISTS = ("train_list", "valid_list")
+
+
+class Caption(WritingTask):
+    """Symbols 0 … V-1 are the vocabulary's; then begin and end."""
+
+    Options = Options
+    unit = "symbols"
+    example = "captions.txt --images photos/"
+    passes = 40
+    training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
+    places: ClassVar[frozenset[str]] = frozenset({"images", *LISTS})
+
+    def __init__(self, options: Options, vocab: Vocab, most: int, cut: str):
+        """most: symbols that an answer may get. cut: by what answers are compared with the truth, a key of CUTS."""
+        self.options, self.vocab, self.longest, self.cut_by = options, vocab, most, cut
+        self.begin, self.end = len(vocab), len(vocab) + 1
+        self.cell = cells.find(options.cell)
+        self.best = "cider" if options.self_critical else "loss"
+        self.slower = {"encoder": 0.01} if self.encoder.frozen else {}  # fine-tuning changes what was learned a little
+
+    @property
+    def rows(self):
+        return self.symbols
+
+    @property
+    def encoder(self) -> Encoder:
+        """The image network."""
+        return encoders.find(self.options.encoder)
+
+    @property
+    def learns_pictures(self) -> bool:
+        """Whether the image network is a part of the model."""
+        return self.options.finetune or not self.encoder.frozen
+
+    # Reading.
+
+    @classmethod
+    def examples(cls, files, options, asked=True):
+        texts, holding = _parted(files)
+        if not texts:
+            if asked:
+                raise HeloError("no captions", expected="a file of pictures and sentences", where=_said(files))
+            found = photos.find(holding)
+            return _labelled(found, None, [p.place for p in found], options), []
+        return cls._found(captions.read(texts), _places(holding, options), options), texts
+
+    @classmethod
+    def checked(cls, files, options):
+        texts, holding = _parted(files)
+        if not texts:
+            return cls.examples(files, options)
+        told = captions.read(texts)
+        chosen = cls._listed(told, options)
+        told = told if chosen is None else [c for half in chosen for c in half]
+        return cls._found(told, _places(holding, options), options), texts
+
+    @classmethod
+    def halves(cls, files, valid, options):
+        texts, holding = _parted(files)
+        if not texts:
+            raise HeloError("no captions", expected="a file of pictures and sentences", where=_said(files))
+        told = captions.read(texts)
+        places = _places(holding, options)
+        listed = [Path(v) for n in LISTS if (v := getattr(options, n))]
+        record: dict[str, Any] = {
+            "train": [str(p.absolute()) for p in (*texts, *holding)],
+            "fingerprint": {"train": labelled.fingerprint([*texts, *listed])},
+        }
+        chosen = cls._listed(told, options)
+        if valid:
+            texts, more = _parted(valid)
+            if not texts:
+                raise HeloError("pictures without captions", expected="a file of captions", where="--valid")
+            record["valid"] = [str(p.absolute()) for p in (*texts, *more)]
+            record["fingerprint"]["valid"] = labelled.fingerprint(texts)
+            learn = cls._found(told if chosen is None else chosen[0], places, options)
+            check = cls._found(captions.read(texts), [*more, *places], options)
+        elif chosen is not None:
+            how = (
+                Path(options.valid_list).name
+                if options.valid_list
+                else "those that are not listed"
+                if listed
+                else "val"
+            )
+            record["valid"] = f"pictures of the captions: {how}"
+            learn, check = (cls._found(half, places, options) for half in chosen)
+        else:
+            if len(told) < 2:
+                raise HeloError("one picture", expected="more, or --valid FILES", where=_said(files))
+            record["valid"] = HELD_OUT
+            everything = cls._found(told, places, options)
+            learn, check = (everything.take(rows) for rows in labelled.held_out(len(everything)))
+        if left := [*learn.notes.get("left_out", ()), *check.notes.get("left_out", ())]:
+            record["left_out"] = list(dict.fromkeys(left))
+        return learn, check, record
+
+    @classmethod
+    def _listed(cls, told: list[captions.Captioned], options: Options) -> list[list[captions.Captioned]] | None:
+        """Two halves by lists or by the split that the captions give; None where neither says anything."""
+        listed = {n: Path(v) for n in LISTS if (v := getattr(options, n))}
+        if not listed:
+            splits = {c.split for c in told}
+            if "train" in splits and "val" in splits:
+                return [[c for c in told if c.split == s] for s in ("train", "val")]
+            return None
+        known = {Path(c.name).name: c for c in told}
+        halves: dict[str, list[captions.Captioned]] = {}
+        for which, path in listed.items():
+            halves[which] = []
+            for number, name in captions.listed(path):
+                if name in known:
+                    halves[which].append(known[name])
+                else:
+                    fault(HeloError(f"no captions of {name}", expected="some of every picture listed",
+                                    mend="take it out of the list, or write captions", where=f"{path}:{number}"))  # fmt: skip
+        taken = {c.name for half in halves.values() for c in half}
+        rest = [c for c in told if c.name not in taken]
+        found = [halves.get(which, rest) for which in LISTS]
+        for half, which in zip(found, LISTS, strict=True):
+            if not half:
+                flag = "--" + which.replace("_", "-")
+                raise HeloError("no pictures are left for it", expected="some", mend=f"{flag} names them", where=flag)
+        return found
+
+    @classmethod
+    def _found(cls, told: Sequence[captions.Captioned], places: Sequence[str | Path], options: Options) -> Labelled:
+        """Captions with their pictures."""
+        known = photos.Album(photos.find(list(places))) if places else None
+        found, kept = [], []
+        for c in told:
+            beside = Path(c.place.partition(":")[0]).parent / c.name
+            several = known.named(c.name) if known is not None else [Photo(c.name, beside)] if beside.exists() else []
+            if len(several) != 1:
+                where = ", ".join(map(str, places)) or str(beside.parent)
+                many = f", {several[0].place} and {several[1].place} among them" if several else ""
+                fault(HeloError(f"a caption for {c.name}, of which {len(several) or 'none'} are in {where}{many}",
+                                expected="one picture of that name", mend="name the folder or tar that has it", where=c.place))  # fmt: skip
+                continue
+            photo = several[0]
+            found.append(photo)
+            kept.append(c)
+        examples = _labelled(found, [c.sentences for c in kept], [c.place for c in kept], options)
+        examples.notes["images"] = tuple(str(Path(p).absolute()) for p in places)
+        return examples
+
+    @classmethod
+    def noted(cls, examples):
+        for photo in examples.inputs:
+            try:
+                photo.pixels(8)
+            except HeloError as error:
+                fault(error)
+        sentences = [s for several in examples.labels or () for s in several]
+        alone = metric.unparted(sentences)
+        words = [len((metric.signs if alone else metric.tokens)(s)) for s in sentences]
+        return {
+            "captions": len(sentences),
+            "characters"
+            if alone
+            else "words": f"{min(words)} to {max(words)}, half of them up to {int(np.median(words))}"
+            if words
+            else "none",
+        }
+
+    def recorded(self, data):
+        _, check, record = type(self).halves(data["train"], _files(data["valid"]), self.options)
+        if record["fingerprint"] != data["fingerprint"]:
+            raise HeloError("the captions are no longer those that the run was trained with",
+                            mend="give the files to evaluate on", where=", ".join(data["train"]))  # fmt: skip
+        return check
+
+    @classmethod
+    def load(cls, options, saved, data):
+        return cls(options, vocabularies.from_json(saved["vocab"]), saved["most"], saved["cut"])
+
+    @classmethod
+    def learned(cls, options, examples):
+        assert examples.labels is not None
+        sentences = [s for several in examples.labels for s in several]
+        alone = metric.unparted(sentences)
+        if images := examples.notes.get("images"):
+            options = replace(options, images=images)
+        small = len(sentences) < 5_000
+        o: Any = filled(
+            options, units="characters" if alone else "words", hidden=256 if small else 384,
+            embedding=128 if small else 256, dropout=0.3 if small else 0.4, batch=16 if small else 32,
+        )  # fmt: skip
+        texts = [_written(s, o.units) for s in sentences]
+        vocab = vocabularies.build(o.units, (f"{t}\n".encode(errors="replace") for t in texts))
+        network = encoders.find(o.encoder)
+        if o.finetune:
+            network.init(np.random.default_rng(0))  # or it says why not
+        cut = "jieba" if o.units == "jieba" else "characters" if alone else "words"
+        longest = max(len(vocab.encode(t.encode(errors="replace"), lenient=True)) for t in texts)
+        return cls(o, vocab, min(LONGEST[o.units in ("words", "jieba")], 2 * longest), cut)
+
+    def encode(self, examples):
+        if self.learns_pictures:
+            return _Pixels(np.stack([p.pixels(self.encoder.side) for p in examples.inputs]))
+        grid = self.encoder.rows if self.options.attention == "soft" else 1
+        found = encoders.features(self.encoder, examples.inputs, grid)
+        return _Seen(found)
+
+    def targets(self, examples):
+        assert examples.labels is not None
+        ids = [self.ids(s) for several in examples.labels for s in several]
+        return _Captions(Ragged.of(ids), np.array([len(s) for s in examples.labels]), list(examples.labels))
+
+    def wanted(self, targets, rows):
+        mine = np.concatenate(
+            [np.zeros(0, np.int64), *(np.arange(targets.first[i], targets.first[i + 1]) for i in rows)]
+        )
+        of = np.repeat(np.arange(len(rows)), targets.counts[rows])
+        return self.before_and_after(targets.ids, mine) | {"of": of, "examples": rows}
+
+    def ids(self, sentence: str) -> np.ndarray:
+        """Symbols of a sentence."""
+        text = _written(sentence, self.options.units)
+        return self.vocab.encode(text.encode(errors="replace"), lenient=True).astype(np.int64)
+
+    # The model.
+
+    def init(self, rng):
+        o, encoder = self.options, self.encoder
+        parameters = {"embedding": rng.standard_normal((self.symbols, o.embedding)).astype(np.float32)}
+        if self.learns_pictures:
+            parameters |= {f"encoder.{n}": p for n, p in encoder.init(rng).items()}
+        for name in ("regions", "whole") if o.attention == "soft" else ("whole",):
+            parameters[f"{name}.dense"] = matrix(rng, o.hidden, encoder.width)
+            parameters[f"{name}.bias"] = np.zeros(o.hidden, np.float32)
+        parameters["glance.dense"] = matrix(rng, o.embedding, o.hidden)
+        return parameters | self.decoder(rng, o.hidden)
+
+    def memory(self, parameters: Parameters, batch: Any, noise: Any = None) -> Memory:
+        """What the decoder looks at: regions, and the whole, each `(pictures, places, hidden)`."""
+        o = self.options
+        if self.learns_pictures:
+            xs = self.encoder.forward(part(parameters, "encoder"), batch["pixels"])
+        else:
+            xs = batch["features"]
+        xp = namespace(xs)
+        whole = _level(xp.mean(xs, axis=1))
+        summary = xp.tanh(dropped(whole, o.dropout / 2, noise) @ parameters["whole.dense"].T + parameters["whole.bias"])
+        outputs = summary[:, None]
+        if o.attention == "soft":
+            seen = dropped(_level(xs), o.dropout / 2, noise)
+            outputs = xp.tanh(seen @ parameters["regions.dense"].T + parameters["regions.bias"])
+        return self.remembered(parameters, outputs, xp.ones_like(outputs[..., 0]), summary)
+
+    def most(self, batch):
+        return np.full(len(batch["lengths"]), self.longest)
+
+    def loss(self, parameters, batch, state, noise):
+        if not self.options.self_critical:
+            return super().loss(parameters, batch, state, noise)
+        return self._reinforced(parameters, batch, noise)
+
+    @cached_property
+    def _truth(self) -> tuple[metric.Cider, list[list[list[str]]]]:
+        """CIDEr-D over the training captions, and their words."""
+        cut = CUTS[self.cut_by]()[0]
+        words = [[cut(t) for t in several] for several in self.train[1].texts]
+        return metric.Cider(words), words
+
+    def _reinforced(self, parameters: Parameters, batch: Any, noise: Any) -> tuple[Any, int, None]:
+        """Sentences drawn of each picture become likelier by how much better they are than the others drawn of it:
+        -(r_i - mean of the other r) · log p(sentence i) (Rennie et al. 2017, with the baseline of Luo 2020).
+        """
+        rng = np.random.default_rng(batch["draw"])
+        cider, words = self._truth
+        cut = CUTS[self.cut_by]()[0]
+        rows = np.repeat(np.arange(len(batch["examples"])), DRAWN)
+        examples = batch["examples"]
+        batch = on({n: a for n, a in batch.items() if n in ("features", "pixels", "lengths")}, parameters["head.bias"])
+        like = parameters["head.bias"]
+        memory = tuple(m[engines.array(rows, like)] for m in self.memory(parameters, batch, noise))
+        found = [h.symbols for h in self.drawn(parameters, memory, np.full(len(rows), self.longest), rng)]
+        reward = np.array(
+            [cider.score(cut(self.text(t)), words[examples[i]])[0] for t, i in zip(found, rows, strict=True)]
+        )
+        each = reward.reshape(-1, DRAWN)
+        better = (each - (each.sum(1, keepdims=True) - each) / (DRAWN - 1)).reshape(-1)
+        drawn = on(self.before_and_after(Ragged.of(found), np.arange(len(found))), like)
+        scores = self.decode(parameters, memory, drawn["before"], self.fresh(parameters, memory), noise)[0]
+        xp = namespace(scores)
+        logs = log_softmax(xp.astype(scores, like.dtype))
+        picked = xp.take_along_axis(logs, drawn["targets"][..., None], axis=-1)[..., 0]
+        own = [len(t) + (len(t) + 1 < self.longest) for t in found]  # where it was cut, the end was not drawn
+        inside = stack.mask(logs, engines.array(np.array(own), like))[..., 0]
+        weights = engines.array(better.astype(np.float32), like)[:, None]
+        return -xp.sum(picked * inside * weights), int(drawn["target_lengths"].sum()), None
+
+    # What it answers.
+
+    def figures(self, answers, targets):
+        if answers and answers[0] is None:
+            return {}
+        texts = [self.text(found[0].symbols) for found in answers]
+        figures = metric.score(texts, targets.texts, *CUTS[self.cut_by]())
+        if self.cut_by == "jieba":
+            beside = metric.score(texts, targets.texts, *CUTS["characters"]())
+            figures |= {f"{n}_characters": beside[n] for n in ("bleu_1", "bleu_4", "rouge_l", "cider")}
+        return figures | {"pictures": len(texts)}
+
+    def text(self, ids: Iterable[int]) -> str:
+        return super().text(ids).strip()
+
+    def predict(
+        self,
+        parameters: Parameters,
+        source: Any,
+        beam: int = 5,
+        n_best: int = 1,
+        alpha: float | None = None,
+        attention: bool = False,
+        temperature: float | None = None,
+        seed: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """An answer a picture: picture, text, score (log-probability in nats), with n_best the others, with attention
+        for each symbol where it looked, `(rows, rows)`. temperature: the text is drawn, not searched for.
+
+        source: examples, or a list of paths of pictures, folders, tars.
+        """
+        examples = self.given(source)
+        encoded = self.encode(examples)
+        answers: list[dict[str, Any]] = []
+        rng = np.random.default_rng(seed)
+        for start in range(0, len(examples), 64):
+            rows = np.arange(start, min(start + 64, len(examples)))
+            batch = encoded.batch(rows)
+            memory = self.memory(parameters, batch)
+            if temperature is None:
+                found = self.search(parameters, memory, self.most(batch), max(beam, n_best), alpha)
+            else:
+                several = [self.drawn(parameters, memory, self.most(batch), rng, temperature) for _ in range(n_best)]
+                found = list(zip(*several, strict=True))
+            best = [h[0].symbols for h in found]
+            looks = self.looks(parameters, memory, [memory[0].shape[1]] * len(rows), best) if attention else []
+            for k, row in enumerate(rows):
+                photo: Photo = examples.inputs[row]
+                answer = {"picture": photo.name, "text": self.text(best[k]), "score": found[k][0].score}
+                if n_best > 1:
+                    answer["n_best"] = [{"text": self.text(h.symbols), "score": h.score} for h in found[k][:n_best]]
+                if attention:
+                    side = round(looks[k].shape[1] ** 0.5)
+                    answer["attention"] = {
+                        "place": [str(photo.file), photo.offset, photo.size],
+                        "target": [self.vocab.decode([i]).decode(errors="replace") for i in best[k]],
+                        "weights": looks[k][:-1].reshape(-1, side, side).round(5).tolist(),
+                    }
+                answers.append(answer)
+        return answers
+
+    def given(self, source: Any) -> Labelled:
+        """What a person asks about, as examples."""
+        if isinstance(source, Labelled):
+            return source
+        names = [source] if isinstance(source, str | Path) else list(source)
+        return type(self).examples(names, self.options, asked=False)[0]
+
+    def lines(self, text: str) -> Labelled:
+        """Standard input: the path of a picture a line."""
+        return self.given([line.strip() for line in text.splitlines() if line.strip()])
+
+    @staticmethod
+    def line(answer: dict[str, Any]) -> str:
+        """An answer for a terminal."""
+        several = answer.get("n_best", [answer])
+        return "\n".join(f"{answer['picture']}\t{h['text']}\t{h['score']:.2f}" for h in several)
+
+    # What people see.
+
+    def describe(self):
+        o, n = self.options, self.data["examples"]
+        looks = f"attention to {self.encoder.places} regions" if o.attention == "soft" else "the whole picture"
+        left = self.data.get("left_out", ())
+        without = f"left out {len(left)} that cannot be read ({left[0]}{', …' if left[1:] else ''}); " if left else ""
+        return (
+            f"{without}{n['train']:,} pictures to learn from, {n['valid']:,} to validate on, {len(self.vocab):,} {o.units}; "
+            f"{o.encoder}, {looks}, {o.cell} 2 x {o.hidden}, dropout {o.dropout:g}, {o.batch} pictures a step"
+        )
+
+    def show(self, parameters, rng):
+        encoded, targets = self.valid
+        row = rng.integers(len(encoded.lengths), size=1)
+        batch = encoded.batch(row)
+        memory = self.memory(parameters, batch)
+        found = self.search(parameters, memory, self.most(batch), 1)[0][0]
+        assert self.shown is not None
+        name = self.shown.inputs[row[0]].name
+        return f"{name}: {self.text(found.symbols)[:70]} (in truth {targets.texts[row[0]][0][:70]})"
+
+    def report(self, parameters, folder, examples):
+        some = examples.take(np.arange(min(10, len(examples))))
+        rows = ["| picture | answer | truth |", "|---|---|---|"]
+        assert some.labels is not None
+        for answer, truth in zip(self.predict(parameters, some), some.labels, strict=True):
+            rows.append(
+                "| " + " | ".join(t.replace("|", "/") for t in (answer["picture"], answer["text"], truth[0])) + " |"
+            )
+        return "\n".join(rows) + "\n"
+
+    def to_json(self):
+        return self.data, {"vocab": self.vocab.to_json(), "most": self.longest, "cut": self.cut_by}
+
+
+class _Seen:
+    """Features of pictures that were computed before."""
+
+    def __init__(self, features: Features):
+        self.features, self.lengths = features, np.full(len(features), TOGETHER)
+
+    def batch(self, rows, rng=None):
+        return {"features": self.features.some(rows), "lengths": self.lengths[rows]} | _draw(rng)
+
+
+class _Pixels:
+    """Pictures themselves, for a network that learns."""
+
+    def __init__(self, pixels: np.ndarray):
+        self.pixels, self.lengths = pixels, np.full(len(pixels), TOGETHER)
+
+    def batch(self, rows, rng=None):
+        return {"pixels": self.pixels[rows], "lengths": self.lengths[rows]} | _draw(rng)
+
+
+def _draw(rng: np.random.Generator | None) -> dict[str, np.ndarray]:
+    """What a step draws by, so that it is the same when a training goes on."""
+    return {} if rng is None else {"draw": rng.integers(1 << 62, size=1)}
+
+
+class _Captions:
+    """The sentences of every picture, one behind the other: ids, how many of each picture, and as they were written."""
+
+    def __init__(self, ids: Ragged, counts: np.ndarray, texts: list[list[str]]):
+        self.ids, self.counts, self.texts = ids, counts, texts
+        self.first = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+
+
+def _level(xs: Any) -> Any:
+    """Vectors over their root mean square: image networks differ in scale, and pictures in contrast."""
+    xp = namespace(xs)
+    return xs / xp.sqrt(xp.mean(xs * xs, axis=-1, keepdims=True) + 1e-6)
+
+
+def _written(sentence: str, units: str) -> str:
+    """A sentence as it is learned: words as the evaluation compares them, every other unit as it stands."""
+    if units == "words":
+        return " " + " ".join(metric.tokens(sentence))
+    if units == "jieba":
+        return "".join(c for c in sentence if metric.signs(c) or c == " ")
+    return sentence
+
+
+def _jieba() -> tuple[Any, str]:
+    cut = vocabularies.find("jieba").cut  # pyright: ignore[reportAttributeAccessIssue]
+    return lambda t: [w for w in cut(t) if metric.signs(w)], "words by jieba, no punctuation"
+
+
+CUTS = {
+    "words": lambda: (metric.tokens, metric.NAMED),
+    "characters": lambda: (metric.signs, "characters, no punctuation"),
+    "jieba": _jieba,
+}
+
+
+def _parted(names: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
+    """Files of captions, and where pictures lie."""
+    texts: list[Path] = []
+    holding: list[Path] = []
+    for name in map(Path, names):
+        if photos.holds(name) or reading.suffix(name) not in TEXTS:
+            holding.append(name)
+        else:
+            texts += reading.named([name])
+    return texts, holding
+
+
+def _places(holding: list[Path], options: Options) -> list[Path]:
+    """Where pictures are looked for: what is named now, and what the options name unless it is gone meanwhile."""
+    before = [Path(p) for p in options.images if Path(p).exists() or not holding]
+    return [*(h for h in holding if h.exists() or not before), *(p for p in before if p not in holding)]
+
+
+def _files(valid: Any) -> list[str]:
+    return [] if isinstance(valid, str) else valid
+
+
+def _said(names: Sequence[str | Path]) -> str:
+    return ", ".join(map(str, names))
+
+
+def _labelled(found: list[Photo], sentences: list[list[str]] | None, places: list[str], options: Options) -> Labelled:
+    """Pictures as examples; with --skip-bad without those that cannot be read."""
+    notes: dict[str, Any] = {}
+    if options.skip_bad:
+        bad = dict(_unreadable(found))
+        if bad:
+            notes["left_out"] = [str(error) for error in bad.values()]
+        good = [i for i in range(len(found)) if i not in bad]
+        found, places = [found[i] for i in good], [places[i] for i in good]
+        sentences = None if sentences is None else [sentences[i] for i in good]
+    if not found:
+        raise HeloError(
+            "no picture that can be read", expected="at least one", where=notes.get("left_out", [""])[0].split(": ")[0]
+        )
+    return Labelled("photo", found, sentences, lambda i, *step: places[i], notes)
+
+
+def _unreadable(found: list[Photo]) -> Iterator[tuple[int, HeloError]]:
+    for i, photo in enumerate(found):
+        try:
+            photo.pixels(8)
+        except HeloError as error:
+            yield i, error

