@@ -169,6 +169,8 @@ def looks(path: Path, pictures: Sequence[tuple[np.ndarray, dict[str, Any]]]) -> 
     """Where a captioner looked at each word: (pixels `(height, width, 3)`, an `attention` of `predict`) a picture, the
     picture itself first and then the words over it, bright where the weights are.
     """
+    from PIL import Image
+
     columns = 6
     wide = [1 + len(look["target"]) for _, look in pictures]
     tall = [-(-n // columns) for n in wide]
@@ -183,11 +185,12 @@ def looks(path: Path, pictures: Sequence[tuple[np.ndarray, dict[str, Any]]]) -> 
                 if k == 0:
                     axes.imshow(pixels)
                     continue
-                axes.imshow(pixels.mean(2), cmap="gray", vmin=-120, vmax=255)  # light, so that the heat shows
-                heat = np.asarray(look["weights"][k - 1])
+                axes.imshow(pixels.mean(2), cmap="gray", vmin=-200, vmax=255)  # light, so that the heat shows
+                heat = np.asarray(look["weights"][k - 1], np.float32)
                 if heat.max() > 0:
-                    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-                    axes.imshow(heat / heat.max(), cmap="inferno", alpha=0.6, extent=extent, interpolation="bicubic")
+                    smooth = Image.fromarray(heat / heat.max()).resize((width, height), Image.Resampling.BICUBIC)
+                    shown = np.clip(np.asarray(smooth), 0, 1)
+                    axes.imshow(shown, cmap="inferno", alpha=0.8 * shown, vmin=-0.3, vmax=1)
                 axes.set_title(look["target"][k - 1].strip() or "␣", fontsize=10, fontfamily=_fonts())
             row += n
 

@@ -25,7 +25,7 @@ TRIES = {
 @click.command()
 @click.argument("task", default="lm", required=False)
 @click.option(
-    "--minutes", type=float, default=None, help="train for so long  [0.75; tag and translate: 1; caption: 0.5, twice]"
+    "--minutes", type=float, default=None, help="train for so long  [0.75; tag and translate: 1; caption: 1, twice]"
 )
 @click.option("--out", "-o", default=None, metavar="RUN", help="the run folder  [runs/demo-TASK]")
 def command(task, minutes, out, seed, quiet):
@@ -45,7 +45,7 @@ def command(task, minutes, out, seed, quiet):
 
     if task not in WRITERS:
         raise HeloError(f"no demo of {task!r}", mend=nearest(task, WRITERS))
-    minutes = minutes or (1.0 if task in TRIES else 0.5 if task == "caption" else 0.75)
+    minutes = minutes or (1.0 if task in TRIES or task == "caption" else 0.75)
     run = Path(out) if out else free_place("demo" if task == "lm" else f"demo-{task}")
     if task == "caption" and run.with_name(f"{run.name}-zh").exists():
         raise HeloError("there is a run already", mend="--out names another", where=f"{run}-zh")

@@ -166,8 +166,8 @@ def _page(path, model, examples, answers, quiet):
     from helo.runs.gallery import page
 
     count = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
-    about = f"{count}, each with the sentence of the model {model.path}"
-    text = page(Path(path).stem, about, examples.inputs, answers, examples.labels)
+    about = f"{count}, each with what the model says of it"
+    text = page(model.path.name, about, examples.inputs, answers, examples.labels)
     with replacing(Path(path)) as beside:
         beside.write_text(text, encoding="utf-8")
     if not quiet:

@@ -78,7 +78,7 @@ NUMBERS = {
 }
 
 
-def write_numbers(path: Path, count: int = 1_500, seed: int = 0) -> Path:
+def write_numbers(path: Path, count: int = 4_000, seed: int = 0) -> Path:
     """Pictures of two or three of the handwritten digits in a row, in a tar, and what stands on them as a TSV: in English,
     and in a file beside it, NAME.zh.tsv, in Chinese.
     """

@@ -13,11 +13,11 @@ from helo import engines
 from helo.cells.functions import namespace, relu
 from helo.encoders.base import Encoder
 
-WIDTHS = (3, 32, 64, 128)
+WIDTHS = (3, 16, 32, 64)
 
 
 class Small(Encoder):
-    """Three convolutions, 93,000 numbers; NumPy runs it too."""
+    """Three convolutions, 24,000 numbers; NumPy runs it too."""
 
     names = ("small",)
     frozen = False

@@ -65,13 +65,13 @@ class _Encoded:
         x = self.x[rows]
         reach = round(SHIFT * min(self.form.shape[:2]))
         if rng is not None and reach:
-            x = _shifted(x, reach, rng)
+            x = shifted(x, reach, rng)
         x = (x.astype(np.float32) - np.float32(self.form.mean)) / np.float32(self.form.spread)
         x = x.reshape(len(x), -1) if self.form.view == "whole" else x.reshape(len(x), self.form.steps, -1)
         return {"xs": x, "lengths": self.lengths[rows]}
 
 
-def _shifted(x: np.ndarray, reach: int, rng: np.random.Generator) -> np.ndarray:
+def shifted(x: np.ndarray, reach: int, rng: np.random.Generator) -> np.ndarray:
     """Each picture moved by up to `reach` pixels; what comes in at the border is what stood nearest."""
     height, width = x.shape[1:3]
     down, right = rng.integers(-reach, reach + 1, (2, len(x)))

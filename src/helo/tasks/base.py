@@ -78,6 +78,11 @@ class Task(ABC):
     training: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     @property
+    def body(self) -> str:
+        """What computes, in a word or two, for people."""
+        return self.options.cell
+
+    @property
     def rows(self) -> int | None:
         """How many rows the parameter `embedding` has by the vocabulary, if there is such a parameter."""
         return None

@@ -29,6 +29,7 @@ from helo.data.vocab import Vocab
 from helo.encoders import Encoder
 from helo.encoders.store import Features
 from helo.errors import HeloError, fault
+from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
 from helo.metrics import captions as metric
 from helo.tasks.base import HELD_OUT, Parameters, filled, on
@@ -36,7 +37,7 @@ from helo.tasks.writing import Memory, WritingTask, matrix
 
 TEXTS = (".txt", ".token", ".tsv", ".csv", ".json")
 DRAWN = 5  # sentences of each picture that are compared with each other in self-critical training
-LONGEST = (400, 60)  # symbols of an answer at most, of spelled ones and of words; and no more than twice what was seen
+LONGEST, LONGEST_IN_WORDS = 400, 60  # symbols of an answer at most, and no more than twice what was seen
 TOGETHER = (
     256  # what a picture counts for in batches of answers, which hold so many steps: 32 pictures, in step with a beam
 )
@@ -162,13 +163,8 @@ class Caption(WritingTask):
             learn = cls._found(told if chosen is None else chosen[0], places, options)
             check = cls._found(captions.read(texts), [*more, *places], options)
         elif chosen is not None:
-            how = (
-                Path(options.valid_list).name
-                if options.valid_list
-                else "those that are not listed"
-                if listed
-                else "val"
-            )
+            others = "those that are not listed" if listed else "the split val"
+            how = Path(options.valid_list).name if options.valid_list else others
             record["valid"] = f"pictures of the captions: {how}"
             learn, check = (cls._found(half, places, options) for half in chosen)
         else:
@@ -239,15 +235,10 @@ class Caption(WritingTask):
                 fault(error)
         sentences = [s for several in examples.labels or () for s in several]
         alone = metric.unparted(sentences)
-        words = [len((metric.signs if alone else metric.tokens)(s)) for s in sentences]
-        return {
-            "captions": len(sentences),
-            "characters"
-            if alone
-            else "words": f"{min(words)} to {max(words)}, half of them up to {int(np.median(words))}"
-            if words
-            else "none",
-        }
+        unit, cut = ("characters", metric.signs) if alone else ("words", metric.tokens)
+        counts = [len(cut(s)) for s in sentences]
+        span = f"{min(counts)} to {max(counts)}, half of them up to {int(np.median(counts))}" if counts else "none"
+        return {"captions": len(sentences), unit: span}
 
     def recorded(self, data):
         _, check, record = type(self).halves(data["train"], _files(data["valid"]), self.options)
@@ -268,10 +259,15 @@ class Caption(WritingTask):
         if images := examples.notes.get("images"):
             options = replace(options, images=images)
         small = len(sentences) < 5_000
+        several = len(sentences) / len(examples)
         o: Any = filled(
-            options, units="characters" if alone else "words", hidden=256 if small else 384,
-            embedding=128 if small else 256, dropout=0.3 if small else 0.4, batch=16 if small else 32,
-        )  # fmt: skip
+            options,
+            units="characters" if alone else "words",
+            hidden=128 if small else 384,
+            embedding=64 if small else 256,
+            dropout=0.2 if small else 0.4,
+            batch=max(1, round((32 if small else 160) / several)),
+        )
         texts = [_written(s, o.units) for s in sentences]
         vocab = vocabularies.build(o.units, (f"{t}\n".encode(errors="replace") for t in texts))
         network = encoders.find(o.encoder)
@@ -279,7 +275,8 @@ class Caption(WritingTask):
             network.init(np.random.default_rng(0))  # or it says why not
         cut = "jieba" if o.units == "jieba" else "characters" if alone else "words"
         longest = max(len(vocab.encode(t.encode(errors="replace"), lenient=True)) for t in texts)
-        return cls(o, vocab, min(LONGEST[o.units in ("words", "jieba")], 2 * longest), cut)
+        most = LONGEST_IN_WORDS if o.units in ("words", "jieba") else LONGEST
+        return cls(o, vocab, min(most, 2 * longest), cut)
 
     def encode(self, examples):
         if self.learns_pictures:
@@ -508,7 +505,10 @@ class _Pixels:
         self.pixels, self.lengths = pixels, np.full(len(pixels), TOGETHER)
 
     def batch(self, rows, rng=None):
-        return {"pixels": self.pixels[rows], "lengths": self.lengths[rows]} | _draw(rng)
+        pixels = self.pixels[rows]
+        if rng is not None:
+            pixels = shifted(pixels, round(SHIFT * pixels.shape[1]), rng)
+        return {"pixels": pixels, "lengths": self.lengths[rows]} | _draw(rng)
 
 
 def _draw(rng: np.random.Generator | None) -> dict[str, np.ndarray]:
@@ -533,7 +533,7 @@ def _level(xs: Any) -> Any:
 def _written(sentence: str, units: str) -> str:
     """A sentence as it is learned: words as the evaluation compares them, every other unit as it stands."""
     if units == "words":
-        return " " + " ".join(metric.tokens(sentence))
+        return " " + " ".join(w for w in metric.tokens(sentence) if w not in metric.BRACKETS.values())
     if units == "jieba":
         return "".join(c for c in sentence if metric.signs(c) or c == " ")
     return sentence

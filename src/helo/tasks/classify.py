@@ -80,6 +80,10 @@ class Classify(ExampleTask):
         self.cell = cells.find(options.cell)
         self.many = options.several is not None
 
+    @property
+    def body(self):
+        return self.options.cell if self.form.sequence else "feed-forward"
+
     @classmethod
     def examples(cls, files, options, asked=True):
         found, paths = reading.classified(files, options, asked)

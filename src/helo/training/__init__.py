@@ -217,8 +217,8 @@ def _finish(path: Path, task: Task, end: Progress) -> None:
     about |= {"figures": figures, "steps": end.step, "seconds": round(end.seconds, 2), "finished": True}
     folder.write_json(path / "run.json", about)
     reports = checkpoint.metrics(path / "metrics.jsonl")
-    drawing.loss(path / "loss.png", reports, f"{about['task']}, {about['cell']}", task.unit.removesuffix("s"))
-    folder.write_page(path, about, task.verb, task.reported(weights, about["data"], path))
+    drawing.loss(path / "loss.png", reports, f"{about['task']}, {task.body}", task.unit.removesuffix("s"))
+    folder.write_page(path, about | {"cell": task.body}, task.verb, task.reported(weights, about["data"], path))
 
 
 def _introduction(training: Training) -> str:
