@@ -131,8 +131,8 @@ def test_going_on_is_the_same_as_never_having_stopped(tmp_path, monkeypatch):
 def test_self_critical_training_begins_with_a_run_and_raises_its_reward(made, tmp_path):
     folder, run = made
     weak = helo.train("caption", folder / "captions.txt", images=(str(folder / "pictures.tar"),), out=tmp_path / "weak",
-                      **SMALL | {"steps": 60})  # fmt: skip
-    better = helo.train("caption", folder / "captions.txt", start=weak.path, steps=60, self_critical=True, rate=0.01,
+                      **SMALL | {"steps": 200})  # fmt: skip
+    better = helo.train("caption", folder / "captions.txt", start=weak.path, steps=100, self_critical=True, rate=0.01,
                         adam_rate=0.001, out=tmp_path / "better")  # fmt: skip
     assert better.about["options"]["hidden"] == 16
     assert better.about["options"]["images"] == [str(folder / "pictures.tar")]

@@ -15,14 +15,17 @@ from helo.cells.functions import Array, namespace
 WAYS = ("additive", "multiplicative", "none")
 
 
-def init(rng: np.random.Generator, way: str, query: int, memory: int) -> dict[str, np.ndarray]:
-    """Parameters for queries `(…, query)` and a memory `(…, memory)`."""
+def init(rng: np.random.Generator, way: str, query: int, memory: int, size: int | None = None) -> dict[str, np.ndarray]:
+    """Parameters for queries `(…, query)` and a memory `(…, memory)`. size: numbers in which the additive way compares
+    them, `query` if None.
+    """
 
     def matrix(rows: int, columns: int) -> np.ndarray:
         return (rng.standard_normal((rows, columns)) * columns**-0.5).astype(np.float32)
 
     if way == "additive":
-        return {"dense.query": matrix(query, query), "dense.memory": matrix(query, memory), "score": matrix(1, query)}
+        n = query if size is None else min(size, query)
+        return {"dense.query": matrix(n, query), "dense.memory": matrix(n, memory), "score": matrix(1, n)}
     return {"dense.memory": matrix(query, memory)} if way == "multiplicative" else {}
 
 

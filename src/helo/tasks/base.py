@@ -162,6 +162,8 @@ class ExampleTask(Task):
     """
 
     unit = "examples"
+    #: While it trains it is validated on so many examples at most, evenly spaced.
+    glanced: int = 1_000_000
     train: tuple[Encoded, Any]  # what to learn from, and its targets as `targets` made them
     valid: tuple[Encoded, Any]
     shown: Labelled | None = None  # the validation examples themselves, while it trains
@@ -303,13 +305,21 @@ class ExampleTask(Task):
 
     @final
     def whole(
-        self, parameters: Parameters, encoded: Encoded, targets: Any = None, brief: bool = False
+        self,
+        parameters: Parameters,
+        encoded: Encoded,
+        targets: Any = None,
+        brief: bool = False,
+        chosen: np.ndarray | None = None,
     ) -> tuple[float, int, list[Any]]:
-        """(loss sum, over how many, an answer an example) over all examples in their order; without targets no loss."""
+        """(loss sum, over how many, an answer an example) over all examples in their order, or over some of them, the
+        answers of the others then None; without targets no loss.
+        """
         like = next(iter(parameters.values()))
+        chosen = np.arange(len(encoded.lengths)) if chosen is None else chosen
         answers: list[Any] = [None] * len(encoded.lengths)
         loss, count = 0.0, 0
-        for rows in in_order(encoded.lengths):
+        for rows in (chosen[some] for some in in_order(encoded.lengths[chosen])):
             batch = encoded.batch(rows) | ({} if targets is None else self.wanted(targets, rows))
             one, n, found = self.scored(parameters, on(batch, like), brief)
             loss, count = loss + one, count + n
@@ -319,7 +329,10 @@ class ExampleTask(Task):
 
     @final
     def validate(self, parameters, most=None):
-        loss, count, answers = self.whole(parameters, *self.valid, brief=most is not None)
+        chosen, n = None, len(self.valid[0].lengths)
+        if most is not None and n > self.glanced:
+            chosen = np.linspace(0, n - 1, self.glanced).round().astype(np.int64)
+        loss, count, answers = self.whole(parameters, *self.valid, brief=most is not None, chosen=chosen)
         return {"loss": loss / max(1, count)} | self.figures(answers, self.valid[1])
 
     @final

@@ -94,6 +94,7 @@ class Caption(WritingTask):
     unit = "symbols"
     example = "captions.txt --images photos/"
     passes = 40
+    glimpse = 128  # there are many regions to compare with, and few kinds of them
     training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
     places: ClassVar[frozenset[str]] = frozenset({"images", *LISTS})
 
@@ -103,6 +104,8 @@ class Caption(WritingTask):
         self.begin, self.end = len(vocab), len(vocab) + 1
         self.cell = cells.find(options.cell)
         self.best = "cider" if options.self_critical else "loss"
+        if not options.self_critical:
+            self.glanced = 200
         self.slower = {"encoder": 0.01} if self.encoder.frozen else {}  # fine-tuning changes what was learned a little
 
     @property
@@ -312,6 +315,8 @@ class Caption(WritingTask):
         for name in ("regions", "whole") if o.attention == "soft" else ("whole",):
             parameters[f"{name}.dense"] = matrix(rng, o.hidden, encoder.width)
             parameters[f"{name}.bias"] = np.zeros(o.hidden, np.float32)
+        if o.attention == "soft":  # what a network sees in a region need not say where the region is
+            parameters["regions.places"] = matrix(rng, encoder.places, o.hidden)
         parameters["glance.dense"] = matrix(rng, o.embedding, o.hidden)
         return parameters | self.decoder(rng, o.hidden)
 
@@ -328,7 +333,8 @@ class Caption(WritingTask):
         outputs = summary[:, None]
         if o.attention == "soft":
             seen = dropped(_level(xs), o.dropout / 2, noise)
-            outputs = xp.tanh(seen @ parameters["regions.dense"].T + parameters["regions.bias"])
+            placed = parameters["regions.bias"] + parameters["regions.places"]
+            outputs = xp.tanh(seen @ parameters["regions.dense"].T + placed)
         return self.remembered(parameters, outputs, xp.ones_like(outputs[..., 0]), summary)
 
     def most(self, batch):

@@ -24,6 +24,7 @@ from helo.layers import attention, dropped, locked, part, stack
 from helo.tasks.base import ExampleTask, Parameters, on
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
+PIECES = 4  # into which the texts of a batch are parted by length
 BEAM = 5  # hypotheses side by side where nothing else is said
 Memory = tuple[Any, ...]  # outputs, keys, 1 or 0 a place `(rows, places, …)`, and the summary `(rows, width)`
 
@@ -38,6 +39,7 @@ class WritingTask(ExampleTask):
     begin: int
     end: int
     alpha: float = 1.0  # of the beam's length normalisation
+    glimpse: int | None = None  # numbers in which attention compares; the decoder's width where none is said
 
     @property
     def way(self) -> str:
@@ -81,7 +83,9 @@ class WritingTask(ExampleTask):
             for k, s in enumerate(self.cell.state(fresh, 1)):
                 if s.shape == (1, o.hidden):
                     parameters[f"bridge.dense.{name}.{k}"] = matrix(rng, o.hidden, width)
-        parameters |= {f"attention.{n}": p for n, p in attention.init(rng, self.way, o.hidden, width).items()}
+        parameters |= {
+            f"attention.{n}": p for n, p in attention.init(rng, self.way, o.hidden, width, self.glimpse).items()
+        }
         parameters["readout.dense"] = matrix(rng, o.embedding, 2 * o.hidden + width)
         parameters["readout.bias"] = np.zeros(o.embedding, np.float32)
         parameters["head.weight"] = np.zeros((size, o.embedding), np.float32)
@@ -137,8 +141,29 @@ class WritingTask(ExampleTask):
         return read @ parameters["head.weight"].T + parameters["head.bias"], (lower, upper), weights
 
     def loss(self, parameters, batch, state, noise):
-        batch = on(batch, parameters["head.bias"])
-        memory = self._repeated(self.memory(parameters, batch, noise), batch)
+        memory, total = self.memory(parameters, on(batch, parameters["head.bias"]), noise), 0.0
+        for piece in self._pieces(batch):
+            total = total + self._loss(parameters, memory, on(piece, parameters["head.bias"]), noise)
+        return total, int(batch["target_lengths"].sum()), None
+
+    @staticmethod
+    def _pieces(batch: Any) -> list[dict[str, Any]]:
+        """The texts of a batch, those of like length together and cut to it: where an example has several they are of
+        all lengths, and most of what is computed side by side would be padding.
+        """
+        texts = {n: batch[n] for n in ("before", "targets", "target_lengths", "of") if n in batch}
+        lengths = engines.host(texts["target_lengths"])
+        if "of" not in batch or len(lengths) < 2 * PIECES:
+            return [texts]
+        pieces = []
+        for rows in np.array_split(np.argsort(lengths, kind="stable"), PIECES):
+            longest, rows = int(lengths[rows].max()), engines.array(rows, texts["before"])
+            pieces.append({n: a[rows][:, :longest] if a.ndim == 2 else a[rows] for n, a in texts.items()})
+        return pieces
+
+    def _loss(self, parameters: Parameters, memory: Memory, batch: Any, noise: Any) -> Any:
+        """Sum over some texts."""
+        memory = self._repeated(memory, batch)
         before = batch["before"]
         if self.options.scheduled > 0:
             before = self._guessed(parameters, memory, before, noise)
@@ -148,7 +173,7 @@ class WritingTask(ExampleTask):
         xp = namespace(scores)
         exact = engines.cross_entropy(scores, targets)
         spread = -xp.sum(xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1))
-        return (1 - SMOOTHING) * exact + SMOOTHING * spread, int(batch["target_lengths"].sum()), None
+        return (1 - SMOOTHING) * exact + SMOOTHING * spread
 
     @staticmethod
     def _repeated(memory: Memory, batch: Any) -> Memory:
@@ -173,10 +198,11 @@ class WritingTask(ExampleTask):
         memory = self.memory(parameters, batch)
         rows = len(batch["lengths"])
         if "targets" in batch:
-            all_of_them = self._repeated(memory, batch)
-            scores = self.decode(parameters, all_of_them, batch["before"], self.fresh(parameters, all_of_them))[0]
-            inside = stack.mask(scores, batch["target_lengths"])[..., 0] > 0
-            loss = engines.cross_entropy(scores[inside], batch["targets"][inside]).item()
+            for piece in self._pieces(batch):
+                own = self._repeated(memory, piece)
+                scores = self.decode(parameters, own, piece["before"], self.fresh(parameters, own))[0]
+                inside = stack.mask(scores, piece["target_lengths"])[..., 0] > 0
+                loss += engines.cross_entropy(scores[inside], piece["targets"][inside]).item()
             count = int(batch["target_lengths"].sum())
         if brief and self.best == "loss":
             return loss, count, [None] * rows
