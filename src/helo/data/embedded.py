@@ -96,12 +96,12 @@ def write_numbers(path: Path, count: int = 4_000, seed: int = 0) -> Path:
         for i in range(count):
             chosen = rng.integers(len(digits.images), size=rng.integers(2, 4))
             canvas = np.full((64, 64), 255.0)
-            left = int(rng.integers(0, 64 - 20 * len(chosen) + 1))
+            left = int(rng.integers(0, 64 - 21 * len(chosen) + 1))
             for k in chosen:
                 large = np.kron(digits.images[k], np.ones((2, 2)))  # 16 by 16
-                top = int(rng.integers(0, 48))
+                top = 24 + int(rng.integers(-4, 5))
                 canvas[top : top + 16, left : left + 16] -= large * 255 / 16
-                left += 20
+                left += 21
             out = io.BytesIO()
             Image.fromarray(canvas.clip(0, 255).astype(np.uint8)).save(out, "PNG")
             about = tarfile.TarInfo(f"{i:04}.png")

@@ -95,7 +95,7 @@ class Caption(WritingTask):
     example = "captions.txt --images photos/"
     passes = 40
     glimpse = 128  # there are many regions to compare with, and few kinds of them
-    training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
+    training = MappingProxyType({"adam_rate": 6e-3, "rate": 0.04})
     places: ClassVar[frozenset[str]] = frozenset({"images", *LISTS})
 
     def __init__(self, options: Options, vocab: Vocab, most: int, cut: str):
@@ -268,7 +268,7 @@ class Caption(WritingTask):
             units="characters" if alone else "words",
             hidden=128 if small else 384,
             embedding=64 if small else 256,
-            dropout=0.2 if small else 0.4,
+            dropout=0.1 if small else 0.4,
             batch=max(1, round((32 if small else 160) / several)),
         )
         texts = [_written(s, o.units) for s in sentences]
