@@ -95,3 +95,25 @@ def helo_command(*words: Any, stdin: bytes = b"") -> Done:
         except SystemExit as end:
             code = int(end.code or 0)
     return Done(code, out.getvalue(), err.getvalue())
+
+
+def stopped(monkeypatch: Any, at: int, train: Any) -> None:
+    """A training that is stopped from outside at a step."""
+    from helo.training import Interrupted
+    from helo.training.loop import Training
+
+    step, count = Training.step, 0
+
+    def stopping(self: Any) -> Any:
+        nonlocal count
+        count += 1
+        self.stop = count == at
+        return step(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Training, "step", stopping)
+        try:
+            train()
+        except Interrupted:
+            return
+    raise AssertionError("it was not stopped")

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import helo
+from fixtures import stopped
 from helo import encoders, engines
 from helo.data.readers import captions, photos
 from helo.data.readers.clips import Clip, labels_at
@@ -21,8 +22,6 @@ from helo.encoders.small import Small
 from helo.errors import HeloError
 from helo.metrics import captions as metric
 from helo.tasks.base import on
-from helo.training import Interrupted
-from helo.training.loop import Training
 from test_no_torch import without_torch
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (30, 40, 220)}
@@ -111,18 +110,7 @@ def test_going_on_is_the_same_as_never_having_stopped(tmp_path, monkeypatch):
     told = album(tmp_path / "a", 24)
     where = {"images": (str(tmp_path / "a" / "pictures"),)}
     whole = helo.train("caption", told, out=tmp_path / "whole", **SMALL | where | {"steps": 12})
-    step, count = Training.step, 0
-
-    def stopping(self):
-        nonlocal count
-        count += 1
-        self.stop = count == 7
-        return step(self)
-
-    monkeypatch.setattr(Training, "step", stopping)
-    with pytest.raises(Interrupted):
-        helo.train("caption", told, out=tmp_path / "run", **SMALL | where | {"steps": 12})
-    monkeypatch.setattr(Training, "step", step)
+    stopped(monkeypatch, 7, lambda: helo.train("caption", told, out=tmp_path / "run", **SMALL | where | {"steps": 12}))
     monkeypatch.chdir(tmp_path)
     broken = helo.train("caption", [], out=tmp_path / "run", resume=True)
     assert (broken.path / "weights.safetensors").read_bytes() == (whole.path / "weights.safetensors").read_bytes()
@@ -325,7 +313,7 @@ def test_a_bad_picture_is_named_and_left_out_only_when_asked(tmp_path, made):
 # Encoders and their store.
 
 
-class Counting(encoders.Encoder):
+class Counting(encoders.Trained):
     """Means of colours over four parts; counts how many pictures it was asked about."""
 
     side, rows, width = 8, 2, 3
@@ -333,12 +321,6 @@ class Counting(encoders.Encoder):
     def __init__(self):
         super().__init__("counting")
         self.asked = 0
-
-    def init(self, rng):
-        return {}
-
-    def forward(self, parameters, pixels):
-        raise NotImplementedError
 
     def encode(self, pixels):
         self.asked += len(pixels)
@@ -441,6 +423,9 @@ def test_any_network_as_an_onnx_file_with_its_settings(tmp_path):
     write(file, "no network")
     with pytest.raises(HeloError, match=r"net\.onnx: not a network"):
         encoders.find(str(file))
+    with pytest.raises(HeloError, match="--finetune of thumbnail; expected"):
+        helo.train("caption", told, images=(str(tmp_path / "a" / "pictures"),), encoder="thumbnail", finetune=True,
+                   out=tmp_path / "fine", steps=2)  # fmt: skip
     with pytest.raises(HeloError, match=r"no encoder is called 'efficientnet'"):
         encoders.find("efficientnet")
 

@@ -14,11 +14,10 @@ import pytest
 import torch
 
 import helo
+from fixtures import stopped
 from helo import cells
 from helo.errors import HeloError
 from helo.tasks.base import on
-from helo.training import Interrupted
-from helo.training.loop import Training
 from test_no_torch import without_torch
 
 WORDS = {"the": "D", "a": "D", "cat": "N", "dog": "N", "runs": "V", "sleeps": "V"}
@@ -160,18 +159,7 @@ def test_going_on_is_the_same_as_never_having_stopped(case, place, tmp_path, mon
     whole = trained(case, place)
     task, make, options, _ = CASES[case]
     data = make(tmp_path)
-    step, count = Training.step, 0
-
-    def stopping(self):
-        nonlocal count
-        count += 1
-        self.stop = count == 33
-        return step(self)
-
-    monkeypatch.setattr(Training, "step", stopping)
-    with pytest.raises(Interrupted):
-        helo.train(task, data, out=tmp_path / "run", **SMALL | options)
-    monkeypatch.setattr(Training, "step", step)
+    stopped(monkeypatch, 33, lambda: helo.train(task, data, out=tmp_path / "run", **SMALL | options))
     broken = helo.train(task, data, out=tmp_path / "run", resume=True, **SMALL | options)
     ours, theirs = ((r.path / "weights.safetensors").read_bytes() for r in (broken, whole))
     assert ours == theirs

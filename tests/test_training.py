@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import helo
+from fixtures import stopped
 from helo.errors import HeloError
 from helo.training import Interrupted, schedule
 from helo.training.loop import Training
@@ -37,18 +38,7 @@ def weights(run) -> bytes:
 @pytest.mark.parametrize("at", [2, 17, 30])
 def test_going_on_is_the_same_as_never_having_stopped(text, tmp_path, monkeypatch, at):
     whole = helo.train("lm", text, out=tmp_path / "whole", steps=40, **SMALL)
-    step, count = Training.step, 0
-
-    def stopping(self):
-        nonlocal count
-        count += 1
-        self.stop = count == at
-        return step(self)
-
-    monkeypatch.setattr(Training, "step", stopping)
-    with pytest.raises(Interrupted):
-        helo.train("lm", text, out=tmp_path / "broken", steps=40, **SMALL)
-    monkeypatch.setattr(Training, "step", step)
+    stopped(monkeypatch, at, lambda: helo.train("lm", text, out=tmp_path / "broken", steps=40, **SMALL))
     assert helo.load(tmp_path / "broken").sample("the ", 5, seed=1)
     broken = helo.train("lm", text, out=tmp_path / "broken", steps=40, resume=True, **SMALL)
     assert weights(broken) == weights(whole)

@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 
 from helo import registry
-from helo.encoders.base import Encoder
+from helo.encoders.base import Encoder, Learned, Trained
 from helo.encoders.store import features
 from helo.errors import HeloError, nearest
 
-__all__ = ["Encoder", "features", "find", "located", "names"]
+__all__ = ["Encoder", "Learned", "Trained", "features", "find", "located", "names"]
 
 _NOT_THESE = ("base", "store", "clips")
 

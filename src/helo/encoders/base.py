@@ -12,16 +12,11 @@ from helo.cells.functions import Array
 
 
 class Encoder(ABC):
-    """From pictures of `side` pixels to `places` vectors of `width` numbers, from top left to bottom right in `rows` rows.
-
-    A frozen encoder has been trained by others: its features are computed once and kept. One that is not, or that is
-    fine-tuned, is a part of the model: `init` and `forward`.
-    """
+    """From pictures of `side` pixels to `places` vectors of `width` numbers, from top left to bottom right in `rows` rows."""
 
     names: ClassVar[tuple[str, ...]] = ()
     suffix: ClassVar[str] = ""  # of a file that holds such a network
 
-    frozen: bool = True
     side: int
     width: int
     rows: int
@@ -39,6 +34,18 @@ class Encoder(ABC):
         """What tells features of this network from those of any other."""
         return self.name
 
+
+class Trained(Encoder):
+    """A network that others have trained, or that has nothing to learn: its features are computed once and kept."""
+
+    @abstractmethod
+    def encode(self, pixels: np.ndarray) -> np.ndarray:
+        """pixels `(pictures, side, side, 3)` as bytes: `(pictures, places, width)` float32."""
+
+
+class Learned(Encoder):
+    """A network that is a part of the model; one that is `Trained` too is so only where it is fine-tuned."""
+
     @abstractmethod
     def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Parameters to learn from, as they are at first."""
@@ -46,7 +53,3 @@ class Encoder(ABC):
     @abstractmethod
     def forward(self, parameters: Mapping[str, Array], pixels: Array) -> Array:
         """pixels `(pictures, side, side, 3)` from 0 to 255, any number type: `(pictures, places, width)`."""
-
-    def encode(self, pixels: np.ndarray) -> np.ndarray:
-        """Features of a frozen network, float32, of pixels as bytes."""
-        raise NotImplementedError(f"{self.name} is learned with the model")

@@ -34,7 +34,7 @@ class _Frame:
 
 
 def framed(examples: Labelled, name: str, rate: float) -> Labelled:
-    """Clips as frames `(time, numbers)`; other examples as they are. name: of a frozen encoder. rate: frames a second."""
+    """Clips as frames `(time, numbers)`; other examples as they are. name: of a trained encoder. rate: frames a second."""
     if examples.kind != "clip":
         return examples
     if not rate > 0:
@@ -45,7 +45,7 @@ def framed(examples: Labelled, name: str, rate: float) -> Labelled:
 
 def _framed(examples: Labelled, name: str, rate: float) -> Labelled:
     encoder = encoders.find(name)
-    if not encoder.frozen:
+    if not isinstance(encoder, encoders.Trained):
         raise HeloError(
             f"--encoder {name}", expected="one that is not learned: efficientnet-lite0, thumbnail, FILE.onnx"
         )

@@ -11,13 +11,13 @@ from functools import cached_property
 
 import numpy as np
 
-from helo.encoders.base import Encoder
+from helo.encoders.base import Learned, Trained
 from helo.errors import HeloError
 
 SIDES = (224, 240, 260)
 
 
-class EfficientNetLite(Encoder):
+class EfficientNetLite(Trained, Learned):
     """The last convolution's maps, before they are averaged: 1,280 numbers a region."""
 
     names = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")

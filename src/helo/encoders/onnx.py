@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from helo.encoders.base import Encoder
+from helo.encoders.base import Trained
 from helo.errors import HeloError, place
 
 KINDS = {
@@ -36,7 +36,7 @@ KINDS = {
 KEYS = ("side", "mean", "std", "layout", "output", "skip")
 
 
-class Onnx(Encoder):
+class Onnx(Trained):
     """A network that is only asked, never trained."""
 
     suffix = ".onnx"
@@ -110,12 +110,6 @@ class Onnx(Encoder):
             shapes = ", ".join(f"{i.name} {i.shape}" for i in inputs)
             raise HeloError(f"inputs {shapes}", expected="one, of pictures", where=str(self.file))
         return inputs[0].shape
-
-    def init(self, rng):
-        raise HeloError(f"--finetune of {self.name}", expected="an encoder that torch runs: efficientnet-lite0")
-
-    def forward(self, parameters, pixels):
-        raise NotImplementedError(f"{self.name} is only asked")
 
     def encode(self, pixels):
         mean, std = (np.float32(self.settings.get(k, d)) for k, d in (("mean", MEAN), ("std", STD)))

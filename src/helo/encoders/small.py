@@ -11,16 +11,15 @@ import numpy as np
 
 from helo import engines
 from helo.cells.functions import namespace, relu
-from helo.encoders.base import Encoder
+from helo.encoders.base import Learned
 
 WIDTHS = (3, 16, 32, 64)
 
 
-class Small(Encoder):
+class Small(Learned):
     """Three convolutions, 24,000 numbers; NumPy runs it too."""
 
     names = ("small",)
-    frozen = False
     side, width, rows = 64, WIDTHS[-1], 8
 
     def init(self, rng):

@@ -17,7 +17,7 @@ import numpy as np
 
 from helo import progress
 from helo.data.corpora import cache
-from helo.encoders.base import Encoder
+from helo.encoders.base import Trained
 from helo.errors import HeloError
 
 BATCH = 32  # pictures at once
@@ -72,7 +72,7 @@ class Picture(Protocol):
     def pixels(self, side: int) -> np.ndarray: ...
 
 
-def features(encoder: Encoder, photos: Sequence[Picture], grid: int, least: int = BATCH) -> Features:
+def features(encoder: Trained, photos: Sequence[Picture], grid: int, least: int = BATCH) -> Features:
     """Features of pictures, the mean over the places in each of `grid` by `grid` parts. least: fewer new ones than this
     are not kept.
 
@@ -82,7 +82,7 @@ def features(encoder: Encoder, photos: Sequence[Picture], grid: int, least: int 
         return _features(encoder, photos, grid, least)
 
 
-def _features(encoder: Encoder, photos: Sequence[Picture], grid: int, least: int) -> Features:
+def _features(encoder: Trained, photos: Sequence[Picture], grid: int, least: int) -> Features:
     shape = (grid * grid, encoder.width)
     digests = []
     for i, photo in enumerate(photos, 1):

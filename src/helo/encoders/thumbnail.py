@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from helo.encoders.base import Encoder
+from helo.encoders.base import Trained
 
 
-class Thumbnail(Encoder):
+class Thumbnail(Trained):
     """Brightness of each colour from 0 to 1; each of 8 by 8 places has the four points in it."""
 
     names = ("thumbnail",)
     side, rows, width = 16, 8, 12
-
-    def init(self, rng):
-        return {}
-
-    def forward(self, parameters, pixels):
-        raise NotImplementedError("a thumbnail has nothing to learn")
 
     def encode(self, pixels):
         n = len(pixels)

@@ -33,7 +33,7 @@ from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
 from helo.metrics import captions as metric
 from helo.tasks.base import HELD_OUT, Parameters, filled, on
-from helo.tasks.writing import Memory, WritingTask, matrix
+from helo.tasks.writing import Memory, WriterOptions, WritingTask, matrix
 
 TEXTS = (".txt", ".token", ".tsv", ".csv", ".json")
 DRAWN = 5  # sentences of each picture that are compared with each other in self-critical training
@@ -44,7 +44,7 @@ TOGETHER = (
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(WriterOptions):
     """Of a captioner. Sizes that are not given are settled from the captions (`Caption.learned`)."""
 
     images: Annotated[tuple[str, ...], "folder or tar of the pictures; more may stand among the files"] = ()
@@ -61,13 +61,6 @@ class Options:
     attention: Annotated[
         Literal["soft", "none"], "whether the decoder looks at regions (none: at the whole picture)"
     ] = "soft"
-    cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
-    hidden: Annotated[int | None, "units of each of the decoder's two layers"] = None
-    embedding: Annotated[int | None, "numbers a symbol becomes"] = None
-    dropout: Annotated[float | None, "share of what passes from part to part dropped in training"] = None
-    scheduled: Annotated[
-        float, "share of the decoder's inputs that are its own guesses in training (scheduled sampling)"
-    ] = 0.0
     self_critical: Annotated[
         bool, "learn from the CIDEr-D of its own sentences (Rennie et al. 2017); begin with --start RUN"
     ] = False
@@ -106,7 +99,9 @@ class Caption(WritingTask):
         self.best = "cider" if options.self_critical else "loss"
         if not options.self_critical:
             self.glanced = 200
-        self.slower = {"encoder": 0.01} if self.encoder.frozen else {}  # fine-tuning changes what was learned a little
+        self.slower = (
+            {"encoder": 0.01} if isinstance(self.encoder, encoders.Trained) else {}
+        )  # fine-tuning changes what was learned a little
 
     @property
     def rows(self):
@@ -120,7 +115,12 @@ class Caption(WritingTask):
     @property
     def learns_pictures(self) -> bool:
         """Whether the image network is a part of the model."""
-        return self.options.finetune or not self.encoder.frozen
+        return self.options.finetune or not isinstance(self.encoder, encoders.Trained)
+
+    @property
+    def _learned(self) -> encoders.Learned:
+        assert isinstance(self.encoder, encoders.Learned)
+        return self.encoder
 
     # Reading.
 
@@ -274,8 +274,10 @@ class Caption(WritingTask):
         texts = [_written(s, o.units) for s in sentences]
         vocab = vocabularies.build(o.units, (f"{t}\n".encode(errors="replace") for t in texts))
         network = encoders.find(o.encoder)
-        if o.finetune:
-            network.init(np.random.default_rng(0))  # or it says why not
+        if o.finetune and not isinstance(network, encoders.Learned):
+            raise HeloError(
+                f"--finetune of {o.encoder}", expected="an image network that can learn: efficientnet-lite0"
+            )
         cut = "jieba" if o.units == "jieba" else "characters" if alone else "words"
         longest = max(len(vocab.encode(t.encode(errors="replace"), lenient=True)) for t in texts)
         most = LONGEST_IN_WORDS if o.units in ("words", "jieba") else LONGEST
@@ -284,9 +286,10 @@ class Caption(WritingTask):
     def encode(self, examples):
         if self.learns_pictures:
             return _Pixels(np.stack([p.pixels(self.encoder.side) for p in examples.inputs]))
-        grid = self.encoder.rows if self.options.attention == "soft" else 1
-        found = encoders.features(self.encoder, examples.inputs, grid)
-        return _Seen(found)
+        network = self.encoder
+        assert isinstance(network, encoders.Trained)
+        grid = network.rows if self.options.attention == "soft" else 1
+        return _Seen(encoders.features(network, examples.inputs, grid))
 
     def targets(self, examples):
         assert examples.labels is not None
@@ -311,7 +314,7 @@ class Caption(WritingTask):
         o, encoder = self.options, self.encoder
         parameters = {"embedding": rng.standard_normal((self.symbols, o.embedding)).astype(np.float32)}
         if self.learns_pictures:
-            parameters |= {f"encoder.{n}": p for n, p in encoder.init(rng).items()}
+            parameters |= {f"encoder.{n}": p for n, p in self._learned.init(rng).items()}
         for name in ("regions", "whole") if o.attention == "soft" else ("whole",):
             parameters[f"{name}.dense"] = matrix(rng, o.hidden, encoder.width)
             parameters[f"{name}.bias"] = np.zeros(o.hidden, np.float32)
@@ -324,7 +327,7 @@ class Caption(WritingTask):
         """What the decoder looks at: regions, and the whole, each `(pictures, places, hidden)`."""
         o = self.options
         if self.learns_pictures:
-            xs = self.encoder.forward(part(parameters, "encoder"), batch["pixels"])
+            xs = self._learned.forward(part(parameters, "encoder"), batch["pixels"])
         else:
             xs = batch["features"]
         xp = namespace(xs)

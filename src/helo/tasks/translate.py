@@ -28,14 +28,14 @@ from helo.decoding import beam as beams
 from helo.layers import locked, part, stack
 from helo.metrics import translation
 from helo.tasks.base import Parameters, filled
-from helo.tasks.writing import WritingTask
+from helo.tasks.writing import WriterOptions, WritingTask
 
 SHORT = 32  # characters a text, on the average of both sides: up to here the units are characters, above it subwords
 COPIED = 0.05  # of the training pairs have one character that both sides hold once taken for an unknown one
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(WriterOptions):
     """Of a translator. Sizes that are not given are settled from the pairs (`Translate.learned`)."""
 
     units: Annotated[
@@ -45,14 +45,7 @@ class Options:
     attention: Annotated[
         Literal["additive", "multiplicative", "none"], "how the decoder looks back (none: a fixed vector)"
     ] = "additive"
-    cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
     layers: Annotated[int | None, "recurrent layers of the encoder; the decoder has two"] = None
-    hidden: Annotated[int | None, "units a layer (the encoder's: half of them in each direction)"] = None
-    embedding: Annotated[int | None, "numbers a symbol becomes"] = None
-    dropout: Annotated[float | None, "share of what passes from part to part dropped in training"] = None
-    scheduled: Annotated[
-        float, "share of the decoder's inputs that are its own guesses in training (scheduled sampling)"
-    ] = 0.0
     batch: Annotated[int | None, "pairs a step"] = None
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, final
+from dataclasses import dataclass
+from typing import Annotated, Any, final
 
 import numpy as np
 
@@ -27,6 +28,19 @@ SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szeg
 PIECES = 4  # into which the texts of a batch are parted by length
 BEAM = 5  # hypotheses side by side where nothing else is said
 Memory = tuple[Any, ...]  # outputs, keys, 1 or 0 a place `(rows, places, …)`, and the summary `(rows, width)`
+
+
+@dataclass(frozen=True)
+class WriterOptions:
+    """What can be said of every decoder."""
+
+    cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
+    hidden: Annotated[int | None, "units of each of the decoder's two layers (an encoder's: half each way)"] = None
+    embedding: Annotated[int | None, "numbers a symbol becomes"] = None
+    dropout: Annotated[float | None, "share of what passes from part to part dropped in training"] = None
+    scheduled: Annotated[
+        float, "share of the decoder's inputs that are its own guesses in training (scheduled sampling)"
+    ] = 0.0
 
 
 class WritingTask(ExampleTask):
