@@ -22,6 +22,7 @@ from helo.encoders.small import Small
 from helo.errors import HeloError
 from helo.metrics import captions as metric
 from helo.tasks.base import on
+from helo.tasks.caption import Caption
 from test_no_torch import without_torch
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (30, 40, 220)}
@@ -106,11 +107,12 @@ def test_answers_of_numpy_are_those_of_torch_one_and_many_alike(made):
     assert json.loads(done.stdout)["answers"][0]["text"] == together[0]["text"]
 
 
-def test_going_on_is_the_same_as_never_having_stopped(tmp_path, monkeypatch):
+@pytest.mark.parametrize("share", [0.0, 0.6, 0.2])  # of its own sentences: never, before the stop, after it
+def test_going_on_is_the_same_as_never_having_stopped(share, tmp_path, monkeypatch):
     told = album(tmp_path / "a", 24)
-    where = {"images": (str(tmp_path / "a" / "pictures"),)}
-    whole = helo.train("caption", told, out=tmp_path / "whole", **SMALL | where | {"steps": 12})
-    stopped(monkeypatch, 7, lambda: helo.train("caption", told, out=tmp_path / "run", **SMALL | where | {"steps": 12}))
+    how = SMALL | {"images": (str(tmp_path / "a" / "pictures"),), "steps": 12, "self_critical": share}
+    whole = helo.train("caption", told, out=tmp_path / "whole", **how)
+    stopped(monkeypatch, 7, lambda: helo.train("caption", told, out=tmp_path / "run", **how))
     monkeypatch.chdir(tmp_path)
     broken = helo.train("caption", [], out=tmp_path / "run", resume=True)
     assert (broken.path / "weights.safetensors").read_bytes() == (whole.path / "weights.safetensors").read_bytes()
@@ -120,7 +122,7 @@ def test_self_critical_training_begins_with_a_run_and_raises_its_reward(made, tm
     folder, run = made
     weak = helo.train("caption", folder / "captions.txt", images=(str(folder / "pictures.tar"),), out=tmp_path / "weak",
                       **SMALL | {"steps": 200})  # fmt: skip
-    better = helo.train("caption", folder / "captions.txt", start=weak.path, steps=100, self_critical=True, rate=0.01,
+    better = helo.train("caption", folder / "captions.txt", start=weak.path, steps=100, self_critical=1.0, rate=0.01,
                         adam_rate=0.001, out=tmp_path / "better")  # fmt: skip
     assert better.about["options"]["hidden"] == 16
     assert better.about["options"]["images"] == [str(folder / "pictures.tar")]
@@ -133,6 +135,28 @@ def test_self_critical_training_begins_with_a_run_and_raises_its_reward(made, tm
     assert reward(better) > reward(weak) + 0.1
     with pytest.raises(HeloError, match="expected"):
         helo.train("caption", folder / "captions.txt", start=run.path, hidden=12, steps=2, out=tmp_path / "other")
+
+
+def test_the_end_of_a_training_learns_from_its_own_sentences(tmp_path, monkeypatch):
+    """The first steps are the same with and without; from the share on it is told apart from each, and by the task alone."""
+    told, where = album(tmp_path / "a", 24), {"images": (str(tmp_path / "a" / "pictures"),), "steps": 8}
+    seen = []
+    loss = Caption.loss
+
+    def watched(self, parameters, batch, state, noise):
+        found = loss(self, parameters, batch, state, noise)
+        seen.append((self.critical, found[0].item()))
+        return found
+
+    monkeypatch.setattr(Caption, "loss", watched)
+    helo.train("caption", told, out=tmp_path / "none", **SMALL | where | {"self_critical": 0.0})
+    without, seen[:] = list(seen), []
+    helo.train("caption", told, out=tmp_path / "some", **SMALL | where | {"self_critical": 0.25})
+    assert [c for c, _ in without] == [False] * 8
+    assert [c for c, _ in seen] == [False] * 6 + [True] * 2
+    assert [x for _, x in seen[:6]] == [x for _, x in without[:6]]
+    with pytest.raises(HeloError, match="between 0 and 1"):
+        helo.train("caption", told, out=tmp_path / "more", **SMALL | where | {"self_critical": 1.5})
 
 
 def test_chinese_by_characters_and_by_words(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import signal
 import subprocess
@@ -62,6 +64,17 @@ def test_other_options_on_going_on_are_refused(text, tmp_path, monkeypatch):
         helo.train("lm", text, out=tmp_path / "run", resume=True)
 
 
+@pytest.mark.parametrize(
+    "option, value, expected",
+    [("hidden", 0, "1 or more"), ("layers", -1, "1 or more"), ("chunk", 0, "1 or more"), ("dropout", 1.5, "between 0 and 1"),
+     ("weight_dropout", float("nan"), "between 0 and 1"), ("rate", 0.0, "more than 0"), ("minutes", float("inf"), "more than 0")],
+)  # fmt: skip
+def test_an_option_out_of_its_range_is_refused_by_name(option, value, expected, text, tmp_path):
+    with pytest.raises(HeloError, match=f"--{option.replace('_', '-')}: .*{expected}"):
+        helo.train("lm", text, out=tmp_path / "run", **{option: value})
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(text, tmp_path, monkeypatch):
     step, count = Training.step, 0
 
@@ -79,10 +92,16 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(text, tm
     assert all(np.isfinite(p).all() for p in helo.load(tmp_path / "run").parameters.values())
 
 
-def test_minutes_are_settled_as_steps_and_recorded(text, tmp_path):
+def test_minutes_are_settled_as_steps_and_recorded(text, tmp_path, monkeypatch):
+    """By a clock that goes on two milliseconds whenever it is asked, so that no machine is too slow for it."""
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: 0.002 * next(ticks))
     run = helo.train("lm", text, out=tmp_path / "run", minutes=0.02, **SMALL)
     assert run.about["finished"]
-    assert run.about["steps"] >= 20
+    reports = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    assert run.about["steps"] <= reports[-1]["step"] < 600  # 1.2 seconds
+    assert reports[-1]["step"] > 100
+    assert 0.9 < reports[-1]["seconds"] < 1.3
 
 
 def test_like_takes_another_runs_options(text, tmp_path):

@@ -64,6 +64,9 @@ def counted(labels: Sequence[str]) -> list[str]:
         return sorted(found)
 
 
+HELD_OUT = "a tenth of the examples, drawn by chance"
+
+
 def held_out(count: int, share: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
     """Which examples to learn from and which to validate on where no validation file is given: a tenth, drawn by chance
     but always the same, since files are often sorted by label.

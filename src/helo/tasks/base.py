@@ -74,6 +74,8 @@ class Task(ABC):
     kept_seconds: float = 0.0
     #: Under --minutes: more passes over the data than this are not made.
     passes: ClassVar[float] = float("inf")
+    #: So many times as long as one of its first steps a step of a whole training takes.
+    heavier: float = 1.0
     #: Options of the training where none is given, other than the language model's.
     training: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
@@ -86,6 +88,10 @@ class Task(ABC):
     def rows(self) -> int | None:
         """How many rows the parameter `embedding` has by the vocabulary, if there is such a parameter."""
         return None
+
+    def at(self, done: float) -> None:
+        """Told before each step what share of the training is over, 0 while its end is not settled."""
+        return None  # most learn in one way from beginning to end
 
     @classmethod
     @abstractmethod
@@ -205,7 +211,7 @@ class ExampleTask(Task):
 
     @abstractmethod
     def figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
-        """Of all answers, in the order of the examples."""
+        """Of all answers, in the order of the examples; None for an example that was not asked about."""
 
     @final
     def settle(self, budget):
@@ -243,7 +249,7 @@ class ExampleTask(Task):
                 raise HeloError("one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
             rows = labelled.held_out(len(learn))
             learn, check = learn.take(rows[0]), learn.take(rows[1])
-            record["valid"] = HELD_OUT
+            record["valid"] = labelled.HELD_OUT
         return learn, check, record
 
     @final
@@ -364,7 +370,6 @@ class ExampleTask(Task):
 
 
 UNSAID = frozenset({"rows", "names", "segments", "images"})  # notes about examples that are no news to a person
-HELD_OUT = "a tenth of the examples, drawn by chance"
 
 
 def on(batch: Mapping[str, np.ndarray], like: Array) -> dict[str, Array]:

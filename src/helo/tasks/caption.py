@@ -7,7 +7,7 @@ The decoder is that of every task that writes: `helo.tasks.writing`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,14 +16,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from helo import cells, encoders, engines
+from helo import cells, encoders
 from helo.cells.functions import log_softmax, namespace
-from helo.data import labelled
+from helo.data import captioned
 from helo.data import vocab as vocabularies
+from helo.data.captioned import LISTS
 from helo.data.labelled import Labelled
 from helo.data.ragged import Ragged
-from helo.data.readers import captions, photos
-from helo.data.readers import files as reading
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
 from helo.encoders import Encoder
@@ -32,10 +31,10 @@ from helo.errors import HeloError, fault
 from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
 from helo.metrics import captions as metric
-from helo.tasks.base import HELD_OUT, Parameters, filled, on
+from helo.tasks.base import Parameters, filled, on
 from helo.tasks.writing import Memory, WriterOptions, WritingTask, matrix
 
-TEXTS = (".txt", ".token", ".tsv", ".csv", ".json")
+DRAWING = 2.0  # times as long as a usual step one that learns from its own sentences takes
 DRAWN = 5  # sentences of each picture that are compared with each other in self-critical training
 LONGEST, LONGEST_IN_WORDS = 400, 60  # symbols of an answer at most, and no more than twice what was seen
 TOGETHER = (
@@ -62,8 +61,9 @@ class Options(WriterOptions):
         Literal["soft", "none"], "whether the decoder looks at regions (none: at the whole picture)"
     ] = "soft"
     self_critical: Annotated[
-        bool, "learn from the CIDEr-D of its own sentences (Rennie et al. 2017); begin with --start RUN"
-    ] = False
+        float | None,
+        "share of the training, at its end, in which it learns from the CIDEr-D of its own sentences (Rennie et al. 2017)",
+    ] = None
     batch: Annotated[int | None, "pictures a step, each with all of its sentences"] = None
     skip_bad: Annotated[bool, "leave out pictures that cannot be read, and say which"] = False
 
@@ -75,9 +75,6 @@ class Options(WriterOptions):
         whole["images"] = tuple(str(Path(p).expanduser().absolute()) for p in self.images)
         for name, value in whole.items():
             object.__setattr__(self, name, value)
-
-
-LISTS = ("train_list", "valid_list")
 
 
 class Caption(WritingTask):
@@ -96,9 +93,9 @@ class Caption(WritingTask):
         self.options, self.vocab, self.longest, self.cut_by = options, vocab, most, cut
         self.begin, self.end = len(vocab), len(vocab) + 1
         self.cell = cells.find(options.cell)
-        self.best = "cider" if options.self_critical else "loss"
-        if not options.self_critical:
-            self.glanced = 200
+        self.best, self.glanced = "cider", 1_000
+        self.heavier = 1 + (DRAWING - 1) * (options.self_critical or 0.0)
+        self.at(0.0)
         self.slower = (
             {"encoder": 0.01} if isinstance(self.encoder, encoders.Trained) else {}
         )  # fine-tuning changes what was learned a little
@@ -126,108 +123,15 @@ class Caption(WritingTask):
 
     @classmethod
     def examples(cls, files, options, asked=True):
-        texts, holding = _parted(files)
-        if not texts:
-            if asked:
-                raise HeloError("no captions", expected="a file of pictures and sentences", where=_said(files))
-            found = photos.find(holding)
-            return _labelled(found, None, [p.place for p in found], options), []
-        return cls._found(captions.read(texts), _places(holding, options), options), texts
+        return captioned.read(files, options, asked)
 
     @classmethod
     def checked(cls, files, options):
-        texts, holding = _parted(files)
-        if not texts:
-            return cls.examples(files, options)
-        told = captions.read(texts)
-        chosen = cls._listed(told, options)
-        told = told if chosen is None else [c for half in chosen for c in half]
-        return cls._found(told, _places(holding, options), options), texts
+        return captioned.checked(files, options)
 
     @classmethod
     def halves(cls, files, valid, options):
-        texts, holding = _parted(files)
-        if not texts:
-            raise HeloError("no captions", expected="a file of pictures and sentences", where=_said(files))
-        told = captions.read(texts)
-        places = _places(holding, options)
-        listed = [Path(v) for n in LISTS if (v := getattr(options, n))]
-        record: dict[str, Any] = {
-            "train": [str(p.absolute()) for p in (*texts, *holding)],
-            "fingerprint": {"train": labelled.fingerprint([*texts, *listed])},
-        }
-        chosen = cls._listed(told, options)
-        if valid:
-            texts, more = _parted(valid)
-            if not texts:
-                raise HeloError("pictures without captions", expected="a file of captions", where="--valid")
-            record["valid"] = [str(p.absolute()) for p in (*texts, *more)]
-            record["fingerprint"]["valid"] = labelled.fingerprint(texts)
-            learn = cls._found(told if chosen is None else chosen[0], places, options)
-            check = cls._found(captions.read(texts), [*more, *places], options)
-        elif chosen is not None:
-            others = "those that are not listed" if listed else "the split val"
-            how = Path(options.valid_list).name if options.valid_list else others
-            record["valid"] = f"pictures of the captions: {how}"
-            learn, check = (cls._found(half, places, options) for half in chosen)
-        else:
-            if len(told) < 2:
-                raise HeloError("one picture", expected="more, or --valid FILES", where=_said(files))
-            record["valid"] = HELD_OUT
-            everything = cls._found(told, places, options)
-            learn, check = (everything.take(rows) for rows in labelled.held_out(len(everything)))
-        if left := [*learn.notes.get("left_out", ()), *check.notes.get("left_out", ())]:
-            record["left_out"] = list(dict.fromkeys(left))
-        return learn, check, record
-
-    @classmethod
-    def _listed(cls, told: list[captions.Captioned], options: Options) -> list[list[captions.Captioned]] | None:
-        """Two halves by lists or by the split that the captions give; None where neither says anything."""
-        listed = {n: Path(v) for n in LISTS if (v := getattr(options, n))}
-        if not listed:
-            splits = {c.split for c in told}
-            if "train" in splits and "val" in splits:
-                return [[c for c in told if c.split == s] for s in ("train", "val")]
-            return None
-        known = {Path(c.name).name: c for c in told}
-        halves: dict[str, list[captions.Captioned]] = {}
-        for which, path in listed.items():
-            halves[which] = []
-            for number, name in captions.listed(path):
-                if name in known:
-                    halves[which].append(known[name])
-                else:
-                    fault(HeloError(f"no captions of {name}", expected="some of every picture listed",
-                                    mend="take it out of the list, or write captions", where=f"{path}:{number}"))  # fmt: skip
-        taken = {c.name for half in halves.values() for c in half}
-        rest = [c for c in told if c.name not in taken]
-        found = [halves.get(which, rest) for which in LISTS]
-        for half, which in zip(found, LISTS, strict=True):
-            if not half:
-                flag = "--" + which.replace("_", "-")
-                raise HeloError("no pictures are left for it", expected="some", mend=f"{flag} names them", where=flag)
-        return found
-
-    @classmethod
-    def _found(cls, told: Sequence[captions.Captioned], places: Sequence[str | Path], options: Options) -> Labelled:
-        """Captions with their pictures."""
-        known = photos.Album(photos.find(list(places))) if places else None
-        found, kept = [], []
-        for c in told:
-            beside = Path(c.place.partition(":")[0]).parent / c.name
-            several = known.named(c.name) if known is not None else [Photo(c.name, beside)] if beside.exists() else []
-            if len(several) != 1:
-                where = ", ".join(map(str, places)) or str(beside.parent)
-                many = f", {several[0].place} and {several[1].place} among them" if several else ""
-                fault(HeloError(f"a caption for {c.name}, of which {len(several) or 'none'} are in {where}{many}",
-                                expected="one picture of that name", mend="name the folder or tar that has it", where=c.place))  # fmt: skip
-                continue
-            photo = several[0]
-            found.append(photo)
-            kept.append(c)
-        examples = _labelled(found, [c.sentences for c in kept], [c.place for c in kept], options)
-        examples.notes["images"] = tuple(str(Path(p).absolute()) for p in places)
-        return examples
+        return captioned.halves(files, valid, options)
 
     @classmethod
     def noted(cls, examples):
@@ -244,7 +148,8 @@ class Caption(WritingTask):
         return {"captions": len(sentences), unit: span}
 
     def recorded(self, data):
-        _, check, record = type(self).halves(data["train"], _files(data["valid"]), self.options)
+        valid = data["valid"] if isinstance(data["valid"], list) else []
+        _, check, record = captioned.halves(data["train"], valid, self.options)
         if record["fingerprint"] != data["fingerprint"]:
             raise HeloError("the captions are no longer those that the run was trained with",
                             mend="give the files to evaluate on", where=", ".join(data["train"]))  # fmt: skip
@@ -270,6 +175,7 @@ class Caption(WritingTask):
             embedding=64 if small else 256,
             dropout=0.1 if small else 0.4,
             batch=max(1, round((32 if small else 160) / several)),
+            self_critical=0.0 if small else 0.25,
         )
         texts = [_written(s, o.units) for s in sentences]
         vocab = vocabularies.build(o.units, (f"{t}\n".encode(errors="replace") for t in texts))
@@ -344,9 +250,12 @@ class Caption(WritingTask):
         return np.full(len(batch["lengths"]), self.longest)
 
     def loss(self, parameters, batch, state, noise):
-        if not self.options.self_critical:
+        if not self.critical:
             return super().loss(parameters, batch, state, noise)
         return self._reinforced(parameters, batch, noise)
+
+    def at(self, done):
+        self.critical = done >= 1 - (self.options.self_critical or 0.0)
 
     @cached_property
     def _truth(self) -> tuple[metric.Cider, list[list[list[str]]]]:
@@ -362,36 +271,41 @@ class Caption(WritingTask):
         rng = np.random.default_rng(batch["draw"])
         cider, words = self._truth
         cut = CUTS[self.cut_by]()[0]
-        rows = np.repeat(np.arange(len(batch["examples"])), DRAWN)
-        examples = batch["examples"]
-        batch = on({n: a for n, a in batch.items() if n in ("features", "pixels", "lengths")}, parameters["head.bias"])
-        like = parameters["head.bias"]
-        memory = tuple(m[engines.array(rows, like)] for m in self.memory(parameters, batch, noise))
-        found = [h.symbols for h in self.drawn(parameters, memory, np.full(len(rows), self.longest), rng)]
+        examples, like = batch["examples"], parameters["head.bias"]
+        memory = self.memory(
+            parameters, on({n: batch[n] for n in ("features", "pixels", "lengths") if n in batch}, like), noise
+        )
+        of = np.repeat(np.arange(len(examples)), DRAWN)
+        several = self._repeated(memory, on({"of": of}, like))
+        found = [h.symbols for h in self.drawn(parameters, several, np.full(len(of), self.longest), rng)]
         reward = np.array(
-            [cider.score(cut(self.text(t)), words[examples[i]])[0] for t, i in zip(found, rows, strict=True)]
+            [cider.score(cut(self.text(t)), words[examples[i]])[0] for t, i in zip(found, of, strict=True)]
         )
         each = reward.reshape(-1, DRAWN)
         better = (each - (each.sum(1, keepdims=True) - each) / (DRAWN - 1)).reshape(-1)
-        drawn = on(self.before_and_after(Ragged.of(found), np.arange(len(found))), like)
-        scores = self.decode(parameters, memory, drawn["before"], self.fresh(parameters, memory), noise)[0]
-        xp = namespace(scores)
-        logs = log_softmax(xp.astype(scores, like.dtype))
-        picked = xp.take_along_axis(logs, drawn["targets"][..., None], axis=-1)[..., 0]
-        own = [len(t) + (len(t) + 1 < self.longest) for t in found]  # where it was cut, the end was not drawn
-        inside = stack.mask(logs, engines.array(np.array(own), like))[..., 0]
-        weights = engines.array(better.astype(np.float32), like)[:, None]
-        return -xp.sum(picked * inside * weights), int(drawn["target_lengths"].sum()), None
+        texts = self.before_and_after(Ragged.of(found), np.arange(len(found)))
+        cut_short = texts["target_lengths"] > self.longest - 1  # the end was not drawn
+        texts |= {"of": of, "weights": better.astype(np.float32), "target_lengths": texts["target_lengths"] - cut_short}
+        total = 0.0
+        for piece in self._pieces(texts):
+            piece = on(piece, like)
+            own = self._repeated(memory, piece)
+            scores = self.decode(parameters, own, piece["before"], self.fresh(parameters, own), noise)[0]
+            xp = namespace(scores)
+            logs = log_softmax(xp.astype(scores, like.dtype))
+            picked = xp.take_along_axis(logs, piece["targets"][..., None], axis=-1)[..., 0]
+            inside = stack.mask(logs, piece["target_lengths"])[..., 0]
+            total = total - xp.sum(picked * inside * piece["weights"][:, None])
+        return total, int(texts["target_lengths"].sum()), None
 
     # What it answers.
 
     def figures(self, answers, targets):
-        if answers and answers[0] is None:
-            return {}
-        texts = [self.text(found[0].symbols) for found in answers]
-        figures = metric.score(texts, targets.texts, *CUTS[self.cut_by]())
+        asked = [i for i, found in enumerate(answers) if found is not None]
+        texts, truth = [self.text(answers[i][0].symbols) for i in asked], [targets.texts[i] for i in asked]
+        figures = metric.score(texts, truth, *CUTS[self.cut_by]())
         if self.cut_by == "jieba":
-            beside = metric.score(texts, targets.texts, *CUTS["characters"]())
+            beside = metric.score(texts, truth, *CUTS["characters"]())
             figures |= {f"{n}_characters": beside[n] for n in ("bleu_1", "bleu_4", "rouge_l", "cider")}
         return figures | {"pictures": len(texts)}
 
@@ -558,54 +472,3 @@ CUTS = {
     "characters": lambda: (metric.signs, "characters, no punctuation"),
     "jieba": _jieba,
 }
-
-
-def _parted(names: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
-    """Files of captions, and where pictures lie."""
-    texts: list[Path] = []
-    holding: list[Path] = []
-    for name in map(Path, names):
-        if photos.holds(name) or reading.suffix(name) not in TEXTS:
-            holding.append(name)
-        else:
-            texts += reading.named([name])
-    return texts, holding
-
-
-def _places(holding: list[Path], options: Options) -> list[Path]:
-    """Where pictures are looked for: what is named now, and what the options name unless it is gone meanwhile."""
-    before = [Path(p) for p in options.images if Path(p).exists() or not holding]
-    return [*(h for h in holding if h.exists() or not before), *(p for p in before if p not in holding)]
-
-
-def _files(valid: Any) -> list[str]:
-    return [] if isinstance(valid, str) else valid
-
-
-def _said(names: Sequence[str | Path]) -> str:
-    return ", ".join(map(str, names))
-
-
-def _labelled(found: list[Photo], sentences: list[list[str]] | None, places: list[str], options: Options) -> Labelled:
-    """Pictures as examples; with --skip-bad without those that cannot be read."""
-    notes: dict[str, Any] = {}
-    if options.skip_bad:
-        bad = dict(_unreadable(found))
-        if bad:
-            notes["left_out"] = [str(error) for error in bad.values()]
-        good = [i for i in range(len(found)) if i not in bad]
-        found, places = [found[i] for i in good], [places[i] for i in good]
-        sentences = None if sentences is None else [sentences[i] for i in good]
-    if not found:
-        raise HeloError(
-            "no picture that can be read", expected="at least one", where=notes.get("left_out", [""])[0].split(": ")[0]
-        )
-    return Labelled("photo", found, sentences, lambda i, *step: places[i], notes)
-
-
-def _unreadable(found: list[Photo]) -> Iterator[tuple[int, HeloError]]:
-    for i, photo in enumerate(found):
-        try:
-            photo.pixels(8)
-        except HeloError as error:
-            yield i, error

@@ -9,7 +9,7 @@ attention what it would give is the summary of the memory, the same at every ste
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, final
 
@@ -165,7 +165,7 @@ class WritingTask(ExampleTask):
         """The texts of a batch, those of like length together and cut to it: where an example has several they are of
         all lengths, and most of what is computed side by side would be padding.
         """
-        texts = {n: batch[n] for n in ("before", "targets", "target_lengths", "of") if n in batch}
+        texts = {n: batch[n] for n in ("before", "targets", "target_lengths", "of", "weights") if n in batch}
         lengths = engines.host(texts["target_lengths"])
         if "of" not in batch or len(lengths) < 2 * PIECES:
             return [texts]
@@ -227,12 +227,10 @@ class WritingTask(ExampleTask):
         self, parameters: Parameters, memory: Memory, most: np.ndarray, beam: int, alpha: float | None = None
     ) -> list[list[beams.Hypothesis]]:
         """Hypotheses of each row of a memory, of at most so many symbols `(rows,)`, the best first."""
-        like = parameters["head.bias"]
+        like, own = parameters["head.bias"], _gathering(memory)
 
         def step(last: np.ndarray, state: Any, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
-            rows = engines.array(inputs, like)
-            own = tuple(m[rows] for m in memory)
-            scores, state, _ = self.decode(parameters, own, engines.array(last, like)[:, None], state)
+            scores, state, _ = self.decode(parameters, own(inputs), engines.array(last, like)[:, None], state)
             scores = log_softmax(scores[:, 0])
             p = engines.host(scores).astype(np.float64)
             p[:, [self.begin, *self.vocab.silent]] = -np.inf
@@ -255,14 +253,13 @@ class WritingTask(ExampleTask):
         """A text of each row of a memory, drawn symbol by symbol; no gradient passes."""
         parameters = {n: engines.constant(p) for n, p in parameters.items()}
         memory = tuple(engines.constant(m) for m in memory)
+        own = _gathering(memory)
         like, state = parameters["head.bias"], self.fresh(parameters, memory)
         texts: list[list[int]] = [[] for _ in most]
         scores, going = np.zeros(len(texts)), np.arange(len(texts))
         last = np.full(len(texts), self.begin, np.int64)
         while len(going):
-            rows = engines.array(going, like)
-            own = tuple(m[rows] for m in memory)
-            y, state, _ = self.decode(parameters, own, engines.array(last, like)[:, None], state)
+            y, state, _ = self.decode(parameters, own(going), engines.array(last, like)[:, None], state)
             p = engines.host(log_softmax(y[:, 0])).astype(np.float64)
             p[:, [self.begin, *self.vocab.silent]] = -np.inf
             chosen = (p / temperature + rng.gumbel(size=p.shape)).argmax(1)  # as good as a draw (Gumbel 1954)
@@ -289,6 +286,19 @@ class WritingTask(ExampleTask):
     def text(self, ids: Iterable[int]) -> str:
         """The text of symbols."""
         return self.vocab.decode(i for i in ids if i < len(self.vocab)).decode(errors="replace")
+
+
+def _gathering(memory: Memory) -> Callable[[np.ndarray], Memory]:
+    """What gives rows of a memory. It is large, and from one step to the next mostly the same rows are asked for."""
+    last: list[Any] = [np.arange(memory[0].shape[0]), memory]
+
+    def gathered(rows: np.ndarray) -> Memory:
+        if not np.array_equal(rows, last[0]):
+            at = engines.array(rows, memory[0])
+            last[:] = rows, tuple(m[at] for m in memory)
+        return last[1]
+
+    return gathered
 
 
 def matrix(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:

@@ -66,6 +66,7 @@ class Training:
 
     def step(self) -> tuple[float, int, float]:
         """Read a batch, go forward and back through it, update: (loss sum in nats, over how many, gradient norm)."""
+        self.task.at(self.progress.step / self.progress.total if self.progress.total else 0.0)
         batch = self.batches.next()
         with self.machine.products():
             loss, count, state = self.task.loss(self.parameters, batch, self.state, noise)
@@ -130,7 +131,9 @@ class Training:
         p, seconds = self.progress, 60 * (self.options.minutes or 2.0)
         total = None
         if (speed.measured >= 20 and speed.measuring >= schedule.MEASURE * seconds) or p.seconds >= seconds:
-            total = schedule.settled(p.step, p.seconds, speed.measuring / max(1, speed.measured), seconds)
+            total = schedule.settled(
+                p.step, p.seconds, self.task.heavier * speed.measuring / max(1, speed.measured), seconds
+            )
             if self.task.passes < math.inf:
                 total = min(total, max(p.step + 1, round(self.task.passes * self.batches.per_epoch)))
         p.total = self.machine.agreed(total)
