@@ -125,6 +125,7 @@ def test_self_critical_training_begins_with_a_run_and_raises_its_reward(made, tm
     better = helo.train("caption", folder / "captions.txt", start=weak.path, steps=100, self_critical=1.0, rate=0.01,
                         adam_rate=0.001, out=tmp_path / "better")  # fmt: skip
     assert better.about["options"]["hidden"] == 16
+    assert better.task.heavier == 1  # its first steps are as heavy as its last
     assert better.about["options"]["images"] == [str(folder / "pictures.tar")]
 
     def reward(of):
@@ -138,7 +139,7 @@ def test_self_critical_training_begins_with_a_run_and_raises_its_reward(made, tm
 
 
 def test_the_end_of_a_training_learns_from_its_own_sentences(tmp_path, monkeypatch):
-    """The first steps are the same with and without; from the share on it is told apart from each, and by the task alone."""
+    """Before its share begins, every step is the same with and without it."""
     told, where = album(tmp_path / "a", 24), {"images": (str(tmp_path / "a" / "pictures"),), "steps": 8}
     seen = []
     loss = Caption.loss
@@ -151,7 +152,8 @@ def test_the_end_of_a_training_learns_from_its_own_sentences(tmp_path, monkeypat
     monkeypatch.setattr(Caption, "loss", watched)
     helo.train("caption", told, out=tmp_path / "none", **SMALL | where | {"self_critical": 0.0})
     without, seen[:] = list(seen), []
-    helo.train("caption", told, out=tmp_path / "some", **SMALL | where | {"self_critical": 0.25})
+    some = helo.train("caption", told, out=tmp_path / "some", **SMALL | where | {"self_critical": 0.25})
+    assert some.task.heavier > 1
     assert [c for c, _ in without] == [False] * 8
     assert [c for c, _ in seen] == [False] * 6 + [True] * 2
     assert [x for _, x in seen[:6]] == [x for _, x in without[:6]]

@@ -170,7 +170,7 @@ def _parted(names: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _places(holding: list[Path], asked: Asked) -> list[Path]:
-    """Where pictures are looked for: what is named now, and what the asked name unless it is gone meanwhile."""
+    """Where pictures are looked for: what is named now, and what was asked for before unless it is gone meanwhile."""
     before = [Path(p) for p in asked.images if Path(p).exists() or not holding]
     return [*(h for h in holding if h.exists() or not before), *(p for p in before if p not in holding)]
 

@@ -94,7 +94,8 @@ class Caption(WritingTask):
         self.begin, self.end = len(vocab), len(vocab) + 1
         self.cell = cells.find(options.cell)
         self.best, self.glanced = "cider", 1_000
-        self.heavier = 1 + (DRAWING - 1) * (options.self_critical or 0.0)
+        share = options.self_critical or 0.0
+        self.heavier = 1 + (DRAWING - 1) * share if share < 1 else 1.0  # of steps that are all alike the first tell all
         self.at(0.0)
         self.slower = (
             {"encoder": 0.01} if isinstance(self.encoder, encoders.Trained) else {}
