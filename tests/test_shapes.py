@@ -303,6 +303,32 @@ def test_pictures_whole_by_rows_and_by_pixels(tmp_path):
     assert run.figures["accuracy"] == 1
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_pictures_of_any_size_and_mode_are_brought_to_what_was_learned(mode, tmp_path):
+    Image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for i in range(24):
+        (tmp_path / "by" / f"class{i % 2}").mkdir(parents=True, exist_ok=True)
+        pixels = np.full((20 + i, 30, 3), 200 * (i % 2), np.uint8) + rng.integers(0, 50, (20 + i, 30, 3)).astype(
+            np.uint8
+        )
+        Image.fromarray(pixels).convert(mode).save(tmp_path / "by" / f"class{i % 2}" / f"{i}.png")
+    run = helo.train(
+        "classify", tmp_path / "by", valid=[tmp_path / "by" / "class1" / "*.png"], out=tmp_path / "run", **SMALL
+    )
+    assert run.task.form.shape == ((32, 32) if mode == "L" else (32, 32, 3))
+    assert run.figures["accuracy"] == 1
+    asked = tmp_path / "new"
+    asked.mkdir()
+    for name, other, size in (("1.png", "RGB", (50, 40)), ("2.png", "RGBA", (50, 40)), ("3.png", "L", (50, 40))):
+        Image.new("RGB", size, (230, 230, 230)).convert(other).save(asked / name)
+    assert [a["label"] for a in run.predict(run.examples(asked))] == [
+        "class1"
+    ] * 3  # of one size, and not that of training
+    Image.new("L", (7, 9), 10).save(asked / "4.png")
+    assert [a["label"] for a in run.predict(run.examples(asked))] == ["class1"] * 3 + ["class0"]
+
+
 def test_series_of_unequal_lengths_with_missing_values(tmp_path):
     rng = np.random.default_rng(0)
     rows = []

@@ -1,13 +1,15 @@
-"""Pictures of one size: whole, for a feed-forward network; or as a sequence, row by row or pixel by pixel."""
+"""Pictures, brought to one size: whole, for a feed-forward network; or as a sequence, row by row or pixel by pixel."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from helo.data.readers import images
 from helo.errors import HeloError
 from helo.inputs.base import Input
 
 SHIFT = 0.07  # of the smaller side: how far a picture is shifted in training, in any direction
+SIDE = 32  # training pictures of unequal sizes are brought to so many pixels a side
 VIEWS = ("whole", "rows", "pixels")
 
 
@@ -24,7 +26,7 @@ class Pictures(Input):
 
     @classmethod
     def learn(cls, examples, view: str):
-        x = np.asarray(examples.inputs)
+        x = _alike(examples, _shape(examples.inputs))
         if x.ndim < 3:
             raise HeloError(
                 f"--view {view} of vectors", expected="pictures (examples, height, width)", where=examples.place(0)
@@ -32,12 +34,7 @@ class Pictures(Input):
         return cls(x.shape[1:], view, float(x.mean()), float(x.std()) or 1.0)
 
     def encode(self, examples):
-        x = np.asarray(examples.inputs)
-        if x.shape[1:] != self.shape:
-            raise HeloError(
-                f"pictures of shape {x.shape[1:]}", expected=f"{self.shape}, as in training", where=examples.place(0)
-            )
-        return _Encoded(self, x)
+        return _Encoded(self, _alike(examples, self.shape))
 
     def forward(self, parameters, batch, cell, noise):
         return batch["xs"]
@@ -69,6 +66,29 @@ class _Encoded:
         x = (x.astype(np.float32) - np.float32(self.form.mean)) / np.float32(self.form.spread)
         x = x.reshape(len(x), -1) if self.form.view == "whole" else x.reshape(len(x), self.form.steps, -1)
         return {"xs": x, "lengths": self.lengths[rows]}
+
+
+def _shape(pictures) -> tuple[int, ...]:
+    """What pictures are brought to: their size if they all have one, else SIDE; colours if one has them."""
+    if isinstance(pictures, np.ndarray):
+        return pictures.shape[1:]
+    sizes = {x.shape[:2] for x in pictures}
+    return (*(sizes.pop() if len(sizes) == 1 else (SIDE, SIDE)), *([3] if any(x.ndim == 3 for x in pictures) else []))
+
+
+def _alike(examples, shape: tuple[int, ...]) -> np.ndarray:
+    """Pictures `(examples, *shape)`: those of files are brought to the shape, those of an array have to have it."""
+    found = examples.inputs
+    if not isinstance(found, np.ndarray):
+        found = [
+            x if x.shape == shape or x.dtype != np.uint8 else images.fitted(x, shape) for x in map(np.asarray, found)
+        ]
+    for i, x in enumerate(found):
+        if x.shape != shape:
+            raise HeloError(
+                f"a picture of shape {x.shape}", expected=f"{shape}, as in training", where=examples.place(i)
+            )
+    return np.asarray(found)
 
 
 def shifted(x: np.ndarray, reach: int, rng: np.random.Generator) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,28 +11,36 @@ from helo.data.labelled import Labelled
 from helo.errors import HeloError, place
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
-SIDE = 32  # pictures of unequal sizes are brought to so many pixels a side
 
 
-def read(paths: list[Path], side: int | None = None) -> Labelled:
-    """Pictures `(height, width)`, or with three channels where one has colours; the label is the folder's name.
-
-    side: to which size all are brought; None: as they are if all are of one size, else SIDE.
+def read(paths: list[Path]) -> Labelled:
+    """Pictures as they are, each `(height, width)`, or with three channels where it has colours; the label is the
+    folder's name. Which size and channels a model learns, and brings all others to, is `inputs.pictures`'s.
     """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise HeloError("pictures are read by Pillow", mend="pip install 'helo[images]'") from error
-    opened = []
+    from helo.data.readers.photos import opened
+
+    found = []
     for path in paths:
         with place(path):
             try:
-                with Image.open(path) as picture:
-                    opened.append(picture.convert("RGB" if picture.mode not in ("L", "1", "I;16") else "L"))
+                pixels = np.asarray(opened(path.read_bytes(), str(path)))
             except OSError as error:
-                raise HeloError(f"not a picture: {error}") from error
-    if side is None and len({p.size for p in opened}) > 1:
-        side = SIDE
-    mode = "RGB" if any(p.mode == "RGB" for p in opened) else "L"
-    arrays = [np.asarray((p.resize((side, side)) if side else p).convert(mode)) for p in opened]
-    return Labelled("picture", np.stack(arrays), [p.parent.name for p in paths], lambda i, *step: str(paths[i]))
+                raise HeloError(f"cannot be read: {error.strerror or error}") from error
+        grey = bool((pixels == pixels[..., :1]).all())
+        found.append(pixels[..., 0].copy() if grey else pixels)
+    return Labelled("picture", found, [p.parent.name for p in paths], lambda i, *step: str(paths[i]))
+
+
+def fitted(picture: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """A picture of bytes as `shape`, `(height, width)` or with channels: resized, its colours taken or given."""
+    height, width, *channels = shape
+    if picture.shape[:2] != (height, width):
+        from PIL import Image
+
+        picture = np.asarray(Image.fromarray(picture).resize((width, height)))
+    if picture.ndim == 3 and channels in ([], [1]):
+        luma = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+        picture = luma.round().astype(np.uint8)
+    if picture.ndim == 2 and channels:
+        return np.repeat(picture[..., None], channels[0], axis=2)
+    return picture
