@@ -128,9 +128,19 @@ def test_sentences_as_they_lie_about(tmp_path):
     row = "{}\t{}\tl\t{}\tX\t_\t0\troot\t_\t_\n"
     universal.write_text("# text = don't\n" + "1-2\tdon't" + "\t_" * 8 + "\n" + row.format(1, "do", "AUX") + row.format(2, "n't", "PART")
                          + row.format("2.1", "ghost", "VERB") + "\n")  # fmt: skip
-    found = conll.read([universal], "upos")
-    assert found.inputs == [["do", "n't"]]
-    assert found.labels == [["AUX", "PART"]]
+    for column in ("upos", None):
+        found = conll.read([universal], column)
+        assert found.inputs == [["do", "n't"]]
+        assert found.labels == [["AUX", "PART"]]
+
+
+def test_the_label_is_the_last_column_unless_another_is_named(tmp_path):
+    file = tmp_path / "f.conll"
+    file.write_text("-DOCSTART- -X- O O\n\nEU NNP I-NP I-ORG\nrejects VBZ I-VP O\n\n")
+    assert conll.read([file], None).labels == [["I-ORG", "O"]]
+    assert conll.read([file], "2").labels == [["NNP", "VBZ"]]
+    file.write_text("EU\nrejects\n\n")
+    assert conll.read([file], None).labels is None
 
 
 def test_series_read_as_written(tmp_path):

@@ -77,7 +77,7 @@ def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tup
         if found.labels is None and asked:
             raise _no_labels(paths, options)
     else:
-        found = conll.read(paths, options.column or "2")
+        found = conll.read(paths, options.column)
     if asked and found.labels is None and not found.notes.get("segments"):
         raise HeloError("no labels", expected="one a step", mend="--column names them", where=str(paths[0]))
     return found, paths

@@ -39,7 +39,9 @@ WINDOW = 256  # frames of a video that are learned from at once: the gradient re
 class Options:
     """Of a tagger. Sizes that are not given are settled from the examples (`Tag.learned`)."""
 
-    column: Annotated[str | None, "of the label: upos, a number from 1, or a column of a table"] = None
+    column: Annotated[
+        str | None, "of the label: upos, a number from 1, or a column of a table  [CoNLL-U: upos, else the last]"
+    ] = None
     text: Annotated[str | None, "conversations: column of the text"] = None
     label: Annotated[str | None, "conversations: column of the label"] = None
     group: Annotated[str | None, "conversations: column that says which one a row belongs to"] = None

@@ -13,8 +13,9 @@ SUFFIXES = (".conll", ".conllu", ".conllx", ".iob", ".iob2", ".bio", ".txt", ".t
 COLUMNS = {"id": 1, "form": 2, "lemma": 3, "upos": 4, "xpos": 5, "feats": 6, "head": 7, "deprel": 8}
 
 
-def read(paths: list[Path], column: str) -> Labelled:
-    """Sentences as lists of words, with a label a word from the named or numbered column.
+def read(paths: list[Path], column: str | None) -> Labelled:
+    """Sentences as lists of words, with a label a word from the named or numbered column; None: what each format is
+    for, UPOS in CoNLL-U and else the last column.
 
     A blank line, or one of blanks and tabs alone, ends a sentence; `#` and a blank begin a comment in CoNLL-U. Fields
     are parted by tabs, or in files without tabs by blanks. Of CoNLL-U, multiword tokens (`1-2`) and empty nodes (`1.1`)
@@ -25,7 +26,8 @@ def read(paths: list[Path], column: str) -> Labelled:
         rows = files.lines(path)
         universal = files.suffix(path) in (".conllu", ".conllx") or _looks_universal(rows)
         tabs = any("\t" in row.strip() for row in rows)
-        number, word_at = _column(column, universal, path), 1 if universal else 0
+        number = _column(column, universal, path) if column else _usual(rows, universal, tabs)
+        word_at = 1 if universal else 0
         words, tags, at = [], [], []
         for n, row in enumerate([*rows, ""], 1):
             if not row.strip():
@@ -85,6 +87,14 @@ def _looks_universal(rows: list[str]) -> bool:
     first = next((r for r in rows if r.strip() and not r.startswith("#")), "")
     fields = first.split("\t")
     return len(fields) == 10 and fields[0].split("-")[0].isdigit()
+
+
+def _usual(rows: list[str], universal: bool, tabs: bool) -> int:
+    """The column that holds the label by custom: in CoNLL-2003 and its like, other columns help to find the last."""
+    if universal:
+        return COLUMNS["upos"]
+    first = next((r for r in rows if r.strip() and not r.startswith(("# ", "-DOCSTART-"))), "")
+    return max(2, len(first.split("\t") if tabs else first.split()))
 
 
 def _column(column: str, universal: bool, path: Path) -> int:
