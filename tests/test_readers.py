@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.server
+import json
 import threading
 from hashlib import sha256
 from types import SimpleNamespace
@@ -12,8 +13,8 @@ import numpy as np
 import pytest
 
 from helo import tasks
-from helo.data import corpora
-from helo.data.readers import conll, pairs, series, table
+from helo.data import corpora, examples
+from helo.data.readers import conll, frames, pairs, series, table
 from helo.errors import HeloError, collecting
 
 GOOD = "text\tlabel\n" + "a b\tx\nc d\ty\n" * 3
@@ -78,6 +79,101 @@ def test_arrays_that_are_none(tmp_path):
     assert "5 frames and 4 labels" in refused("tag", [tmp_path / "short.npz"])
     (tmp_path / "no.npz").write_text("no")
     assert "not an .npz file" in refused("classify", [tmp_path / "no.npz"])
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "short.npz").read_bytes()[:200])
+    assert "cut.npz: not a whole .npz file" in refused("tag", [tmp_path / "cut.npz"])
+    np.save(tmp_path / "one.npy", np.ones(3))
+    (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+    assert "one.npz: not an .npz file" in refused("classify", [tmp_path / "one.npz"])
+
+
+def test_mat_files_as_matlab_writes_them(tmp_path):
+    savemat = pytest.importorskip("scipy.io").savemat
+    file, x = tmp_path / "v.mat", np.ones((3, 2))
+    for y in (np.array(["rest", "go", "rest"], object), np.array(["rest", "go  ", "rest"])):
+        savemat(file, {"x": x, "y": y})
+        assert frames.read([file], None).labels == [["rest", "go", "rest"]]
+    for damaged in (b"", file.read_bytes()[:150], file.read_bytes()[:-40]):
+        file.write_bytes(damaged)
+        assert "v.mat: not a whole .mat file" in refused("tag", [file])
+
+
+STAMPED = "1390385453.{}" + " {}" * 3
+
+
+def test_frames_without_the_time_that_they_were_taken(tmp_path):
+    """The stamps fall, as those that lack leading zeros do."""
+    rows = [STAMPED.format(n, 1, 2, n) for n in ("97", "172", "5")]
+    file = tmp_path / "a_datapoints.txt"
+    file.write_text("\r\n".join(["0.0 0x 0y 0z", *rows]) + "\r\n")
+    (tmp_path / "a_targets.txt").write_text("0\r\n1\r\n1")
+    found, paths = examples.tagged([tmp_path], tasks.find("tag").Options())
+    assert found.inputs[0].tolist() == [[1, 2, 97], [1, 2, 172], [1, 2, 5]]
+    assert found.labels == [["0", "1", "1"]]
+    assert found.notes["features"] == ["0x", "0y", "0z"]
+    assert len(paths) == 2
+    file.write_text("Frame x y z\n0 1 2 3\n7 1 2 4\n3 1 2 5\n")
+    assert frames.read([file], None).inputs[0].tolist() == [[1, 2, 3], [1, 2, 4], [1, 2, 5]]
+    file.write_text("a b\n7 1\n8 -1\n9 1\n")
+    assert frames.read([file], None).inputs[0].shape == (3, 2)
+    file.write_text("a b\n7 1\n8\n9 1\n")
+    assert "a_datapoints.txt:3: 1 column" in refused("tag", [file])
+
+
+@pytest.mark.parametrize(
+    "name, labels",
+    [
+        ("v1.txt", "go\nrest\n"),
+        ("v1_labels.txt", "label\ngo\nrest"),
+        ("v1_labels.csv", "frame,label\n0,go\n1,rest\n"),
+        ("v1_labels.csv.gz", "go\nrest\n"),
+    ],
+)
+def test_labels_in_a_file_beside_the_frames(tmp_path, name, labels):
+    data = labels.encode()
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    kind = tasks.find("tag")
+    np.savez(tmp_path / "v1.npz", x=np.eye(2))
+    assert kind.examples([tmp_path], kind.Options())[0].labels == [["go", "rest"]]
+    (tmp_path / "v1.npz").unlink()
+    for heading in ("a,b\n", ""):
+        (tmp_path / "v1.csv").write_text(heading + "1,0\n0,1\n")
+        found, paths = kind.examples([tmp_path / "v1.csv"], kind.Options())
+        assert (found.labels, found.inputs[0].tolist()) == ([["go", "rest"]], [[1, 0], [0, 1]])
+        assert paths == [tmp_path / "v1.csv", tmp_path / name]
+    (tmp_path / "v1.csv").write_text("a,b\n1,0\n0,1\n1,1\n")
+    assert "3 frames and 2 labels" in refused("tag", [tmp_path])
+    (tmp_path / name).unlink()
+    assert "v1.csv: frames but no labels" in refused("tag", [tmp_path])
+    assert kind.examples([tmp_path], kind.Options(), asked=False)[0].labels is None
+
+
+def test_frames_parted_by_tabs_are_told_from_words(tmp_path):
+    kind, file = tasks.find("tag"), tmp_path / "v.tsv"
+    file.write_text("a\tb\tphase\n1\t2\tgo\n3\t4\trest\n")
+    found = kind.examples([file], kind.Options())[0]
+    assert (found.kind, found.labels, found.place(0, 1)) == ("frames", [["go", "rest"]], f"{file}:3")
+    file.write_text("word\ttag\n1\tCD\n\nbirds\tNNS\n")
+    assert kind.examples([file], kind.Options())[0].kind == "tokens"
+
+
+def test_columns_are_taken_by_their_names(tmp_path):
+    classify, tag = tasks.find("classify"), tasks.find("tag")
+    table_ = "a,b,label\n" + "1,10,x\n2,30,y\n" * 3
+    (tmp_path / "t.csv").write_text(table_)
+    (tmp_path / "u.csv").write_text("B,more,a\n10,0,1\n30,0,2\n")
+    for kind in (classify, tag):
+        learned = kind.learned(kind.Options(), kind.examples([tmp_path / "t.csv"], kind.Options())[0])
+        learned.data = {}
+        model = kind.load(learned.options, json.loads(json.dumps(learned.to_json()[1])), {})
+        rows = np.zeros(1, int) if kind is tag else np.arange(2)
+        x = model.encode(kind.examples([tmp_path / "t.csv"], model.options)[0]).batch(rows)["xs"].reshape(-1, 2)[:2]
+        other = model.encode(kind.examples([tmp_path / "u.csv"], model.options, asked=False)[0]).batch(rows)["xs"]
+        np.testing.assert_array_equal(x, other.reshape(-1, 2))
+        (tmp_path / "w.csv").write_text("a,c,label\n1,10,x\n2,30,y\n")
+        with pytest.raises(HeloError, match=r"w\.csv.*: no column 'b'"):
+            model.encode(kind.examples([tmp_path / "w.csv"], model.options)[0])
+    with pytest.raises(HeloError, match=r"w\.csv: no column 'b'"):
+        frames.read([tmp_path / "t.csv", tmp_path / "w.csv"], None)
 
 
 def test_aligned_files_of_other_lengths_are_refused_with_both_counts(tmp_path):

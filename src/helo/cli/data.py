@@ -115,7 +115,7 @@ def _check(task: str) -> click.Command:
             flags.show({"understood": found, "faults": [str(f) for f in faults]})
         else:
             for name, value in found.items():
-                click.echo(f"{name:16} {f'{value:,}' if isinstance(value, int) else value}")
+                click.echo(f"{name:16} {_shown(value)}")
             for fault in faults[:FIRST]:
                 click.echo(f"helo: {fault}", err=True)
             if len(faults) > FIRST:
@@ -126,6 +126,12 @@ def _check(task: str) -> click.Command:
     parameters = [click.Argument(["files"], nargs=-1, required=True), *flags.of(kind.Options)]
     text = f"What is understood of files for `helo train {task}`.\n\n\b\nhelo data check {task} FILES\nhelo data check {task} FILES --json"
     return flags.common(flags.as_json(click.Command(task, params=parameters, callback=run, help=text)))
+
+
+def _shown(value) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value[:12])) + (f", … ({len(value):,})" if len(value) > 12 else "")
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _whole(name: str) -> click.Command:

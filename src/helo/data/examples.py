@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from helo.data.labelled import Labelled
-from helo.data.readers import arrays, clips, conll, dialogue, files, images, series, table
-from helo.errors import HeloError, fault, nearest
+from helo.data.readers import arrays, clips, conll, dialogue, files, frames, images, series, table
+from helo.errors import HeloError, fault
 
 TEXTS = ("text", "sentence", "utterance")
 LABELS = ("label", "emotion", "class")
@@ -54,10 +52,9 @@ def classified(names: Sequence[str | Path], options: Any, asked: bool = True) ->
 
 def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Labelled, list[Path]]:
     """Sequences with a label a step: CoNLL and CoNLL-U, one file a video, conversations in a table."""
-    paths = files.named(names, (*arrays.SUFFIXES, *conll.SUFFIXES, *clips.SUFFIXES))
+    paths = files.named(names, (*frames.SUFFIXES, *conll.SUFFIXES, *clips.SUFFIXES))
     if any(files.suffix(p) not in clips.SUFFIXES for p in paths):
         paths = [p for p in paths if files.suffix(p) not in clips.SUFFIXES]
-    paired = [p for p in paths if _partner(p) is not None]
     suffixes = {files.suffix(p) for p in paths}
     if options.group is not None:
         rows = table.joined([table.read(p) for p in paths])
@@ -69,13 +66,15 @@ def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tup
     elif videos := _videos(paths):
         rows, video = videos
         found = clips.segments(rows, video, _label(rows, options.label or options.column, asked))
-    elif paired:
-        found = _sides(paired)
-        paths = paired + [q for p in paired if (q := _partner(p))]
-    elif suffixes <= {".csv", ".npz", ".mat"}:
-        found = arrays.frames(paths, options.column)
-        if found.labels is None and asked:
-            raise _no_labels(paths, options)
+    elif featured := [p for p in paths if frames.holds(p)]:
+        sides = {p: q for p in featured if (q := frames.beside(p))}
+        featured = [p for p in featured if p not in sides.values()]
+        apart = {files.suffix(p) for p in paths} - {"", ".txt", *map(files.suffix, (*featured, *sides.values()))}
+        if apart:
+            raise HeloError(f"files of several kinds: frames, {', '.join(sorted(apart))}", expected="one",
+                            where=", ".join(map(str, names)))  # fmt: skip
+        found = frames.read(featured, options.column, asked)
+        paths = featured + [q for p in featured if (q := sides.get(p))]
     else:
         found = conll.read(paths, options.column)
     if asked and found.labels is None and not found.notes.get("segments"):
@@ -90,25 +89,6 @@ def _videos(paths: list[Path]) -> tuple[table.Table, str] | None:
     rows = table.joined([table.read(p) for p in paths])
     video = clips.holds(rows)
     return None if video is None else (rows, video)
-
-
-def _no_labels(paths: list[Path], options: Any) -> HeloError:
-    for path in paths:
-        if len(table_columns := _columns(path)) and options.column and options.column not in table_columns:
-            return HeloError(
-                f"no column {options.column!r}",
-                mend=f"--column names it: {nearest(options.column, table_columns)}",
-                where=f"{path}:1",
-            )
-        if arrays.frames([path], options.column).labels is None:
-            return HeloError(
-                "frames but no labels", expected="y beside x, or --column NAME in a table", where=str(path)
-            )
-    return HeloError("no labels", where=str(paths[0]))
-
-
-def _columns(path: Path) -> list[str]:
-    return list(table.read(path).columns) if files.suffix(path) in (".csv", ".tsv") else []
 
 
 def _family(path: Path) -> str:
@@ -183,39 +163,3 @@ def _column(rows: table.Table, named: str | None, usual: Sequence[str], flag: st
             where=f"{rows.file}:1",
         )
     return found
-
-
-def _partner(path: Path) -> Path | None:
-    """The file of targets beside a file of data points."""
-    stem = path.name.removesuffix(".gz")
-    if not stem.endswith("_datapoints.txt"):
-        return None
-    base = stem.removesuffix("_datapoints.txt") + "_targets.txt"
-    beside = [path.with_name(base), path.with_name(base + ".gz")]
-    return next((p for p in beside if p.exists()), None)
-
-
-def _sides(paths: list[Path]) -> Labelled:
-    """A video's features in one file, parted by blanks under a heading, and a label a line in the other."""
-    inputs, labels = [], []
-    for path in paths:
-        rows = [line.split() for line in files.lines(path) if line.strip()]
-        try:
-            numbers = np.array(rows[1:], np.float64)
-        except ValueError as error:
-            raise HeloError(f"not a table of numbers: {error}", where=str(path)) from error
-        arrays.finite(numbers, str(path))
-        target = _partner(path)
-        assert target is not None
-        marks = [line.strip() for line in files.lines(target) if line.strip()]
-        if len(marks) != len(numbers):
-            raise HeloError(
-                f"{len(numbers)} frames and {len(marks)} labels", expected="a label a frame", where=str(target)
-            )
-        stamped = len(numbers) > 1 and bool(np.all(np.diff(numbers[:, 0]) > 0)) and numbers[:, 0].min() > 1e6
-        inputs.append(numbers[:, 1 if stamped else 0 :].astype(np.float32))  # the first column is the time
-        labels.append(marks)
-    return Labelled(
-        "frames", inputs, labels, lambda i, *step: f"{paths[i]}" + (f":{step[0] + 2}" if step else ""),
-        {"names": [p.name for p in paths]},
-    )  # fmt: skip

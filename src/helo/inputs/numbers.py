@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helo.data.ragged import Ragged
+from helo.data.readers.table import by_name
 from helo.errors import HeloError
 from helo.inputs.base import Input
 
@@ -15,11 +16,12 @@ JITTER, SCALED = np.float32(0.1), np.float32(0.1)
 
 class Numbers(Input):
     """Each feature less its mean over its spread, as in training; a missing value is the mean, and then a second number
-    a feature says what is missing.
+    a feature says what is missing. Features that have names are taken by them.
     """
 
-    def __init__(self, mean, spread, missing: bool):
+    def __init__(self, mean, spread, missing: bool, names=None):
         self.mean, self.spread, self.missing = np.asarray(mean, np.float32), np.asarray(spread, np.float32), missing
+        self.names = names
         self.width = len(self.mean) * (2 if missing else 1)
 
     @classmethod
@@ -29,10 +31,18 @@ class Numbers(Input):
         count = np.maximum(1, (~holes).sum(0))
         mean = np.where(holes, 0, whole).sum(0) / count
         spread = np.sqrt(np.where(holes, 0, (whole - mean) ** 2).sum(0) / count)
-        return cls(mean, np.where(spread > 1e-8 * (1 + abs(mean)), spread, 1.0), bool(holes.any()))
+        return cls(
+            mean,
+            np.where(spread > 1e-8 * (1 + abs(mean)), spread, 1.0),
+            bool(holes.any()),
+            examples.notes.get("features"),
+        )
 
     def encode(self, examples):
-        for i, x in enumerate(examples.inputs):
+        inputs, given = examples.inputs, examples.notes.get("features")
+        if self.names is not None and given is not None and given != self.names:
+            inputs = [by_name(x, given, self.names, examples.place(0)) for x in inputs]
+        for i, x in enumerate(inputs):
             if x.ndim != 2 or x.shape[1] != len(self.mean):
                 raise HeloError(
                     f"numbers of shape {x.shape}",
@@ -40,7 +50,7 @@ class Numbers(Input):
                     where=examples.place(i),
                 )
         scaled = []
-        for x in examples.inputs:
+        for x in inputs:
             z = (np.asarray(x, np.float32) - self.mean) / self.spread
             holes = np.isnan(z)
             z = np.where(holes, np.float32(0), np.clip(z, -10, 10))  # an outlier is far, not a thousand times as far
@@ -51,11 +61,14 @@ class Numbers(Input):
         return batch["xs"]
 
     def to_json(self):
-        return {"form": "numbers", "mean": self.mean.tolist(), "spread": self.spread.tolist(), "missing": self.missing}
+        return {
+            "form": "numbers", "mean": self.mean.tolist(), "spread": self.spread.tolist(), "missing": self.missing,
+            "names": self.names,
+        }  # fmt: skip
 
     @classmethod
     def from_json(cls, saved):
-        return cls(saved["mean"], saved["spread"], saved["missing"])
+        return cls(saved["mean"], saved["spread"], saved["missing"], saved.get("names"))
 
 
 class _Encoded:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from helo.data.readers import files
 from helo.errors import HeloError, fault, nearest
@@ -22,6 +25,7 @@ class Table:
     file: Path
     columns: dict[str, list[Any]]
     places: list[str]
+    headed: bool = True  # False: the columns are called "1", "2", …
 
     def __len__(self) -> int:
         return len(self.places)
@@ -47,22 +51,20 @@ class Table:
         return next((lower[w] for w in wanted if w in lower), None)
 
 
-def read(path: Path) -> Table:
+def read(path: Path, headed: bool = True) -> Table:
     """A table by its suffix. TSV: fields as they stand, quotes mean nothing; CSV: quoted as spreadsheets do it, parted
-    by commas, semicolons or tabs, whichever the first line has most of; JSONL: one object a line.
+    by commas, semicolons or tabs, whichever the first line has most of; JSONL: one object a line. headed: the first line
+    names the columns.
     """
     if files.suffix(path) == ".jsonl":
         return _jsonl(path)
     text = files.text(path)
     if not text.strip():
         raise HeloError("the file is empty", where=str(path))
-    head = text.split("\n", 1)[0]
-    tabs = files.suffix(path) in (".tsv", ".txt")
-    mark = "\t" if tabs else max(",;\t", key=head.count)
-    quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
+    file_lines = _LINE.findall(text)
+    mark, quoting = _form(path, file_lines[0])
     csv.field_size_limit(1 << 30)
-    reader = csv.reader(text.splitlines(keepends=True) if not tabs else text.replace("\r\n", "\n").split("\n"),
-                        delimiter=mark, quoting=quoting)  # fmt: skip
+    reader = csv.reader(file_lines, delimiter=mark, quoting=quoting)
     rows: list[list[str]] = []
     lines: list[int] = []
     start = 1
@@ -74,6 +76,9 @@ def read(path: Path) -> Table:
             start = reader.line_num + 1
     except csv.Error as error:
         raise HeloError(f"not a table: {error}", where=f"{path}:{reader.line_num}") from error
+    if not headed:
+        rows.insert(0, [str(i) for i in range(1, len(rows[0]) + 1)])
+        lines.insert(0, 0)
     header = [cell.strip() for cell in rows[0]]
     if len(set(header)) != len(header) or not all(header):
         twice = next((h for h in header if header.count(h) > 1), "")
@@ -90,7 +95,7 @@ def read(path: Path) -> Table:
         fault(
             HeloError(
                 f"{len(row)} column{'s' * (len(row) != 1)}",
-                expected=f"{len(header)} ({', '.join(header[:6])}{', …' if len(header) > 6 else ''})",
+                expected=f"{len(header)} ({_some(header)})",
                 mend=f"a {'tab' if mark == chr(9) else repr(mark)} parts the columns",
                 where=f"{path}:{line}",
             )
@@ -99,7 +104,23 @@ def read(path: Path) -> Table:
     if len(rows) == 1:
         raise HeloError("a first line and no rows", where=str(path))
     columns = {name: [row[i] for row in rows[1:]] for i, name in enumerate(header)}
-    return Table(path, columns, [f"{path}:{line}" for line in lines[1:]])
+    return Table(path, columns, [f"{path}:{line}" for line in lines[1:]], headed)
+
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # with its end, which no other sign is
+
+
+def _form(path: Path, first: str) -> tuple[str, Any]:
+    """What parts the columns, and what quotes mean, by a file's name and first line."""
+    if files.suffix(path) in (".tsv", ".txt"):
+        return "\t", csv.QUOTE_NONE
+    return max(",;\t", key=first.count), csv.QUOTE_MINIMAL
+
+
+def bare(path: Path) -> bool:
+    """Whether the first line holds numbers alone, and so no names of columns."""
+    first = next((line for line in files.lines(path) if line.strip()), "")
+    return all(map(is_number, first.split(_form(path, first)[0])))
 
 
 def _jsonl(path: Path) -> Table:
@@ -134,22 +155,17 @@ def joined(tables: Sequence[Table]) -> Table:
         if missing := [c for c in first.columns if c not in t.columns]:
             raise HeloError(f"no column {missing[0]!r}", expected=f"the columns of {first.file}", where=f"{t.file}:1")
     columns = {c: [v for t in tables for v in t.columns[c]] for c in first.columns}
-    return Table(first.file, columns, [p for t in tables for p in t.places])
+    return Table(first.file, columns, [p for t in tables for p in t.places], first.headed)
 
 
 def numbers(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
-    """The columns, but for those left out, if every value in them is a number; else none."""
-    found = []
-    for name, values in table.columns.items():
-        if name in leave_out:
-            continue
-        if not all(_number(v) for v in values[:50]):
-            return []
-        found.append(name)
-    return found
+    """The columns, but for those left out, if all begin with numbers (some of which may be damaged); else none."""
+    names = [name for name in table.columns if name not in leave_out]
+    return names if all(any(is_number(v) for v in table.columns[name][:50]) for name in names) else []
 
 
-def _number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it can be read as a number; NaN and infinity can."""
     try:
         float(value)
     except (TypeError, ValueError):
@@ -157,18 +173,37 @@ def _number(value: Any) -> bool:
     return True
 
 
-def matrix(table: Table, names: Sequence[str]) -> Any:
-    """Columns as numbers `(rows, columns)`. Raises HeloError, with the line, for what is none, is NaN or infinite."""
-    import numpy as np
-
+def matrix(table: Table, names: Sequence[str], missing: bool = False) -> np.ndarray:
+    """Columns as numbers `(rows, columns)`. missing: what is empty or NaN is a missing value, NaN. Raises HeloError, with
+    the line and the column, for all else that is no number.
+    """
     try:
-        out = np.array([table.columns[n] for n in names], dtype=np.float64).T
-    except ValueError:
+        out = np.array([table.columns[n] for n in names], np.float64).T
+    except (TypeError, ValueError):
         out = None
     if out is None or not np.isfinite(out).all():
-        for name in names:
-            for value, where in zip(table.columns[name], table.places, strict=True):
-                if not _number(value) or not np.isfinite(float(value)):
-                    raise HeloError(f"{value!r} in the column {name!r}", expected="a number", where=where)
-    assert out is not None
+        columns = [[_value(v, name, missing, where) for v, where in zip(table.columns[name], table.places, strict=True)]
+                   for name in names]  # fmt: skip
+        out = np.array(columns).T
     return out.astype(np.float32)
+
+
+def _value(value: Any, column: str, missing: bool, where: str) -> float:
+    if missing and (value is None or not str(value).strip()):
+        return float("nan")
+    number = float(value) if is_number(value) else float("inf")
+    if np.isfinite(number) or (missing and np.isnan(number)):
+        return number
+    raise HeloError(f"{value!r} in the column {column!r}", expected="a number", where=where)
+
+
+def by_name(x: np.ndarray, names: Sequence[str], wanted: Sequence[str], where: str) -> np.ndarray:
+    """The wanted ones of the columns of `x (…, columns)`, in that order. Raises HeloError for one that is not there."""
+    at = {name.casefold(): i for i, name in enumerate(names)}
+    if absent := [name for name in wanted if name.casefold() not in at]:
+        raise HeloError(f"no column {absent[0]!r}", expected=f"the columns {_some(wanted)}", where=where)
+    return x[..., [at[name.casefold()] for name in wanted]]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")

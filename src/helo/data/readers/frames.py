@@ -1,0 +1,192 @@
+"""Videos as numbers, one file each: a row a frame, and a label a frame in the file itself or in one beside it.
+
+V.npz, V.mat           x `(frames, features)` and y `(frames,)`
+V.csv, V.tsv           a column a feature, and one of the label
+V_datapoints.txt       features parted by blanks
+V.txt, V_labels.txt, V_labels.csv, V_labels.tsv; of V_datapoints.txt V_targets.txt: the labels, a line each
+
+A column named timestamp, time or frame says when a frame was, and is no feature; nor is a first column that counts as a
+clock does, in seconds since 1970 or finer. It may run backwards: the order of the rows is that of the frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from helo.data.labelled import Labelled
+from helo.data.readers import arrays, files, table
+from helo.errors import HeloError, fault, nearest
+
+SUFFIXES = (".npz", ".mat", ".csv", ".tsv")
+POINTS = "_datapoints.txt"
+LABELS = ("label", "phase", "class", "y", "target")
+TIMES = ("timestamp", "time", "frame")
+CLOCK = 1e9
+
+
+@dataclass
+class _Video:
+    x: np.ndarray
+    names: list[str] | None  # of the features, where a heading gives them
+    labels: list[str] | None
+    place: Callable[[int], str]
+
+
+def holds(path: Path) -> bool:
+    """Whether a file is of frames. A `.tsv` is if under a heading all of its columns but one are numbers."""
+    if files.suffix(path) != ".tsv":
+        return files.suffix(path) in SUFFIXES or _name(path).endswith(POINTS)
+    rows = [line.split("\t") for line in files.lines(path)[:50]]
+    columns = [[table.is_number(v) for v in column] for column in zip(*rows[1:], strict=False)]
+    alike = len({len(row) for row in rows}) == 1 and len(rows) > 1
+    return alike and sum(not all(c) for c in columns) <= 1 < len(columns) and not any(map(table.is_number, rows[0]))
+
+
+def beside(path: Path) -> Path | None:
+    """The file of labels beside a file of frames."""
+    name = _name(path)
+    if name.endswith(POINTS):
+        usual = [name.removesuffix(POINTS) + "_targets.txt"]
+    else:
+        usual = [Path(name).stem + ending for ending in (".txt", "_labels.txt", "_labels.csv", "_labels.tsv")]
+    found = (path.with_name(name + packed) for name in usual for packed in ("", ".gz"))
+    return next((p for p in found if p.exists()), None)
+
+
+def read(paths: Sequence[Path], column: str | None, asked: bool = True) -> Labelled:
+    """Frames `(time, features)`, an example a file. column: of the label. asked: every file has to have labels.
+
+    Features that have names are put in the order of the first file's. Raises HeloError for files without frames, with
+    other features than those before, and with more or fewer labels than frames.
+    """
+    videos: list[_Video] = []
+    for path in paths:
+        video = _one(path, column)
+        if len(video.x) == 0:
+            raise HeloError("no frames", where=str(path))
+        if asked and video.labels is None:
+            raise _unlabelled(path, column)
+        if videos:
+            _follow(video, videos[0], path)
+        for i, label in enumerate(video.labels or () if asked else ()):
+            if not label:
+                fault(HeloError("no label", expected="one a frame", where=video.place(i)))
+        videos.append(video)
+    notes = {"names": [p.name for p in paths], "features": videos[0].names}
+    labels = [v.labels for v in videos if v.labels is not None]
+    return Labelled(
+        "frames", [v.x for v in videos], labels if len(labels) == len(videos) else None,
+        lambda i, *step: videos[i].place(step[0]) if step else str(paths[i]), notes,
+    )  # fmt: skip
+
+
+def _one(path: Path, column: str | None) -> _Video:
+    if files.suffix(path) in (".npz", ".mat"):
+        video = _arrays(path, column)
+    elif _name(path).endswith(POINTS):
+        video = _points(path)
+    else:
+        video = _table(path, column)
+    side = beside(path)
+    if video.labels is None and side is not None:
+        video.labels = _labels(side, column, len(video.x))
+    return video
+
+
+def _arrays(path: Path, column: str | None) -> _Video:
+    found = arrays.load(path)
+    x = arrays.named(found, "x", ("X", "features", "data"))
+    y = arrays.named(found, column or "y", ("y", "Y", "labels", "label", "targets"))
+    if x is None or x.ndim != 2:
+        shape = "none" if x is None else str(x.shape)
+        raise HeloError(f"x: {shape}", expected="x (frames, features) and y (frames,)", where=str(path))
+    arrays.finite(x, str(path))
+    labels = None if y is None else _as_many(arrays.words(y), len(x), path)
+    return _Video(x.astype(np.float32), None, labels, lambda i: f"{path} frame {i}")
+
+
+def _table(path: Path, column: str | None) -> _Video:
+    rows = table.read(path, headed=not table.bare(path))
+    label = rows.first([column.lower()] if column is not None else LABELS)
+    names = [c for c in rows.columns if c != label]
+    x, names = _features(table.matrix(rows, names), names, rows.headed)
+    labels = None if label is None else [str(v).strip() for v in rows.columns[label]]
+    return _Video(x.astype(np.float32), names, labels, lambda i: rows.places[i])
+
+
+def _points(path: Path) -> _Video:
+    lines = [(n, line.split()) for n, line in enumerate(files.lines(path), 1) if line.strip()]
+    headed = bool(lines) and not all(map(table.is_number, lines[0][1]))
+    names = lines.pop(0)[1] if headed else [str(i) for i in range(1, len(lines[0][1]) + 1 if lines else 1)]
+    x = np.empty((len(lines), len(names)))
+    for row, (n, values) in zip(x, lines, strict=True):
+        where = f"{path}:{n}"
+        if len(values) != len(names):
+            raise HeloError(f"{len(values)} columns", expected=f"{len(names)}, as in the first line", where=where)
+        try:
+            row[:] = values
+        except ValueError as error:
+            raise HeloError(str(error), expected="numbers", where=where) from error
+        arrays.finite(row, where)
+    x, found = _features(x, names, headed)
+    return _Video(x.astype(np.float32), found, None, lambda i: f"{path}:{lines[i][0]}")
+
+
+def _features(x: np.ndarray, names: list[str], headed: bool) -> tuple[np.ndarray, list[str] | None]:
+    """Columns without that of the time. x: float64, since a clock's numbers are large."""
+    kept = [i for i, name in enumerate(names) if name.lower() not in TIMES]
+    if kept[:1] == [0] and len(x) and x[:, 0].min() >= CLOCK:
+        kept = kept[1:]
+    return x[:, kept], [names[i] for i in kept] if headed else None
+
+
+def _labels(path: Path, column: str | None, frames: int) -> list[str]:
+    """A label a line, under a heading or not; or the column of a table."""
+    lines = [line.strip() for line in files.lines(path) if line.strip()]
+    if files.suffix(path) != ".txt" and lines and any(mark in lines[0] for mark in ",;\t"):
+        rows = table.read(path)
+        label = rows.find(column, "--column") if column is not None else rows.first(LABELS)
+        if label is None:
+            raise HeloError(
+                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(LABELS)}", mend="--column names it",
+                where=f"{path}:1",
+            )  # fmt: skip
+        return _as_many([str(v).strip() for v in rows.columns[label]], frames, path)
+    if lines and lines[0].lower() in (*LABELS, "labels") and lines[0] not in lines[1:]:
+        del lines[0]  # a heading
+    return _as_many(lines, frames, path)
+
+
+def _as_many(labels: list[str], frames: int, path: Path) -> list[str]:
+    if len(labels) != frames:
+        raise HeloError(f"{frames} frames and {len(labels)} labels", expected="a label a frame", where=str(path))
+    return labels
+
+
+def _follow(video: _Video, first: _Video, path: Path) -> None:
+    """Features as the first file has them, by name where both have names."""
+    if video.names is not None and first.names is not None:
+        video.x, video.names = table.by_name(video.x, video.names, first.names, str(path)), first.names
+    elif video.x.shape[1] != first.x.shape[1]:
+        raise HeloError(
+            f"{video.x.shape[1]} features a frame", expected=f"{first.x.shape[1]}, as the files before", where=str(path)
+        )
+
+
+def _unlabelled(path: Path, column: str | None) -> HeloError:
+    if files.suffix(path) in (".csv", ".tsv") and column is not None:
+        mend = nearest(column, table.read(path).columns)
+        return HeloError(f"no column {column!r}", mend=f"--column names it: {mend}", where=f"{path}:1")
+    name = _name(path)
+    other = name.removesuffix(POINTS) + "_targets.txt" if name.endswith(POINTS) else Path(name).stem + ".txt"
+    return HeloError(
+        "frames but no labels", expected=f"y beside x, --column NAME in a table, or {other} beside it", where=str(path)
+    )
+
+
+def _name(path: Path) -> str:
+    return path.name.removesuffix(".gz")
