@@ -263,7 +263,10 @@ class Tag(ExampleTask):
         if isinstance(self.form, Dialogue):
             raise HeloError("conversations come in tables", mend="give a file, as in training", where="standard input")
         if isinstance(self.form, Numbers):
-            return self.given([np.stack([self.item(r, n) for n, r in enumerate(rows, 1) if r.strip()])])
+            found = [self.item(r, n) for n, r in enumerate(rows, 1) if r.strip()]
+            if not found:
+                raise HeloError("nothing", expected="a frame a line", where="standard input")
+            return self.given([np.stack(found)])
         if any(len(r.split()) > 1 for r in rows):
             return self.given([r.split() for r in rows if r.strip()])
         sentences: list[list[str]] = [[]]
@@ -280,6 +283,8 @@ class Tag(ExampleTask):
             return line.strip()
         try:
             found = np.array([float(v) for v in line.replace(",", " ").split()], np.float32)
+            if not np.isfinite(found).all():
+                raise ValueError("NaN or infinity")
         except ValueError as error:
             raise HeloError(f"{error}", expected="numbers", where=f"standard input:{number}") from error
         if len(found) != len(self.form.mean):
