@@ -48,6 +48,18 @@ def refused(task: str, files, **options) -> str:
         ("classify", "f.tsv", "text\tlabel\ncafé\tx\n".encode("latin-1"), {}, ["f.tsv:2", "not UTF-8", "Latin-1"]),
         ("classify", "f.jsonl", '{"text": "a", "label": "b"}\nno\n', {}, ["f.jsonl:2", "not JSON"]),
         ("classify", "f.csv", "a,b,label\n1,2,x\n1,nan,y\n", {}, ["f.csv:3", "nan", "number"]),
+        ("classify", "f.csv", "a,b,label\n1,2,x\n1,,y\n", {}, ["f.csv:3", "''", "'b'", "number"]),
+        ("classify", "f.csv", "a,b,label\n1,2,x\n1,two,y\n", {}, ["f.csv:3", "'two'", "'b'", "number"]),
+        ("classify", "f.csv", "s,a,label\n1,2,x\n1,inf,x\n", {"group": "s"}, ["f.csv:3", "'inf'", "'a'"]),
+        ("classify", "f.csv", "s,a,label\n1,2,x\n1,2,y\n", {"group": "s"}, ["f.csv:3", "'y'", "'x'"]),
+        ("classify", "f.csv", "s,t,a,label\n1,soon,2,x\n", {"group": "s", "order": "t"}, ["f.csv:2", "'soon' in 't'"]),
+        ("classify", "f.csv", "text,label\na,x\nb,\n", {}, ["f.csv:3", "no label"]),
+        ("classify", "f.jsonl", '{"text": "a", "label": "b"}\n{"text": "a", "label": null}', {}, ["f.jsonl:2", "no label"]),
+        ("classify", "f.jsonl", '{"text": "a", "label": "b"}\n{"text": null, "label": "b"}', {}, ["f.jsonl:2", "nothing in"]),
+        ("tag", "f.csv", "d,text,label\n1,a,x\n1,b,\n", {"group": "d"}, ["f.csv:3", "no label"]),
+        ("tag", "f.csv", "a,b,label\n1,2,x\n1,2,\n", {}, ["f.csv:3", "no label"]),
+        ("classify", "f.ts", "@classLabel true a b\n@data\n1,inf:a\n", {}, ["f.ts:3", "'inf'"]),
+        ("classify", "f_TRAIN.tsv", "1\t2\t3\n1\tx\t3\n", {}, ["f_TRAIN.tsv:2", "'x'"]),
         ("classify", "f.ts", "not a ts file\n", {}, ["f.ts:1", "@data"]),
         ("classify", "f.ts", "@classLabel true a b\n@data\n1,2:3:a\n", {}, ["f.ts:3", "channels of 2, 1"]),
         ("classify", "f.pdf", "x", {}, ["f.pdf", "TSV, CSV"]),
@@ -245,6 +257,113 @@ def test_series_read_as_written(tmp_path):
     found = series.read([file])
     np.testing.assert_array_equal(found.inputs[0], np.array([[1, 4], [np.nan, 5], [3, 6]], np.float32))
     assert found.labels == ["a", "b"]
+
+
+def test_series_a_step_a_row(tmp_path):
+    """Of two files whose series have the same names."""
+    kind = tasks.find("classify")
+    options = kind.Options(group="series", order="time", label="kind")
+    (tmp_path / "a.csv").write_text("series,time,u,v,kind\n1,2,5,,x\n1,1,3,4,x\n2,1,7,8,y\n")
+    (tmp_path / "b.csv").write_text("kind,u,v,series,time\nx,1,nan,1,2024-03-01\n")
+    found, _ = kind.examples([tmp_path / "a.csv", tmp_path / "b.csv"], options)
+    assert (found.kind, found.labels) == ("frames", ["x", "y", "x"])
+    wanted = [[[3, 4], [5, np.nan]], [[7, 8]], [[1, np.nan]]]
+    for x, y in zip(found.inputs, wanted, strict=True):
+        np.testing.assert_array_equal(x, np.array(y, np.float32))
+    assert found.place(0, 1) == f"{tmp_path / 'a.csv'}:2"
+    (tmp_path / "c.csv").write_text("v,u,series,time\n1,2,1,1\n")
+    assert kind.examples([tmp_path / "c.csv"], options, asked=False)[0].labels is None
+
+
+def test_series_without_a_heading(tmp_path):
+    for name, mark in (("X_TRAIN.tsv", "\t"), ("X_TEST.csv", ",")):
+        file = tmp_path / name
+        file.write_text("1.0 2 NaN 3 NaN\n-1.0 4 5 6 7\n".replace(" ", mark))
+        found = tasks.find("classify").examples([file], tasks.find("classify").Options())[0]
+        assert found.labels == ["1", "-1"]
+        np.testing.assert_array_equal(found.inputs[0], np.array([[2], [np.nan], [3]], np.float32))
+        assert found.inputs[1].shape == (4, 1)
+
+
+@pytest.mark.parametrize(
+    "name, rows, options, wanted",
+    [
+        (
+            "f.csv",
+            'd,text,label\n1,a,"big,red"\n1,b,"big,red"\n2,c,\n',
+            {"group": "d", "several": ","},
+            [["big", "red"], []],
+        ),
+        (
+            "f.jsonl",
+            '{"text": "a", "label": "big"}\n{"text": "b", "label": ["big", "red"]}\n',
+            {},
+            [["big"], ["big", "red"]],
+        ),
+        ("f.jsonl", '{"d": 1, "text": "a", "label": ["big", "red"]}\n', {"group": "d"}, [["big", "red"]]),
+    ],
+)
+def test_several_labels_are_whole_wherever_they_stand(tmp_path, name, rows, options, wanted):
+    kind = tasks.find("classify")
+    (tmp_path / name).write_text(rows)
+    assert kind.examples([tmp_path / name], kind.Options(**options))[0].labels == wanted
+
+
+def test_several_labels_of_arrays(tmp_path):
+    kind, file = tasks.find("classify"), tmp_path / "f.npz"
+    x, y = np.ones((3, 2)), np.array([[1, 1, 0], [0, 0, 0], [0, 0, 1]])
+    np.savez(file, x=x, y=y)
+    assert kind.examples([file], kind.Options())[0].labels == [["0", "1"], [], ["2"]]
+    np.savez(file, x=x, y=y, names=np.array(["a", "b", "c"]))
+    found = kind.examples([file], kind.Options())[0]
+    model = kind.learned(kind.Options(), found)
+    assert model.targets(found).tolist() == (y > 0).tolist()
+    np.savez(file, x=x, y=np.eye(3)[[2, 0, 0]])
+    assert kind.examples([file], kind.Options())[0].labels == ["2", "0", "0"]
+    np.savez(file, x=x, y=np.array(["a|b", "a", ""]))
+    assert kind.examples([file], kind.Options(several="|"))[0].labels == [["a", "b"], ["a"], []]
+    assert "f.npz example 2: no label" in refused("classify", [file])
+
+
+def test_rare_labels_among_several_weigh_as_much_as_frequent_ones(tmp_path):
+    kind, file = tasks.find("classify"), tmp_path / "f.tsv"
+    file.write_text("text\tlabel\n" + "a\toften\n" * 9 + "b\toften,seldom\n")
+    found = kind.examples([file], kind.Options(several=","))[0]
+    losses = []
+    for balance in (False, True):
+        model = kind.learned(kind.Options(several=",", balance=balance), found)
+        parameters = model.init(np.random.default_rng(0))
+        batch = model.encode(found).batch(np.arange(10)) | model.wanted(model.targets(found), np.arange(10))
+        losses.append(model._loss(parameters, np.zeros((10, 2), np.float32), batch["targets"]) / np.log(2))
+    assert losses == pytest.approx([20, 9 + 11 * 10 / 20 * 2])  # nine absences, and as much for either label's presence
+
+
+def test_only_line_ends_end_lines(tmp_path):
+    file = tmp_path / "f.csv"
+    odd = "a\u2028b\x85c\x0cd\x1ce"
+    file.write_bytes(f'text,label\r\n{odd},x\n"{odd}\n",y\rz,"v'.encode() + b'"\nq,w,e\n')
+    with collecting() as faults:
+        rows = table.read(file)
+    assert rows.columns == {"text": [odd, odd + "\n", "z"], "label": ["x", "y", "v"]}
+    assert [p.rpartition(":")[2] for p in rows.places] == ["2", "3", "5"]
+    assert [f.where for f in faults] == [f"{file}:6"]
+    kind = tasks.find("classify")
+    (tmp_path / "g.tsv").write_text(GOOD)
+    model = kind.learned(kind.Options(), kind.examples([tmp_path / "g.tsv"], kind.Options())[0])
+    assert model.lines(f"{odd}\n\nf\n").inputs == [odd, "", "f"]
+
+
+def test_frames_on_standard_input_are_numbers(tmp_path):
+    kind = tasks.find("tag")
+    np.savez(tmp_path / "v.npz", x=np.eye(2), y=[0, 1])
+    model = kind.learned(kind.Options(), kind.examples([tmp_path / "v.npz"], kind.Options())[0])
+    for text, said in (
+        ("", "standard input: nothing"),
+        ("1 2\n1 nan\n", "standard input:2: NaN"),
+        ("1 inf\n", ":1: NaN or inf"),
+    ):
+        with pytest.raises(HeloError, match=said):
+            model.lines(text)
 
 
 def test_pairs_with_a_heading_and_without(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,13 @@ def classified(names: Sequence[str | Path], options: Any, asked: bool = True) ->
     if kind == "series":
         found = series.read(paths)
     elif kind == "arrays":
-        found = arrays.examples(paths)
+        found = arrays.examples(paths, options.several)
     elif kind == "images":
         found = images.read(paths)
     elif kind == "videos":
         found = Labelled("clip", [clips.Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
+    elif kind == "table" and all(map(series.plain, paths)):
+        found = series.rows(paths)
     elif kind == "table":
         found = _rows(table.joined([table.read(p) for p in paths]), options, asked)
     else:
@@ -47,6 +50,10 @@ def classified(names: Sequence[str | Path], options: Any, asked: bool = True) ->
         )  # fmt: skip
     if asked and found.labels is None:
         raise HeloError("no labels", expected="one an example", where=str(paths[0]))
+    if options.several is not None and found.labels is not None:
+        found.labels = [_marks(y, options.several) for y in found.labels]
+    if asked:
+        _complete(found)
     return found, paths
 
 
@@ -58,14 +65,16 @@ def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tup
     suffixes = {files.suffix(p) for p in paths}
     if options.group is not None:
         rows = table.joined([table.read(p) for p in paths])
-        text, label = _column(rows, options.text, TEXTS, "--text"), _label(rows, options.label, asked)
+        text = _column(rows, options.text, TEXTS, "--text")
         assert text is not None
+        rows, label = _labelled(_told(rows, text), options.label, asked)
         found = dialogue.read(rows, text, label, options.group, options.order, options.speaker)
     elif suffixes <= {*clips.SUFFIXES}:
         found = Labelled("clip", [clips.Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
     elif videos := _videos(paths):
         rows, video = videos
-        found = clips.segments(rows, video, _label(rows, options.label or options.column, asked))
+        rows, label = _labelled(rows, options.label or options.column, asked)
+        found = clips.segments(rows, video, label)
     elif featured := [p for p in paths if frames.holds(p)]:
         sides = {p: q for p in featured if (q := frames.beside(p))}
         featured = [p for p in featured if p not in sides.values()]
@@ -79,7 +88,24 @@ def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tup
         found = conll.read(paths, options.column)
     if asked and found.labels is None and not found.notes.get("segments"):
         raise HeloError("no labels", expected="one a step", mend="--column names them", where=str(paths[0]))
+    if asked:
+        _complete(found)
     return found, paths
+
+
+def _complete(found: Labelled) -> None:
+    """Faults of labels that are missing."""
+    for i, labels in enumerate(found.labels or ()):
+        for step, label in enumerate([labels] if isinstance(labels, str) else labels):
+            if not label:
+                fault(
+                    HeloError("no label", expected="one", mend="fill it in, or take it out", where=found.place(i, step))
+                )
+    segments: list[Any] = found.notes.get("segments", []) if found.notes.get("label") else []
+    for i, parts in enumerate(segments):
+        for start, _, label in parts:
+            if not label:
+                fault(HeloError(f"no label from {start:g} s on", expected="one a segment", where=found.place(i)))
 
 
 def _videos(paths: list[Path]) -> tuple[table.Table, str] | None:
@@ -104,30 +130,30 @@ def _family(path: Path) -> str:
 
 
 def _rows(rows: table.Table, options: Any, asked: bool) -> Labelled:
-    """Text, numbers, or conversations with one label each, out of a table."""
-    label = _label(rows, options.label, asked)
-    video = clips.holds(rows)
-    if video and options.group is None and options.text is None and rows.first(TEXTS) is None:
-        labels = None if label is None else [_marks(v, options.several) for v in rows.columns[label]]
-        return clips.whole(rows, video, labels)
-    if options.group is not None:
-        text = _column(rows, options.text, TEXTS, "--text")
-        assert text is not None
-        return dialogue.read(rows, text, label, options.group, options.order, options.speaker, whole=True)
+    """Text, numbers, series, or conversations with one label each, out of a table."""
+    rows, label = _labelled(rows, options.label, asked)
     text = _column(rows, options.text, TEXTS, "--text", asked=False)
-    labels = None if label is None else [_marks(v, options.several) for v in rows.columns[label]]
     if text is not None:
-        inputs = [str(v) for v in rows.columns[text]]
-        for value, where in zip(inputs, rows.places, strict=True):
-            if not value.strip():
-                fault(HeloError(f"nothing in {text!r}", expected="a text", where=where))
-        return Labelled("text", inputs, labels, lambda i, *step: rows.places[i], {"text": text, "label": label})
-    features = table.numbers(rows, (label,) if label else ())
+        rows = _told(rows, text, options.group is None)
+    video = clips.holds(rows)
+    if video and options.group is None and text is None:
+        return clips.whole(rows, video, None if label is None else rows.columns[label])
+    if options.group is not None and text is not None:
+        return dialogue.read(rows, text, label, options.group, options.order, options.speaker, whole=True)
+    labels = None if label is None else rows.columns[label]
+    if text is not None:
+        return Labelled(
+            "text", rows.columns[text], labels, lambda i, *step: rows.places[i], {"text": text, "label": label}
+        )
+    known = [label, *(rows.find(c, f"--{n}") for n in ("group", "order", "speaker") if (c := getattr(options, n)))]
+    features = table.numbers(rows, [c for c in known if c is not None])
     if not features:
         raise HeloError(
             f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(TEXTS)}, or numbers in all but the label",
             mend="--text names the column to read", where=f"{rows.file}:1",
         )  # fmt: skip
+    if options.group is not None:
+        return series.grouped(rows, features, label, options.group, options.order)
     return Labelled(
         "vector",
         table.matrix(rows, features),
@@ -137,18 +163,35 @@ def _rows(rows: table.Table, options: Any, asked: bool) -> Labelled:
     )
 
 
-def _marks(value: Any, several: str | None) -> Any:
-    if isinstance(value, list):
-        return [str(v) for v in value]
-    if several is not None:
-        return [v.strip() for v in str(value).split(several) if v.strip()]
-    return str(value).strip()
+def _marks(value: Any, several: str) -> list[str]:
+    """The labels of an example that has several."""
+    return value if isinstance(value, list) else [v.strip() for v in value.split(several) if v.strip()]
 
 
-def _label(rows: table.Table, named: str | None, asked: bool) -> str | None:
+def _told(rows: table.Table, text: str, all_say: bool = False) -> table.Table:
+    """The table with texts in their column; all_say: none of which is blank."""
+    said = ["" if v is None else str(v) for v in rows.columns[text]]
+    for value, told, where in zip(rows.columns[text], said, rows.places, strict=True):
+        if value is None or (all_say and not told.strip()):
+            fault(HeloError(f"nothing in {text!r}", expected="a text", where=where))
+    return replace(rows, columns=rows.columns | {text: said})
+
+
+def _labelled(rows: table.Table, named: str | None, asked: bool) -> tuple[table.Table, str | None]:
+    """The table with labels in their column, "" where one is missing, and the column's name. Where one row has a list of
+    labels, all have.
+    """
     if not asked and named is not None and rows.first([named.lower()]) is None:
-        return None
-    return _column(rows, named, LABELS, "--label", asked)
+        return rows, None
+    label = _column(rows, named, LABELS, "--label", asked)
+    if label is None:
+        return rows, None
+    values = rows.columns[label]
+    several = any(isinstance(v, list) for v in values)
+    marks = [[str(w) for w in v] if isinstance(v, list) else "" if v is None else str(v).strip() for v in values]
+    if several:
+        marks = [v if isinstance(v, list) else [v] if v else [] for v in marks]
+    return replace(rows, columns=rows.columns | {label: marks}), label
 
 
 def _column(rows: table.Table, named: str | None, usual: Sequence[str], flag: str, asked: bool = True) -> str | None:

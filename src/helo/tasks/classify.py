@@ -41,8 +41,8 @@ class Options:
     text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
     several: Annotated[str | None, "an example has several labels, parted by this"] = None
-    group: Annotated[str | None, "column that says which conversation a row belongs to"] = None
-    order: Annotated[str | None, "column of a row's place in its conversation"] = None
+    group: Annotated[str | None, "column that says which conversation or series a row belongs to"] = None
+    order: Annotated[str | None, "column of a row's place in its conversation or series"] = None
     speaker: Annotated[str | None, "column of who speaks"] = None
     encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
         "efficientnet-lite0"
@@ -145,9 +145,15 @@ class Classify(ExampleTask):
     def targets(self, examples):
         assert examples.labels is not None
         if not self.many:
+            for i, label in enumerate(examples.labels):
+                if isinstance(label, list):
+                    raise HeloError(
+                        f"labels {', '.join(label)}", expected="one label, as in training", where=examples.place(i)
+                    )
             return labelled.numbering(examples.labels, self.labels, examples.place)
         out = np.zeros((len(examples), len(self.labels)), bool)
-        for i, marks in enumerate(examples.labels):
+        for i, label in enumerate(examples.labels):
+            marks = label if isinstance(label, list) else [label]
             out[i, labelled.numbering(marks, self.labels, lambda _, i=i: examples.place(i))] = True
         return out
 
@@ -202,11 +208,13 @@ class Classify(ExampleTask):
     def _loss(self, parameters: Parameters, scores: Any, targets: Any) -> Any:
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
+        weights = None if self.weights is None else engines.array(np.array(self.weights, np.float32), scores)
         if self.many:
-            return xp.sum(softplus(scores) - scores * targets)
-        if self.weights is None:
+            losses = softplus(scores) - scores * targets
+            # A label's presence weighs, its absence does not: what is rare is seldom there.
+            return xp.sum(losses if weights is None else losses * (1 + targets * (weights - 1)))
+        if weights is None:
             return engines.cross_entropy(scores, targets)
-        weights = engines.array(np.array(self.weights, np.float32), scores)
         picked = xp.take_along_axis(log_softmax(scores), targets[:, None], axis=1)[:, 0]
         return -xp.sum(picked * weights[targets])
 
@@ -260,7 +268,7 @@ class Classify(ExampleTask):
 
     def lines(self, text: str) -> Labelled:
         """Standard input: a text a line, or a row of numbers."""
-        rows = text.splitlines()
+        rows = text.removesuffix("\n").split("\n") if text else []
         if isinstance(self.form, Words | Symbols):
             return self.given(rows)
         if isinstance(self.form, Vectors):

@@ -75,9 +75,12 @@ def _word(value: Any) -> str:
     return "" if value is None or value != value else str(value).strip()  # NaN is not itself
 
 
-def examples(paths: list[Path]) -> Labelled:
+def examples(paths: list[Path], several: str | None = None) -> Labelled:
     """Examples first: x `(examples, …)` and y `(examples,)` of `.npz` or `.mat` files. Three or four axes of small
     whole numbers are pictures, two are vectors, three of other numbers are sequences `(examples, time, features)`.
+
+    y `(examples, labels)` of zeros and ones marks the labels of each: one, or several where more than one or none is
+    marked or `several` is asked for. They are called as an array `names` says, else by their number, from 0.
     """
     xs, ys, places = [], [], []
     for path in paths:
@@ -92,7 +95,7 @@ def examples(paths: list[Path]) -> Labelled:
         if xs and x.shape[1:] != xs[0].shape[1:]:
             raise HeloError(f"x of shape {x.shape}", expected=f"(…, {xs[0].shape[1:]})", where=str(path))
         if y is not None:
-            marks = words(y)
+            marks = _marked(y, arrays.get("names"), path) if _marks(y, len(x)) else words(y)
             if len(marks) != len(x):
                 raise HeloError(
                     f"{len(x)} examples in x and {len(marks)} labels in y", expected="as many", where=str(path)
@@ -103,5 +106,22 @@ def examples(paths: list[Path]) -> Labelled:
     x = np.concatenate(xs)
     if x.ndim not in (2, 3, 4):
         raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, examples first", where=str(paths[0]))
+    if several is None and all(isinstance(y, list) and len(y) == 1 for y in ys):
+        ys = [y[0] for y in ys]
+    elif any(isinstance(y, list) for y in ys):
+        ys = [y if isinstance(y, list) else [y] for y in ys]
     kind = "vector" if x.ndim == 2 else "picture" if x.ndim == 4 or x.dtype == np.uint8 else "frames"
     return Labelled(kind, x, ys if len(ys) == len(x) else None, lambda i, *step: places[i])
+
+
+def _marks(y: np.ndarray, examples: int) -> bool:
+    """Whether y marks labels with ones, `(examples, labels)`."""
+    numbers = y.dtype.kind in "fiub"
+    return numbers and y.ndim == 2 and len(y) == examples and y.shape[1] > 1 and bool(np.isin(y, (0, 1)).all())
+
+
+def _marked(y: np.ndarray, names: np.ndarray | None, path: Path) -> list[list[str]]:
+    called = [str(i) for i in range(y.shape[1])] if names is None else words(names)
+    if len(called) != y.shape[1]:
+        raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one a column of y", where=str(path))
+    return [[called[i] for i in np.flatnonzero(row)] for row in y]

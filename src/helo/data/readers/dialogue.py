@@ -31,7 +31,7 @@ def read(
     inputs = [[(str(who[i]), str(said[i])) for i in found] for found in groups]
     labels = None
     if label is not None:
-        marks = [str(v) for v in rows.columns[label]]
+        marks = rows.columns[label]
         if whole:
             for found in groups:
                 for i in found:

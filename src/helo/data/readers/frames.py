@@ -19,7 +19,7 @@ import numpy as np
 
 from helo.data.labelled import Labelled
 from helo.data.readers import arrays, files, table
-from helo.errors import HeloError, fault, nearest
+from helo.errors import HeloError, nearest
 
 SUFFIXES = (".npz", ".mat", ".csv", ".tsv")
 POINTS = "_datapoints.txt"
@@ -72,9 +72,6 @@ def read(paths: Sequence[Path], column: str | None, asked: bool = True) -> Label
             raise _unlabelled(path, column)
         if videos:
             _follow(video, videos[0], path)
-        for i, label in enumerate(video.labels or () if asked else ()):
-            if not label:
-                fault(HeloError("no label", expected="one a frame", where=video.place(i)))
         videos.append(video)
     notes = {"names": [p.name for p in paths], "features": videos[0].names}
     labels = [v.labels for v in videos if v.labels is not None]

@@ -1,20 +1,27 @@
-"""Time series in the `.ts` format of the UCR and UEA archives.
+"""Time series as they lie about.
 
-aeon reads it too, with a stack of compiled packages behind it; here NumPy has to be enough for answers, and a fault
-has to be named with its line, so these are our own sixty lines, held to aeon's reading by `benchmarks/series.py`.
+X.ts                           the archives of UCR and UEA: a series a line under a header
+X_TRAIN.tsv, X_TEST.csv        UCR's other form: no heading, a label and then values a line
+any table with a column that says which series a row belongs to: a step a row, a channel a column
+
+aeon reads `.ts` too, with a stack of compiled packages behind it; here NumPy has to be enough for answers, and a fault
+has to be named with its line.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from helo.data.labelled import Labelled
-from helo.data.readers import files
+from helo.data.readers import arrays, files, table
 from helo.errors import HeloError, fault
 
 SUFFIXES = (".ts",)
+MISSING = ("?", "")
 
 
 def read(paths: list[Path]) -> Labelled:
@@ -58,13 +65,69 @@ def read(paths: list[Path]) -> Labelled:
 
 
 def _channels(channels: list[str], where: str) -> np.ndarray | None:
-    try:
-        found = [np.array([float("nan") if v.strip() == "?" else float(v) for v in c.split(",")]) for c in channels]
-    except ValueError as error:
-        fault(HeloError(f"{error}", expected="numbers parted by commas, ? where one is missing", where=where))
+    found = [_values(c.split(","), where) for c in channels]
+    if any(c is None for c in found):
         return None
-    if len({len(c) for c in found}) != 1:
-        sizes = ", ".join(str(len(c)) for c in found)
+    if len({len(c) for c in found if c is not None}) != 1:
+        sizes = ", ".join(str(len(c)) for c in found if c is not None)
         fault(HeloError(f"channels of {sizes} values", expected="as many in each", where=where))
         return None
-    return np.stack(found, 1).astype(np.float32)
+    return np.stack([c for c in found if c is not None], 1).astype(np.float32)
+
+
+def _values(fields: Sequence[str], where: str) -> np.ndarray | None:
+    """Numbers, NaN where one is missing; None where a fault was kept."""
+    try:
+        found = np.array([float("nan") if v.strip() in MISSING else float(v) for v in fields])
+        if np.isinf(found).any():
+            raise ValueError(f"{fields[int(np.isinf(found).argmax())]!r} among the values")
+    except ValueError as error:
+        fault(HeloError(f"{error}", expected="numbers, ? where one is missing", where=where))
+        return None
+    return found
+
+
+def plain(path: Path) -> bool:
+    """Whether a file is in UCR's form without a heading: by its name, and since its first line is of numbers."""
+    named = re.search(r"_(TRAIN|TEST)\.(tsv|csv)(\.gz)?$", path.name, re.IGNORECASE)
+    return named is not None and table.bare(path)
+
+
+def rows(paths: list[Path]) -> Labelled:
+    """Series `(time, 1)`, one a line after its label; NaN after the last value fills a shorter one up."""
+    inputs, labels, places = [], [], []
+    for path in paths:
+        mark = "\t" if files.suffix(path) == ".tsv" else ","
+        for n, line in enumerate(files.lines(path), 1):
+            where, (label, *fields) = f"{path}:{n}", line.split(mark)
+            values = _values(fields, where) if line.strip() else None
+            if values is None:
+                continue
+            known = np.flatnonzero(~np.isnan(values))
+            if not len(known):
+                fault(HeloError("no values", expected="a label, and then a series", where=where))
+                continue
+            inputs.append(values[: known[-1] + 1, None].astype(np.float32))
+            labels.append(arrays.words(np.array([float(label)]))[0] if table.is_number(label) else label.strip())
+            places.append(where)
+    return Labelled("frames", inputs, labels, lambda i, *step: places[i])
+
+
+def grouped(told: table.Table, channels: list[str], label: str | None, group: str, order: str | None) -> Labelled:
+    """Series `(time, channels)` out of a table of steps, in the order of their first rows; an empty cell or NaN is a
+    missing value. All rows of a series have its label.
+    """
+    x = table.matrix(told, channels, missing=True)
+    members = table.groups(told, group, order)
+    labels = None
+    if label is not None:
+        marks = told.columns[label]
+        for found in members:
+            if other := [i for i in found if marks[i] != marks[found[0]]]:
+                raise HeloError(f"{marks[other[0]]!r}", expected=f"{marks[found[0]]!r}, as in the series' other rows",
+                                where=told.places[other[0]])  # fmt: skip
+        labels = [marks[found[0]] for found in members]
+    return Labelled(
+        "frames", [x[found] for found in members], labels,
+        lambda i, *step: told.places[members[i][step[0] if step else 0]], {"features": channels, "label": label},
+    )  # fmt: skip

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,32 @@ def numbers(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
     """The columns, but for those left out, if all begin with numbers (some of which may be damaged); else none."""
     names = [name for name in table.columns if name not in leave_out]
     return names if all(any(is_number(v) for v in table.columns[name][:50]) for name in names) else []
+
+
+def groups(table: Table, group: str, order: str | None) -> list[list[int]]:
+    """The rows of each group, in the order of the groups' first rows; those of several files are apart. order: the column
+    by which the rows of a group come, numbers or ISO dates.
+    """
+    members: dict[tuple[str, str], list[int]] = {}
+    for i, (name, where) in enumerate(zip(table.named(group, "--group"), table.places, strict=True)):
+        members.setdefault((where.rpartition(":")[0], str(name)), []).append(i)
+    if order is not None:
+        values = [_moment(v, order, w) for v, w in zip(table.named(order, "--order"), table.places, strict=True)]
+        for found in members.values():
+            found.sort(key=lambda i: values[i])
+    return list(members.values())
+
+
+def _moment(value: Any, column: str, where: str) -> float:
+    if is_number(value):
+        return float(value)
+    try:
+        moment = datetime.fromisoformat(str(value).strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except ValueError:
+        raise HeloError(
+            f"{value!r} in {column!r}", expected="a number, or a date as 2024-03-01 12:00", where=where
+        ) from None
 
 
 def is_number(value: Any) -> bool:
