@@ -48,12 +48,14 @@ def test_bad_texts_are_refused(helo, tmp_path):
     (tmp_path / "one.txt").write_text("a")
     (tmp_path / "short.txt").write_text("hello hello")
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9 " * 100)
+    (tmp_path / "wide.txt").write_bytes(("hello " * 100).encode("utf-16"))
     (tmp_path / "folder").mkdir()
     for name, *said in (
         ("empty.txt", "empty"),
         ("one.txt", "1 characters"),
         ("short.txt", "--chunk"),
         ("latin.txt", "byte 3", "latin1"),
+        ("wide.txt", "byte 0", "utf-16"),
         ("missing.txt",),
         ("folder", "no text"),
     ):

@@ -46,6 +46,8 @@ def refused(task: str, files, **options) -> str:
         ("classify", "f.tsv", "text\ttext\na\tb\n", {}, ["f.tsv:1", "stands twice"]),
         ("classify", "f.tsv", "", {}, ["f.tsv", "empty"]),
         ("classify", "f.tsv", "text\tlabel\ncafé\tx\n".encode("latin-1"), {}, ["f.tsv:2", "not UTF-8", "Latin-1"]),
+        ("classify", "f.tsv", GOOD.encode("utf-16"), {}, ["f.tsv", "not UTF-8", "UTF-16", "iconv -f utf-16"]),
+        ("classify", "f.tsv", GOOD.encode("utf-16-le"), {}, ["f.tsv", "not UTF-8", "UTF-16"]),
         ("classify", "f.jsonl", '{"text": "a", "label": "b"}\nno\n', {}, ["f.jsonl:2", "not JSON"]),
         ("classify", "f.csv", "a,b,label\n1,2,x\n1,nan,y\n", {}, ["f.csv:3", "nan", "number"]),
         ("classify", "f.csv", "a,b,label\n1,2,x\n1,,y\n", {}, ["f.csv:3", "''", "'b'", "number"]),

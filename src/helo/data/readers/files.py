@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from helo.data.readers.text import meant
+from helo.data.readers.text import likely, meant, wide
 from helo.errors import HeloError, place
 
 
@@ -46,15 +46,18 @@ def content(path: Path) -> bytes:
 
 def text(path: Path) -> str:
     """A whole text file in UTF-8, without a byte-order mark. Raises HeloError with the line where it is not UTF-8."""
-    data = content(path)
+    return _decoded(content(path), str(path))
+
+
+def _decoded(data: bytes, where: str) -> str:
+    if wide(data):  # of UTF-16 without its mark, what is ASCII is UTF-8 too
+        raise HeloError("not UTF-8", mend=likely(data), where=where)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise HeloError(
-            f"byte {error.start} (0x{data[error.start]:02x}) is not UTF-8",
-            mend="it is likely Latin-1: iconv -f latin1 -t utf-8",
-            where=f"{path}:{line}",
+            f"byte {error.start} (0x{data[error.start]:02x}) is not UTF-8", mend=likely(data), where=f"{where}:{line}"
         ) from error
 
 
@@ -69,7 +72,4 @@ def lines(path: Path) -> list[str]:
 def standard_input() -> str:
     """Standard input as text. Raises HeloError where it is not UTF-8."""
     data = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
-    try:
-        return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
-    except UnicodeDecodeError as error:
-        raise HeloError("not UTF-8", mend="convert it: iconv -f latin1 -t utf-8", where="standard input") from error
+    return io.StringIO(_decoded(data, "standard input"), newline=None).read()

@@ -60,7 +60,7 @@ class Text:
         except UnicodeDecodeError as error:
             raise HeloError(
                 f"byte {at + error.start} (0x{block[error.start]:02x}) is not UTF-8",
-                mend="convert the file (iconv -f latin1 -t utf-8), or train with --units bytes",
+                mend=f"{likely(block)}, or train with --units bytes",
             ) from error
         return block if self.form == "none" else self._normalize(text).encode()
 
@@ -107,6 +107,18 @@ def find(names: Sequence[str | Path], form: str = "none", raw: bool = False) -> 
             "the file is empty" if len(files) == 1 else "all files are empty", where=", ".join(map(str, names))
         )
     return Text(tuple(files), form, raw)
+
+
+def wide(data: bytes) -> bool:
+    """Whether bytes look like UTF-16: by its mark, or since many are NUL."""
+    start = data[:4096]
+    return start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or start.count(0) > len(start) // 4
+
+
+def likely(data: bytes) -> str:
+    """What mends a text that is not UTF-8."""
+    name, code = ("UTF-16", "utf-16") if wide(data) else ("Latin-1", "latin1")
+    return f"it is likely {name}: iconv -f {code} -t utf-8"
 
 
 def meant(name: str) -> list[Path]:
