@@ -17,6 +17,7 @@ import helo
 from fixtures import stopped
 from helo import cells
 from helo.errors import HeloError
+from helo.inputs.words import Words
 from helo.tasks.base import on
 from test_no_torch import without_torch
 
@@ -275,6 +276,15 @@ def test_vectors_of_a_file_are_where_training_starts(tmp_path):
     run = helo.train("classify", reviews(tmp_path), out=tmp_path / "run", vectors=str(vectors), **SMALL)
     assert run.parameters["input.embedding"].shape[1] == 3
     assert "never" in run.task.form.words
+    spaced = write(tmp_path / "g.txt", "good 1 0 0\nat name@domain.com 0 1 0\n. . . 0 0 1 \n")
+    form = Words.learn([["good", "bad"]], 8, 0, spaced)
+    assert form.words == ["good", "at name@domain.com", ". . ."]
+    assert form.start is not None and form.start.shape == (4, 3)
+    for options in ({"units": "characters"}, {"units": "bytes"}):
+        with pytest.raises(HeloError, match=r"v\.vec: --vectors for --units"):
+            helo.train("classify", reviews(tmp_path), out=tmp_path / "r", vectors=str(vectors), **options)
+    with pytest.raises(HeloError, match=r"v\.vec: --vectors for what has no words"):
+        helo.train("tag", numbers(tmp_path), out=tmp_path / "r", vectors=str(vectors))
     with pytest.raises(HeloError, match=r"v\.vec:2: 2 numbers; expected a word and 3 numbers"):
         helo.train(
             "classify",

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from helo import engines
 from helo.cells.functions import namespace
 from helo.data.ragged import Ragged
 from helo.data.readers import files
+from helo.data.readers.table import is_number
 from helo.errors import HeloError
 from helo.inputs.base import Input
 from helo.layers import locked, part, pooling, stack
@@ -57,7 +59,8 @@ class Words(Input):
         if vectors is None:
             return cls(known, letters, embedding, spelling)
         table = _vectors(vectors, set(folded))
-        known += [w for w in table if w not in set(known)]
+        common = set(known)
+        known += [w for w in table if w not in common]
         width = len(next(iter(table.values())))
         self = cls(known, letters, width, spelling)
         spread = float(np.std(np.stack(list(table.values())))) or 1.0
@@ -131,18 +134,21 @@ class _Encoded:
 
 def _vectors(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
     """Vectors of a text file, a word and its numbers a line (GloVe, word2vec and fastText write it; the latter two with
-    a first line of counts): those of the wanted words, and others in the file's order until there are MOST.
+    a first line of counts): those of the wanted words, and others in the file's order until there are MOST. A word may
+    hold blanks, as some of GloVe's do.
     """
     found: dict[str, np.ndarray] = {}
     width = 0
     for n, line in enumerate(files.lines(path), 1):
-        word, *numbers = line.rstrip().split(" ")
-        if n == 1 and len(numbers) == 1 and word.isdigit():
+        fields = line.rstrip().split(" ")
+        if n == 1 and len(fields) == 2 and all(f.isdigit() for f in fields):
             continue
-        width = width or len(numbers)
-        if len(numbers) != width or not numbers:
-            raise HeloError(f"{len(numbers)} numbers", expected=f"a word and {width} numbers", where=f"{path}:{n}")
-        word = word.casefold()
+        width = width or sum(1 for _ in takewhile(is_number, reversed(fields[1:])))
+        words, numbers = fields[: len(fields) - width], fields[len(fields) - width :]
+        if not width or not words or any(map(is_number, words[1:])):
+            count = sum(map(is_number, fields[1:]))
+            raise HeloError(f"{count} numbers", expected=f"a word and {width or 'its'} numbers", where=f"{path}:{n}")
+        word = " ".join(words).casefold()
         if word in found or (word not in wanted and len(found) >= MOST):
             continue
         try:

@@ -119,6 +119,11 @@ class Classify(ExampleTask):
         """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
         kind, n = examples.kind, len(examples)
         small = n < 5_000
+        if o.vectors is not None and not (kind == "dialogue" or (kind == "text" and o.units == "words")):
+            raise HeloError(
+                f"--vectors for {f'--units {o.units}' if kind == 'text' else 'what has no words'}",
+                expected="words or conversations", where=o.vectors,
+            )  # fmt: skip
         if kind in ("text", "dialogue"):
             size = 64 if small else 128
             batch = 32 if kind == "text" else 16

@@ -113,6 +113,10 @@ class Tag(ExampleTask):
             o = filled(o, layers=1, hidden=64 if small else 128, embedding=64 if small else 128, dropout=0.5, batch=8)
             form = Dialogue.learn(examples, o.embedding, o.hidden, o.dropout, vectors)
         else:
+            if vectors is not None:
+                raise HeloError(
+                    "--vectors for what has no words", expected="words or conversations", where=str(vectors)
+                )
             o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8)
             form = Numbers.learn(examples)
         return cls(o, form, labelled.counted(list(counts)), marked)
