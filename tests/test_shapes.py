@@ -279,7 +279,8 @@ def test_vectors_of_a_file_are_where_training_starts(tmp_path):
     spaced = write(tmp_path / "g.txt", "good 1 0 0\nat name@domain.com 0 1 0\n. . . 0 0 1 \n")
     form = Words.learn([["good", "bad"]], 8, 0, spaced)
     assert form.words == ["good", "at name@domain.com", ". . ."]
-    assert form.start is not None and form.start.shape == (4, 3)
+    assert form.start is not None
+    assert form.start.shape == (4, 3)
     for options in ({"units": "characters"}, {"units": "bytes"}):
         with pytest.raises(HeloError, match=r"v\.vec: --vectors for --units"):
             helo.train("classify", reviews(tmp_path), out=tmp_path / "r", vectors=str(vectors), **options)
@@ -346,7 +347,7 @@ def test_series_of_unequal_lengths_with_missing_values(tmp_path):
         values = rng.standard_normal(rng.integers(1, 9)) + 4 * (i % 2)
         other = ["?" if rng.random() < 0.2 else f"{v:.3f}" for v in values]
         rows.append(",".join(f"{v:.3f}" for v in values) + ":" + ",".join(other) + f":{'ab'[i % 2]}")
-    head = "#a comment\n@problemName x\n@timeStamps false\n@classLabel true a b\n@data\n"
+    head = "#a comment\n%and one more\n@problemName x\n@timeStamps false\n@classLabel true a b\n@data\n"
     run = helo.train("classify", write(tmp_path / "s.ts", head + "\n".join(rows) + "\n"), out=tmp_path / "run", **SMALL)
     assert run.figures["accuracy"] > 0.9
     assert run.task.form.missing

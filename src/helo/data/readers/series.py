@@ -5,7 +5,7 @@ X_TRAIN.tsv, X_TEST.csv        UCR's other form: no heading, a label and then va
 any table with a column that says which series a row belongs to: a step a row, a channel a column
 
 aeon reads `.ts` too, with a stack of compiled packages behind it; here NumPy has to be enough for answers, and a fault
-has to be named with its line.
+has to be named with its line. `benchmarks/series.py` holds this reading to aeon's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def read(paths: list[Path]) -> Labelled:
         data = False
         for n, line in enumerate(files.lines(path), 1):
             where, line = f"{path}:{n}", line.strip()
-            if not line or line.startswith("#"):
+            if not line or line.startswith(("#", "%")):
                 continue
             if not data:
                 if not line.startswith("@"):
