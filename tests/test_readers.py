@@ -355,6 +355,21 @@ def test_only_line_ends_end_lines(tmp_path):
     assert model.lines(f"{odd}\n\nf\n").inputs == [odd, "", "f"]
 
 
+def test_rows_on_standard_input_are_numbers(tmp_path):
+    kind = tasks.find("classify")
+    (tmp_path / "t.csv").write_text("a,b,label\n" + "1,10,x\n2,30,y\n" * 3)
+    model = kind.learned(kind.Options(), kind.examples([tmp_path / "t.csv"], kind.Options())[0])
+    assert model.lines("1 2\n\n3,4\n").inputs.tolist() == [[1, 2], [3, 4]]
+    assert model.predict(model.init(np.random.default_rng(0)), model.lines("")) == []
+    for text, said in (
+        ("1 2\n1 nan", "standard input:2: NaN"),
+        ("1 2 3", ":1: 3 numbers; expected 2"),
+        ("1 2\na b", ":2: could not"),
+    ):
+        with pytest.raises(HeloError, match=said):
+            model.lines(text)
+
+
 def test_frames_on_standard_input_are_numbers(tmp_path):
     kind = tasks.find("tag")
     np.savez(tmp_path / "v.npz", x=np.eye(2), y=[0, 1])

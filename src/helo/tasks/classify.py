@@ -20,6 +20,7 @@ from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
 from helo.data import examples as reading
 from helo.data import labelled
 from helo.data.labelled import Labelled
+from helo.data.readers import arrays
 from helo.drawing import confusion, reliability
 from helo.encoders.clips import framed
 from helo.errors import HeloError
@@ -277,13 +278,20 @@ class Classify(ExampleTask):
         if isinstance(self.form, Words | Symbols):
             return self.given(rows)
         if isinstance(self.form, Vectors):
-            try:
-                return self.given(
-                    np.array([[float(v) for v in r.replace(",", " ").split()] for r in rows if r.strip()], np.float32)
-                )
-            except ValueError as error:
-                raise HeloError(f"{error}", expected="a row of numbers a line", where="standard input") from error
+            found = [self._row(r, f"standard input:{n}") for n, r in enumerate(rows, 1) if r.strip()]
+            return self.given(np.stack(found) if found else np.zeros((0, len(self.form.numbers.mean)), np.float32))
         raise HeloError("this model does not read lines", mend="give files, as in training", where="standard input")
+
+    def _row(self, line: str, where: str) -> np.ndarray:
+        assert isinstance(self.form, Vectors)
+        width = len(self.form.numbers.mean)
+        try:
+            found = np.array([float(v) for v in line.replace(",", " ").split()], np.float32)
+        except ValueError as error:
+            raise HeloError(f"{error}", expected="a row of numbers a line", where=where) from error
+        if len(found) != width:
+            raise HeloError(f"{len(found)} numbers", expected=f"{width}, as in training", where=where)
+        return arrays.finite(found, where)
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:

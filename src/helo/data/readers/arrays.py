@@ -50,8 +50,8 @@ def finite(x: np.ndarray, where: str) -> np.ndarray:
     if x.dtype.kind not in "fiub":
         raise HeloError(f"values of the kind {x.dtype}", expected="numbers", where=where)
     if x.dtype.kind == "f" and not np.isfinite(x).all():
-        row = int(np.argwhere(~np.isfinite(x))[0][0])
-        raise HeloError(f"NaN or infinity in row {row}", expected="numbers", where=where)
+        row = f" in row {int(np.argwhere(~np.isfinite(x))[0][0])}" if x.ndim > 1 else ""
+        raise HeloError(f"NaN or infinity{row}", expected="numbers", where=where)
     return x
 
 
