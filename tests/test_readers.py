@@ -52,6 +52,7 @@ def refused(task: str, files, **options) -> str:
         ("classify", "f.csv", "a,b,label\n1,2,x\n1,nan,y\n", {}, ["f.csv:3", "nan", "number"]),
         ("classify", "f.csv", "a,b,label\n1,2,x\n1,,y\n", {}, ["f.csv:3", "''", "'b'", "number"]),
         ("classify", "f.csv", "a,b,label\n1,2,x\n1,two,y\n", {}, ["f.csv:3", "'two'", "'b'", "number"]),
+        ("classify", "f.csv", "a,said,label\n1,no,x\n1,2,y\n1,yes,y\n", {}, ["f.csv:1", "columns a, said, label", "--text"]),
         ("classify", "f.csv", "s,a,label\n1,2,x\n1,inf,x\n", {"group": "s"}, ["f.csv:3", "'inf'", "'a'"]),
         ("classify", "f.csv", "s,a,label\n1,2,x\n1,2,y\n", {"group": "s"}, ["f.csv:3", "'y'", "'x'"]),
         ("classify", "f.csv", "s,t,a,label\n1,soon,2,x\n", {"group": "s", "order": "t"}, ["f.csv:2", "'soon' in 't'"]),

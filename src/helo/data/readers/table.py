@@ -160,9 +160,16 @@ def joined(tables: Sequence[Table]) -> Table:
 
 
 def numbers(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
-    """The columns, but for those left out, if all begin with numbers (some of which may be damaged); else none."""
+    """The columns, but for those left out, if each begins with numbers, some of which may be missing or damaged; else
+    none.
+    """
     names = [name for name in table.columns if name not in leave_out]
-    return names if all(any(is_number(v) for v in table.columns[name][:50]) for name in names) else []
+    return names if all(_numeric(table.columns[name][:50]) for name in names) else []
+
+
+def _numeric(values: Sequence[Any]) -> bool:
+    given = [is_number(v) for v in values if v is not None and str(v).strip()]
+    return 2 * sum(given) >= len(given)
 
 
 def groups(table: Table, group: str, order: str | None) -> list[list[int]]:
