@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,25 @@ def test_python_examples_run(tmp_path, monkeypatch):
     names: dict[str, object] = {}
     for block in blocks(ROOT / "docs" / "python.md", "python"):
         exec(compile(block, "python.md", "exec"), names)
+
+
+def test_the_install_of_the_readme_brings_what_every_shape_and_demo_needs():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+
+    def packages(extra: str) -> set[str]:
+        found = set()
+        for line in extras[extra]:
+            if own := re.match(r"helo\[(.*)\]", line):
+                found |= {p for e in own[1].split(",") for p in packages(e)}
+            else:
+                found.add(re.split(r"[><=]", line)[0])
+        return found
+
+    assert ".[train]" in (ROOT / "README.md").read_text(encoding="utf-8")
+    needed = {"torch", "matplotlib", "tokenizers", "sacrebleu", "scikit-learn", "babel", "pillow"}
+    assert needed <= packages("train")
+    named = {e for f in (ROOT / "src").rglob("*.py") for es in re.findall(r"helo\[([a-z,]+)\]", f.read_text("utf-8")) for e in es.split(",")}  # fmt: skip
+    assert named <= set(extras)
 
 
 def commands() -> list[tuple[str, list[str]]]:

@@ -243,6 +243,13 @@ def test_a_character_never_seen_is_an_unknown_symbol(place):
     assert task.text(ids, ["☃"]) == "a☃b"
 
 
+def test_a_translator_is_refused_before_it_is_trained_where_its_figures_cannot_be_taken(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sacrebleu.metrics.bleu", None)
+    with pytest.raises(HeloError, match=r"pip install 'helo\[translate\]'"):
+        helo.train("translate", copies(tmp_path), out=tmp_path / "run", **SMALL)
+    assert not (tmp_path / "run").exists()
+
+
 def test_answers_need_no_torch(place, tmp_path):
     for case, text in (("words", "good thing\n"), ("tokens", "the\ncat\n"), ("pairs", "abc\n")):
         run = trained(case, place)

@@ -12,11 +12,7 @@ def score(answers: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
     """bleu and chrf from 0 to 100, with their signatures; bleu_lower, the same of lower-cased text; exact, the share of
     lines that are the reference to the letter, from 0 to 1.
     """
-    try:
-        from sacrebleu.metrics.bleu import BLEU
-        from sacrebleu.metrics.chrf import CHRF
-    except ImportError as error:
-        raise HeloError("BLEU and chrF are sacrebleu's", mend="pip install 'helo[translate]'") from error
+    BLEU, CHRF = library()
     bleu, lower, chrf = BLEU(), BLEU(lowercase=True), CHRF()
     figures: dict[str, Any] = {
         "bleu": bleu.corpus_score(answers, [references]).score,
@@ -26,3 +22,13 @@ def score(answers: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
     }
     signatures = {"signature": bleu, "signature_lower": lower, "signature_chrf": chrf}
     return figures | {name: str(metric.get_signature()) for name, metric in signatures.items()}
+
+
+def library() -> tuple[Any, Any]:
+    """sacrebleu's BLEU and CHRF. Raises HeloError where it is missing."""
+    try:
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
+    except ImportError as error:
+        raise HeloError("BLEU and chrF are sacrebleu's", mend="pip install 'helo[translate]'") from error
+    return BLEU, CHRF

@@ -123,6 +123,7 @@ class Translate(WritingTask):
         return _Sources(Ragged.of([self.ids(t, foreign=True) for t in examples.inputs]))
 
     def targets(self, examples):
+        translation.library()  # a training is refused before it begins, not at its end
         assert examples.labels is not None
         return _Targets(Ragged.of([self.ids(t) for t in examples.labels]), [str(t) for t in examples.labels])
 
