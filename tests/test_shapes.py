@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ import torch
 
 import helo
 from fixtures import stopped
-from helo import cells
+from helo import cells, tasks
+from helo.data.labelled import Labelled
+from helo.decoding import beam
 from helo.errors import HeloError
 from helo.inputs.words import Words
 from helo.tasks.base import on
@@ -238,9 +241,39 @@ def test_n_best_scores_and_attention(place):
 
 def test_a_character_never_seen_is_an_unknown_symbol(place):
     task = trained("pairs", place).task
-    ids = task.ids("a☃b", foreign=True)
-    assert ids[1] == task.unknown
-    assert task.text(ids, ["☃"]) == "a☃b"
+    assert task.ids("a☃b", foreign=True)[1] == task.unknown
+
+
+def carrying(run):
+    """The parameters of a translator that writes the unknown character alone."""
+    bias = run.parameters["head.bias"].copy()
+    bias[run.task.unknown] += 1000
+    return run.parameters | {"head.bias": bias}
+
+
+@pytest.mark.parametrize("case", ["pairs", "fixed vector"])
+def test_figures_are_those_of_the_answers(case, place, tmp_path):
+    run = trained(case, place)
+    sources = ["a☃b☔", "abc", "☃"]
+    answers = run.task.predict(carrying(run), sources)
+    assert set(answers[0]["text"]) <= {"☃", "☔"}
+    assert set(answers[2]["text"]) == {"☃"}
+    rows = [f"{s}\t{a['text'] or 'nothing'}\n" for s, a in zip(sources, answers, strict=True)]
+    figures = run.task.evaluate(carrying(run), {}, [write(tmp_path / "f.tsv", "".join(rows))])
+    assert figures["exact"] == pytest.approx(2 / 3)  # a source without a stranger has nothing to carry
+
+
+def test_figures_leave_out_the_blanks_round_an_answer():
+    kind = tasks.find("translate")
+    task = kind.learned(kind.Options(), Labelled("pair", ["a b"], ["a b"], lambda i: "here"))
+    found = beam.Hypothesis([int(i) for i in task.ids(" a b ")], 0.0, 0.0)
+    assert task.text(found.symbols) == " a b "
+    assert task.figures([[found]], SimpleNamespace(texts=["a b"]))["exact"] == 1
+
+
+def test_the_attention_names_each_stranger(place):
+    look = trained("pairs", place).predict(["a☃b☔"], attention=True)[0]["attention"]
+    assert look["source"] == ["a", "☃", "b", "☔"]
 
 
 def test_a_translator_is_refused_before_it_is_trained_where_its_figures_cannot_be_taken(tmp_path, monkeypatch):
@@ -368,7 +401,6 @@ def test_sequences_of_length_1_and_10_000(place):
 
 
 def test_embedded_data_are_what_each_shape_reads(tmp_path):
-    from helo import tasks
     from helo.data import embedded
 
     pytest.importorskip("babel")

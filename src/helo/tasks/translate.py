@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -50,7 +50,10 @@ class Options(WriterOptions):
 
 
 class Translate(WritingTask):
-    """Symbols 0 … V-1 are the vocabulary's, which both sides share; then begin, end, and an unknown character."""
+    """Symbols 0 … V-1 are the vocabulary's, which both sides share; then begin, end, and an unknown character.
+
+    A symbol from there on, `symbols` + a code point, is a character that was carried from the source into an answer.
+    """
 
     Options = Options
     unit = "symbols"
@@ -120,7 +123,11 @@ class Translate(WritingTask):
         return Labelled(examples.kind, sides[0], sides[1], examples.place, examples.notes)
 
     def encode(self, examples):
-        return _Sources(Ragged.of([self.ids(t, foreign=True) for t in examples.inputs]))
+        texts = [_normal(t) for t in examples.inputs]
+        ids = Ragged.of([self.ids(t, foreign=True) for t in texts])
+        strangers = np.zeros(len(ids.values), np.int64)
+        strangers[ids.values == self.unknown] = [ord(c) for t in texts for c in t if self._foreign(c)]
+        return _Sources(ids, Ragged(strangers, ids.lengths))
 
     def targets(self, examples):
         translation.library()  # a training is refused before it begins, not at its end
@@ -136,7 +143,7 @@ class Translate(WritingTask):
         out: list[np.ndarray] = []
         piece = ""
         for c in text:
-            if c == UNKNOWN or (foreign and c not in self._known):
+            if self._foreign(c) if foreign else c == UNKNOWN:
                 out += [self.vocab.encode(piece.encode(errors="replace"), lenient=True), np.array([self.unknown])]
                 piece = ""
             else:
@@ -144,11 +151,16 @@ class Translate(WritingTask):
         out.append(self.vocab.encode(piece.encode(errors="replace"), lenient=True))
         return np.concatenate(out).astype(np.int64)
 
-    def text(self, ids: Iterable[int], unknown: Iterable[str] = ()) -> str:
-        """The text of symbols; unknown: what stands for each unknown character, in order."""
-        carried = iter(unknown)
+    def _foreign(self, c: str) -> bool:
+        return c == UNKNOWN or c not in self._known
+
+    def text(self, ids: Iterable[int]) -> str:
         parts = [
-            next(carried, "").encode() if i == self.unknown else self.vocab.decode([i]) if i < self.begin else b""
+            chr(i - self.symbols).encode(errors="replace")
+            if i >= self.symbols
+            else self.vocab.decode([i])
+            if i < self.begin
+            else b""
             for i in ids
         ]
         return b"".join(parts).decode(errors="replace")
@@ -180,10 +192,41 @@ class Translate(WritingTask):
 
     # What it answers.
 
+    def finished(self, parameters, memory, batch, found):
+        """Every unknown character of an answer is one of the source: the one that was looked at most, and without
+        attention the next in order.
+        """
+        strangers, lengths = engines.host(batch["strangers"]), engines.host(batch["lengths"])
+        asked = [
+            (i, k)
+            for i, several in enumerate(found)
+            for k, h in enumerate(several)
+            if self.unknown in h.symbols and strangers[i].any()
+        ]
+        if not asked:
+            return found
+        rows = np.array([i for i, _ in asked])
+        at = engines.array(rows, memory[0])
+        written = [found[i][k].symbols for i, k in asked]
+        looks = self.looks(parameters, tuple(m[at] for m in memory), lengths[rows], written)
+        out = [list(several) for several in found]
+        for (i, k), look in zip(asked, looks, strict=True):
+            out[i][k] = replace(found[i][k], symbols=self._carried(found[i][k].symbols, strangers[i], look))
+        return out
+
+    def _carried(self, symbols: list[int], strangers: np.ndarray, look: np.ndarray) -> list[int]:
+        places, out, met = np.flatnonzero(strangers), [], 0
+        for t, symbol in enumerate(symbols):
+            if symbol == self.unknown:
+                best = look[t, places].argmax() if look.any() else min(met, len(places) - 1)
+                symbol, met = self.symbols + int(strangers[places[best]]), met + 1
+            out.append(symbol)
+        return out
+
     def figures(self, answers, targets):
         if answers and answers[0] is None:
             return {}
-        texts = [self.text(found[0].symbols, ()) for found in answers]
+        texts = [self.text(found[0].symbols).strip() for found in answers]
         return translation.score(texts, targets.texts) | {"pairs": len(texts)}
 
     def predict(
@@ -206,45 +249,22 @@ class Translate(WritingTask):
             batch = encoded.batch(rows)
             memory = self.memory(parameters, batch)
             found = self.search(parameters, memory, self.most(batch), max(beam, n_best), alpha)
-            looks = self.looks(parameters, memory, batch["lengths"], [h[0].symbols for h in found])
-            for k, row in enumerate(rows):
-                answers[row] = self._answer(
-                    examples.inputs[row], encoded.ids[row], found[k][: max(1, n_best)], looks[k], attention
-                )
+            found = [h if examples.inputs[i].strip() else NOTHING for h, i in zip(found, rows, strict=True)]
+            finished = self.finished(parameters, memory, batch, found)
+            for row, several in zip(rows, finished, strict=True):
+                texts = [{"text": self.text(h.symbols).strip(), "score": h.score} for h in several[:n_best]]
+                answers[row] = texts[0] | ({"n_best": texts} if len(texts) > 1 else {})
+            if attention:
+                looks = self.looks(parameters, memory, batch["lengths"], [several[0].symbols for several in found])
+                for k, row in enumerate(rows):
+                    strangers = encoded.strangers[row]
+                    source_ids = np.where(strangers > 0, self.symbols + strangers, encoded.ids[row])
+                    answers[row]["attention"] = {
+                        "source": [self.text([i]) for i in source_ids],
+                        "target": [self.text([i]) for i in finished[k][0].symbols] + ["∎"],
+                        "weights": looks[k].round(5).tolist(),
+                    }
         return answers
-
-    def _answer(
-        self, source: str, ids: np.ndarray, found: list[beams.Hypothesis], look: np.ndarray, show: bool
-    ) -> dict[str, Any]:
-        strangers = [c for c in _normal(source) if c == UNKNOWN or c not in self._known]
-        places = np.flatnonzero(ids == self.unknown)
-
-        def carried(h: beams.Hypothesis) -> list[str]:
-            """The unknown character that was looked at most, and else the next in order."""
-            out = []
-            for t, symbol in enumerate(h.symbols):
-                if symbol == self.unknown and len(places):
-                    best = (
-                        int(look[t, places].argmax())
-                        if h is found[0] and look.any()
-                        else min(len(out), len(places) - 1)
-                    )
-                    out.append(strangers[best])
-            return out
-
-        if not source.strip():
-            found = [beams.Hypothesis([], 0.0, 0.0)]
-            look = look[:1]
-        best = found[0]
-        answer: dict[str, Any] = {"text": self.text(best.symbols, carried(best)).strip(), "score": best.score}
-        if len(found) > 1:
-            answer["n_best"] = [{"text": self.text(h.symbols, carried(h)).strip(), "score": h.score} for h in found]
-        if show:
-            answer["attention"] = {
-                "source": [self.text([i], strangers) for i in ids], "target": [self.text([i], ["?"]) for i in best.symbols] + ["∎"],
-                "weights": look.round(5).tolist(),
-            }  # fmt: skip
-        return answer
 
     def given(self, source: Any) -> Labelled:
         """What a person asks about, as examples."""
@@ -293,17 +313,21 @@ class Translate(WritingTask):
 
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+NOTHING = [beams.Hypothesis([], 0.0, 0.0)]  # the answer to an empty line
 
 
 class _Sources:
-    def __init__(self, ids: Ragged):
+    def __init__(self, ids: Ragged, strangers: Ragged):
+        """strangers: beside every unknown symbol the code point of its character, and 0 beside all others."""
         if not len(ids.values):
             ids = Ragged(np.zeros(len(ids), np.int64), np.ones(len(ids), np.int64))
-        self.ids = ids
+            strangers = ids
+        self.ids, self.strangers = ids, strangers
         self.lengths = np.maximum(ids.lengths, 1)  # an empty line is one symbol long, and stays in its place
 
     def batch(self, rows, rng=None):
-        return {"ids": self.ids.padded(rows)[0], "lengths": self.lengths[rows]}
+        ids, strangers = self.ids.padded(rows)[0], self.strangers.padded(rows)[0]
+        return {"ids": ids, "strangers": strangers, "lengths": self.lengths[rows]}
 
 
 @dataclass

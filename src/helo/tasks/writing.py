@@ -220,7 +220,14 @@ class WritingTask(ExampleTask):
             count = int(batch["target_lengths"].sum())
         if brief and self.best == "loss":
             return loss, count, [None] * rows
-        return loss, count, self.search(parameters, memory, self.most(batch), 1 if brief else BEAM)
+        found = self.search(parameters, memory, self.most(batch), 1 if brief else BEAM)
+        return loss, count, self.finished(parameters, memory, batch, found)
+
+    def finished(
+        self, parameters: Parameters, memory: Memory, batch: Any, found: list[list[beams.Hypothesis]]
+    ) -> list[list[beams.Hypothesis]]:
+        """What was found for each row of a memory, with all that the decoder leaves open filled in from the batch."""
+        return found
 
     @final
     def search(
