@@ -119,6 +119,28 @@ def test_help_shows_two_examples(helo, words):
     assert out.count(f"helo {' '.join(words)}") >= 3  # the usage line and two examples
 
 
+def test_corpora_are_named_made_and_checked(helo, monkeypatch, tmp_path):
+    monkeypatch.setenv("HELO_DATA", str(tmp_path / "kept"))
+    code, out, _ = helo("data", "list", "--json")
+    assert code == 0
+    assert {"shakespeare", "digits", "places", "python", "dates"} <= set(json.loads(out))
+    assert "a million characters" in helo("data", "list")[1]
+    code, out, _ = helo("data", "check", "python")
+    assert code == 2
+    assert "helo data get python" in out
+    code, out, _ = helo("data", "get", "python", "--json")
+    assert code == 0
+    made = json.loads(out)
+    assert made["train"] == f"helo train tag {made['files'][0]} --column 2 --spelling 0"
+    assert helo("data", "check", "python") == (0, f"{made['files'][0]}: whole\n", "")
+    code, out, _ = helo("data", "check", "tag", *made["files"], "--column", 2, "--json")
+    assert code == 0
+    assert json.loads(out)["faults"] == []
+    assert json.loads(out)["understood"]["labels"] == 7
+    refused(helo("data", "get", "pyton"), "python")
+    refused(helo("data", "check", "pyton"), "python")
+
+
 def test_a_bug_says_that_it_is_one(helo, run, monkeypatch):
     monkeypatch.setattr("helo.runs.load", lambda path: 1 / 0)
     code, _, err = helo("info", run)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from helo import tasks
-from helo.data import corpora, examples
+from helo.data import corpora, embedded, examples
 from helo.data.readers import conll, frames, pairs, series, table
 from helo.errors import HeloError, collecting
 
@@ -453,11 +453,33 @@ def test_a_wrong_checksum_is_refused_and_nothing_kept(server):
     assert not list((corpora.cache() / "x").iterdir())
 
 
+def test_a_kill_before_the_check_leaves_nothing_unchecked(server, monkeypatch):
+    pytest.importorskip("pooch")
+    with monkeypatch.context() as patched:
+        patched.setattr(corpora, "_fault", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            corpora.get("x", corpus(server, "0" * 64))
+    with pytest.raises(HeloError, match=r"f\.bin: SHA-256 .*nothing of it is kept"):
+        corpora.get("x", corpus(server, "0" * 64))
+    assert not list((corpora.cache() / "x").iterdir())
+
+
+def test_a_corpus_is_made_on_the_spot(monkeypatch, tmp_path):
+    monkeypatch.setenv("HELO_DATA", str(tmp_path))
+    (path,) = corpora.get("python")
+    assert path == tmp_path / "python" / "python.conll"
+    assert [p.name for p in path.parent.iterdir()] == ["python.conll"]
+    assert corpora.check("python") == [(path, "")]
+    written = path.stat().st_mtime_ns
+    assert corpora.get("python") == [path]
+    assert path.stat().st_mtime_ns == written
+
+
 def test_every_corpus_says_what_it_must():
     for name in corpora.known():
         found = corpora.find(name)
         assert found["task"] in tasks.names()
         assert {"what", "licence", "citation", "train"} <= set(found)
         for file in found["files"]:
-            assert len(file["sha256"]) == 64
+            assert file["made"] in embedded.MADE if "made" in file else len(file["sha256"]) == 64
             assert "{" + file["name"] + "}" in found["train"]

@@ -22,7 +22,7 @@ def command() -> None:
 @flags.as_json
 @command.command(name="list")
 def listed(seed, quiet, as_json):
-    """The corpora that can be fetched: task, what, licence.
+    """The corpora that can be fetched, or made without a network: task, what, licence.
 
     \b
     helo data list
@@ -43,10 +43,11 @@ def listed(seed, quiet, as_json):
 @command.command()
 @click.argument("name")
 def get(name, seed, quiet, as_json):
-    """Fetch a corpus, check that it is whole, and say what to type next. A download that was cut short goes on.
+    """Fetch a corpus, check that it is whole, and say what to type next. A download that was cut short goes on. digits,
+    places, python and dates are made on the spot, without a network.
 
     \b
-    helo data get shakespeare
+    helo data get places
     helo data get multi30k --json
     """
     from helo.data import corpora

@@ -1,7 +1,8 @@
 """Corpora that have a name: where they lie, how they are known to be whole, under which licence, and whom to cite.
 
 pooch fetches them (chosen because it is small, kept well, and checks what it fetched); what it lacks, going on with a
-file that a broken connection left half, is `_Resuming` below.
+file that a broken connection left half, is `_Resuming` below. A few are made on the spot, without a network, of what
+comes with Python and its packages: `helo.data.embedded`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from helo.data import embedded
 from helo.data.readers import files
 from helo.errors import HeloError, nearest
 
 
 def known() -> dict[str, dict[str, Any]]:
-    """Every corpus by its name: task, what, licence, citation, files (name, url, sha256), train (what to type)."""
+    """Every corpus by its name: task, what, licence, citation, train (what to type), and files: the name of each, and
+    either url and sha256 or what of `embedded.MADE` makes it.
+    """
     return json.loads(resources.files("helo.data").joinpath("corpora.json").read_text(encoding="utf-8"))
 
 
@@ -40,8 +44,8 @@ def cache() -> Path:
 
 
 def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], None] = lambda line: None) -> list[Path]:
-    """Fetch what is not there yet, and give the files. Raises HeloError where a file cannot be fetched, or is not the
-    one that is meant; then nothing of it is kept.
+    """Fetch or make what is not there yet, and give the files. Raises HeloError where a file cannot be fetched, or is
+    not the one that is meant; then nothing of it is kept. A file has its name only once it is known to be whole.
     """
     corpus = find(name) if corpus is None else corpus
     folder = cache() / name
@@ -49,9 +53,17 @@ def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], No
     for file in corpus["files"]:
         path = folder / file["name"]
         if not path.exists():
-            say(f"{file['name']} from {file['url']}")
-            _fetch(file["url"], path)
-            _checked(path, file, keep=False)
+            new = path.with_name(f".new-{path.name}")
+            if "made" in file:
+                embedded.MADE[file["made"]](new)
+            else:
+                say(f"{file['name']} from {file['url']}")
+                _fetch(file["url"], new)
+                if fault := _fault(new, file):
+                    new.unlink()
+                    fault.where, fault.mend = file["url"], "it is damaged or was replaced; nothing of it is kept"
+                    raise fault
+            new.replace(path)
         paths.append(path)
     return paths
 
@@ -62,14 +74,8 @@ def check(name: str, corpus: dict[str, Any] | None = None) -> list[tuple[Path, s
     out = []
     for file in corpus["files"]:
         path = cache() / name / file["name"]
-        if not path.exists():
-            out.append((path, f"not here; helo data get {name}"))
-            continue
-        try:
-            _checked(path, file, keep=True)
-            out.append((path, ""))
-        except HeloError as error:
-            out.append((path, str(error)))
+        fault = _fault(path, file) if path.exists() else f"not here; helo data get {name}"
+        out.append((path, str(fault or "")))
     return out
 
 
@@ -81,17 +87,20 @@ def typed(name: str, corpus: dict[str, Any], paths: list[Path]) -> str:
     return line
 
 
-def _checked(path: Path, file: dict[str, Any], keep: bool) -> None:
+def _fault(path: Path, file: dict[str, Any]) -> HeloError | None:
+    """What is wrong with a file that is here."""
+    if "made" in file:
+        return None
     data = files.content(path) if file.get("of") == "content" else path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
-    if found != file["sha256"]:
-        if not keep:
-            path.unlink()
-        raise HeloError(
-            f"SHA-256 {found[:16]}…", expected=f"{file['sha256'][:16]}…",
-            mend="it is damaged or was replaced; nothing of it is kept" if not keep else "take it away and get it again",
-            where=str(path),
-        )  # fmt: skip
+    if found == file["sha256"]:
+        return None
+    return HeloError(
+        f"SHA-256 {found[:16]}…",
+        expected=f"{file['sha256'][:16]}…",
+        mend="take it away and get it again",
+        where=str(path),
+    )
 
 
 def _fetch(url: str, path: Path) -> None:

@@ -256,3 +256,11 @@ WRITERS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "translate": (".tsv", write_dates),
     "caption": (".tsv", write_numbers),
 }
+
+#: What `helo data get` makes, by the name that `corpora.json` gives it.
+MADE: dict[str, Callable[[Path], Path]] = {
+    "digits": write_digits,
+    "places": write_places,
+    "python": write_python,
+    "dates": write_dates,
+}
