@@ -141,6 +141,17 @@ def test_corpora_are_named_made_and_checked(helo, monkeypatch, tmp_path):
     refused(helo("data", "check", "pyton"), "python")
 
 
+def test_what_is_understood_of_aligned_files(helo, tmp_path):
+    (tmp_path / "a.en").write_text("one\ntwo\nthree\n")
+    (tmp_path / "a.de").write_text("eins\nzwei\ndreizehn\n")
+    code, out, _ = helo("data", "check", "translate", "--source", "a.en", "--target", "a.de")
+    assert code == 0
+    assert "target characters" in out
+    assert "4 to 8, half of them up to 4" in out
+    refused(helo("data", "check", "translate", "--source", "a.en"), "--source and --target")
+    refused(helo("data", "check", "translate"), "no files")
+
+
 def test_a_bug_says_that_it_is_one(helo, run, monkeypatch):
     monkeypatch.setattr("helo.runs.load", lambda path: 1 / 0)
     code, _, err = helo("info", run)

@@ -217,6 +217,25 @@ def test_all_faults_are_collected_where_that_is_asked_for(tmp_path):
     assert found["examples"] == 2
 
 
+@pytest.mark.parametrize(
+    "task, name, content, options, said",
+    [
+        ("classify", "f.tsv", "text\tlabel\na\tx\nb\tx\nc\ty\n", {}, "f.tsv:4: one example of the label 'y'"),
+        ("classify", "f.tsv", "text\tlabel\na\tx\nb\tx\n", {}, "one label, 'x'"),
+        ("tag", "f.conll", "a\tX\nb\tX\n", {"column": "2"}, "one label, 'X'"),
+        ("tag", "f.conll", "a\tO\nb\tI-X\n\nc\tB-X\n\nd\tB-X\n", {"column": "2"}, "I-X"),
+    ],
+)
+def test_what_a_training_would_refuse_is_a_fault_before_it(tmp_path, task, name, content, options, said):
+    (tmp_path / name).write_text(content)
+    kind = tasks.find(task)
+    with collecting() as faults:
+        found = kind.understood([tmp_path / name], kind.Options(**options))
+    assert len(faults) == 1
+    assert said in str(faults[0])
+    assert found["labels"] >= 1
+
+
 def test_tables_as_they_lie_about(tmp_path):
     file = tmp_path / "f.csv"
     file.write_bytes('﻿a;b\r\n"x;1";"two\r\nlines"\r\n3;4\r\n'.encode())

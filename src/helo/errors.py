@@ -64,6 +64,11 @@ def fault(error: HeloError) -> None:
     found.append(error)
 
 
+def sound() -> bool:
+    """Whether no fault of a row has been kept so far."""
+    return not _collected.get()
+
+
 @contextmanager
 def collecting() -> Iterator[list[HeloError]]:
     """Faults of rows as a list, instead of the first as an error."""

@@ -103,6 +103,10 @@ def _check(task: str) -> click.Command:
     def run(files, seed, quiet, as_json, **given) -> None:
         from helo.errors import collecting
 
+        if kind.paired:
+            files = flags.aligned(given, "", files)
+        if not files:
+            raise HeloError("no files are given", expected=f"helo data check {task} {kind.example}")
         options = kind.Options(**{k: v for k, v in given.items() if v is not None})
         with collecting() as faults:
             try:
@@ -124,8 +128,10 @@ def _check(task: str) -> click.Command:
         if faults:
             click.get_current_context().exit(2)
 
-    parameters = [click.Argument(["files"], nargs=-1, required=True), *flags.of(kind.Options)]
-    text = f"What is understood of files for `helo train {task}`.\n\n\b\nhelo data check {task} FILES\nhelo data check {task} FILES --json"
+    sides = flags.sides("") if kind.paired else []
+    parameters = [*sides, click.Argument(["files"], nargs=-1), *flags.of(kind.Options)]
+    typed = f"helo data check {task} {kind.example}"
+    text = f"What is understood of files for `helo train {task}`.\n\n\b\n{typed}\n{typed} --json"
     return flags.common(flags.as_json(click.Command(task, params=parameters, callback=run, help=text)))
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from helo.errors import HeloError
+
 
 def common(command: click.Command) -> click.Command:
     """A verb with --seed, --quiet and --debug."""
@@ -25,6 +27,31 @@ def as_json(command: click.Command) -> click.Command:
     """A verb with --json: one object on standard output, and nothing else there."""
     command.params.append(click.Option(["--json", "as_json"], is_flag=True, help="print one JSON object"))
     return command
+
+
+SIDES = ("source", "target")
+
+
+def sides(*which: str) -> list[click.Option]:
+    """The flags that name aligned files: those of training, "", of validation, "valid_"."""
+    named = [f"{w}{side}".replace("_", "-") for w in which for side in SIDES]
+    return [
+        click.Option([f"--{n}"], metavar="FILE", help=f"the {n.replace('-', ' ')} texts, one a line") for n in named
+    ]
+
+
+def aligned(options: dict[str, Any], which: str, files: tuple[str, ...]) -> tuple[str, ...]:
+    """The source and the target file that two flags name, taken out of the options, in place of files."""
+    source, target = (options.pop(which + side) for side in SIDES)
+    if source is None and target is None:
+        return files
+    if source is None or target is None or files:
+        named = [f"--{which}{side}".replace("_", "-") for side in SIDES]
+        raise HeloError(
+            f"{' '.join(named)} and files" if files else "one side alone",
+            expected=f"both {' and '.join(named)}, or TSV files",
+        )
+    return source, target
 
 
 def show(value: Any) -> None:

@@ -45,7 +45,7 @@ def _command(task: str) -> click.Command:
 
     def run(files, valid, out, like, resume, overwrite, quiet, as_json, **options: Any) -> None:
         if own.paired:
-            files, valid = _sides(options, "", files), _sides(options, "valid_", valid)
+            files, valid = flags.aligned(options, "", files), flags.aligned(options, "valid_", valid)
         from helo.runs.folder import NEXT
         from helo.training import train
         from helo.training.report import reporter
@@ -65,12 +65,8 @@ def _command(task: str) -> click.Command:
             figures = ", ".join(f"{k} {v:.4f}" for k, v in done.figures.items() if isinstance(v, float))
             click.echo(f"{figures}\nthe run lies in {done.path}; next: {NEXT[own.verb].format(done.path)}", err=True)
 
-    sides = ("source", "target", "valid-source", "valid-target") if own.paired else ()
     parameters: list[click.Parameter] = [
-        *(
-            click.Option([f"--{side}"], metavar="FILE", help=f"the {side.replace('-', ' ')} texts, one a line")
-            for side in sides
-        ),
+        *(flags.sides("", "valid_") if own.paired else ()),
         click.Argument(["files"], nargs=-1),
         click.Option(["--valid"], multiple=True, metavar="FILES", help="validate on these (else on the last tenth)"),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
@@ -82,20 +78,6 @@ def _command(task: str) -> click.Command:
     ]
     built = click.Command(task, params=parameters, callback=run, help=_help(own, task))
     return flags.common(flags.as_json(built))
-
-
-def _sides(options: dict[str, Any], which: str, files: tuple[str, ...]) -> tuple[str, ...]:
-    """The source and the target file that two flags name, in place of files."""
-    source, target = options.pop(which + "source"), options.pop(which + "target")
-    if source is None and target is None:
-        return files
-    if source is None or target is None or files:
-        flags_ = [f"--{which}{side}".replace("_", "-") for side in ("source", "target")]
-        raise HeloError(
-            f"{' '.join(flags_)} and files" if files else "one side alone",
-            expected=f"both {' and '.join(flags_)}, or TSV files",
-        )
-    return source, target
 
 
 def _help(kind: type[Any], task: str) -> str:

@@ -64,6 +64,11 @@ def counted(labels: Sequence[str]) -> list[str]:
         return sorted(found)
 
 
+def span(lengths: Sequence[int]) -> str:
+    """Lengths, of which there are some, in half a line for people."""
+    return f"{min(lengths):,} to {max(lengths):,}, half of them up to {int(np.median(lengths)):,}"
+
+
 HELD_OUT = "a tenth of the examples, drawn by chance"
 
 

@@ -18,7 +18,7 @@ from helo.data import labelled
 from helo.data.buckets import Buckets, in_order
 from helo.data.labelled import Labelled
 from helo.encoders.store import clock
-from helo.errors import HeloError
+from helo.errors import HeloError, fault, sound
 from helo.inputs.base import Encoded
 from helo.layers import Noise
 
@@ -259,9 +259,8 @@ class ExampleTask(Task):
         found: dict[str, Any] = {"files": len(paths), "kind": examples.kind, "examples": len(examples)}
         found |= {name: value for name, value in examples.notes.items() if name not in UNSAID and value}
         try:
-            lengths = np.array([len(x) for x in examples.inputs])
             unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
-            found[unit] = f"{lengths.min():,} to {lengths.max():,}, half of them up to {int(np.median(lengths)):,}"
+            found[unit] = labelled.span([len(x) for x in examples.inputs])
         except (TypeError, ValueError):
             pass
         if examples.labels is not None and examples.kind not in ("pair", "photo"):
@@ -269,7 +268,13 @@ class ExampleTask(Task):
             counts = Counter(flat).most_common()
             found["labels"] = len(counts)
             found["most frequent"] = ", ".join(f"{y} {n:,}" for y, n in counts[:12])
-        return found | cls.noted(examples)
+        try:
+            if sound():  # what a training would refuse is refused here, unless it follows from rows left out
+                cls.learned(options, examples).targets(examples)
+            return found | cls.noted(examples)
+        except HeloError as error:
+            fault(error)
+            return found
 
     @classmethod
     def checked(cls, files: Sequence[str | Path], options: Any) -> tuple[Labelled, list[Path]]:
@@ -278,7 +283,7 @@ class ExampleTask(Task):
 
     @classmethod
     def noted(cls, examples: Labelled) -> dict[str, Any]:
-        """What more is understood of the examples. Raises HeloError for what could not be learned from."""
+        """What more is understood of the examples."""
         return {}
 
     @final

@@ -18,7 +18,7 @@ import numpy as np
 
 from helo import cells, encoders
 from helo.cells.functions import log_softmax, namespace
-from helo.data import captioned
+from helo.data import captioned, labelled
 from helo.data import vocab as vocabularies
 from helo.data.captioned import LISTS
 from helo.data.labelled import Labelled
@@ -145,8 +145,7 @@ class Caption(WritingTask):
         alone = metric.unparted(sentences)
         unit, cut = ("characters", metric.signs) if alone else ("words", metric.tokens)
         counts = [len(cut(s)) for s in sentences]
-        span = f"{min(counts)} to {max(counts)}, half of them up to {int(np.median(counts))}" if counts else "none"
-        return {"captions": len(sentences), unit: span}
+        return {"captions": len(sentences), unit: labelled.span(counts) if counts else "none"}
 
     def recorded(self, data):
         valid = data["valid"] if isinstance(data["valid"], list) else []

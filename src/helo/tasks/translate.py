@@ -18,6 +18,7 @@ import numpy as np
 
 from helo import cells, engines
 from helo.cells.functions import namespace
+from helo.data import labelled
 from helo.data import vocab as vocabularies
 from helo.data.buckets import in_order
 from helo.data.labelled import Labelled
@@ -72,6 +73,10 @@ class Translate(WritingTask):
     @classmethod
     def examples(cls, files, options, asked=True):
         return pairs.read(files, asked)
+
+    @classmethod
+    def noted(cls, examples):
+        return {"target characters": labelled.span([len(t) for t in examples.labels or ("",)])}
 
     @classmethod
     def load(cls, options, saved, data):
