@@ -403,11 +403,47 @@ def test_frames_on_standard_input_are_numbers(tmp_path):
             model.lines(text)
 
 
-def test_pairs_with_a_heading_and_without(tmp_path):
-    for head in ("source\ttarget\n", ""):
-        (tmp_path / "f.tsv").write_text(head + "a b\tA B\n")
-        found, _ = pairs.read([tmp_path / "f.tsv"])
-        assert (found.inputs, found.labels) == (["a b"], ["A B"])
+@pytest.mark.parametrize(
+    "name, content, columns, expected",
+    [
+        ("f.tsv", "source\ttarget\na b\tA B\n", (), [("a b", "A B")]),
+        ("f.tsv", "tgt\tsrc\nA\ta\n", (), [("a", "A")]),
+        ("f.tsv", "a b\tA B\n\nc\tC\tmore\n", (), [("a b", "A B"), ("c", "C")]),
+        ("f.tsv", "to\tzu\nfrom\tvon\n", (), [("to", "zu"), ("from", "von")]),
+        ("f.tsv", "english\tgerman\na\tA\n", ("english", "german"), [("a", "A")]),
+        ("f.csv", "en,de\na,A\n", ("de", "en"), [("A", "a")]),
+        ("f.jsonl", '{"en": "a", "target": "A"}\n', ("en", None), [("a", "A")]),
+    ],
+)
+def test_pairs_of_tables(tmp_path, name, content, columns, expected):
+    (tmp_path / name).write_text(content)
+    found, _ = pairs.read([tmp_path / name], True, *columns)
+    assert list(zip(found.inputs, found.labels or (), strict=True)) == expected
+
+
+def test_columns_of_pairs_that_have_to_be_named(tmp_path):
+    (tmp_path / "f.csv").write_text("en,de\na,A\n")
+    assert "f.csv:1: columns en, de; expected source and target; --source-column" in refused(
+        "translate", [tmp_path / "f.csv"]
+    )
+    assert "f.csv:1: no column 'fr'; --target-column" in refused(
+        "translate", [tmp_path / "f.csv"], source_column="en", target_column="fr"
+    )
+
+
+def test_a_side_that_is_empty_is_a_fault_whatever_the_form(tmp_path):
+    (tmp_path / "a").write_text("one\n\n \nfour\n")
+    (tmp_path / "b").write_text("eins\n\ndrei\n\n")
+    (tmp_path / "f.tsv").write_text("one\teins\n\n \tdrei\nfour\t\n")
+    for files, places in ((["a", "b"], ["a:3", "b:4"]), (["f.tsv"], ["f.tsv:3", "f.tsv:4"])):
+        with collecting() as faults:
+            found, _ = pairs.read([tmp_path / f for f in files])
+        assert found.inputs == ["one"]
+        assert [str(f).rpartition("/")[2].partition(";")[0] for f in faults] == [
+            f"{places[0]}: an empty source",
+            f"{places[1]}: an empty target",
+        ]
+    assert "a:3: an empty source" in refused("translate", [tmp_path / "a", tmp_path / "b"])
 
 
 @pytest.fixture

@@ -39,6 +39,8 @@ COPIED = 0.05  # of the training pairs have one character that both sides hold o
 class Options(WriterOptions):
     """Of a translator. Sizes that are not given are settled from the pairs (`Translate.learned`)."""
 
+    source_column: Annotated[str | None, "of a table (the first of source, src, input, from)"] = None
+    target_column: Annotated[str | None, "of a table (the first of target, trg, tgt, output, to)"] = None
     units: Annotated[
         Literal["subwords", "words", "characters", "bytes"] | None,
         "what a symbol is (characters for short texts, else subwords)",
@@ -72,7 +74,7 @@ class Translate(WritingTask):
 
     @classmethod
     def examples(cls, files, options, asked=True):
-        return pairs.read(files, asked)
+        return pairs.read(files, asked, options.source_column, options.target_column)
 
     @classmethod
     def noted(cls, examples):

@@ -1,4 +1,4 @@
-"""Pairs of texts: two aligned files, or a table of two columns."""
+"""Pairs of texts: two aligned files, or tables with a column of sources and one of targets."""
 
 from __future__ import annotations
 
@@ -9,75 +9,94 @@ from helo.data.labelled import Labelled
 from helo.data.readers import files, table
 from helo.errors import HeloError, fault
 
+SUFFIXES = (".tsv", ".csv", ".jsonl")
 SOURCES = ("source", "src", "input", "from")
 TARGETS = ("target", "trg", "tgt", "output", "to")
 
 
-def read(names: Sequence[str | Path], asked: bool = True) -> tuple[Labelled, list[Path]]:
+def read(
+    names: Sequence[str | Path], asked: bool = True, source: str | None = None, target: str | None = None
+) -> tuple[Labelled, list[Path]]:
     """Sources as inputs and targets as labels. names: a source and a target file, line by line; or `.tsv`, `.csv`,
-    `.jsonl` files of two columns, whose first line is a heading if it names them (source, target). Without `asked`
-    any number of files of sources alone.
+    `.jsonl` files. source, target: their columns, else the first of SOURCES and of TARGETS; a `.tsv` whose first line
+    has no such names is all pairs: a source, a tab, a target. Without `asked` any number of files of sources alone.
+    Lines that are blank on both sides part nothing from nothing, and are left out.
     """
-    paths = files.named(names, (".tsv", ".csv", ".jsonl"))
-    if {files.suffix(p) for p in paths} <= {".tsv", ".csv", ".jsonl"}:
-        return _tables(paths, asked), paths
-    if not asked:
-        sides = [files.lines(p) for p in paths]
-        places = [f"{p}:{n}" for p, side in zip(paths, sides, strict=True) for n in range(1, len(side) + 1)]
-        return Labelled("pair", [s.strip() for side in sides for s in side], None, lambda i, *step: places[i]), paths
-    if len(paths) != 2:
+    paths = files.named(names, SUFFIXES)
+    if {files.suffix(p) for p in paths} <= set(SUFFIXES):
+        found = [_table(p, asked, source, target) for p in paths]
+    elif not asked:
+        found = [[(f"{p}:{n}", t.strip(), None) for n, t in enumerate(files.lines(p), 1)] for p in paths]
+        return _pairs([row for rows in found for row in rows]), paths
+    elif len(paths) == 2:
+        found = [_aligned(*paths)]
+    else:
         raise HeloError(
             f"{len(paths)} file{'s' * (len(paths) != 1)}", expected="a source and a target file of as many lines, or TSV files",
             mend="--source FILE --target FILE", where=", ".join(map(str, names)),
         )  # fmt: skip
-    source, target = (files.lines(p) for p in paths)
-    if len(source) != len(target):
-        raise HeloError(
-            f"{len(source)} lines and {len(target)} in {paths[1]}",
-            expected="as many, line by line",
-            where=str(paths[0]),
-        )
-    rows = [n for n, (a, b) in enumerate(zip(source, target, strict=True)) if a.strip() and b.strip()]
+    rows = [row for rows in found for row in rows if _whole(*row)]
     if not rows:
-        raise HeloError("no pairs", expected="a text a line", where=str(paths[0]))
-    return Labelled(
-        "pair", [source[n].strip() for n in rows], [target[n].strip() for n in rows],
-        lambda i, *step: f"{paths[0]}:{rows[i] + 1}", {"empty": len(source) - len(rows)},
-    ), paths  # fmt: skip
+        raise HeloError("no pairs", expected="a source and a target in every row", where=str(paths[0]))
+    return _pairs(rows), paths
 
 
-def _tables(paths: list[Path], asked: bool) -> Labelled:
-    inputs: list[str] = []
-    labels: list[str | None] = []
-    places: list[str] = []
-    for path in paths:
-        if files.suffix(path) == ".tsv":
-            rows = [(n, line.split("\t")) for n, line in enumerate(files.lines(path), 1) if line.strip()]
-            if rows and {c.strip().lower() for c in rows[0][1]} & {*SOURCES, *TARGETS}:
-                head, rows = [c.strip().lower() for c in rows[0][1]], rows[1:]
-            else:
-                head = ["source", "target"]
-            at = [next((i for i, c in enumerate(head) if c in usual), i) for i, usual in enumerate((SOURCES, TARGETS))]
-            for n, cells in rows:
-                if len(cells) < (max(at) + 1 if asked else at[0] + 1):
-                    columns = f"{len(cells)} column{'s' * (len(cells) != 1)}"
-                    fault(HeloError(columns, expected="a source, a tab, a target", where=f"{path}:{n}"))
-                    continue
-                inputs.append(cells[at[0]].strip())
-                labels.append(cells[at[1]].strip() if len(cells) > at[1] else None)
-                places.append(f"{path}:{n}")
-            continue
-        rows = table.read(path)
-        source, target = rows.first(SOURCES), rows.first(TARGETS)
-        if source is None or (asked and target is None):
-            raise HeloError(f"columns {', '.join(rows.columns)}", expected="source and target", where=f"{path}:1")
-        inputs += [str(v).strip() for v in rows.columns[source]]
-        labels += [None] * len(rows) if target is None else [str(v).strip() for v in rows.columns[target]]
-        places += rows.places
-    for side in (inputs, labels):
-        for value, where in zip(side, places, strict=True):
-            if value is not None and not value:
-                fault(HeloError("an empty text", expected="a source and a target in every row", where=where))
-    if not inputs:
-        raise HeloError("no pairs", expected="a source, a tab, a target a line", where=str(paths[0]))
-    return Labelled("pair", inputs, None if any(y is None for y in labels) else labels, lambda i, *step: places[i])
+Row = tuple[str, str, str | None]  # where it stands, the source, and the target if there is one
+
+
+def _pairs(rows: list[Row]) -> Labelled:
+    places, inputs, labels = ([row[i] for row in rows] for i in range(3))
+    return Labelled("pair", inputs, None if None in labels else labels, lambda i, *step: str(places[i]))
+
+
+def _whole(where: str, source: str, target: str | None) -> bool:
+    """Whether a pair has both its sides; where it has not, that is a fault of its place."""
+    empty = "source" if not source else "target" if target == "" else None
+    if empty:
+        fault(HeloError(f"an empty {empty}", expected="a source and a target in every row", where=where))
+    return empty is None
+
+
+def _aligned(source: Path, target: Path) -> list[Row]:
+    sides = [[t.strip() for t in files.lines(p)] for p in (source, target)]
+    if len(sides[0]) != len(sides[1]):
+        raise HeloError(
+            f"{len(sides[0])} lines and {len(sides[1])} in {target}",
+            expected="as many, line by line",
+            where=str(source),
+        )
+    rows = enumerate(zip(*sides, strict=True), 1)
+    return [(f"{target if a and not b else source}:{n}", a, b) for n, (a, b) in rows if a or b]
+
+
+def _table(path: Path, asked: bool, source: str | None, target: str | None) -> list[Row]:
+    if files.suffix(path) == ".tsv" and not (source or target or _heading(lines := files.lines(path))):
+        return _bare(path, lines, asked)
+    rows = table.read(path)
+    a = rows.first(SOURCES) if source is None else rows.find(source, "--source-column")
+    b = rows.first(TARGETS) if target is None else rows.find(target, "--target-column") if asked else None
+    if a is None or (asked and b is None):
+        raise HeloError(
+            f"columns {', '.join(rows.columns)}", expected="source and target",
+            mend="--source-column and --target-column name them", where=f"{path}:1",
+        )  # fmt: skip
+    sources = [str(v).strip() for v in rows.columns[a]]
+    targets = [None] * len(rows) if b is None else [str(v).strip() for v in rows.columns[b]]
+    return list(zip(rows.places, sources, targets, strict=True))
+
+
+def _heading(lines: list[str]) -> bool:
+    """Whether the first line names both columns, as no pair does; or the only one."""
+    first = {c.strip().lower() for c in next((line for line in lines if line.strip()), "").split("\t")}
+    return bool(first & set(SOURCES) and first & set(TARGETS)) or first in ({"source"}, {"src"})
+
+
+def _bare(path: Path, lines: list[str], asked: bool) -> list[Row]:
+    found: list[Row] = []
+    for n, line in enumerate(lines, 1):
+        cells = [c.strip() for c in line.split("\t")]
+        if len(cells) < 2 and asked and line.strip():
+            fault(HeloError("1 column", expected="a source, a tab, a target", where=f"{path}:{n}"))
+        elif any(cells):
+            found.append((f"{path}:{n}", cells[0], cells[1] if len(cells) > 1 else None))
+    return found
