@@ -271,6 +271,13 @@ def test_figures_leave_out_the_blanks_round_an_answer():
     assert task.figures([[found]], SimpleNamespace(texts=["a b"]))["exact"] == 1
 
 
+def test_an_answer_a_line_of_standard_input(place):
+    run = trained("pairs", place)
+    asked = run.task.lines("ab\N{LINE SEPARATOR}c\r\n\nd\x0ca\rb\x85a\n")
+    assert list(asked.inputs) == ["ab\N{LINE SEPARATOR}c", "", "d\x0ca", "b\x85a"]
+    assert len(run.predict(asked)) == 4
+
+
 def test_the_attention_names_each_stranger(place):
     look = trained("pairs", place).predict(["a☃b☔"], attention=True)[0]["attention"]
     assert look["source"] == ["a", "☃", "b", "☔"]

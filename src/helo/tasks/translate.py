@@ -24,6 +24,7 @@ from helo.data.buckets import in_order
 from helo.data.labelled import Labelled
 from helo.data.ragged import Ragged
 from helo.data.readers import pairs
+from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.layers import locked, part, stack
@@ -282,7 +283,7 @@ class Translate(WritingTask):
 
     def lines(self, text: str) -> Labelled:
         """Standard input: a text a line."""
-        return self.given([t.strip() for t in text.splitlines()])
+        return self.given([t.strip() for t in parted(text)])
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import sys
 import zlib
 from collections.abc import Sequence
@@ -65,6 +66,14 @@ def lines(path: Path) -> list[str]:
     """The lines of a text file without their ends; only line feeds (and the carriage return before one) end a line."""
     found = text(path).replace("\r\n", "\n").split("\n")
     if found and not found[-1]:
+        found.pop()
+    return found
+
+
+def parted(text: str) -> list[str]:
+    """The lines of a text without their ends: a line feed, a carriage return, or both; no other sign ends a line."""
+    found = re.split(r"\r\n|\r|\n", text)
+    if not found[-1]:
         found.pop()
     return found
 
