@@ -102,6 +102,31 @@ def test_attention_weighs_only_what_is_inside(way, rng):
     np.testing.assert_allclose(context, np.einsum("bts,bsm->btm", weights, memory), atol=1e-5)
 
 
+@pytest.mark.parametrize("way", ["additive", "multiplicative"])
+def test_attention_in_pieces_is_the_same(way, rng, monkeypatch):
+    parameters = attention.init(rng, way, 4, 6)
+    queries, memory = (rng.standard_normal(s).astype(np.float32) for s in ((2, 7, 4), (2, 5, 6)))
+    inside = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], np.float32)
+
+    def looked(to):
+        own = {n: to(p) for n, p in parameters.items()}
+        q, m = to(queries), to(memory)
+        context, weights = attention.look(way, own, q, attention.keys(own, m), m, to(inside))
+        return [q, m, *own.values()], context, weights
+
+    def learned():
+        arrays, context, weights = looked(lambda x: torch.from_numpy(x).clone().requires_grad_())
+        (context.sin().sum() + weights.square().sum()).backward()
+        return [context.detach(), weights.detach(), *(a.grad for a in arrays)]
+
+    whole, expected = learned(), looked(np.asarray)[1:]
+    monkeypatch.setattr(attention, "AT_ONCE", 3 * 2 * 5 * (4 if way == "additive" else 1))
+    for ours, theirs in zip(learned(), whole, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    for ours, theirs in zip(looked(np.asarray)[1:], expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
 def chain(rng, symbols=5):
     """A step function whose next symbol depends on the last two: log-probabilities by a table."""
     table = rng.standard_normal((symbols, symbols, symbols)) * 2
@@ -173,6 +198,26 @@ def test_every_pass_takes_each_example_once_and_the_position_decides():
     halves = [buckets(rank, 2) for rank in (0, 1)]
     rows = sorted(i for b in halves for i in b.next()[0])
     assert rows == sorted(passes[0][0][0])
+
+
+def test_a_batch_that_would_be_too_large_is_parted():
+    lengths = np.random.default_rng(0).integers(1, 30, 103)
+    lengths[[5, 50]] = 1000
+
+    def buckets(rank=0, world=1, whole=120):
+        return Buckets(lengths, 8, lambda rows, rng: rows.tolist(), 1, rank, world, lengths / whole)
+
+    one = buckets()
+    for epoch in range(3):
+        rows = []
+        while one.epoch == epoch:
+            rows.append(one.next())
+        assert sorted(i for batch in rows for i in batch) == list(range(103))
+        assert all(len(batch) == 1 or len(batch) * lengths[batch].max() <= 120 for batch in rows)
+    halves = [buckets(rank, 2) for rank in (0, 1)]
+    assert all(half.next() for _ in range(2 * one.per_epoch) for half in halves)  # nobody waits for an empty batch
+    usual = Buckets(lengths, 8, lambda rows, rng: rows.tolist(), 1)
+    assert [usual.next() for _ in range(26)] == [small.next() for small in [buckets(whole=8000)] for _ in range(26)]
 
 
 def test_in_order_takes_each_example_once():

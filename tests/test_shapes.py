@@ -21,6 +21,7 @@ from helo.data.labelled import Labelled
 from helo.decoding import beam
 from helo.errors import HeloError
 from helo.inputs.words import Words
+from helo.layers import attention
 from helo.tasks.base import on
 from test_no_torch import without_torch
 
@@ -223,6 +224,38 @@ def _state_of(run, folder):
 
     files.write_arrays(folder / "other", {}, {"model": run.identity})
     return folder / "other"
+
+
+def kept_by(step) -> int:
+    """How many numbers a step keeps for its way back."""
+    seen: dict[int, int] = {}
+
+    def keep(x):
+        seen[x.untyped_storage().data_ptr()] = x.untyped_storage().size() // 4
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        step().backward()
+    return sum(seen.values())
+
+
+def test_a_pair_of_2_000_and_2_000_is_learned_from_in_little_room(monkeypatch):
+    kind, text = tasks.find("translate"), "ab cd " * 333
+    examples = Labelled("pair", [text, "ab"], [text, "cd"], lambda i: "here")
+    task = kind.learned(kind.Options(units="characters", hidden=8, embedding=4), examples)
+    task.train = task.encode(examples), task.targets(examples)
+    batches = task.batches(0)
+    assert batches.per_epoch == 2  # each pair a step of its own: side by side they were too large
+    batch = max((batches.next() for _ in range(2)), key=lambda b: int(b["lengths"][0]))
+    parameters = {n: torch.from_numpy(p).requires_grad_() for n, p in task.init(np.random.default_rng(0)).items()}
+
+    def step():
+        return task.loss(parameters, batch, None, None)[0]
+
+    monkeypatch.setattr(attention, "AT_ONCE", 1 << 20)
+    assert kept_by(step) < 5e6  # the comparisons alone are 32 million
+    gradients = {n: p.grad for n, p in parameters.items()}
+    assert all(g is None or g.isfinite().all() for g in gradients.values())
 
 
 def test_n_best_scores_and_attention(place):

@@ -13,7 +13,8 @@ POOL = 50  # batches that are sorted by length together: the shuffling stays wid
 class Buckets:
     """Batches of examples without end: every pass takes each example once, in an order drawn from the seed and the
     pass. The position, `epoch` and `index`, decides all that follows. rank and world: of each batch this process
-    takes the examples rank, rank + world, ….
+    takes the examples rank, rank + world, …. A batch that would be too large is parted: `per_epoch` is then that of the
+    first pass, and others have about as many.
     """
 
     def __init__(
@@ -24,12 +25,17 @@ class Buckets:
         seed: int,
         rank: int = 0,
         world: int = 1,
+        shares: np.ndarray | None = None,
     ):
-        """make: from examples, `(rows,)` whole numbers, and what draws their noise, to a batch."""
+        """make: from examples, `(rows,)` whole numbers, and what draws their noise, to a batch. shares: how much of a
+        batch each example fills, all others as large beside it.
+        """
         self.lengths, self.make, self.seed, self.rank, self.world = np.asarray(lengths), make, seed, rank, world
-        self.per_epoch = max(1, -(-len(self.lengths) // batch))  # all of nearly one size
+        self.shares = np.zeros(len(self.lengths)) if shares is None else shares
+        self._whole = max(1, -(-len(self.lengths) // batch))  # batches of nearly one size
         self.epoch = self.index = 0
-        self._order: tuple[int, list[np.ndarray]] = (-1, [])
+        self._order: tuple[int, list[np.ndarray]] = (0, self._pass())
+        self.per_epoch = len(self._order[1])
 
     def next(self) -> Any:
         """The next batch of this process's examples."""
@@ -38,19 +44,25 @@ class Buckets:
         rows = self._order[1][self.index]
         rng = np.random.default_rng((self.seed, self.epoch, self.index, self.rank))
         self.index += 1
-        if self.index == self.per_epoch:
+        if self.index == len(self._order[1]):
             self.epoch, self.index = self.epoch + 1, 0
         return self.make(rows[self.rank :: self.world], rng)
 
     def _pass(self) -> list[np.ndarray]:
         rng = np.random.default_rng((self.seed, self.epoch))
         order = rng.permutation(len(self.lengths))
-        size = -(-len(order) // self.per_epoch) * POOL
+        size = -(-len(order) // self._whole) * POOL
         for start in range(0, len(order), size):
             pool = order[start : start + size]
             order[start : start + size] = pool[np.argsort(self.lengths[pool], kind="stable")]
-        batches = np.array_split(order, self.per_epoch)
-        return [batches[i] for i in rng.permutation(self.per_epoch)]
+        batches = [part for rows in np.array_split(order, self._whole) for part in self._parted(rows)]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def _parted(self, rows: np.ndarray) -> list[np.ndarray]:
+        if len(rows) < 2 * self.world or len(rows) * self.shares[rows].max() <= 1:
+            return [rows]
+        half = len(rows) // 2
+        return self._parted(rows[:half]) + self._parted(rows[half:])
 
 
 def in_order(lengths: np.ndarray, most: int = 8192, rows: int = 256) -> list[np.ndarray]:

@@ -6,13 +6,14 @@ fused kernel, an embedding look-up, cross entropy) the engine delegates to it, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 
-__all__ = ["array", "constant", "convolution", "cross_entropy", "embedding", "host", "of", "scan", "way"]
+__all__ = ["array", "constant", "convolution", "cross_entropy", "embedding", "host", "of", "recomputed", "scan", "way"]
 
 
 def of(x: Any) -> ModuleType:
@@ -65,6 +66,11 @@ def array(values: Any, like: Array) -> Array:
 def constant(x: Array) -> Array:
     """The same numbers, through which no gradient passes."""
     return of(x).constant(x)
+
+
+def recomputed(function: Callable[..., Any], *arrays: Array) -> Any:
+    """function(*arrays), of which nothing in between is kept: where a gradient is taken, it is computed once more."""
+    return of(arrays[0]).recomputed(function, *arrays)
 
 
 def host(x: Array) -> Any:

@@ -13,6 +13,7 @@ from torch.nn.functional import conv2d as _conv2d
 from torch.nn.functional import cross_entropy as _cross_entropy
 from torch.nn.functional import embedding as _embedding
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.utils.checkpoint import checkpoint as _checkpoint
 
 from helo.cells.base import Cell, LinearCell, Parameters, State
 from helo.cells.gru import GRU
@@ -165,6 +166,10 @@ def array(values: Any, like: Tensor) -> Tensor:
 
 def constant(x: Tensor) -> Tensor:
     return x.detach()
+
+
+def recomputed(function: Callable[..., Any], *arrays: Tensor) -> Any:
+    return _checkpoint(function, *arrays, use_reentrant=False)
 
 
 def host(x: Tensor) -> Any:

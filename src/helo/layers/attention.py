@@ -10,9 +10,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from helo import engines
 from helo.cells.functions import Array, namespace
 
 WAYS = ("additive", "multiplicative", "none")
+AT_ONCE = 1 << 27  # numbers that are compared at once: half a gigabyte
 
 
 def init(rng: np.random.Generator, way: str, query: int, memory: int, size: int | None = None) -> dict[str, np.ndarray]:
@@ -38,8 +40,27 @@ def look(
     way: str, parameters: Mapping[str, Array], queries: Array, keys: Array, memory: Array, inside: Array
 ) -> tuple[Array, Array]:
     """queries `(batch, time, query)`, inside `(batch, places)` 1 or 0: contexts `(batch, time, memory)` and weights
-    `(batch, time, places)`, which sum to one over the places inside.
+    `(batch, time, places)`, which sum to one over the places inside. Where there is much to compare, some queries at a
+    time: what is compared additively is `(batch, time, places, query)`.
     """
+    batch, places, size = keys.shape
+    at_once = max(1, AT_ONCE // (batch * places * (size if way == "additive" else 1)))
+
+    def some(queries: Array, keys: Array, memory: Array) -> tuple[Array, Array]:
+        return _look(way, parameters, queries, keys, memory, inside)
+
+    if queries.shape[1] <= at_once:
+        return some(queries, keys, memory)
+    starts = range(0, queries.shape[1], at_once)
+    pieces = [engines.recomputed(some, queries[:, i : i + at_once], keys, memory) for i in starts]
+    contexts, weights = zip(*pieces, strict=True)
+    xp = namespace(queries)
+    return xp.concat(list(contexts), axis=1), xp.concat(list(weights), axis=1)
+
+
+def _look(
+    way: str, parameters: Mapping[str, Array], queries: Array, keys: Array, memory: Array, inside: Array
+) -> tuple[Array, Array]:
     xp = namespace(queries)
     if way == "additive":
         mixed = xp.tanh((queries @ parameters["dense.query"].T)[:, :, None] + keys[:, None])

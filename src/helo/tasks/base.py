@@ -312,7 +312,12 @@ class ExampleTask(Task):
         def batch(rows: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
             return encoded.batch(rows, rng) | self.wanted(targets, rows)
 
-        return Buckets(encoded.lengths, self.options.batch, batch, seed, rank, world)
+        shares = self.shares(encoded, targets)
+        return Buckets(encoded.lengths, self.options.batch, batch, seed, rank, world, shares)
+
+    def shares(self, encoded: Encoded, targets: Any) -> np.ndarray:
+        """How much of what a step of training may hold each example fills, however many a step is to take."""
+        return encoded.lengths / STEPS
 
     @final
     def whole(
@@ -374,6 +379,7 @@ class ExampleTask(Task):
         """An answer for a terminal."""
 
 
+STEPS = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,192 steps
 UNSAID = frozenset({"rows", "names", "segments", "images"})  # notes about examples that are no news to a person
 
 

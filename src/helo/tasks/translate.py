@@ -33,6 +33,7 @@ from helo.tasks.base import Parameters, filled
 from helo.tasks.writing import WriterOptions, WritingTask
 
 SHORT = 32  # characters a text, on the average of both sides: up to here the units are characters, above it subwords
+COMPARED = 1 << 19  # places of sources times those of targets in a step: 64 pairs of 90, two of 500
 COPIED = 0.05  # of the training pairs have one character that both sides hold once taken for an unknown one
 
 
@@ -144,6 +145,10 @@ class Translate(WritingTask):
 
     def wanted(self, targets, rows):
         return self.before_and_after(targets.ids, rows)
+
+    def shares(self, encoded, targets):
+        compared = encoded.lengths * (targets.ids.lengths + 1) if self.options.attention != "none" else 0
+        return np.maximum(super().shares(encoded, targets), compared / COMPARED)
 
     def ids(self, text: str, foreign: bool = False) -> np.ndarray:
         """Symbols of a text. foreign: characters that the training sources lack are the unknown one."""
