@@ -107,3 +107,13 @@ def test_bleu_is_sacrebleus():
     assert figures["chrf"] == sacrebleu.corpus_chrf(answers, [truth]).score
     assert "tok:13a" in figures["signature"]
     assert figures["exact"] == 0
+
+
+def test_scores_of_scripts_that_part_no_words():
+    pytest.importorskip("sacrebleu")
+    figures = translation.score(["我们都爱北京的秋天"], ["我们都爱北京的春天"])
+    assert "tok:zh" in figures["signature"]
+    assert 40 < figures["bleu"] < 100
+    figures = translation.score(["東京の秋が好きです"], ["東京の春が好きです"])
+    assert "tok:char" in figures["signature"] or "tok:ja-mecab" in figures["signature"]
+    assert figures["bleu"] > 0

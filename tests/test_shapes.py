@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import helo
-from fixtures import stopped
+from fixtures import helo_command, stopped
 from helo import cells, tasks
 from helo.data.labelled import Labelled
 from helo.decoding import beam
@@ -270,6 +270,21 @@ def test_n_best_scores_and_attention(place):
     greedy = run.predict(["abcd"], beam=1)[0]
     assert greedy["score"] <= max(scores) + 1e-6
     assert run.predict([""])[0]["text"] == ""
+
+
+def test_answers_on_the_command_line(place, tmp_path):
+    run = trained("pairs", place)
+    words, asked = ("predict", run.path, "-", "--alpha", 0, "--n-best", 2), "ab☃\n\nd\n".encode()
+    done = helo_command(*words, "--json", "--attention", tmp_path / "looks.json", stdin=asked)
+    assert done.code == 0, done.err
+    expected = run.predict(["ab☃", "", "d"], alpha=0.0, n_best=2, attention=True)
+    assert json.loads(done.out)["answers"] == expected
+    assert expected != run.predict(["ab☃", "", "d"], alpha=9.0, n_best=2, attention=True)
+    assert json.loads((tmp_path / "looks.json").read_text("utf-8")) == [a["attention"] for a in expected]
+    done = helo_command(*words, "--attention", tmp_path / "looks.png", stdin=asked)
+    assert done.code == 0, done.err
+    assert (tmp_path / "looks.png").read_bytes().startswith(b"\x89PNG")
+    assert len(done.out.splitlines()) == 5  # two of each, and one of nothing
 
 
 def test_a_character_never_seen_is_an_unknown_symbol(place):

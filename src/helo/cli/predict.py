@@ -27,6 +27,12 @@ from helo.cli import flags
     help="translate, caption: so many answers to each, with their scores",
 )
 @click.option(
+    "--alpha",
+    type=click.FloatRange(min=0),
+    default=None,
+    help="translate, caption: how much the beam favours long answers; 0 compares bare log-probabilities  [1]",
+)
+@click.option(
     "--attention",
     type=click.Path(dir_okay=False),
     default=None,
@@ -54,7 +60,7 @@ from helo.cli import flags
     default=None,
     help="tag --stream: go on from this file, and write it at the end",
 )
-def command(run, files, beam, n_best, attention, temperature, out, stream, state, seed, quiet, as_json):
+def command(run, files, beam, n_best, alpha, attention, temperature, out, stream, state, seed, quiet, as_json):
     """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
 
     \b
@@ -74,7 +80,7 @@ def command(run, files, beam, n_best, attention, temperature, out, stream, state
         return
     if not files:
         raise HeloError("no files are given", expected=f"helo predict {run} FILES…, or - for standard input")
-    how = {"beam": beam, "n_best": n_best, "attention": bool(attention) or None}
+    how = {"beam": beam, "n_best": n_best, "alpha": alpha, "attention": bool(attention) or None}
     how = {k: v for k, v in how.items() if v is not None}
     if how and not isinstance(model.task, WritingTask):
         raise HeloError(

@@ -248,12 +248,12 @@ class Translate(WritingTask):
         source: Any,
         beam: int = 5,
         n_best: int = 1,
-        alpha: float = 1.0,
+        alpha: float | None = None,
         attention: bool = False,
     ) -> list[dict[str, Any]]:
         """An answer a text: text, score (log-probability in nats), with n_best the others, with attention the matrix.
 
-        source: examples, or a list of texts.
+        source: examples, or a list of texts. alpha: of the beam's length normalisation (`helo.decoding.beam`).
         """
         examples = self.given(source)
         encoded = self.encode(examples)
