@@ -258,6 +258,25 @@ def test_a_pair_of_2_000_and_2_000_is_learned_from_in_little_room(monkeypatch):
     assert all(g is None or g.isfinite().all() for g in gradients.values())
 
 
+def test_the_share_of_guesses_grows_over_the_training():
+    kind = tasks.find("translate")
+    examples = Labelled("pair", ["abc", "cab"], ["abc", "cab"], lambda i: "here")
+    task = kind.learned(kind.Options(scheduled=0.5, hidden=8), examples)
+    batch = task.encode(examples).batch(np.arange(2)) | task.wanted(task.targets(examples), np.arange(2))
+    parameters = {n: torch.from_numpy(p) for n, p in task.init(np.random.default_rng(0)).items()}
+    shares: list[float] = []
+
+    def noise(x, rate):
+        shares.append(rate)
+        return x
+
+    for done in (0.0, 0.4, 1.0):
+        task.at(done)
+        task.loss(parameters, batch, None, noise)
+    of_dropout = {task.options.dropout, task.options.dropout / 2}
+    assert [s for s in shares if s not in of_dropout] == [0.0, 0.2, 0.5]
+
+
 def test_n_best_scores_and_attention(place):
     run = trained("pairs", place)
     answer = run.predict(["abcd"], n_best=3, attention=True)[0]

@@ -255,6 +255,7 @@ class Caption(WritingTask):
         return self._reinforced(parameters, batch, noise)
 
     def at(self, done):
+        super().at(done)
         self.critical = done >= 1 - (self.options.self_critical or 0.0)
 
     @cached_property

@@ -39,7 +39,8 @@ class WriterOptions:
     embedding: Annotated[int | None, "numbers a symbol becomes"] = None
     dropout: Annotated[float | None, "share of what passes from part to part dropped in training"] = None
     scheduled: Annotated[
-        float, "share of the decoder's inputs that are its own guesses in training (scheduled sampling)"
+        float,
+        "share of the decoder's inputs that are its own guesses at the end of training, from none at its beginning",
     ] = 0.0
 
 
@@ -53,6 +54,7 @@ class WritingTask(ExampleTask):
     begin: int
     end: int
     alpha: float = 1.0  # of the beam's length normalisation
+    guesses: float = 0.0  # share of the decoder's inputs that it guesses itself in this step
     glimpse: int | None = None  # numbers in which attention compares; the decoder's width where none is said
 
     @property
@@ -64,6 +66,9 @@ class WritingTask(ExampleTask):
     def symbols(self) -> int:
         """How many the decoder can write."""
         return self.end + 1
+
+    def at(self, done):
+        self.guesses = self.options.scheduled * done
 
     @abstractmethod
     def memory(self, parameters: Parameters, batch: Any, noise: Any = None) -> Memory:
@@ -179,7 +184,7 @@ class WritingTask(ExampleTask):
         """Sum over some texts."""
         memory = self._repeated(memory, batch)
         before = batch["before"]
-        if self.options.scheduled > 0:
+        if self.options.scheduled > 0:  # from the first step on, so that all steps take as long
             before = self._guessed(parameters, memory, before, noise)
         scores = self.decode(parameters, memory, before, self.fresh(parameters, memory), noise)[0]
         inside = stack.mask(scores, batch["target_lengths"])[..., 0] > 0
@@ -195,13 +200,13 @@ class WritingTask(ExampleTask):
         return tuple(m[batch["of"]] for m in memory) if "of" in batch else memory
 
     def _guessed(self, parameters: Parameters, memory: Memory, before: Any, noise: Any) -> Any:
-        """The decoder's inputs with a share of them guessed by itself (Bengio et al. 2015), all at once in a first pass
-        with the true ones (Mihaylova and Martins 2019).
+        """The decoder's inputs with a share of them guessed by itself, which grows over the training (Bengio et al. 2015:
+        linear decay), all at once in a first pass with the true ones (Mihaylova and Martins 2019).
         """
         xp = namespace(memory[0])
         scores = self.decode(parameters, memory, before, self.fresh(parameters, memory), noise)[0]
         guesses = xp.concat([before[:, :1], xp.argmax(scores, axis=-1)[:, :-1]], axis=1)
-        kept = noise(xp.ones_like(scores[..., 0]), self.options.scheduled) > 0
+        kept = noise(xp.ones_like(scores[..., 0]), self.guesses) > 0
         return xp.where(kept, before, guesses)
 
     # What it answers.
