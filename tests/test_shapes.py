@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +20,9 @@ from fixtures import helo_command, stopped
 from helo import cells, tasks
 from helo.data.labelled import Labelled
 from helo.decoding import beam
+from fixtures import stopped
+from helo import cells, tasks
+from helo.data.labelled import held_out
 from helo.errors import HeloError
 from helo.inputs.words import Words
 from helo.layers import attention
@@ -275,6 +279,44 @@ def test_the_share_of_guesses_grows_over_the_training():
         task.loss(parameters, batch, None, noise)
     of_dropout = {task.options.dropout, task.options.dropout / 2}
     assert [s for s in shares if s not in of_dropout] == [0.0, 0.2, 0.5]
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tenth_is_held_out_so_that_every_label_is_learned(seed, tmp_path):
+    order = np.random.default_rng(seed).permutation
+    rows = [f"thing {i}\trare {i // 2}" for i in range(10)] + [f"thing {i}\t{'ab'[i % 2]}" for i in range(90)]
+    whole = write(tmp_path / "r.tsv", "text\tlabel\n" + "\n".join(rows[i] for i in order(100)))
+    rows = ["a\tX\nb\tY\n"] * 15 + [f"{w}\tonce {w}\n" for w in "cdefg"]
+    steps = write(tmp_path / "r.conll", "\n".join(rows[i] for i in order(20)))
+    for task, file, least, held in (("classify", whole, 2, 10), ("tag", steps, 1, 2)):
+        kind = tasks.find(task)
+        learn, check, record = kind.halves([file], [], kind.Options())
+        counts = Counter(y for row in learn.labels for y in ([row] if isinstance(row, str) else row))
+        assert min(counts.values()) == least
+        assert len(check) == held
+        again = kind.learned(kind.Options(), learn).again(record, ())
+        assert again.inputs == check.inputs
+
+
+def test_where_no_label_is_rare_the_same_are_held_out_whatever_the_labels():
+    labels = [{"ab"[i % 2]} for i in range(57)]
+    for ours, plain in zip(held_out(57, labels, 2), held_out(57), strict=True):
+        assert ours.tolist() == plain.tolist()
+
+
+def test_where_nothing_can_be_held_out_that_is_said(tmp_path):
+    file = write(tmp_path / "f.tsv", "text\tlabel\n" + "a b\tx\nc d\ty\n" * 2)
+    with pytest.raises(HeloError, match=r"f\.tsv: no example can be held out.*--valid FILES"):
+        helo.train("classify", file, out=tmp_path / "run", **SMALL)
+    file = write(tmp_path / "g.tsv", "text\tlabel\na\tx\nb\tx\nc\ty\n")
+    with pytest.raises(HeloError, match=r"g\.tsv:4: one example of the label 'y'"):
+        helo.train("classify", file, out=tmp_path / "run", **SMALL)
+
+
+def test_a_span_may_be_longer_than_those_of_its_type_that_were_learned(tmp_path):
+    train = write(tmp_path / "t.conll", "Rome\tB-LOC\nsleeps\tO\n\n" * 20)
+    valid = write(tmp_path / "v.conll", "New\tB-LOC\nYork\tI-LOC\n\n")
+    run = helo.train("tag", train, valid=valid, out=tmp_path / "run", **SMALL)
+    assert run.task.labels == ["B-LOC", "I-LOC", "O"]
+    assert run.figures["steps"] == 2
 
 
 def test_n_best_scores_and_attention(place):

@@ -68,7 +68,9 @@ def _command(task: str) -> click.Command:
     parameters: list[click.Parameter] = [
         *(flags.sides("", "valid_") if own.paired else ()),
         click.Argument(["files"], nargs=-1),
-        click.Option(["--valid"], multiple=True, metavar="FILES", help="validate on these (else on the last tenth)"),
+        click.Option(
+            ["--valid"], multiple=True, metavar="FILES", help="validate on these (else on a tenth that is held out)"
+        ),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
         click.Option(["--like"], metavar="RUN", help="take another run's options where none is given"),
         click.Option(["--resume"], is_flag=True, help="go on with a run that was stopped"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,13 +73,23 @@ def span(lengths: Sequence[int]) -> str:
 HELD_OUT = "a tenth of the examples, drawn by chance"
 
 
-def held_out(count: int, share: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+def held_out(
+    count: int, labels: Sequence[AbstractSet[str]] = (), least: int = 0, share: float = 0.1
+) -> tuple[np.ndarray, np.ndarray]:
     """Which examples to learn from and which to validate on where no validation file is given: a tenth, drawn by chance
-    but always the same, since files are often sorted by label.
+    but always the same, since files are often sorted by label. labels: the distinct ones of each example; one that
+    `least` examples more would not be left of is passed over, so that all can be learned. There may be none to spare.
     """
-    order = np.random.default_rng(0).permutation(count)
-    cut = min(count - 1, max(1, round(count * share)))
-    return np.sort(order[cut:]), np.sort(order[:cut])
+    left = Counter(y for own in labels for y in own)
+    cut, held = min(count - 1, max(1, round(count * share))), np.zeros(count, bool)
+    for row in np.random.default_rng(0).permutation(count):
+        own = labels[row] if labels else ()
+        if all(left[y] > least for y in own):
+            held[row] = True
+            left.subtract(own)
+            if held.sum() == cut:
+                break
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def numbering(labels: Sequence[str], known: Sequence[str], place: Callable[[int], str]) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -247,10 +248,21 @@ class ExampleTask(Task):
         else:
             if len(learn) < 2:
                 raise HeloError("one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
-            rows = labelled.held_out(len(learn))
+            rows = labelled.held_out(len(learn), *cls.needed(learn))
+            if not len(rows[1]):
+                cls.learned(options, learn)  # whatever is wrong with the labels themselves is said first
+                raise HeloError("no example can be held out: each is needed to learn its label from",
+                                expected="more of a label, or --valid FILES", where=", ".join(map(str, files)))  # fmt: skip
             learn, check = learn.take(rows[0]), learn.take(rows[1])
             record["valid"] = labelled.HELD_OUT
         return learn, check, record
+
+    @classmethod
+    def needed(cls, examples: Labelled) -> tuple[Sequence[AbstractSet[str]], int]:
+        """The labels of each example, and of how many examples each label has to be learned from where some are held
+        out; by default answers are no labels, and any example may be.
+        """
+        return (), 0
 
     @final
     @classmethod
@@ -303,7 +315,7 @@ class ExampleTask(Task):
                 mend="give the files to evaluate on",
                 where=", ".join(map(str, paths)),
             )
-        return found.take(labelled.held_out(len(found))[1]) if tail else found
+        return found.take(labelled.held_out(len(found), *self.needed(found))[1]) if tail else found
 
     @final
     def batches(self, seed, rank=0, world=1):

@@ -34,6 +34,8 @@ from helo.layers import dense, dropped, locked, part, pooling, stack
 from helo.metrics import calibration, classification, several
 from helo.tasks.base import ExampleTask, Parameters, filled, on
 
+LEAST = 2  # examples of a label, where each example has one
+
 
 @dataclass(frozen=True)
 class Options:
@@ -105,7 +107,7 @@ class Classify(ExampleTask):
         if len(known) < 2:
             raise HeloError(f"one label, {known[0]!r}, in all examples" if known else "no label in any example",
                             expected="two or more", where=examples.place(0))  # fmt: skip
-        if options.several is None and (single := [y for y in known if counts[y] == 1]):
+        if options.several is None and (single := [y for y in known if counts[y] < LEAST]):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
             raise HeloError(
                 f"one example of the label {single[0]!r}", expected="two or more of every label",
@@ -114,6 +116,13 @@ class Classify(ExampleTask):
         options, form = cls._form(options, examples)
         weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None
         return cls(options, form, known, weights)
+
+    @classmethod
+    def needed(cls, examples):
+        assert examples.labels is not None
+        if any(isinstance(y, list) for y in examples.labels):
+            return [set(y) if isinstance(y, list) else {y} for y in examples.labels], 1
+        return [{y} for y in examples.labels], LEAST
 
     @classmethod
     def _form(cls, o: Any, examples: Labelled) -> tuple[Options, inputs.Input]:

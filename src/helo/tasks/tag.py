@@ -6,7 +6,7 @@ steps → vectors → recurrent layers, both ways → scores of the labels of ea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -119,7 +119,17 @@ class Tag(ExampleTask):
                 )
             o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8)
             form = Numbers.learn(examples)
-        return cls(o, form, labelled.counted(list(counts)), marked)
+        names = list(counts)
+        if marked is not None:  # a type of which training happens to have spans of one word alone has longer ones too
+            names = ["O", *(f"{mark}-{kind}" for kind in _types(counts) for mark in "BI")]
+        return cls(o, form, labelled.counted(names), marked)
+
+    @classmethod
+    def needed(cls, examples):
+        assert examples.labels is not None
+        if examples.kind == "tokens" and marks(examples.labels):  # of a type that is known both labels are
+            return [{y[2:] for y in sentence} for sentence in examples.labels], 1
+        return [set(sentence) for sentence in examples.labels], 1
 
     @classmethod
     def noted(cls, examples):
@@ -213,7 +223,7 @@ class Tag(ExampleTask):
         joined = np.concatenate(answers)
         figures = classification.score(classification.statistics(joined, targets.values, len(self.labels)))
         if self.marked is not None:
-            kinds = sorted({y[2:] for y in self.labels if y != "O"})
+            kinds = _types(self.labels)
             rows = ((self._names(a), self._names(targets[i])) for i, a in enumerate(answers))
             figures |= span_metric.score(sum(span_metric.statistics(a, b, kinds) for a, b in rows))  # pyright: ignore[reportArgumentType]
         if isinstance(self.form, Numbers):
@@ -343,6 +353,11 @@ class Tag(ExampleTask):
 
     def to_json(self):
         return self.data, {"input": self.form.to_json(), "labels": self.labels, "spans": self.marked}
+
+
+def _types(labels: Iterable[str]) -> list[str]:
+    """The types of the spans that labels mark."""
+    return sorted({y[2:] for y in labels if y != "O"})
 
 
 def _plain(labels: Sequence[Sequence[str]], marked: str | None) -> Sequence[Sequence[str]]:
