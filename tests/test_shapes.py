@@ -223,6 +223,143 @@ def test_a_live_stream_is_tagged_as_the_batch_and_its_state_can_be_taken_up(plac
         run.live(tmp_path / "other" if (tmp_path / "other").exists() else _state_of(trained("frames", place), tmp_path))
 
 
+SCHEMED = {
+    "IOB2": "Anna\tB-P\nBell\tI-P\nsaw\tO\nRome\tB-L\nTom\tB-P\n\n",
+    "IOB1": "Anna\tI-P\nBell\tI-P\nsaw\tO\nRome\tI-L\nTom\tI-P\nAnna\tB-P\n\n",
+    "BIOES": "Anna\tB-P\nBell\tE-P\nsaw\tO\nRome\tS-L\nTom\tS-P\n\n",
+}
+
+
+def of_chance(run: helo.Run, seed: int) -> helo.Run:
+    """A run with a last layer drawn by chance: its answers are of every kind, and break every scheme."""
+    weight = run.parameters["head.weight"]
+    weight[:] = np.random.default_rng(seed).standard_normal(weight.shape) * 20
+    return run
+
+
+@pytest.mark.parametrize("name", SCHEMED)
+def test_spans_in_a_stream_are_those_of_the_batch(name, tmp_path):
+    file = write(tmp_path / "t.conll", SCHEMED[name] * 20)
+    run = helo.train("tag", file, out=tmp_path / "run", bidirectional=False, **SMALL | {"steps": 1})
+    assert run.task.marked == name
+    if name == "BIOES":
+        with pytest.raises(HeloError, match="the model is one of BIOES labels, which tell what comes next"):
+            run.live()
+        return
+    words = np.random.default_rng(0).choice(["Anna", "Bell", "saw", "Rome", "Tom", "x"], 80).tolist()
+    seen = set()
+    for seed in range(5):
+        batch = of_chance(run, seed).predict([words])[0]["labels"]
+        live = run.live()
+        first = [live.feed(w) for w in words[:33]]
+        live.save(tmp_path / "state")
+        live = live.load(run, tmp_path / "state")
+        assert first + [live.feed(w) for w in words[33:]] == batch
+        live.reset()
+        assert live.feed(words[0]) == batch[0]
+        del run.__dict__["identity"]
+        seen |= set(batch)
+    assert len(seen) == 5
+
+
+def test_the_schemes_of_a_file_are_those_of_the_answers(tmp_path):
+    for name, text in SCHEMED.items():
+        file = write(tmp_path / f"{name}.conll", text * 20)
+        run = helo.train("tag", file, out=tmp_path / name, **SMALL)
+        rows = [line.split("\t") for line in text.strip().split("\n")]
+        answer = run.predict([[w for w, _ in rows]])[0]
+        assert answer["labels"] == [y for _, y in rows]
+        assert {(s["start"], s["end"], s["type"]) for s in answer["spans"][:2]} == {(0, 2, "P"), (3, 4, "L")}
+        assert run.evaluate()["span_f1"] == 1
+
+
+def test_a_conversation_in_a_stream_is_answered_as_the_batch(tmp_path):
+    run = helo.train("tag", turns(tmp_path), out=tmp_path / "run", bidirectional=False, **SMALL | TALK | {"steps": 1})
+    said = [("A", "no"), ("A", "oh great"), ("B", "bad"), ("A", "no"), ("C", "oh"), ("C", "great")] * 4
+    for seed in range(3):
+        live = of_chance(run, seed).live()
+        assert [live.feed(turn) for turn in said] == run.predict([said])[0]["labels"]
+    lines = "".join(f"{who}\t{text}\n" for who, text in said)
+    run = helo.load(run.path)
+    done = helo_command("predict", run.path, "--stream", stdin=f"{lines}\n{lines}".encode())
+    assert done.code == 0, done.err
+    answers = [line.rpartition("\t")[2] for line in done.out.split("\n")]
+    assert answers == [*(batch := run.predict([said])[0]["labels"]), "", *batch, ""]
+    done = helo_command("predict", run.path, "--stream", stdin=b"A\tno\noh great\n")
+    assert (done.code, done.err) == (
+        2,
+        "helo: standard input:2: 'oh great'; expected the speaker, a tab, and what is said\n",
+    )
+    with pytest.raises(HeloError, match=r"'no'; expected \(speaker, text\)"):
+        run.live().feed("no")
+
+
+def test_a_stream_on_the_command_line(place, tmp_path):
+    run = trained("one way", place)
+    words = ["the", "cat", "runs", "a", "dog"]
+    batch = run.predict([words])[0]["labels"]
+    rows = [f"{w}\t{y}" for w, y in zip(words, batch, strict=True)]
+
+    def ask(*flags: object, stdin: str):
+        return helo_command("predict", run.path, "--stream", *flags, stdin=stdin.encode())
+
+    whole = ask(stdin="\ufeff" + "\n".join(words) + "\n\nthe\n")  # a byte-order mark is no part of a word
+    assert (whole.code, whole.out.split("\n")) == (0, [*rows, "", rows[0], ""])
+    state = tmp_path / "state"
+    parts = [ask("--state", state, stdin="\n".join(some) + "\n").out for some in (words[:2], words[2:])]
+    assert "".join(parts).split("\n") == [*rows, ""]
+    found = json.loads(ask("--json", stdin="the\ncat\n\n\nthe\n").out)
+    assert found == {"answers": [{"labels": batch[:2]}, {"labels": batch[:1]}]}
+    for bad, where in (("the\na\tb\n", "standard input:2: a tab in a word"), ("the\n\udcff\n", ":2: not UTF-8")):
+        done = helo_command("predict", run.path, "--stream", stdin=bad.encode(errors="surrogateescape"))
+        assert done.code == 2
+        assert where in done.err
+
+
+def test_a_stream_that_is_stopped_keeps_its_state(place, tmp_path, monkeypatch):
+    from helo.runs.live import Live
+
+    run = trained("one way", place)
+    whole, feed = run.predict([["the", "cat", "runs"]])[0]["labels"], Live.feed
+
+    def stopping(self, item):
+        if item == "stop":
+            raise KeyboardInterrupt
+        return feed(self, item)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Live, "feed", stopping)
+        words = ("predict", run.path, "--stream", "--state", tmp_path / "state")
+        assert helo_command(*words, stdin=b"the\ncat\nstop\n").code == 130
+    assert run.live(tmp_path / "state").feed("runs") == whole[2]
+    rest = helo_command(*words, stdin=b"runs\n")
+    assert rest.out == f"runs\t{whole[2]}\n"
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("--stream", "--beam", 3), "--beam beside --stream"),
+        (("--stream", "--out", "page.html"), "--out beside --stream"),
+        (("nosuchfile", "--stream"), "nosuchfile beside --stream; expected standard input"),
+        (("-", "--state", "s"), "--state without --stream"),
+    ],
+)
+def test_flags_that_would_mean_nothing_are_refused(words, said, place):
+    done = helo_command("predict", trained("one way", place).path, *words)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_a_blank_line_parts_sequences_of_numbers_too(tmp_path):
+    run = helo.train("tag", numbers(tmp_path), out=tmp_path / "run", bidirectional=False, **SMALL | {"steps": 5})
+    text = "1 0 0\n0,1,0\n\n0 0 1\n"
+    answers = json.loads(helo_command("predict", run.path, "-", "--json", stdin=text.encode()).out)["answers"]
+    assert [len(a["labels"]) for a in answers] == [2, 1]
+    live = json.loads(helo_command("predict", run.path, "--stream", "--json", stdin=text.encode()).out)["answers"]
+    assert live == answers
+
+
 def _state_of(run, folder):
     from helo.runs import folder as files
 

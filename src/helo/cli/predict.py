@@ -74,10 +74,15 @@ def command(run, files, beam, n_best, alpha, attention, temperature, out, stream
     from helo.tasks.writing import WritingTask
     from helo.training.report import working
 
-    model = load(run)
     if stream:
-        _live(model, state, as_json)
+        _streams(
+            run, files, {"beam": beam, "n-best": n_best, "attention": attention, "temperature": temperature, "out": out}
+        )
+        _live(load(run), state, as_json)
         return
+    if state:
+        raise HeloError("--state without --stream", expected="both, or neither")
+    model = load(run)
     if not files:
         raise HeloError("no files are given", expected=f"helo predict {run} FILES…, or - for standard input")
     how = {"beam": beam, "n_best": n_best, "alpha": alpha, "attention": bool(attention) or None}
@@ -112,29 +117,52 @@ def command(run, files, beam, n_best, alpha, attention, temperature, out, stream
         click.echo(model.task.line(answer))
 
 
+def _streams(run, files, others):
+    """Raises HeloError for what has no meaning beside --stream."""
+    from helo.errors import HeloError
+
+    if any(f != "-" for f in files):
+        mend = f"helo predict {run} - --stream < {files[0]}"
+        raise HeloError(f"{files[0]} beside --stream", expected="standard input", mend=mend)
+    if given := [name for name, value in others.items() if value is not None]:
+        raise HeloError(f"--{given[0]} beside --stream", expected="--state alone beside it")
+
+
 def _live(model, state, as_json):
-    """Each line as it comes."""
+    """Each line as it comes. However it ends, the state is kept."""
     from pathlib import Path
 
     live = model.live(state if state and Path(state).exists() else None)
-    labels = []
-    for number, line in enumerate(sys.stdin, 1):
-        if not line.strip():
-            live.reset()
-            labels.append([])
+    labels = [[]]
+    try:
+        for number, line in enumerate(_lines(), 1):
+            if not line.strip():
+                live.reset()
+                labels.append([])
+                if not as_json:
+                    click.echo()
+                continue
+            labels[-1].append(live.feed(model.task.item(line, number)))
             if not as_json:
-                click.echo()
-            continue
-        label = live.feed(model.task.item(line, number))
-        labels = labels or [[]]
-        labels[-1].append(label)
-        if not as_json:
-            click.echo(f"{line.strip()}\t{label}")
-            sys.stdout.flush()
-    if state:
-        live.save(state)
+                click.echo(f"{line.strip()}\t{labels[-1][-1]}")
+                sys.stdout.flush()
+    finally:
+        if state:
+            live.save(state)
     if as_json:
         flags.show({"answers": [{"labels": row} for row in labels if row]})
+
+
+def _lines():
+    """Standard input, a line as soon as it is there."""
+    from helo.errors import HeloError
+
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            mend = "convert it: iconv -f latin1 -t utf-8"
+            raise HeloError("not UTF-8", mend=mend, where=f"standard input:{number}") from error
 
 
 def _draw(path, answers):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from helo.errors import HeloError, place
 from helo.runs import folder
 
@@ -22,32 +20,30 @@ class Live:
         if run.about["task"] != "tag":
             raise HeloError(f"a model of the shape {run.about['task']}", expected="a tagger", where=str(run.path))
         options = run.task.options
-        if options.bidirectional or options.crf:
-            what = (
-                "bidirectional: it reads to the end before it answers"
-                if options.bidirectional
-                else "one with a CRF, which decides at the end"
-            )
-            mend = "--no-bidirectional" if options.bidirectional else "no --crf"
-            raise HeloError(f"the model is {what}", mend=f"train one with {mend} to tag a stream", where=str(run.path))
+        for told, what, mend in (
+            (options.bidirectional, "bidirectional: it reads to the end before it answers", "--no-bidirectional"),
+            (options.crf, "one with a CRF, which decides at the end", "no --crf"),
+            (run.task.marked == "BIOES", "one of BIOES labels, which tell what comes next", "labels in IOB2"),
+        ):
+            if told:
+                mend = f"train one with {mend} to tag a stream"
+                raise HeloError(f"the model is {what}", mend=mend, where=str(run.path))
         self.run, self.state = run, None
+        self.past: dict[str, Any] = {}  # what the task keeps of the step before, beside the state of its layers
 
     def reset(self) -> None:
         """The next step begins a sequence."""
-        self.state = None
+        self.state, self.past = None, {}
 
     def feed(self, item: Any) -> str:
-        """One step, a word or numbers `(features,)`: its label."""
-        task, parameters = self.run.task, self.run.parameters
-        examples = task.given([[item]] if isinstance(item, str) else [np.asarray(item)[None]])
-        batch = task.encode(examples).batch(np.zeros(1, np.int64))
-        scores, self.state = task.stepped(parameters, batch, self.state)
-        return task.labels[int(np.asarray(scores)[0, 0].argmax())]
+        """One step, a word, numbers `(features,)`, or (speaker, text): its label."""
+        label, self.state, self.past = self.run.task.fed(self.run.parameters, item, self.state, self.past)
+        return label
 
     def save(self, path: str | Path) -> None:
-        """A few kilobytes: the state's arrays, and which model they belong to."""
+        """A few kilobytes: the state's arrays, what is kept of the step before, and which model they belong to."""
         arrays = folder.state_arrays(self.state)
-        folder.write_arrays(Path(path), arrays, {"model": self.run.identity})
+        folder.write_arrays(Path(path), arrays, {"model": self.run.identity, "past": self.past})
 
     @classmethod
     def load(cls, run: Run, path: str | Path) -> Self:
@@ -60,5 +56,5 @@ class Live:
                 )
         live = cls(run)
         if arrays:
-            live.state = folder.layered(arrays)
+            live.state, live.past = folder.layered(arrays), about.get("past", {})
         return live

@@ -207,6 +207,24 @@ class Tag(ExampleTask):
         xs, state = stack.run(self.cell, self.options.layers, part(parameters, "recurrent"), xs, state)
         return xs @ parameters["head.weight"].T + parameters["head.bias"], state
 
+    def fed(
+        self, parameters: Parameters, item: Any, state: Any, past: dict[str, Any]
+    ) -> tuple[str, Any, dict[str, Any]]:
+        """One step more of a sequence: its label as the batch would have it, the state after it, and what the next step
+        has to know of it: its label and who spoke. item: a word, numbers `(features,)`, or (speaker, text).
+        """
+        talk = isinstance(self.form, Dialogue)
+        if talk and (isinstance(item, str) or len(item) != 2):
+            raise HeloError(f"{item!r}", expected="(speaker, text)")
+        one = np.asarray(item)[None] if isinstance(self.form, Numbers) else [item]
+        batch = self.encode(self.given([one])).batch(np.zeros(1, np.int64))
+        if talk:
+            batch["same"][:] = item[0] == past.get("speaker")
+        scores, state = self.stepped(parameters, batch, state)
+        now = int(np.asarray(scores)[0, 0].argmax())
+        label = self.outward(np.array([past["label"], now] if past else [now]))[-1]
+        return label, state, {"label": now} | ({"speaker": item[0]} if talk else {})
+
     # What it answers.
 
     def scored(self, parameters, batch, brief=False):
@@ -271,40 +289,46 @@ class Tag(ExampleTask):
 
     def lines(self, text: str) -> Labelled:
         """Standard input: a word a line with blank lines between sentences, or a sentence a line with blanks between
-        words; for frames, a line of numbers each.
+        words; for frames, a line of numbers each, with blank lines between sequences.
         """
         rows = text.split("\n")
         if isinstance(self.form, Dialogue):
             raise HeloError("conversations come in tables", mend="give a file, as in training", where="standard input")
-        if isinstance(self.form, Numbers):
-            found = [self.item(r, n) for n, r in enumerate(rows, 1) if r.strip()]
-            if not found:
-                raise HeloError("nothing", expected="a frame a line", where="standard input")
-            return self.given([np.stack(found)])
-        if any(len(r.split()) > 1 for r in rows):
+        if isinstance(self.form, Words) and any(len(r.split()) > 1 for r in rows):
             return self.given([r.split() for r in rows if r.strip()])
-        sentences: list[list[str]] = [[]]
-        for row in rows:
+        groups: list[list[Any]] = [[]]
+        for number, row in enumerate(rows, 1):
             if row.strip():
-                sentences[-1].append(row.strip())
-            elif sentences[-1]:
-                sentences.append([])
-        return self.given([s for s in sentences if s])
+                groups[-1].append(self.item(row, number))
+            elif groups[-1]:
+                groups.append([])
+        groups = [g for g in groups if g]
+        if not groups and not isinstance(self.form, Words):
+            raise HeloError("nothing", expected="a frame a line", where="standard input")
+        return self.given(groups if isinstance(self.form, Words) else [np.stack(g) for g in groups])
 
     def item(self, line: str, number: int = 1) -> Any:
-        """One step out of a line of text: a word, or numbers."""
+        """One step out of a line of text: a word, numbers, or who speaks, a tab and what is said."""
+        where, line = f"standard input:{number}", line.rstrip("\r\n")
+        if isinstance(self.form, Dialogue):
+            if self.options.speaker is None:
+                return "", line
+            who, tab, said = line.partition("\t")
+            if not tab:
+                raise HeloError(f"{line[:40]!r}", expected="the speaker, a tab, and what is said", where=where)
+            return who, said
         if not isinstance(self.form, Numbers):
+            if "\t" in line.strip():
+                raise HeloError("a tab in a word", expected="a word a line", where=where)
             return line.strip()
         try:
             found = np.array([float(v) for v in line.replace(",", " ").split()], np.float32)
             if not np.isfinite(found).all():
                 raise ValueError("NaN or infinity")
         except ValueError as error:
-            raise HeloError(f"{error}", expected="numbers", where=f"standard input:{number}") from error
+            raise HeloError(f"{error}", expected="numbers", where=where) from error
         if len(found) != len(self.form.mean):
-            raise HeloError(
-                f"{len(found)} numbers", expected=f"{len(self.form.mean)}", where=f"standard input:{number}"
-            )
+            raise HeloError(f"{len(found)} numbers", expected=f"{len(self.form.mean)}", where=where)
         return found
 
     @staticmethod
