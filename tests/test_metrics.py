@@ -81,6 +81,29 @@ def test_a_broken_scheme_is_named_with_its_place():
         spans.scheme([["B-x", "E-x"], ["B-x", "O"]], lambda i, t: "")
 
 
+def test_one_label_that_is_misspelt_is_named_and_spans_go_on_being_spans():
+    labels = [["B-x", "I-x", "O"], ["B-x", "IX"]]
+    assert spans.marks(labels)
+    with pytest.raises(HeloError, match=r"^f:1:1: the label 'IX' marks no span; expected O, or B- or I- and a type"):
+        spans.scheme(labels, lambda i, t: f"f:{i}:{t}")
+    assert not spans.marks([["B-x", "N", "V", "N"], ["O", "O"]])
+    assert not spans.marks([["O"]])
+    assert not spans.marks([["B", "M", "E", "S"]])
+
+
+def test_spans_of_one_type_without_a_name():
+    place = "{}:{}".format
+    for name, labels in (("IOB2", "OBIBO"), ("IOB1", "OIIBO"), ("BIOES", "OBIESO")):
+        assert spans.marks([labels])
+        assert spans.scheme([labels], place) == name
+        found = spans.spans(labels)
+        assert [(a, b) for a, b, _ in found] == ([(1, 3), (3, 4)] if name != "BIOES" else [(1, 4), (4, 5)])
+        assert spans.written(found, len(labels), name) == list(labels)
+        assert spans.score(spans.statistics(labels, labels, [""]))["span_f1"] == 1
+    with pytest.raises(HeloError, match="0:1: the label 'I' goes on with a span"):
+        spans.scheme(["OI", "BI", "BO", "BB"], place)
+
+
 def test_segments_by_hand():
     truth = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2])
     assert segments.score(segments.statistics(truth, truth)) == {"edit": 100, "f1_10": 100, "f1_25": 100, "f1_50": 100}

@@ -69,6 +69,7 @@ def refused(task: str, files, **options) -> str:
         ("tag", "f.conll", "a\tB-X\nb\n\n", {"column": "2"}, ["f.conll:2", "column 2"]),
         ("tag", "f.conll", "a\tO\nb\tI-X\n\nc\tB-X\n\nd\tB-X\n", {"column": "2"}, ["f.conll:2", "I-X"]),
         ("tag", "f.conll", "a\tS-X\nb\tI-X\n\n", {"column": "2"}, ["f.conll:2", "BIOES"]),
+        ("tag", "f.conll", "a\tB-X\nb\tIX\n\nc\tB-X\n", {"column": "2"}, ["f.conll:2", "'IX' marks no span"]),
         ("tag", "f.conllu", "1\ta\tb\n", {"column": "upos"}, ["f.conllu:1", "the ten of CoNLL-U"]),
         ("tag", "f.csv", "a,b,Phase\n1,2,x\n1,2\n", {"column": "Phase"}, ["f.csv:3"]),
         ("tag", "f.csv", "a,b,Phase\n1,2,x\n1,2,y\n", {"column": "Fase"}, ["f.csv", "Phase"]),

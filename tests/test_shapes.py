@@ -273,6 +273,15 @@ def test_the_schemes_of_a_file_are_those_of_the_answers(tmp_path):
         assert run.evaluate()["span_f1"] == 1
 
 
+def test_spans_of_one_type_without_a_name(tmp_path):
+    file = write(tmp_path / "t.conll", "New\tB\nYork\tI\nis\tO\nbig\tO\n\n" * 30)
+    run = helo.train("tag", file, out=tmp_path / "run", **SMALL)
+    assert run.figures["span_f1"] == 1
+    answer = run.predict([["New", "York", "is"]])[0]
+    assert answer["labels"] == ["B", "I", "O"]
+    assert answer["spans"] == [{"start": 0, "end": 2, "type": "", "text": "New York"}]
+
+
 def test_a_conversation_in_a_stream_is_answered_as_the_batch(tmp_path):
     run = helo.train("tag", turns(tmp_path), out=tmp_path / "run", bidirectional=False, **SMALL | TALK | {"steps": 1})
     said = [("A", "no"), ("A", "oh great"), ("B", "bad"), ("A", "no"), ("C", "oh"), ("C", "great")] * 4

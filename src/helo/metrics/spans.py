@@ -1,7 +1,8 @@
 """F1 of spans, and the labels that mark them: IOB1, IOB2, BIOES (Ramshaw and Marcus 1995; Tjong Kim Sang and Veenstra 1999).
 
 IOB2: a span begins with B- and goes on with I-.       IOB1: it begins with I-, with B- only right after one of its type.
-BIOES: B- begins, I- goes on, E- ends, S- stands alone. O is outside in all three.
+BIOES: B- begins, I- goes on, E- ends, S- stands alone. O is outside in all three. Where all spans are of one type that
+has no name, the labels are B, I, E, S alone.
 
 Statistics: hits, spans said, spans true, a row a type. Definitions as conlleval and seqeval's `f1_score` (micro): a span
 is right when its start, end and type are.
@@ -10,6 +11,7 @@ is right when its start, end and type are.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -17,20 +19,27 @@ import numpy as np
 from helo.errors import HeloError
 
 Span = tuple[int, int, str]  # start, one behind the end, type
-_LABEL = re.compile(r"^(?:O|[BIES]-.+)$")
+_TYPED, _BARE = re.compile(r"O|[BIES]-.+"), re.compile(r"[BIESO]")
 SCHEMES = ("IOB2", "IOB1", "BIOES")
 
 
 def marks(labels: Sequence[Sequence[str]]) -> bool:
-    """Whether labels mark spans: all are O or begin with B-, I-, E-, S-, and some do."""
-    distinct = {y for sentence in labels for y in sentence}
-    return all(_LABEL.match(y) for y in distinct) and distinct != {"O"}
+    """Whether labels mark spans: most that are not O begin with B-, I-, E-, S-; or all are B, I, E, S, O, with B and I."""
+    counts = Counter(y for sentence in labels for y in sentence)
+    del counts["O"]
+    typed = sum(n for y, n in counts.items() if _TYPED.fullmatch(y))
+    return 2 * typed > counts.total() or (all(map(_BARE.fullmatch, counts)) and {"B", "I"} <= counts.keys())
 
 
 def scheme(labels: Sequence[Sequence[str]], place: Callable[..., str]) -> str:
     """The one scheme that all sentences follow. Raises HeloError, with the place of the first label that breaks it."""
-    distinct = {y[:2] for sentence in labels for y in sentence}
-    tried = ("BIOES",) if distinct & {"E-", "S-"} else ("IOB2", "IOB1")
+    distinct = {y for sentence in labels for y in sentence}
+    bare = all(map(_BARE.fullmatch, distinct))
+    if strange := {y for y in distinct if not (bare or _TYPED.fullmatch(y))}:
+        i, t = next((i, t) for i, sentence in enumerate(labels) for t, y in enumerate(sentence) if y in strange)
+        raise HeloError(f"the label {labels[i][t]!r} marks no span", expected="O, or B- or I- and a type, as most labels",
+                        mend="mend the label", where=place(i, t))  # fmt: skip
+    tried = ("BIOES",) if {y[0] for y in distinct} & {"E", "S"} else ("IOB2", "IOB1")
     faults = {name: list(_faults(labels, name)) for name in tried}
     name = min(tried, key=lambda n: len(faults[n]))
     if not faults[name]:
@@ -64,17 +73,22 @@ def _faults(labels: Sequence[Sequence[str]], name: str) -> Iterator[tuple[int, i
             before = label
 
 
+def as_label(mark: str, kind: str) -> str:
+    """`B-PER`; `B` where types have no name."""
+    return f"{mark}-{kind}" if kind else mark
+
+
 def spans(labels: Sequence[str]) -> list[Span]:
     """The spans that labels mark, read leniently, as conlleval and seqeval do: whatever cannot go on begins anew."""
     out: list[Span] = []
-    start, kind = 0, ""
+    start, kind = 0, None
     for t, label in enumerate([*labels, "O"]):
-        mark, own = label[:1], label[2:] if label != "O" else ""
-        ended = bool(kind) and (mark in "OBS" or own != kind or (t > 0 and labels[t - 1][:1] in "ES"))
-        if ended:
+        mark, own = label[:1], label[2:] if label != "O" else None
+        ended = mark in "OBS" or own != kind or (t > 0 and labels[t - 1][:1] in "ES")
+        if kind is not None and ended:
             out.append((start, t, kind))
-            kind = ""
-        if mark != "O" and not kind:
+            kind = None
+        if own is not None and kind is None:
             start, kind = t, own
     return out
 
@@ -83,12 +97,12 @@ def written(found: Sequence[Span], length: int, name: str = "IOB2") -> list[str]
     """Labels that mark spans, in a scheme."""
     labels = ["O"] * length
     for start, stop, kind in sorted(found):
-        labels[start:stop] = [f"I-{kind}"] * (stop - start)
-        touches = start > 0 and labels[start - 1] in (f"I-{kind}", f"B-{kind}")
+        labels[start:stop] = [as_label("I", kind)] * (stop - start)
+        touches = start > 0 and labels[start - 1] in (as_label("I", kind), as_label("B", kind))
         if name != "IOB1" or touches:
-            labels[start] = f"B-{kind}"
+            labels[start] = as_label("B", kind)
         if name == "BIOES":
-            labels[stop - 1] = f"{'S' if stop - start == 1 else 'E'}-{kind}"
+            labels[stop - 1] = as_label("S" if stop - start == 1 else "E", kind)
     return labels
 
 

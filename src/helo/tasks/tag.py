@@ -121,7 +121,7 @@ class Tag(ExampleTask):
             form = Numbers.learn(examples)
         names = list(counts)
         if marked is not None:  # a type of which training happens to have spans of one word alone has longer ones too
-            names = ["O", *(f"{mark}-{kind}" for kind in _types(counts) for mark in "BI")]
+            names = ["O", *(span_metric.as_label(mark, kind) for kind in _types(counts) for mark in "BI")]
         return cls(o, form, labelled.counted(names), marked)
 
     @classmethod
