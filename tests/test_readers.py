@@ -248,6 +248,19 @@ def test_tables_as_they_lie_about(tmp_path):
     assert table.read(packed).columns == {"text": ['a "quoted'], "label": ["x"]}
 
 
+def test_conversations_of_two_files_are_kept_apart_though_they_are_called_alike(tmp_path):
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for file in files:
+        file.write_text(f"talk,text,label\n0,one {file.stem},x\n1,two,y\n0,three,x\n")
+    for task, labels in (("tag", ["x", "x"]), ("classify", "x")):
+        kind = tasks.find(task)
+        found, _ = kind.examples(files, kind.Options(group="talk"))
+        assert [len(turns) for turns in found.inputs] == [2, 1, 2, 1]
+        assert [found.inputs[i][0][1] for i in (0, 2)] == ["one a", "one b"]
+        assert found.labels[2] == labels
+        assert found.place(2).endswith("b.csv:2")
+
+
 def test_sentences_as_they_lie_about(tmp_path):
     file = tmp_path / "f.conll"
     file.write_bytes("﻿New York\tB-LOC\r\n.\tO\r\n\t\r\nRome\tB-LOC\r\n".encode())

@@ -11,11 +11,11 @@ def read(
     rows: Table, text: str, label: str | None, group: str, order: str | None, speaker: str | None, whole: bool = False
 ) -> Labelled:
     """Examples of the kind `dialogue`, in the order of their first rows. whole: one label a conversation, which all of
-    its rows have; else one an utterance.
+    its rows have; else one an utterance. Two files may call two conversations alike.
     """
-    members: dict[str, list[int]] = {}
-    for i, name in enumerate(rows.named(group, "--group")):
-        members.setdefault(str(name), []).append(i)
+    members: dict[tuple[str, str], list[int]] = {}
+    for i, (name, at) in enumerate(zip(rows.named(group, "--group"), rows.places, strict=True)):
+        members.setdefault((at.rpartition(":")[0], str(name)), []).append(i)
     if order is not None:
         places = rows.named(order, "--order")
         try:
@@ -42,7 +42,7 @@ def read(
                         )  # fmt: skip
         labels = [marks[found[0]] if whole else [marks[i] for i in found] for found in groups]
     return Labelled("dialogue", inputs, labels, lambda i, *step: rows.places[groups[i][step[0] if step else 0]],
-                    {"rows": groups, "names": list(members)})  # fmt: skip
+                    {"rows": groups, "names": [name for _, name in members]})  # fmt: skip
 
 
 def _is_number(value: object) -> bool:
