@@ -67,6 +67,7 @@ def refused(task: str, files, **options) -> str:
         ("classify", "f.ts", "@classLabel true a b\n@data\n1,2:3:a\n", {}, ["f.ts:3", "channels of 2, 1"]),
         ("classify", "f.pdf", "x", {}, ["f.pdf", "TSV, CSV"]),
         ("tag", "f.conll", "a\tB-X\nb\n\n", {"column": "2"}, ["f.conll:2", "column 2"]),
+        ("tag", "f.conll", "a\tX\n\nb\n\nc\tY\n", {"column": "2"}, ["f.conll:3", "no label"]),
         ("tag", "f.conll", "a\tO\nb\tI-X\n\nc\tB-X\n\nd\tB-X\n", {"column": "2"}, ["f.conll:2", "I-X"]),
         ("tag", "f.conll", "a\tS-X\nb\tI-X\n\n", {"column": "2"}, ["f.conll:2", "BIOES"]),
         ("tag", "f.conll", "a\tB-X\nb\tIX\n\nc\tB-X\n", {"column": "2"}, ["f.conll:2", "'IX' marks no span"]),
@@ -458,6 +459,40 @@ def test_a_side_that_is_empty_is_a_fault_whatever_the_form(tmp_path):
             f"{places[1]}: an empty target",
         ]
     assert "a:3: an empty source" in refused("translate", [tmp_path / "a", tmp_path / "b"])
+
+
+def test_comments_before_sentences_are_told_from_words(tmp_path):
+    file = tmp_path / "f.conll"
+    file.write_text("# id 5-f domain=en\n# _ _ O\n# _ _ O\ncat _ _ B-X\n\n# id 6 en\nthe _ _ O\n\n# more\n")
+    found = conll.read([file], "4")
+    assert found.inputs == [["#", "#", "cat"], ["the"]]
+    assert found.labels == [["O", "O", "B-X"], ["O"]]
+    assert found.place(1, 0).endswith(":7")
+    file.write_text("# text = a b\na\tX\n#\tY\n\n#\tY\n")
+    assert conll.read([file], "2").inputs == [["a", "#"], ["#"]]
+
+
+UNIVERSAL = "# text = the cat\n1\tthe\t_\tD" + "\t_" * 6 + "\n2\tcat\t_\tN" + "\t_" * 6 + "\n"
+TOLD = [
+    ("the\ncat\n\nruns\n", "2", [["the", "cat"], ["runs"]]),
+    ("the cat\nruns\n", "2", [["the", "cat"], ["runs"]]),
+    ("the cat\na dog\n", "2", [["the", "cat"], ["a", "dog"]]),  # of two words each, but no labels
+    ("the D\ncat N\n\nruns V\n", "2", [["the", "cat"], ["runs"]]),
+    ("# id 1 x\nthe\tD\ncat\tX\n\nruns\tV\n", "2", [["the", "cat"], ["runs"]]),
+    ("the\t_\ncat\t_\n", "upos", [["the", "cat"]]),
+    (UNIVERSAL, "upos", [["the", "cat"]]),
+    ("1\tthe cat\n2\ta dog runs\n", "2", [["1", "the", "cat"], ["2", "a", "dog", "runs"]]),
+    ("\n\n", "2", []),
+]
+
+
+@pytest.mark.parametrize("text, column, sentences", TOLD)
+def test_words_are_understood_as_people_write_them(text, column, sentences, tmp_path):
+    assert conll.told(text.split("\n"), "standard input", column, {"D", "N", "V"}).inputs == sentences
+    file = tmp_path / "f.txt"
+    file.write_text(text)
+    if sentences:
+        assert conll.questions([file], column, {"D", "N", "V"}).inputs == sentences
 
 
 @pytest.fixture

@@ -360,6 +360,28 @@ def test_flags_that_would_mean_nothing_are_refused(words, said, place):
     assert said in done.err
 
 
+@pytest.mark.parametrize("column", ["upos", "2"])
+def test_a_tagger_reads_running_text(column, tmp_path):
+    words = "\n".join(f"{i}\t{w}\t_\t{y}" + "\t_" * 6 for i, (w, y) in enumerate(WORDS.items(), 1))
+    rows = words if column == "upos" else "\n".join(f"{w} {y}" for w, y in WORDS.items())
+    train = write(tmp_path / f"t.{'conllu' if column == 'upos' else 'conll'}", f"{rows}\n\n" * 30)
+    run = helo.train("tag", train, out=tmp_path / "run", column=column, **SMALL)
+    assert run.figures["accuracy"] > 0.95
+    truth = [["D", "N", "V"], ["D", "N"]]
+    for name, text in (
+        ("f.txt", "the cat runs\na dog\n"),
+        ("f.conll", "the\ncat\nruns\n\na\ndog\n"),
+        ("g.txt", "the D\ncat N\nruns V\n\na D\ndog N\n" if column == "2" else "the\ncat\nruns\n\na\ndog\n"),
+    ):
+        file = write(tmp_path / name, text)
+        for asked, stdin in ((file, b""), ("-", text.encode())):
+            done = helo_command("predict", run.path, asked, "--json", stdin=stdin)
+            assert done.code == 0, done.err
+            assert [a["labels"] for a in json.loads(done.out)["answers"]] == truth
+    assert helo_command("predict", run.path, train, "--json").code == 0
+    assert helo_command("predict", run.path, "-", "--json").code == 0  # nothing asked, nothing answered
+
+
 def test_a_blank_line_parts_sequences_of_numbers_too(tmp_path):
     run = helo.train("tag", numbers(tmp_path), out=tmp_path / "run", bidirectional=False, **SMALL | {"steps": 5})
     text = "1 0 0\n0,1,0\n\n0 0 1\n"

@@ -85,7 +85,7 @@ def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tup
         found = frames.read(featured, options.column, asked)
         paths = featured + [q for p in featured if (q := sides.get(p))]
     else:
-        found = conll.read(paths, options.column)
+        found = conll.read(paths, options.column, asked)
     if asked and found.labels is None and not found.notes.get("segments"):
         raise HeloError("no labels", expected="one a step", mend="--column names them", where=str(paths[0]))
     if asked:

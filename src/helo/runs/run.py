@@ -133,9 +133,7 @@ class Run:
 
     def examples(self, files: str | Path | Sequence[str | Path]) -> Any:
         """What `predict` is asked about, out of files as for training; labels may be missing."""
-        task = self._answers()
-        files = [files] if isinstance(files, str | Path) else files
-        return type(task).examples(files, task.options, asked=False)[0]
+        return self._answers().asked([files] if isinstance(files, str | Path) else files)
 
     def _answers(self) -> ExampleTask:
         if not isinstance(self.task, ExampleTask):

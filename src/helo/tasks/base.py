@@ -186,6 +186,10 @@ class ExampleTask(Task):
     def learned(cls, options: Any, examples: Labelled) -> Self:
         """The task with what the training examples say: vocabulary, scales, labels, and the sizes that follow."""
 
+    def asked(self, files: Sequence[str | Path]) -> Labelled:
+        """What a person asks about, out of files as for training; labels may be missing."""
+        return type(self).examples(files, self.options, asked=False)[0]
+
     def cut(self, examples: Labelled) -> Labelled:
         """The training examples as they are learned from."""
         return examples

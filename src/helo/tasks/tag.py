@@ -20,6 +20,8 @@ from helo.data import examples as reading
 from helo.data import labelled
 from helo.data.labelled import Labelled
 from helo.data.ragged import Ragged
+from helo.data.readers import conll
+from helo.data.readers.files import named, suffix
 from helo.drawing import confusion, ribbons
 from helo.encoders.clips import framed
 from helo.errors import HeloError
@@ -287,15 +289,28 @@ class Tag(ExampleTask):
                 raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
         return Labelled(kind, source, None, lambda i, *step: f"input {i + 1}")
 
+    def asked(self, files):
+        """Words also out of `.txt` files of running text."""
+        if isinstance(self.form, Words):
+            paths = named(files, conll.SUFFIXES)
+            if all(suffix(p) in conll.SUFFIXES for p in paths):
+                return conll.questions(paths, self.options.column, self._known())
+        return super().asked(files)
+
+    def _known(self) -> set[str]:
+        """Labels as files may have them."""
+        kinds = [] if self.marked is None else _types(self.labels)
+        return {*self.labels, *(span_metric.as_label(mark, kind) for kind in kinds for mark in "BIES")}
+
     def lines(self, text: str) -> Labelled:
-        """Standard input: a word a line with blank lines between sentences, or a sentence a line with blanks between
-        words; for frames, a line of numbers each, with blank lines between sequences.
+        """Standard input: of words whatever `conll.told` understands; of frames, a line of numbers each, with blank lines
+        between sequences.
         """
         rows = text.split("\n")
         if isinstance(self.form, Dialogue):
             raise HeloError("conversations come in tables", mend="give a file, as in training", where="standard input")
-        if isinstance(self.form, Words) and any(len(r.split()) > 1 for r in rows):
-            return self.given([r.split() for r in rows if r.strip()])
+        if isinstance(self.form, Words):
+            return conll.told(rows, "standard input", self.options.column, self._known())
         groups: list[list[Any]] = [[]]
         for number, row in enumerate(rows, 1):
             if row.strip():
@@ -303,9 +318,9 @@ class Tag(ExampleTask):
             elif groups[-1]:
                 groups.append([])
         groups = [g for g in groups if g]
-        if not groups and not isinstance(self.form, Words):
+        if not groups:
             raise HeloError("nothing", expected="a frame a line", where="standard input")
-        return self.given(groups if isinstance(self.form, Words) else [np.stack(g) for g in groups])
+        return self.given([np.stack(g) for g in groups])
 
     def item(self, line: str, number: int = 1) -> Any:
         """One step out of a line of text: a word, numbers, or who speaks, a tab and what is said."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
 
 from helo.data.labelled import Labelled
@@ -11,76 +15,144 @@ from helo.errors import HeloError, fault
 SUFFIXES = (".conll", ".conllu", ".conllx", ".iob", ".iob2", ".bio", ".txt", ".tsv", "")
 #: The columns of CoNLL-U by name, counted from 1 (universaldependencies.org/format.html).
 COLUMNS = {"id": 1, "form": 2, "lemma": 3, "upos": 4, "xpos": 5, "feats": 6, "head": 7, "deprel": 8}
+#: Files that may hold running text as well as columns.
+PLAIN = (".txt", "")
 
 
-def read(paths: list[Path], column: str | None) -> Labelled:
+@dataclass
+class Sentence:
+    """words, a label each or None, and the line of each in a file."""
+
+    words: list[str]
+    labels: list[str] | None
+    file: str
+    lines: list[int]
+
+
+def read(paths: Sequence[Path], column: str | None, asked: bool = True) -> Labelled:
     """Sentences as lists of words, with a label a word from the named or numbered column; None: what each format is
     for, UPOS in CoNLL-U and else the last column.
 
-    A blank line, or one of blanks and tabs alone, ends a sentence; `#` and a blank begin a comment in CoNLL-U. Fields
-    are parted by tabs, or in files without tabs by blanks. Of CoNLL-U, multiword tokens (`1-2`) and empty nodes (`1.1`)
-    are no words of the tree and are left out. Words may stand alone, without labels.
+    A blank line, or one of blanks and tabs alone, ends a sentence; `#` begins a comment in CoNLL-U, and `#` and a blank
+    one before a sentence elsewhere, where it cannot be a word of it. Fields are parted by tabs, or in files without tabs
+    by blanks. Of CoNLL-U, multiword tokens (`1-2`) and empty nodes (`1.1`) are no words of the tree and are left out.
+    asked: labels are needed; else words may stand alone.
     """
-    sentences, labels, places, lines = [], [], [], []
+    return _labelled([s for p in paths for s in _file(p, column, asked)], str(paths[0]), asked)
+
+
+def questions(paths: Sequence[Path], column: str | None, known: AbstractSet[str]) -> Labelled:
+    """What a tagger is asked about: files as `read` reads them, labels may be missing; a `.txt` as `told` reads it."""
+    found = []
     for path in paths:
-        rows = files.lines(path)
-        universal = files.suffix(path) in (".conllu", ".conllx") or _looks_universal(rows)
-        tabs = any("\t" in row.strip() for row in rows)
-        number = _column(column, universal, path) if column else _usual(rows, universal, tabs)
-        word_at = 1 if universal else 0
-        words, tags, at = [], [], []
-        for n, row in enumerate([*rows, ""], 1):
-            if not row.strip():
-                if words:
-                    sentences.append(words)
-                    labels.append(tags if len(tags) == len(words) else None)
-                    places.append(str(path))
-                    lines.append(at)
-                words, tags, at = [], [], []
-                continue
-            if universal and row.startswith("#"):
-                continue
-            fields = [f.strip() for f in row.split("\t")] if tabs else row.split()
-            if universal:
-                if len(fields) != 10:
-                    fault(
-                        HeloError(
-                            f"{len(fields)} columns",
-                            expected="the ten of CoNLL-U, parted by tabs",
-                            where=f"{path}:{n}",
-                        )
-                    )
-                    continue
-                if "-" in fields[0] or "." in fields[0]:
-                    continue
-            if row.startswith("-DOCSTART-"):
-                continue
-            if not fields[word_at]:
-                fault(HeloError("no word", expected="one in the first column", where=f"{path}:{n}"))
-                continue
-            tag = fields[number - 1] if number <= len(fields) else ""
-            if (not tag) != (len(tags) < len(words)) and words:
-                fault(
-                    HeloError(
-                        f"{len(fields)} column{'s' * (len(fields) != 1)}",
-                        expected=f"a label in column {number}, as in the lines before"
-                        if tags
-                        else "no label, as before",
-                        where=f"{path}:{n}",
-                    )
-                )
-                continue
-            words.append(fields[word_at])
-            at.append(n)
-            if tag:
-                tags.append(tag)
-    if not sentences:
-        raise HeloError("no sentences", expected="a word a line, a blank line between sentences", where=str(paths[0]))
+        plain = files.suffix(path) in PLAIN
+        found += _told(files.lines(path), str(path), column, known) if plain else _file(path, column, False)
+    return _labelled(found, str(paths[0]), False)
+
+
+def told(rows: list[str], name: str, column: str | None, known: AbstractSet[str]) -> Labelled:
+    """Lines as a person types or pipes them: columns as in training, a word a line with blank lines between sentences,
+    or running text, a sentence a line with blanks between words. known: labels, by which columns that blanks part are
+    told from running text. name: of where the lines are from.
+    """
+    return _labelled(_told(rows, name, column, known), "", False)
+
+
+def _told(rows: list[str], name: str, column: str | None, known: AbstractSet[str]) -> list[Sentence]:
+    if _looks_universal(rows) or _has_columns(rows, column, known) or not any(len(r.split()) > 1 for r in rows):
+        return _columns(rows, name, _looks_universal(rows), column, False)
+    running = [(n, row.split()) for n, row in enumerate(rows, 1) if row.strip()]
+    return [Sentence(words, None, name, [n] * len(words)) for n, words in running]
+
+
+def _has_columns(rows: list[str], column: str | None, known: AbstractSet[str]) -> bool:
+    """Whether all lines have as many fields: by tabs, single words behind the first; or by blanks, mostly known labels
+    where labels stand.
+    """
+    tabs, fields, comments = _fields(rows)
+    told = [f for row, f, comment in zip(rows, fields, comments, strict=True) if row.strip() and not comment]
+    if len({len(f) for f in told}) != 1:
+        return False
+    if tabs:
+        return not any(" " in field for row in told for field in row[1:])
+    at = len(told[0]) - 1 if column is None else int(column) - 1 if column.isdigit() else 0
+    return 0 < at < len(told[0]) and 2 * sum(f[at] in known for f in told) > len(told)
+
+
+def _fields(rows: list[str]) -> tuple[bool, list[list[str]], list[bool]]:
+    """(whether tabs part the fields, the fields of each line, whether it is a comment where the format has no rule for
+    them: `#` and more before a sentence, as MultiCoNER's `# id …`, or with other than the usual number of fields).
+    """
+    tabs = any("\t" in row.strip() for row in rows)
+    fields = [[f.strip() for f in row.split("\t")] if tabs else row.split() for row in rows]
+    width = max(Counter(len(f) for row, f in zip(rows, fields, strict=True) if row.strip()).items(), default=(0, 0),
+                key=lambda n: n[1])[0]  # fmt: skip
+    comments, inside = [], False
+    for row, own in zip(rows, fields, strict=True):
+        mark, *more = row.split()[:2] or [""]
+        comments.append(not inside and mark == "#" and bool(more) and (more == ["id"] or len(own) != width))
+        inside = bool(row.strip()) and (inside or not comments[-1])
+    return tabs, fields, comments
+
+
+def _labelled(sentences: list[Sentence], where: str, asked: bool) -> Labelled:
+    """where: to be named where there are no sentences, unless it is empty."""
+    if not sentences and where:
+        raise HeloError("no sentences", expected="a word a line, a blank line between sentences", where=where)
+    if asked and any(s.labels for s in sentences):
+        for s in sentences:
+            if s.labels is None:
+                fault(HeloError("no label", expected="one a word, as elsewhere", where=f"{s.file}:{s.lines[0]}"))
+        sentences = [s for s in sentences if s.labels is not None]
+    labels = [s.labels for s in sentences]
 
     def place(i: int, *step: int) -> str:
-        return f"{places[i]}:{lines[i][step[0] if step else 0]}"
+        return f"{sentences[i].file}:{sentences[i].lines[step[0] if step else 0]}"
 
-    return Labelled("tokens", sentences, None if any(t is None for t in labels) else labels, place)
+    words = [s.words for s in sentences]
+    return Labelled("tokens", words, None if None in labels else labels, place)
+
+
+def _file(path: Path, column: str | None, asked: bool) -> list[Sentence]:
+    rows = files.lines(path)
+    universal = files.suffix(path) in (".conllu", ".conllx") or _looks_universal(rows)
+    return _columns(rows, str(path), universal, column, asked)
+
+
+def _columns(rows: list[str], name: str, universal: bool, column: str | None, asked: bool) -> list[Sentence]:
+    _, parted, comments = _fields(rows)
+    usual = COLUMNS["upos"] if universal else _last(rows, parted, comments)
+    number = usual if column is None else _column(column, universal, name, asked)
+    word_at = 1 if universal else 0
+    found, words, tags, at = [], [], [], []
+    for n, (row, fields, comment) in enumerate(zip([*rows, ""], [*parted, []], [*comments, False], strict=True), 1):
+        if not row.strip():
+            if words:
+                found.append(Sentence(words, tags if len(tags) == len(words) else None, name, at))
+            words, tags, at = [], [], []
+            continue
+        if row.startswith("-DOCSTART-") or (row.startswith("#") if universal else comment):
+            continue
+        if universal:
+            if len(fields) != 10:
+                fault(HeloError(f"{len(fields)} columns", expected="the ten of CoNLL-U, parted by tabs",
+                                where=f"{name}:{n}"))  # fmt: skip
+                continue
+            if "-" in fields[0] or "." in fields[0]:
+                continue
+        if not fields[word_at]:
+            fault(HeloError("no word", expected="one in the first column", where=f"{name}:{n}"))
+            continue
+        tag = fields[number - 1] if 0 < number <= len(fields) else ""
+        if asked and words and bool(tag) != bool(tags):
+            like = f"a label in column {number}, as in the lines before" if tags else "no label, as before"
+            fault(HeloError(f"{len(fields)} column{'s' * (len(fields) != 1)}", expected=like, where=f"{name}:{n}"))
+            continue
+        words.append(fields[word_at])
+        at.append(n)
+        if tag:
+            tags.append(tag)
+    return found
 
 
 def _looks_universal(rows: list[str]) -> bool:
@@ -89,15 +161,14 @@ def _looks_universal(rows: list[str]) -> bool:
     return len(fields) == 10 and fields[0].split("-")[0].isdigit()
 
 
-def _usual(rows: list[str], universal: bool, tabs: bool) -> int:
+def _last(rows: list[str], parted: list[list[str]], comments: list[bool]) -> int:
     """The column that holds the label by custom: in CoNLL-2003 and its like, other columns help to find the last."""
-    if universal:
-        return COLUMNS["upos"]
-    first = next((r for r in rows if r.strip() and not r.startswith(("# ", "-DOCSTART-"))), "")
-    return max(2, len(first.split("\t") if tabs else first.split()))
+    told = zip(rows, parted, comments, strict=True)
+    return max(2, next((len(f) for r, f, c in told if r.strip() and not c and not r.startswith("-DOCSTART-")), 0))
 
 
-def _column(column: str, universal: bool, path: Path) -> int:
+def _column(column: str, universal: bool, name: str, asked: bool) -> int:
+    """The column of the labels, counted from 1; 0 for none."""
     if column.isdigit():
         number = int(column)
         if number < 1:
@@ -105,9 +176,11 @@ def _column(column: str, universal: bool, path: Path) -> int:
         return number
     if universal and column.lower() in COLUMNS:
         return COLUMNS[column.lower()]
+    if not asked:
+        return 0
     raise HeloError(
         f"no column {column!r}",
         expected=f"a number, counted from 1{', or one of ' + ', '.join(COLUMNS) if universal else ''}",
         mend="--column names it",
-        where=str(path),
+        where=name,
     )
