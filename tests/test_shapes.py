@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -23,6 +24,8 @@ from helo.decoding import beam
 from fixtures import stopped
 from helo import cells, tasks
 from helo.data.labelled import held_out
+from helo import cells, drawing, tasks
+from helo.data.labelled import Labelled, held_out
 from helo.errors import HeloError
 from helo.inputs.words import Words
 from helo.layers import attention
@@ -682,6 +685,111 @@ def test_sequences_of_length_1_and_10_000(place):
     long = np.eye(3, dtype=np.float32)[np.arange(10_000) // 6 % 3]
     answers = run.predict([long, long[:1]])
     assert [len(a["labels"]) for a in answers] == [10_000, 1]
+
+
+@pytest.mark.parametrize("task", ["classify", "tag"])
+def test_a_step_of_training_over_sequences_of_length_1_and_10_000(task, tmp_path):
+    words = [list(WORDS)[i % 6] for i in range(10_000)]
+    if task == "classify":
+        text = "text\tlabel\n" + "".join(f"{' '.join(words)}\tlong\ncat\tshort\n" for _ in range(2))
+    else:
+        text = "".join(f"{w}\t{WORDS[w]}\n" for w in words) + "\nthe\tD\n\n"
+    file = write(tmp_path / f"f.{'tsv' if task == 'classify' else 'conll'}", text)
+    run = helo.train(task, file, valid=file, out=tmp_path / "run", hidden=8, embedding=8, batch=4, steps=1)
+    assert all(np.isfinite(p).all() for p in run.parameters.values())
+    assert np.abs(run.parameters["head.weight"]).max() > 0  # it learned
+    long, short = run.predict([" ".join(words), "cat"])
+    if task == "tag":
+        assert (len(long["labels"]), len(short["labels"])) == (10_000, 1)
+    else:
+        for answer in (long, short):
+            assert sum(answer["probabilities"].values()) == pytest.approx(1)
+
+
+SIDE_BY_SIDE = {
+    "words": ("text", ["good", "a bad awful poor thing and more of it", "nice"], ["pos", "neg", "pos"]),
+    "characters": ("text", ["g", "a bad awful poor thing", "nice"], ["pos", "neg", "pos"]),
+    "talk": ("text", ["good", "a bad awful poor thing and more of it", "nice"], ["pos", "neg", "pos"]),
+    "tokens": ("tokens", [["a"], [*WORDS] * 2, ["the", "cat"]], [["D"], [*WORDS.values()] * 2, ["D", "N"]]),
+    "one way": ("tokens", [["a"], [*WORDS] * 2, ["the", "cat"]], [["D"], [*WORDS.values()] * 2, ["D", "N"]]),
+    "spans": ("tokens", [["Rome"], ["Anna", "Bell", "saw"] * 3], [["B-LOC"], ["B-PER", "I-PER", "O"] * 3]),
+    "frames": ("frames", [np.eye(3, dtype=np.float32)[t] for t in ([0], [0, 1, 2, 2, 1])], [["0"], [*"01221"]]),
+    "dialogue": (
+        "dialogue",
+        [[("A", "no")], [("B", "oh great and so on"), ("B", "bad"), ("C", "oh")]],
+        [["joy"], ["anger", "joy", "joy"]],
+    ),
+    "pairs": ("pair", ["a", "abcdabcd", "bc"], ["A", "ABCDABCD", "BC"]),
+    "fixed vector": ("pair", ["a", "abcdabcd", "bc"], ["A", "ABCDABCD", "BC"]),
+}
+
+
+@pytest.mark.parametrize("case", SIDE_BY_SIDE)
+def test_what_stands_beside_changes_no_loss_no_gradient_and_no_answer(case, place):
+    kind, inputs, labels = SIDE_BY_SIDE[case]
+    task, parameters = (run := trained(case, place)).task, run.parameters
+    examples = Labelled(kind, inputs, labels, lambda i, *step: f"{i}")
+    encoded, targets = task.encode(examples), task.targets(examples)
+
+    def learned(rows: list[int]) -> tuple[float, dict[str, np.ndarray]]:
+        tensors = {n: torch.from_numpy(p.copy()).requires_grad_() for n, p in parameters.items()}
+        batch = encoded.batch(np.array(rows)) | task.wanted(targets, np.array(rows))
+        loss = task.loss(tensors, batch, None, None)[0]
+        loss.backward()
+        return loss.item(), {n: np.zeros(p.shape) if p.grad is None else p.grad.numpy() for n, p in tensors.items()}
+
+    every = list(range(len(inputs)))
+    together, alone = learned(every), [learned([i]) for i in every]
+    assert together[0] == pytest.approx(sum(loss for loss, _ in alone), rel=1e-4)
+    for name, gradient in together[1].items():
+        parts = [gradients[name] for _, gradients in alone]
+        scale = max(1e-3, *(np.abs(p).max() for p in parts))
+        np.testing.assert_allclose(gradient, sum(parts), atol=1e-4 * scale, err_msg=name)
+    answers = run.predict(examples)
+    for i in every:
+        own = run.predict(examples.take(np.array([i])))[0]
+        for key in ("label", "labels", "text"):
+            assert own.get(key) == answers[i].get(key)
+        for label, p in own.get("probabilities", {}).items():
+            assert answers[i]["probabilities"][label] == pytest.approx(p, abs=1e-5)
+
+
+def test_the_report_of_a_classifier(place, tmp_path):
+    run = trained("words", place)
+    rows = ["good nice\tpos", "fine thing\tpos", "bad awful\tneg", "good fine nice\tneg"]  # the last is wrong
+    file = write(tmp_path / "new.tsv", "text\tlabel\n" + "\n".join(rows) + "\n")
+    done = helo_command("eval", run.path, file, "--report", tmp_path / "out")
+    assert done.code == 0, done.err
+    said = (tmp_path / "out" / "report.md").read_text()
+    assert said in done.out
+    assert "| truth | examples | precision | recall | F1 | neg | pos |" in said
+    assert "| neg | 2 | 1.000 | 0.500 | 0.667 | 1 | 1 |" in said
+    assert "| pos | 2 | 0.667 | 1.000 | 0.800 | 0 | 2 |" in said
+    wrong = said.split("The most wrong:\n\n")[1].strip().split("\n")
+    assert len(wrong) == 1
+    assert wrong[0].startswith("- new.tsv:5: good fine nice (in truth neg, answered pos 0.")
+    for name in ("confusion.png", "calibration.png"):
+        assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_report_of_a_tagger(place, tmp_path):
+    file = write(tmp_path / "new.conll", "the\tD\ncat\tN\n\nruns\tN\n")  # the last is wrong
+    done = helo_command("eval", trained("tokens", place).path, file, "--report", tmp_path / "words")
+    assert done.code == 0, done.err
+    said = (tmp_path / "words" / "report.md").read_text()
+    assert "| N | 2 | 1.000 | 0.500 | 0.667 | 0 | 1 | 1 |" in said
+    assert [p.name for p in sorted((tmp_path / "words").iterdir())] == ["confusion.png", "report.md"]
+    run = trained("frames", place)
+    with mock.patch("helo.tasks.tag.ribbons", wraps=drawing.ribbons) as drawn:
+        done = helo_command("eval", run.path, "--report", tmp_path / "frames")
+    assert done.code == 0, done.err
+    ((name, truth, answer),) = drawn.call_args.args[1]
+    assert name in ("a.npz", "b.npz")
+    assert [run.task.labels[i] for i in truth] == [
+        str(y) for y in np.load(Path(place) / "frames" / "frames" / name)["y"]
+    ]
+    assert np.mean(np.array(truth) == answer) == run.figures["accuracy"]
+    assert (tmp_path / "frames" / "ribbons.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_embedded_data_are_what_each_shape_reads(tmp_path):
