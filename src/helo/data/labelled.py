@@ -77,18 +77,17 @@ def held_out(
     count: int, labels: Sequence[AbstractSet[str]] = (), least: int = 0, share: float = 0.1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which examples to learn from and which to validate on where no validation file is given: a tenth, drawn by chance
-    but always the same, since files are often sorted by label. labels: the distinct ones of each example; one that
-    `least` examples more would not be left of is passed over, so that all can be learned. There may be none to spare.
+    but always the same, since files are often sorted by label. labels: those of each example; one is passed over that
+    would leave fewer than `least` of one of its labels to learn from, so that there may be less than a tenth, or none.
     """
     left = Counter(y for own in labels for y in own)
-    cut, held = min(count - 1, max(1, round(count * share))), np.zeros(count, bool)
+    held, wanted = np.zeros(count, bool), min(count - 1, max(1, round(count * share)))
     for row in np.random.default_rng(0).permutation(count):
         own = labels[row] if labels else ()
-        if all(left[y] > least for y in own):
+        if wanted and all(left[y] > least for y in own):
             held[row] = True
             left.subtract(own)
-            if held.sum() == cut:
-                break
+            wanted -= 1
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
