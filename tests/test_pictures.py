@@ -241,10 +241,42 @@ def test_captions_are_read_in_every_form(name, tmp_path):
     assert [c.split for c in found] == (["train", "val"] if name == "karpathy.json" else [None, None])
 
 
+COCO = '{{"images": [{{"id": 7, "file_name": {}}}], "annotations": [{{"image_id": {}, "caption": {}}}]}}'
+KARPATHY = '{{"images": [{{"filename": "a.jpg", "split": {}, "sentences": [{}]}}]}}'
+
+
 @pytest.mark.parametrize(
     "name, text, said",
     [
-        ("a.json", '{"images": [{"id": 1}]}', "a.json: JSON of another kind"),
+        ("a.json", '{"images": [{"id": 1}]}', "a.json: images[0]: no 'filename'; expected a text"),
+        (
+            "a.json",
+            '[{"image_id": 42, "caption": "a dog"}]',
+            "a.json: [0]: image_id: 42, a number; expected a picture's",
+        ),
+        ("a.json", '[{"image_id": "a.jpg", "caption": ["A dog", null]}]', "a.json: [0]: caption: null"),
+        ("a.json", '[{"image_id": "a.jpg", "caption": null}]', "a.json: [0]: caption: null; expected a text"),
+        ("a.json", '["a.jpg"]', 'a.json: [0]: "a.jpg"; expected an object'),
+        ("a.json", COCO.format('"a.jpg"', 7, "null"), "a.json: annotations[0]: caption: null; expected a text"),
+        ("a.json", COCO.format(7, 7, '"A dog"'), "a.json: images[0]: file_name: 7; expected a text"),
+        ("a.json", COCO.format('"a.jpg"', 8, '"A dog"'), "a.json: annotations[0]: image_id: 8; expected the id of one"),
+        ("a.json", COCO.format('"a.jpg"', [7], '"A dog"'), "a.json: annotations[0]: image_id: a list"),
+        ("a.json", '{"images": [], "annotations": {}}', "a.json: annotations: an object; expected a list"),
+        ("a.json", KARPATHY.format("[]", '{"raw": 5}'), "a.json: images[0]: split: a list; expected a text"),
+        ("a.json", KARPATHY.format('"val"', '{"raw": null}'), "a.json: images[0].sentences[0]: raw: null"),
+        ("a.json", KARPATHY.format('"val"', '{"tokens": [1]}'), "a.json: images[0].sentences[0]: no 'raw'"),
+        ("a.json", "[" * 200_000, "a.json: not JSON"),
+        (
+            "a.csv",
+            'image,caption\na.jpg,"A dog\nb.jpg,A cat\nc.jpg,"A cow, here"\n',
+            "a.csv:2: a quote that is not closed",
+        ),
+        (
+            "a.csv",
+            f'image,caption\na.jpg,A dog\nb.jpg,"A cat\n{"c.jpg,a cow" * 20_000}\n',
+            "a.csv:3: a quote that is not closed",
+        ),
+        ("a.tsv", "a.jpg\tA dog\n\tA cat\n", "a.tsv:2: no picture's name"),
         ("a.json", '{"x": ', "a.json: not JSON"),
         ("a.json", "3", "a.json: JSON of another kind"),
         ("a.txt", "a.jpg#0\tA dog\nno tab\n", "a.txt:2: 1 column"),
@@ -256,6 +288,37 @@ def test_captions_that_are_none_are_refused_with_their_place(name, text, said, t
     with pytest.raises(HeloError) as refused:
         captions.read([write(tmp_path / name, text)])
     assert said in str(refused.value)
+
+
+def test_sentences_may_go_on_and_keys_are_no_names(tmp_path):
+    told = write(tmp_path / "a.csv", 'image,caption\na.jpg,"A dog,\nand ""two"" cats"\nb.jpg,"Boys" play\n')
+    assert [(c.name, c.sentences, c.place[-7:]) for c in captions.read([told])] == [
+        ("a.jpg", ['A dog, and "two" cats'], "a.csv:2"),
+        ("b.jpg", ["Boys play"], "a.csv:4"),
+    ]
+    told = write(tmp_path / "b.txt", "a.jpg.1#0\tA dog\na.jpg.1#1\tdog\nmy.pic#1.jpg\tA cat\n")
+    assert [c.name for c in captions.read([told])] == ["a.jpg.1", "my.pic#1.jpg"]
+
+
+def test_pictures_without_captions_are_said_and_not_learned_from(tmp_path):
+    album(tmp_path, 6)
+    names = [f"{i:02}.png" for i in range(6)]
+    forms = {
+        "coco.json": {"images": [{"id": i, "file_name": n} for i, n in enumerate(names)],
+                      "annotations": [{"image_id": i, "caption": "a square"} for i in range(4)]},
+        "karpathy.json": {"images": [{"filename": n, "sentences": [{"raw": "a square"}] * (n < "04")} for n in names]},
+        "challenger.json": [{"image_id": n, "caption": ["a square"] * (n < "04")} for n in names],
+    }  # fmt: skip
+    where = {"images": (str(tmp_path / "pictures"),)}
+    for name, form in forms.items():
+        told = write(tmp_path / name, json.dumps(form))
+        found = Caption.understood([told], Caption.Options(**where))
+        assert (found["examples"], found["without_captions"]) == (4, "2 (04.png, …)")
+    run = helo.train("caption", told, out=tmp_path / "run", **SMALL | where | {"steps": 1})
+    assert run.about["data"]["without_captions"] == ["04.png", "05.png"]
+    assert sum(run.about["data"]["examples"].values()) == 4
+    run.task.data = run.about["data"]
+    assert run.task.describe().startswith("without captions: 2 (04.png, …); ")
 
 
 def test_lists_splits_and_missing_pictures(tmp_path):

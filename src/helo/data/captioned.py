@@ -18,6 +18,7 @@ from helo.errors import HeloError, fault
 
 TEXTS = (".txt", ".token", ".tsv", ".csv", ".json")
 LISTS = ("train_list", "valid_list")
+BESIDE = ("left_out", "without_captions")  # notes of pictures that are no examples
 
 
 class Asked(Protocol):
@@ -96,8 +97,9 @@ def halves(
         record["valid"] = labelled.HELD_OUT
         everything = _found(told, places, asked)
         learn, check = (everything.take(rows) for rows in labelled.held_out(len(everything)))
-    if left := [*learn.notes.get("left_out", ()), *check.notes.get("left_out", ())]:
-        record["left_out"] = list(dict.fromkeys(left))
+    for note in BESIDE:
+        if several := [*learn.notes.get(note, ()), *check.notes.get(note, ())]:
+            record[note] = list(dict.fromkeys(several))
     return learn, check, record
 
 
@@ -109,6 +111,7 @@ def _listed(told: list[Captioned], asked: Asked) -> list[list[Captioned]] | None
         if "train" in splits and "val" in splits:
             return [[c for c in told if c.split == s] for s in ("train", "val")]
         return None
+    told = [c for c in told if c.sentences]
     known = {Path(c.name).name: c for c in told}
     halves: dict[str, list[Captioned]] = {}
     for which, path in listed.items():
@@ -134,7 +137,9 @@ def _found(told: Sequence[Captioned], places: Sequence[str | Path], asked: Asked
     known = photos.Album(photos.find(list(places))) if places else None
     found, kept = [], []
     for c in told:
-        beside = Path(c.place.partition(":")[0]).parent / c.name
+        if not c.sentences:
+            continue
+        beside = Path(c.place.rpartition(":")[0]).parent / c.name
         several = known.named(c.name) if known is not None else [Photo(c.name, beside)] if beside.exists() else []
         if len(several) != 1:
             where = ", ".join(map(str, places)) or str(beside.parent)
@@ -146,6 +151,7 @@ def _found(told: Sequence[Captioned], places: Sequence[str | Path], asked: Asked
         found.append(photo)
         kept.append(c)
     examples = _labelled(found, [c.sentences for c in kept], [c.place for c in kept], asked)
+    examples.notes["without_captions"] = [c.name for c in told if not c.sentences]
     examples.notes["images"] = tuple(str(Path(p).absolute()) for p in places)
     return examples
 

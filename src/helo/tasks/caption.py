@@ -7,7 +7,7 @@ The decoder is that of every task that writes: `helo.tasks.writing`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -145,7 +145,8 @@ class Caption(WritingTask):
         alone = metric.unparted(sentences)
         unit, cut = ("characters", metric.signs) if alone else ("words", metric.tokens)
         counts = [len(cut(s)) for s in sentences]
-        return {"captions": len(sentences), unit: labelled.span(counts) if counts else "none"}
+        beside = {note: _few(found) for note in captioned.BESIDE if (found := examples.notes.get(note))}
+        return {"captions": len(sentences), unit: labelled.span(counts) if counts else "none"} | beside
 
     def recorded(self, data):
         valid = data["valid"] if isinstance(data["valid"], list) else []
@@ -381,10 +382,11 @@ class Caption(WritingTask):
     def describe(self):
         o, n = self.options, self.data["examples"]
         looks = f"attention to {self.encoder.places} regions" if o.attention == "soft" else "the whole picture"
-        left = self.data.get("left_out", ())
-        without = f"left out {len(left)} that cannot be read ({left[0]}{', …' if left[1:] else ''}); " if left else ""
+        beside = "".join(
+            f"{n.replace('_', ' ')}: {_few(found)}; " for n in captioned.BESIDE if (found := self.data.get(n))
+        )
         return (
-            f"{without}{n['train']:,} pictures to learn from, {n['valid']:,} to validate on, {len(self.vocab):,} {o.units}; "
+            f"{beside}{n['train']:,} pictures to learn from, {n['valid']:,} to validate on, {len(self.vocab):,} {o.units}; "
             f"{o.encoder}, {looks}, {o.cell} 2 x {o.hidden}, dropout {o.dropout:g}, {o.batch} pictures a step"
         )
 
@@ -446,6 +448,11 @@ class _Captions:
     def __init__(self, ids: Ragged, counts: np.ndarray, texts: list[list[str]]):
         self.ids, self.counts, self.texts = ids, counts, texts
         self.first = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+
+
+def _few(names: Sequence[str]) -> str:
+    """How many, and the first."""
+    return f"{len(names):,} ({names[0]}{', …' if names[1:] else ''})"
 
 
 def _level(xs: Any) -> Any:

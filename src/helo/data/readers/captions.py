@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,9 @@ SENTENCES = ("caption", "sentence", "text", "description", "comment")
 
 @dataclass
 class Captioned:
-    """A picture's name, its sentences, where the first of them stands, and the split that the file gives it."""
+    """A picture's name, its sentences, where the first of them stands, and the split that the file gives it. JSON may
+    name pictures without a sentence.
+    """
 
     name: str
     sentences: list[str]
@@ -41,13 +43,16 @@ def read(paths: Sequence[Path]) -> list[Captioned]:
         with place(path):
             rows = _json(path) if files.suffix(path) == ".json" else _lines(path)
         for name, sentence, where, split in rows:
-            sentence = " ".join(sentence.split())
-            if not sentence:
+            if not name:
+                fault(HeloError("no picture's name", expected="one before its sentence", where=where))
+                continue
+            if sentence is not None and not sentence.strip():
                 fault(HeloError(f"no sentence about {name}", expected="one", where=where))
                 continue
             known = found.setdefault(name, Captioned(name, [], where, split))
-            known.sentences.append(sentence)
-    if not found:
+            if sentence is not None:
+                known.sentences.append(" ".join(sentence.split()))
+    if not any(c.sentences for c in found.values()):
         raise HeloError("no captions", expected="a picture and a sentence a line", where=", ".join(map(str, paths)))
     return list(found.values())
 
@@ -60,22 +65,23 @@ def listed(path: Path) -> list[tuple[int, str]]:
     return names
 
 
-_KEY = re.compile(r"(?:(?<=\.\w{3})|(?<=\.\w{4}))#.*$")  # behind a name: Flickr's #0, and longer forms like #zh#0
-Row = tuple[str, str, str, str | None]  # picture, sentence, place, split
+# Behind a name: Flickr's #0, and longer forms like #zh#0.
+_KEY = re.compile(r"(?:(?<=\.\w{3})|(?<=\.\w{4}))#[^.]*$|#\d+$")
+Row = tuple[str, str | None, str, str | None]  # picture, sentence or None where it has none, place, split
 
 
 def _lines(path: Path) -> list[Row]:
     lines = files.lines(path)
     if files.suffix(path) == ".csv" or _headed(lines):
-        cells = list(csv.reader(lines, skipinitialspace=True))
+        rows = _quoted(path, lines)
     else:
-        cells = [line.split("\t") for line in lines]
+        rows = enumerate((line.split("\t") for line in lines), 1)
     at = (0, 1)
-    start = 0
-    if cells and (heading := _heading(cells[0])):
-        at, start = heading, 1
     out: list[Row] = []
-    for number, row in enumerate(cells[start:], start + 1):
+    for number, row in rows:
+        if number == 1 and (heading := _heading(row)):
+            at = heading
+            continue
         if not any(c.strip() for c in row):
             continue
         where = f"{path}:{number}"
@@ -83,10 +89,27 @@ def _lines(path: Path) -> list[Row]:
             fault(HeloError(f"{len(row)} column{'s' * (len(row) != 1)}",
                             expected="a picture, a tab, a sentence (or .csv, .json)", where=where))  # fmt: skip
             continue
-        name = row[at[0]].strip()
-        name = _KEY.sub("", name)
-        out.append((name, row[at[1]], where, None))
+        out.append((_KEY.sub("", row[at[0]].strip()), row[at[1]], where, None))
     return out
+
+
+def _quoted(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Rows parted by commas, each with the line on which it begins. One that goes on over several lines must be quoted
+    as it should be: a quote that is not closed takes in whatever follows it.
+    """
+    ended = [f"{line}\n" for line in lines]
+    how: dict[str, Any] = {"skipinitialspace": True}
+    reader, start = csv.reader(ended, **how), 0
+    while start < len(ended):
+        try:
+            row = next(reader)
+            if reader.line_num > start + 1:
+                list(csv.reader(ended[start : reader.line_num], strict=True, **how))
+            yield start + 1, row
+        except csv.Error:
+            fault(HeloError("a quote that is not closed", expected='" at both ends, and "" for one inside',
+                            where=f"{path}:{start + 1}"))  # fmt: skip
+        start = reader.line_num
 
 
 def _headed(lines: list[str]) -> bool:
@@ -105,32 +128,97 @@ def _heading(cells: Sequence[str]) -> tuple[int, int] | None:
 def _json(path: Path) -> list[Row]:
     try:
         found = json.loads(files.text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HeloError(
             f"not JSON: {error}", expected="captions as COCO, Karpathy or AI Challenger write them"
         ) from error
-    where = str(path)
-    try:
-        if isinstance(found, list):
-            return [(e["image_id"], s, where, None) for e in found for s in _strings(e["caption"])]
-        if "annotations" in found:
-            names = {e["id"]: e["file_name"] for e in found["images"]}
-            return [(names[a["image_id"]], str(a["caption"]), where, None) for a in found["annotations"]]
-        return [
-            (e["filename"], s["raw"] if "raw" in s else " ".join(s["tokens"]), where, _split(e.get("split")))
-            for e in found["images"]
-            for s in e["sentences"]
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise HeloError(
-            f"JSON of another kind ({type(error).__name__}: {error})",
-            expected="COCO's images and annotations, Karpathy's images with sentences, or AI Challenger's list",
-        ) from error
+    if isinstance(found, list):
+        return _each(found, f"{path}: ", _challenger)
+    if isinstance(found, dict) and "images" in found:
+        images = f"{path}: images"
+        if "annotations" not in found:
+            return _each(found["images"], images, _karpathy)
+        names = dict(_each(found["images"], images, _image))
+        rows = _each(found["annotations"], f"{path}: annotations", lambda e, at: _annotation(e, at, names))
+        told = {row[0] for row in rows}
+        return rows + [(name, None, at, None) for name, at in names.values() if name not in told]
+    raise HeloError(
+        "JSON of another kind",
+        expected="COCO's images and annotations, Karpathy's images with sentences, or AI Challenger's list",
+    )
 
 
-def _strings(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else [str(v) for v in value]
+def _each(entries: Any, where: str, read: Callable[[dict[str, Any], str], list[Any]]) -> list[Any]:
+    """What is read of each object of a list, with its place; a fault of one is a fault of its own."""
+    if not isinstance(entries, list):
+        raise HeloError(_said(entries), expected="a list", where=where)
+    out = []
+    for i, entry in enumerate(entries):
+        at = f"{where}[{i}]"
+        try:
+            if not isinstance(entry, dict):
+                raise HeloError(_said(entry), expected="an object", where=at)
+            out += read(entry, at)
+        except HeloError as error:
+            fault(error)
+    return out
 
 
-def _split(name: Any) -> str | None:
-    return {"restval": "train", "dev": "val", "valid": "val", "validation": "val"}.get(str(name), name)
+def _challenger(entry: dict[str, Any], at: str) -> list[Row]:
+    if isinstance(entry.get("image_id"), int):
+        raise HeloError(f"image_id: {entry['image_id']}, a number", expected="a picture's file name",
+                        mend="COCO's results name no files: give its images and annotations", where=at)  # fmt: skip
+    several = entry.get("caption")
+    entries = [{"caption": s} for s in several] if isinstance(several, list) else [entry]
+    return _told(_text(entry, "image_id", at), [_text(e, "caption", at) for e in entries], at)
+
+
+def _karpathy(entry: dict[str, Any], at: str) -> list[Row]:
+    def sentence(e: dict[str, Any], at: str) -> list[str]:
+        words = e.get("tokens")
+        if "raw" not in e and isinstance(words, list) and all(isinstance(w, str) for w in words):
+            return [" ".join(words)]
+        return [_text(e, "raw", at)]
+
+    name = _text(entry, "filename", at)
+    split = None if entry.get("split") is None else _text(entry, "split", at)
+    sentences = _each(entry.get("sentences"), f"{at}.sentences", sentence)
+    return _told(name, sentences, at, SPLITS.get(split or "", split))
+
+
+def _image(entry: dict[str, Any], at: str) -> list[tuple[Any, tuple[str, str]]]:
+    return [(_id(entry, "id", at), (_text(entry, "file_name", at), at))]
+
+
+def _annotation(entry: dict[str, Any], at: str, names: dict[Any, tuple[str, str]]) -> list[Row]:
+    image = _id(entry, "image_id", at)
+    if image not in names:
+        raise HeloError(f"image_id: {_said(image)}", expected="the id of one of the images", where=at)
+    return _told(names[image][0], [_text(entry, "caption", at)], at)
+
+
+def _told(name: str, sentences: list[str], at: str, split: str | None = None) -> list[Row]:
+    return [(name, s, at, split) for s in sentences] or [(name, None, at, split)]
+
+
+def _text(entry: dict[str, Any], key: str, at: str) -> str:
+    if not isinstance(entry.get(key), str):
+        raise HeloError(f"{key}: {_said(entry[key])}" if key in entry else f"no {key!r}", expected="a text", where=at)
+    return entry[key]
+
+
+def _id(entry: dict[str, Any], key: str, at: str) -> int | str:
+    if not isinstance(entry.get(key), int | str):
+        raise HeloError(f"{key}: {_said(entry.get(key))}", expected="a number", where=at)
+    return entry[key]
+
+
+def _said(value: Any) -> str:
+    """A value as JSON has it, cut short."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+SPLITS = {"restval": "train", "dev": "val", "valid": "val", "validation": "val"}  # other names of the splits
