@@ -16,6 +16,7 @@ from PIL import Image
 import helo
 from fixtures import stopped
 from helo import encoders, engines
+from helo.data import captioned
 from helo.data.readers import captions, photos
 from helo.data.readers.clips import Clip, labels_at
 from helo.encoders.small import Small
@@ -340,6 +341,84 @@ def test_lists_splits_and_missing_pictures(tmp_path):
         helo.train("caption", told, out=tmp_path / "r", **where)
 
 
+def halves(told, **options):
+    """Names of what is learned from and of what is validated on."""
+    valid = [options.pop("valid")] if "valid" in options else []
+    learn, check, record = captioned.halves([told], valid, Caption.Options(**options))
+    return [p.name for p in learn.inputs], [p.name for p in check.inputs], record
+
+
+def test_lists_tell_folders_apart(tmp_path):
+    for name in ("a/1.png", "b/1.png", "a/2.png"):
+        (tmp_path / "p" / name).parent.mkdir(parents=True, exist_ok=True)
+        square("red", name[0] == "b", int(name[2])).save(tmp_path / "p" / name)
+    told = write(tmp_path / "c.tsv", "a/1.png\tone\nb/1.png\ttwo\na/2.png\tthree\n")
+    options = {"images": (str(tmp_path / "p"),)}
+    for said, found in (("a/1.png", "one"), ("x/b/1.png", "two"), ("2.png", "three")):
+        listed = write(tmp_path / "v.list", f"{said}\n{said}\n")
+        check = captioned.halves([told], [], Caption.Options(**options, valid_list=str(listed)))[1]
+        assert list(check.labels or ()) == [[found]]
+    for said, why in (
+        ("1.png", r"v\.list:1: 1\.png, which a/1\.png and b/1\.png are called; .* name its folder too"),
+        ("b/2.png", r"v\.list:1: no captions of b/2\.png"),
+    ):
+        listed = write(tmp_path / "v.list", f"{said}\n")
+        with pytest.raises(HeloError, match=why):
+            halves(told, **options, valid_list=str(listed))
+
+
+def test_no_picture_is_on_both_sides(tmp_path):
+    told = album(tmp_path, 8)
+    images = {"images": (str(tmp_path / "pictures"),)}
+    train, valid = (
+        str(write(tmp_path / f"{n}.list", text))
+        for n, text in (("train", "00.png\n01.png\n"), ("valid", "02.png\n01.png\n"))
+    )
+    with pytest.raises(HeloError, match=r"valid\.list:2: 01\.png is learned from and validated on"):
+        halves(told, **images, train_list=train, valid_list=valid)
+    other = write(tmp_path / "other.txt", "02.png#0\ta square\n01.png#0\ta square\n")
+    assert halves(told, **images, valid=write(tmp_path / "x.txt", "02.png#0\ta\n"), train_list=train)[:2] == (
+        ["00.png", "01.png"],
+        ["02.png"],
+    )
+    with pytest.raises(HeloError, match=r"other\.txt:1: 02\.png is learned from and validated on"):
+        halves(told, **images, valid=other)
+    with pytest.raises(HeloError, match="--valid and --valid-list"):
+        halves(told, **images, valid=other, valid_list=valid)
+
+
+def test_what_a_file_gives_to_test_is_never_learned_from(tmp_path, made):
+    album(tmp_path, 12)
+    images = {"images": (str(tmp_path / "pictures"),)}
+    names = [f"{i:02}.png" for i in range(12)]
+
+    def karpathy(*splits):
+        rows = [
+            {"filename": n, "split": s, "sentences": [{"raw": "a red square"}]}
+            for n, s in zip(names, splits, strict=False)
+        ]
+        return write(tmp_path / "k.json", json.dumps({"images": rows}))
+
+    told = karpathy(*["train"] * 5, "restval", *["val"] * 2, *["test"] * 3)
+    assert halves(told, **images)[:2] == (names[:6], names[6:8])
+    assert halves(told, **images, valid=told)[:2] == (names[:6], names[6:8])
+    valid = str(write(tmp_path / "v.list", "02.png\n08.png\n"))
+    assert halves(told, **images, valid_list=valid)[:2] == (
+        [n for n in names[:6] if n != "02.png"],
+        ["02.png", "08.png"],
+    )
+    assert halves(told, **images, train_list=str(write(tmp_path / "t.list", "00.png\n")))[1] == names[1:8]
+    with pytest.raises(HeloError, match=r"v\.list:2: 08\.png, which the captions give to the split test"):
+        halves(told, **images, train_list=valid)
+    figures = made[1].evaluate([told, tmp_path / "pictures"])
+    assert (figures["pictures"], figures["split"]) == (3, "test")
+    learn, check, record = halves(karpathy(*["train"] * 8, *["test"] * 4), **images)
+    assert sorted([*learn, *check]) == names[:8]
+    assert record["valid"].startswith("a tenth")
+    with pytest.raises(HeloError, match="pictures of the split test alone"):
+        halves(karpathy("test", "test"), **images)
+
+
 # Pictures as they lie about.
 
 
@@ -377,7 +456,7 @@ def test_odd_pictures_are_opened_as_they_are_meant(tmp_path):
         photos.pixels((tmp_path / "huge.png").read_bytes(), "huge.png", 8)
 
 
-def test_a_bad_picture_is_named_and_left_out_only_when_asked(tmp_path, made):
+def test_a_bad_picture_is_named_and_left_out_only_when_asked(tmp_path, made, caplog):
     told = album(tmp_path, 20)
     whole = (tmp_path / "pictures" / "03.png").read_bytes()
     (tmp_path / "pictures" / "03.png").write_bytes(whole[: len(whole) // 2])
@@ -385,9 +464,25 @@ def test_a_bad_picture_is_named_and_left_out_only_when_asked(tmp_path, made):
     with pytest.raises(HeloError, match=r"pictures/03\.png: not a whole picture"):
         helo.train("caption", told, out=tmp_path / "r", **where)
     assert not (tmp_path / "r").exists()
+    (tmp_path / "pictures" / "05.png").unlink()
     run = helo.train("caption", told, out=tmp_path / "r", skip_bad=True, **where)
-    assert sum(run.about["data"]["examples"].values()) == 19
-    assert "03.png" in run.about["data"]["left_out"][0]
+    assert sum(run.about["data"]["examples"].values()) == 18
+    named = ["captions.txt:11: a caption for 05.png", "pictures/03.png: not a whole picture"]
+    for left, said in zip(run.about["data"]["left_out"], named, strict=True):
+        assert said in left
+        assert f"helo: left out: {left}" in caplog.messages
+    assert run.evaluate()["pictures"] == 2  # its own are read as in its training
+    files = [told, tmp_path / "pictures"]
+    for ask in (run.examples, run.evaluate, run.predict):  # whatever it was trained with
+        with pytest.raises(HeloError, match=r"pictures/03\.png: not a whole" if ask == run.predict else r"for 05\.png"):
+            ask(files[1:] if ask == run.predict else files)
+    caplog.clear()
+    assert run.evaluate(files, skip_bad=True)["pictures"] == 18
+    assert all(any(said in m for m in caplog.messages) for said in named)
+    words = [sys.executable, "-m", "helo", "predict", str(run.path), str(tmp_path / "pictures"), "--quiet"]
+    done = subprocess.run([*words, "--skip-bad"], capture_output=True, text=True, timeout=120)
+    assert done.stdout.count("\n") == 18
+    assert f"helo: left out: {tmp_path}/pictures/03.png: not a whole picture" in done.stderr
     run = made[1]
     for name, data in (("cut.jpg", whole[:90]), ("text.jpg", b"no picture")):
         (tmp_path / name).write_bytes(data)

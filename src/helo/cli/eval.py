@@ -22,7 +22,10 @@ from helo.cli import flags
     default=None,
     help="a table, the most wrong, and pictures into a folder",
 )
-def command(run, files, blocks, dynamic, report, seed, quiet, as_json):
+@click.option(
+    "--skip-bad", is_flag=True, help="caption: leave out pictures that are missing or cannot be read, and say which"
+)
+def command(run, files, blocks, dynamic, report, skip_bad, seed, quiet, as_json):
     """Figures of a run on files, or on the validation data that it recorded.
 
     \b
@@ -40,6 +43,11 @@ def command(run, files, blocks, dynamic, report, seed, quiet, as_json):
             f"{'--blocks' if blocks else '--dynamic'} of a {model.about['task']} model",
             expected="it of a language model",
         )
+    if skip_bad and model.about["task"] != "caption":
+        raise HeloError(f"--skip-bad of a {model.about['task']} model", expected="it of a caption model")
+    if skip_bad and not files:
+        raise HeloError("--skip-bad without files", expected="files: the run's own are read as in its training")
+    said = {"skip_bad": True} if skip_bad else {}
     if dynamic:
         from helo.training import dynamic_evaluation
 
@@ -49,8 +57,8 @@ def command(run, files, blocks, dynamic, report, seed, quiet, as_json):
         from helo.training.report import working
 
         with progress.listening(working(quiet)):
-            figures = model.evaluate(files, blocks=blocks) if blocks else model.evaluate(files)
-    text = model.report(report, files) if report else ""
+            figures = model.evaluate(files, blocks=blocks) if blocks else model.evaluate(files, **said)
+    text = model.report(report, files, **said) if report else ""
     if as_json:
         flags.show({"run": run, "figures": figures})
         return

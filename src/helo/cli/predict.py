@@ -51,6 +51,7 @@ from helo.cli import flags
     default=None,
     help="caption: write one page of pictures and sentences",
 )
+@click.option("--skip-bad", is_flag=True, help="caption: leave out pictures that cannot be read, and say which")
 @click.option(
     "--stream", is_flag=True, help="tag: answer each line of standard input as it comes, a blank line starts anew"
 )
@@ -60,7 +61,9 @@ from helo.cli import flags
     default=None,
     help="tag --stream: go on from this file, and write it at the end",
 )
-def command(run, files, beam, n_best, alpha, attention, temperature, out, stream, state, seed, quiet, as_json):
+def command(
+    run, files, beam, n_best, alpha, attention, temperature, out, skip_bad, stream, state, seed, quiet, as_json
+):
     """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
 
     \b
@@ -76,7 +79,7 @@ def command(run, files, beam, n_best, alpha, attention, temperature, out, stream
 
     if stream:
         _streams(
-            run, files, {"beam": beam, "n-best": n_best, "attention": attention, "temperature": temperature, "out": out}
+            run, files, {"beam": beam, "n-best": n_best, "alpha": alpha, "attention": attention, "temperature": temperature, "out": out}
         )
         _live(load(run), state, as_json)
         return
@@ -96,14 +99,15 @@ def command(run, files, beam, n_best, alpha, attention, temperature, out, stream
         if model.about["task"] != "caption":
             raise HeloError(f"--temperature of a {model.about['task']} model", expected="it of a caption model")
         how |= {"temperature": temperature, "seed": seed}
+    if skip_bad and model.about["task"] != "caption":
+        raise HeloError(f"--skip-bad of a {model.about['task']} model", expected="it of a caption model")
+    said = {"skip_bad": True} if skip_bad else {}
     with progress.listening(working(quiet)):
-        examples = model.task.lines(standard_input()) if list(files) == ["-"] else model.examples(files)
+        examples = model.task.lines(standard_input(), **said) if list(files) == ["-"] else model.examples(files, **said)
     if out and model.about["task"] != "caption":
         raise HeloError(f"--out of a {model.about['task']} model", expected="it of a caption model")
     with progress.listening(working(quiet)):
         answers = model.predict(examples, **how)
-    for left in examples.notes.get("left_out", ()):
-        click.echo(f"helo: {left}", err=True)
     if attention:
         _draw(attention, answers)
     if out:

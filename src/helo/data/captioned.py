@@ -4,10 +4,12 @@ its name, and which pictures are learned from.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
+from helo import progress
 from helo.data import labelled
 from helo.data.labelled import Labelled
 from helo.data.readers import captions, photos
@@ -18,6 +20,7 @@ from helo.errors import HeloError, fault
 
 TEXTS = (".txt", ".token", ".tsv", ".csv", ".json")
 LISTS = ("train_list", "valid_list")
+LOG = logging.getLogger("helo")  # what it warns of is on standard error, unless a program wants it elsewhere
 BESIDE = ("left_out", "without_captions")  # notes of pictures that are no examples
 
 
@@ -47,110 +50,174 @@ class Asked(Protocol):
 
 def read(names: Sequence[str | Path], asked: Asked, must: bool = True) -> tuple[Labelled, list[Path]]:
     """The pictures of all captions in files, and those files. Where no file has captions: pictures without any, unless
-    there must be some.
+    there must be some: what is to be scored, of which the test split is taken, or val, where the files tell (`notes["split"]`).
     """
     texts, holding = _texts(names) if must else _parted(names)
     if not texts:
         found = photos.find(holding)
         return _labelled(found, None, [p.place for p in found], asked), []
-    return _found(captions.read(texts), _places(holding, asked), asked), texts
+    told, split = captions.read(texts), None
+    if must:
+        told, split = _first(told, "test", "val")
+    examples = _found(told, _places(holding, asked), asked)
+    examples.notes["split"] = split
+    return examples, texts
 
 
 def checked(names: Sequence[str | Path], asked: Asked) -> tuple[Labelled, list[Path]]:
     """The same of those pictures alone that lists name, where there are lists."""
     texts, holding = _texts(names)
     told = captions.read(texts)
-    chosen = _listed(told, asked)
-    told = told if chosen is None else [c for half in chosen for c in half]
+    if any(_lists(asked)):
+        told = [c for half in _listed(told, asked) for c in half]
     return _found(told, _places(holding, asked), asked), texts
 
 
 def halves(
     names: Sequence[str | Path], valid: Sequence[str | Path], asked: Asked
 ) -> tuple[Labelled, Labelled, dict[str, Any]]:
-    """What to learn from, what to validate on, and the record by which both are found again."""
+    """What to learn from, what to validate on, and the record by which both are found again. Raises HeloError for a
+    picture that would be in both.
+    """
     texts, holding = _texts(names)
     told = captions.read(texts)
     places = _places(holding, asked)
-    listed = [Path(v) for n in LISTS if (v := getattr(asked, n))]
+    lists = _lists(asked)
     record: dict[str, Any] = {
         "train": [str(p.absolute()) for p in (*texts, *holding)],
-        "fingerprint": {"train": labelled.fingerprint([*texts, *listed])},
+        "fingerprint": {"train": labelled.fingerprint([*texts, *lists.values()])},
     }
-    chosen = _listed(told, asked)
+    if lists:
+        mine, others = _listed(told, asked)
+        named = Path(asked.valid_list).name if asked.valid_list else "those that are not listed"
+        record["valid"] = f"pictures of the captions: {named}"
+    else:
+        mine, others = _learnable(told), [c for c in told if c.split == "val"]
+        record["valid"] = "pictures of the captions: the split val" if others else labelled.HELD_OUT
     if valid:
+        if asked.valid_list:
+            raise HeloError("--valid and --valid-list", expected="one of them")
         texts, more = _parted(valid)
         if not texts:
             raise HeloError("pictures without captions", expected="a file of captions", where="--valid")
         record["valid"] = [str(p.absolute()) for p in (*texts, *more)]
         record["fingerprint"]["valid"] = labelled.fingerprint(texts)
-        learn = _found(told if chosen is None else chosen[0], places, asked)
-        check = _found(captions.read(texts), [*more, *places], asked)
-    elif chosen is not None:
-        others = "those that are not listed" if listed else "the split val"
-        how = Path(asked.valid_list).name if asked.valid_list else others
-        record["valid"] = f"pictures of the captions: {how}"
-        learn, check = (_found(half, places, asked) for half in chosen)
+        others, _ = _first(captions.read(texts), "val", "test")
+        learn, check = _found(mine, places, asked), _found(others, [*more, *places], asked)
+    elif mine and others:
+        learn, check = (_found(half, places, asked) for half in (mine, others))
+    elif lists:
+        flag = "--valid-list" if mine else "--train-list"
+        raise HeloError("no pictures are left for it", expected="some", mend=f"{flag} names them", where=flag)
     else:
-        if len(told) < 2:
+        everything = _found(mine, places, asked)
+        if len(everything) < 2:
             raise HeloError("one picture", expected="more, or --valid FILES", where=", ".join(map(str, names)))
-        record["valid"] = labelled.HELD_OUT
-        everything = _found(told, places, asked)
         learn, check = (everything.take(rows) for rows in labelled.held_out(len(everything)))
+    both = {_lies(p) for p in learn.inputs}
+    for i, photo in enumerate(check.inputs):
+        if _lies(photo) in both:
+            fault(_twice(photo.name, check.place(i)))
     for note in BESIDE:
         if several := [*learn.notes.get(note, ()), *check.notes.get(note, ())]:
             record[note] = list(dict.fromkeys(several))
     return learn, check, record
 
 
-def _listed(told: list[Captioned], asked: Asked) -> list[list[Captioned]] | None:
-    """Two halves by lists or by the split that the captions give; None where neither says anything."""
-    listed = {n: Path(v) for n in LISTS if (v := getattr(asked, n))}
-    if not listed:
-        splits = {c.split for c in told}
-        if "train" in splits and "val" in splits:
-            return [[c for c in told if c.split == s] for s in ("train", "val")]
-        return None
-    told = [c for c in told if c.sentences]
-    known = {Path(c.name).name: c for c in told}
-    halves: dict[str, list[Captioned]] = {}
-    for which, path in listed.items():
-        halves[which] = []
-        for number, name in captions.listed(path):
-            if name in known:
-                halves[which].append(known[name])
-            else:
-                fault(HeloError(f"no captions of {name}", expected="some of every picture listed",
-                                mend="take it out of the list, or write captions", where=f"{path}:{number}"))  # fmt: skip
-    taken = {c.name for half in halves.values() for c in half}
-    rest = [c for c in told if c.name not in taken]
-    found = [halves.get(which, rest) for which in LISTS]
-    for half, which in zip(found, LISTS, strict=True):
-        if not half:
-            flag = "--" + which.replace("_", "-")
-            raise HeloError("no pictures are left for it", expected="some", mend=f"{flag} names them", where=flag)
+def _first(told: list[Captioned], *splits: str) -> tuple[list[Captioned], str | None]:
+    """The first of some splits that is there; all pictures where none is."""
+    for split in splits:
+        if found := [c for c in told if c.split == split]:
+            return found, split
+    return told, None
+
+
+def _learnable(told: list[Captioned]) -> list[Captioned]:
+    """The split train, where the files tell; of test nothing is ever learned."""
+    found = [c for c in told if c.split in (None, "train")] or [c for c in told if c.split != "test"]
+    if told and not found:
+        raise HeloError("pictures of the split test alone", expected="some to learn from", where=told[0].place)
     return found
+
+
+def _lists(asked: Asked) -> dict[str, Path]:
+    return {n: Path(v) for n in LISTS if (v := getattr(asked, n))}
+
+
+def _listed(told: list[Captioned], asked: Asked) -> tuple[list[Captioned], list[Captioned]]:
+    """Two halves by lists; where there is one list, the other half is what it does not name. Either may be empty."""
+    told = [c for c in told if c.sentences]
+    known: dict[str, list[Captioned]] = {}
+    for c in told:
+        known.setdefault(PurePosixPath(c.name).name, []).append(c)
+    found: dict[str, dict[str, Captioned]] = {}
+    for which, path in _lists(asked).items():
+        found[which] = {}
+        for number, name in captions.listed(path):
+            several = [c for c in known.get(PurePosixPath(name).name, ()) if _fits(c.name, name)]
+            try:
+                found[which] |= {c.name: c for c in [_one(name, several, which, found)]}
+            except HeloError as error:
+                error.where = f"{path}:{number}"
+                fault(error)
+    rest = [c for c in told if c.split != "test" and not any(c.name in half for half in found.values())]
+    mine, others = (list(found[which].values()) if which in found else None for which in LISTS)
+    return _learnable(rest) if mine is None else mine, rest if others is None else others
+
+
+def _one(name: str, several: list[Captioned], which: str, found: dict[str, dict[str, Captioned]]) -> Captioned:
+    """The captions that a line of a list means."""
+    if not several:
+        raise HeloError(f"no captions of {name}", expected="some of every picture listed",
+                        mend="take it out of the list, or write captions")  # fmt: skip
+    if len(several) > 1:
+        raise HeloError(f"{name}, which {several[0].name} and {several[1].name} are called", expected="one picture",
+                        mend="name its folder too")  # fmt: skip
+    if which == "train_list" and several[0].split == "test":
+        raise HeloError(f"{name}, which the captions give to the split test", expected="pictures to learn from")
+    if which == "valid_list" and several[0].name in found.get("train_list", ()):
+        raise _twice(name, "")
+    return several[0]
+
+
+def _fits(a: str, b: str) -> bool:
+    """Whether two names can mean one picture: the same, but for folders that one of them leaves out."""
+    a, b = f"/{a}", f"/{b}"
+    return a.endswith(b) or b.endswith(a)
+
+
+def _lies(photo: Photo) -> tuple[Path, int | None]:
+    return photo.file.absolute(), photo.offset
+
+
+def _twice(name: str, where: str) -> HeloError:
+    return HeloError(f"{name} is learned from and validated on", expected="one of them",
+                     mend="take it out of one", where=where)  # fmt: skip
 
 
 def _found(told: Sequence[Captioned], places: Sequence[str | Path], asked: Asked) -> Labelled:
     """Captions with their pictures."""
     known = photos.Album(photos.find(list(places))) if places else None
-    found, kept = [], []
+    found, kept, left = [], [], []
     for c in told:
         if not c.sentences:
             continue
         beside = Path(c.place.rpartition(":")[0]).parent / c.name
         several = known.named(c.name) if known is not None else [Photo(c.name, beside)] if beside.exists() else []
-        if len(several) != 1:
-            where = ", ".join(map(str, places)) or str(beside.parent)
-            many = f", {several[0].place} and {several[1].place} among them" if several else ""
-            fault(HeloError(f"a caption for {c.name}, of which {len(several) or 'none'} are in {where}{many}",
-                            expected="one picture of that name", mend="name the folder or tar that has it", where=c.place))  # fmt: skip
+        if len(several) == 1:
+            found.append(several[0])
+            kept.append(c)
             continue
-        photo = several[0]
-        found.append(photo)
-        kept.append(c)
-    examples = _labelled(found, [c.sentences for c in kept], [c.place for c in kept], asked)
+        where = ", ".join(map(str, places)) or str(beside.parent)
+        many = f", {several[0].place} and {several[1].place} among them" if several else ""
+        error = HeloError(f"a caption for {c.name}, of which {len(several) or 'none'} are in {where}{many}",
+                          expected="one picture of that name", where=c.place,
+                          mend="name the folder or tar that has it" + ("" if several else ", or --skip-bad"))  # fmt: skip
+        if asked.skip_bad and not several:
+            left.append(error)
+        else:
+            fault(error)
+    examples = _labelled(found, [c.sentences for c in kept], [c.place for c in kept], asked, left)
     examples.notes["without_captions"] = [c.name for c in told if not c.sentences]
     examples.notes["images"] = tuple(str(Path(p).absolute()) for p in places)
     return examples
@@ -181,21 +248,26 @@ def _places(holding: list[Path], asked: Asked) -> list[Path]:
     return [*(h for h in holding if h.exists() or not before), *(p for p in before if p not in holding)]
 
 
-def _labelled(found: list[Photo], sentences: list[list[str]] | None, places: list[str], asked: Asked) -> Labelled:
-    """Pictures as examples; with --skip-bad without those that cannot be read."""
-    notes: dict[str, Any] = {}
-    if asked.skip_bad:
-        bad = dict(_unreadable(found))
-        if bad:
-            notes["left_out"] = [str(error) for error in bad.values()]
-        good = [i for i in range(len(found)) if i not in bad]
-        found, places = [found[i] for i in good], [places[i] for i in good]
-        sentences = None if sentences is None else [sentences[i] for i in good]
-    if not found:
-        raise HeloError(
-            "no picture that can be read", expected="at least one", where=notes.get("left_out", [""])[0].split(": ")[0]
-        )
-    return Labelled("photo", found, sentences, lambda i, *step: places[i], notes)
+def _labelled(
+    found: list[Photo],
+    sentences: list[list[str]] | None,
+    places: list[str],
+    asked: Asked,
+    left: Sequence[HeloError] = (),
+) -> Labelled:
+    """Pictures as examples; with --skip-bad without those that cannot be read. left: what was left out before."""
+    bad = dict(_unreadable(found)) if asked.skip_bad else {}
+    left = [*left, *bad.values()]
+    for error in left:
+        LOG.warning("helo: left out: %s", error)
+    good = [i for i in range(len(found)) if i not in bad]
+    if not good:
+        raise HeloError("no picture that can be read", expected="at least one", where=left[0].where if left else "")
+    places = [places[i] for i in good]
+    return Labelled(
+        "photo", [found[i] for i in good], None if sentences is None else [sentences[i] for i in good],
+        lambda i, *step: places[i], {"left_out": [str(error) for error in left]},
+    )  # fmt: skip
 
 
 def _unreadable(found: list[Photo]) -> Iterator[tuple[int, HeloError]]:
@@ -204,3 +276,5 @@ def _unreadable(found: list[Photo]) -> Iterator[tuple[int, HeloError]]:
             photo.pixels(8)
         except HeloError as error:
             yield i, error
+        if (i + 1) % 500 == 0 or i + 1 == len(found) > 500:
+            progress.tell("reading pictures", i + 1, len(found))

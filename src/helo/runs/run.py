@@ -131,9 +131,11 @@ class Run:
         """A tagger that answers step by step, at the beginning or where a saved state left off."""
         return Live(self) if state is None else Live.load(self, state)
 
-    def examples(self, files: str | Path | Sequence[str | Path]) -> Any:
-        """What `predict` is asked about, out of files as for training; labels may be missing."""
-        return self._answers().asked([files] if isinstance(files, str | Path) else files)
+    def examples(self, files: str | Path | Sequence[str | Path], **said: Any) -> Any:
+        """What `predict` is asked about, out of files as for training; labels may be missing. said: options of reading
+        that are to be others, such as `skip_bad=True` of a captioner.
+        """
+        return self._answers().asked([files] if isinstance(files, str | Path) else files, **said)
 
     def _answers(self) -> ExampleTask:
         if not isinstance(self.task, ExampleTask):
@@ -144,15 +146,16 @@ class Run:
             )
         return self.task
 
-    def report(self, out: str | Path, files: Sequence[str | Path] = ()) -> str:
+    def report(self, out: str | Path, files: Sequence[str | Path] = (), **said: Any) -> str:
         """Pictures of how it does on files, or on the recorded validation data, into a folder; and Markdown."""
         out = Path(out)
         out.mkdir(parents=True, exist_ok=True)
-        return self.task.reported(self.parameters, self.about["data"], out, files)
+        return self.task.reported(self.parameters, self.about["data"], out, files, **said)
 
     def evaluate(self, files: Sequence[str | Path] = (), **how: Any) -> dict[str, Any]:
         """Figures on whole files, or on the validation data that the run recorded. how: what the task knows to do
-        otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state.
+        otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state; the others
+        options of reading, such as `skip_bad=True` of a captioner.
         """
         return self.task.evaluate(self.parameters, self.about["data"], files, **how)
 

@@ -171,6 +171,8 @@ class ExampleTask(Task):
     unit = "examples"
     #: While it trains it is validated on so many examples at most, evenly spaced.
     glanced: int = 1_000_000
+    #: Options of reading that hold for the training; what stands here is so for files that are read after it.
+    anew: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     train: tuple[Encoded, Any]  # what to learn from, and its targets as `targets` made them
     valid: tuple[Encoded, Any]
     shown: Labelled | None = None  # the validation examples themselves, while it trains
@@ -186,9 +188,9 @@ class ExampleTask(Task):
     def learned(cls, options: Any, examples: Labelled) -> Self:
         """The task with what the training examples say: vocabulary, scales, labels, and the sizes that follow."""
 
-    def asked(self, files: Sequence[str | Path]) -> Labelled:
-        """What a person asks about, out of files as for training; labels may be missing."""
-        return type(self).examples(files, self.options, asked=False)[0]
+    def asked(self, files: Sequence[str | Path], **said: Any) -> Labelled:
+        """What a person asks about, out of files as for training; labels may be missing. said: as for `reading`."""
+        return type(self).examples(files, self.reading(**said), asked=False)[0]
 
     def cut(self, examples: Labelled) -> Labelled:
         """The training examples as they are learned from."""
@@ -303,10 +305,15 @@ class ExampleTask(Task):
         return {}
 
     @final
-    def again(self, data: dict[str, Any], files: Sequence[str | Path]) -> Labelled:
+    def reading(self, **said: Any) -> Any:
+        """The options by which files are read after the training. said: those that are to be others."""
+        return replace(self.options, **{**self.anew, **said})
+
+    @final
+    def again(self, data: dict[str, Any], files: Sequence[str | Path], **said: Any) -> Labelled:
         """The examples of files, or the validation examples that a run recorded."""
         if files:
-            return type(self).examples(files, self.options)[0]
+            return type(self).examples(files, self.reading(**said))[0]
         return self.recorded(data) if self.shown is None else self.shown
 
     def recorded(self, data: dict[str, Any]) -> Labelled:
@@ -368,8 +375,8 @@ class ExampleTask(Task):
         return {"loss": loss / max(1, count)} | self.figures(answers, self.valid[1])
 
     @final
-    def evaluate(self, parameters, data, files=()):
-        examples = self.again(data, files)
+    def evaluate(self, parameters, data, files=(), **said):
+        examples = self.again(data, files, **said)
         encoded, targets = self.encode(examples), self.targets(examples)
         return self.figures(self.whole(parameters, encoded, targets)[2], targets)
 
@@ -378,8 +385,8 @@ class ExampleTask(Task):
         """How the model does on examples: pictures into a folder, and Markdown."""
 
     @final
-    def reported(self, parameters, data, folder, files=()):
-        return self.report(parameters, folder, self.again(data, files))
+    def reported(self, parameters, data, folder, files=(), **said):
+        return self.report(parameters, folder, self.again(data, files, **said))
 
     @abstractmethod
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
@@ -396,7 +403,9 @@ class ExampleTask(Task):
 
 
 STEPS = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,192 steps
-UNSAID = frozenset({"rows", "names", "segments", "images"})  # notes about examples that are no news to a person
+UNSAID = frozenset(
+    {"rows", "names", "segments", "images", "split"}
+)  # notes about examples that are no news to a person
 
 
 def on(batch: Mapping[str, np.ndarray], like: Array) -> dict[str, Array]:

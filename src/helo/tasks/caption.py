@@ -8,6 +8,7 @@ The decoder is that of every task that writes: `helo.tasks.writing`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ from helo.data.ragged import Ragged
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
 from helo.encoders import Encoder
-from helo.encoders.store import Features
+from helo.encoders.store import Features, clock
 from helo.errors import HeloError, fault
 from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
@@ -65,7 +66,7 @@ class Options(WriterOptions):
         "share of the training, at its end, in which it learns from the CIDEr-D of its own sentences (Rennie et al. 2017)",
     ] = None
     batch: Annotated[int | None, "pictures a step, each with all of its sentences"] = None
-    skip_bad: Annotated[bool, "leave out pictures that cannot be read, and say which"] = False
+    skip_bad: Annotated[bool, "leave out pictures that are missing or cannot be read, and say which"] = False
 
     def __post_init__(self):
         """Files by their whole paths: a run is used from other folders too."""
@@ -87,6 +88,7 @@ class Caption(WritingTask):
     glimpse = 128  # there are many regions to compare with, and few kinds of them
     training = MappingProxyType({"adam_rate": 6e-3, "rate": 0.04})
     places: ClassVar[frozenset[str]] = frozenset({"images", *LISTS})
+    anew = MappingProxyType({"skip_bad": False})  # whoever asks about a picture wants an answer to it
 
     def __init__(self, options: Options, vocab: Vocab, most: int, cut: str):
         """most: symbols that an answer may get. cut: by what answers are compared with the truth, a key of CUTS."""
@@ -132,7 +134,8 @@ class Caption(WritingTask):
 
     @classmethod
     def halves(cls, files, valid, options):
-        return captioned.halves(files, valid, options)
+        with clock.running() if options.skip_bad else nullcontext():  # all pictures are opened
+            return captioned.halves(files, valid, options)
 
     @classmethod
     def noted(cls, examples):
@@ -201,7 +204,8 @@ class Caption(WritingTask):
     def targets(self, examples):
         assert examples.labels is not None
         ids = [self.ids(s) for several in examples.labels for s in several]
-        return _Captions(Ragged.of(ids), np.array([len(s) for s in examples.labels]), list(examples.labels))
+        counts = np.array([len(s) for s in examples.labels])
+        return _Captions(Ragged.of(ids), counts, list(examples.labels), examples.notes.get("split"))
 
     def wanted(self, targets, rows):
         mine = np.concatenate(
@@ -309,7 +313,7 @@ class Caption(WritingTask):
         if self.cut_by == "jieba":
             beside = metric.score(texts, truth, *CUTS["characters"]())
             figures |= {f"{n}_characters": beside[n] for n in ("bleu_1", "bleu_4", "rouge_l", "cider")}
-        return figures | {"pictures": len(texts)}
+        return figures | {"pictures": len(texts)} | ({"split": targets.split} if targets.split else {})
 
     def text(self, ids: Iterable[int]) -> str:
         return super().text(ids).strip()
@@ -365,11 +369,12 @@ class Caption(WritingTask):
         if isinstance(source, Labelled):
             return source
         names = [source] if isinstance(source, str | Path) else list(source)
-        return type(self).examples(names, self.options, asked=False)[0]
+        return type(self).examples(names, self.reading(), asked=False)[0]
 
-    def lines(self, text: str) -> Labelled:
+    def lines(self, text: str, **said: Any) -> Labelled:
         """Standard input: the path of a picture a line."""
-        return self.given([line.strip() for line in text.splitlines() if line.strip()])
+        names = [line.strip() for line in text.splitlines() if line.strip()]
+        return type(self).examples(names, self.reading(**said), asked=False)[0]
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:
@@ -445,8 +450,8 @@ def _draw(rng: np.random.Generator | None) -> dict[str, np.ndarray]:
 class _Captions:
     """The sentences of every picture, one behind the other: ids, how many of each picture, and as they were written."""
 
-    def __init__(self, ids: Ragged, counts: np.ndarray, texts: list[list[str]]):
-        self.ids, self.counts, self.texts = ids, counts, texts
+    def __init__(self, ids: Ragged, counts: np.ndarray, texts: list[list[str]], split: str | None):
+        self.ids, self.counts, self.texts, self.split = ids, counts, texts, split
         self.first = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
 

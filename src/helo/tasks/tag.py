@@ -289,13 +289,13 @@ class Tag(ExampleTask):
                 raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
         return Labelled(kind, source, None, lambda i, *step: f"input {i + 1}")
 
-    def asked(self, files):
+    def asked(self, files, **said):
         """Words also out of `.txt` files of running text."""
         if isinstance(self.form, Words):
             paths = named(files, conll.SUFFIXES)
             if all(suffix(p) in conll.SUFFIXES for p in paths):
                 return conll.questions(paths, self.options.column, self._known())
-        return super().asked(files)
+        return super().asked(files, **said)
 
     def _known(self) -> set[str]:
         """Labels as files may have them."""

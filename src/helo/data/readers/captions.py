@@ -58,8 +58,8 @@ def read(paths: Sequence[Path]) -> list[Captioned]:
 
 
 def listed(path: Path) -> list[tuple[int, str]]:
-    """A split list, the name of a picture a line: (line, name), folders aside."""
-    names = [(n, Path(line.strip()).name) for n, line in enumerate(files.lines(path), 1) if line.strip()]
+    """A split list, the name of a picture a line: (line, name)."""
+    names = [(n, line.strip()) for n, line in enumerate(files.lines(path), 1) if line.strip()]
     if not names:
         raise HeloError("an empty list", expected="the name of a picture a line", where=str(path))
     return names
