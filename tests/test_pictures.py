@@ -15,7 +15,8 @@ from PIL import Image
 
 import helo
 from fixtures import stopped
-from helo import encoders, engines
+from helo import drawing, encoders, engines
+from helo.cli import cli
 from helo.data import captioned
 from helo.data.readers import captions, photos
 from helo.data.readers.clips import Clip, labels_at
@@ -637,6 +638,36 @@ def test_the_command_line_from_captions_to_a_page(made, tmp_path):
     assert html.count("<figure>") == 60
     assert html.count("what people wrote") == 60
     assert "http" not in html.replace("http-equiv", "")
+
+
+def test_where_it_looked_is_drawn_or_refused(made, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    folder, run = made
+    plain = helo.train("caption", folder / "captions.txt", images=(str(folder / "pictures.tar"),), attention="none",
+                       out=tmp_path / "plain", **SMALL | {"steps": 4})  # fmt: skip
+    assert plain.task.way == "none"
+    assert plain.predict([folder / "pictures" / "00.png"])[0]["picture"] == "00.png"
+
+    def asked(of, to, what="pictures/00.png"):
+        return CliRunner().invoke(cli, ["predict", str(of.path), str(folder / what), "--attention", str(to)])
+
+    for where, kind in (("x.pdf", b"%PDF"), ("y.svg", b"<?xml"), ("new/z.png", b"\x89PNG"), ("w.json", b"[{")):
+        done = asked(run, tmp_path / where)
+        assert done.exit_code == 0
+        assert (tmp_path / where).read_bytes().startswith(kind)
+        assert "are drawn" not in done.stderr
+    assert "the first 6 of 60 are drawn in" in asked(run, tmp_path / "many.png", "pictures.tar").stderr
+    for of, where, said in (
+        (plain, "x.png", "--attention of a model without attention"),
+        (run, "x.gif", r"x\.gif; expected a file \.png, \.pdf, \.svg or \.json"),
+        (run, "w.json/x.png", r"w\.json/x\.png: cannot be written"),
+    ):
+        with pytest.raises(HeloError, match=said):
+            raise asked(of, tmp_path / where).exception
+    monkeypatch.setattr(drawing, "available", lambda: False)
+    with pytest.raises(HeloError, match=r"drawn by matplotlib; pip install 'helo\[train\]'"):
+        raise asked(run, tmp_path / "x.png").exception
 
 
 # Videos.

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+SUFFIXES = (".png", ".pdf", ".svg")
 GREY, ORANGE, BLUE = "#8a8f98", "#c2410c", "#1d4ed8"
 
 
@@ -26,8 +27,8 @@ def draw(path: Path, size: tuple[float, float], paint: Callable[[Any], None]) ->
     drawn(path, size, lambda figure: paint(figure.add_subplot()))
 
 
-def drawn(path: Path, size: tuple[float, float], fill: Callable[[Any], None]) -> None:
-    """One picture of `size` inches: `fill` puts axes into the figure."""
+def drawn(path: Path, size: tuple[float, float], fill: Callable[[Any], None], form: str = "png") -> None:
+    """One picture of `size` inches: `fill` puts axes into the figure. form: of the file, one of SUFFIXES without its point."""
     if not available():
         return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,7 +38,7 @@ def drawn(path: Path, size: tuple[float, float], fill: Callable[[Any], None]) ->
     FigureCanvasAgg(figure)
     fill(figure)
     beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, format="png")
+    figure.savefig(beside, format=form)
     beside.replace(path)
 
 
@@ -146,7 +147,7 @@ def ribbons(path: Path, rows: Sequence[tuple[str, Sequence[int], Sequence[int]]]
     draw(path, (9.0, 0.8 * len(rows) + 1.4), paint)
 
 
-def attention(path: Path, looks: Sequence[dict[str, Any]]) -> None:
+def attention(path: Path, looks: Sequence[dict[str, Any]], form: str = "png") -> None:
     """Matrices of where a decoder looked: what it wrote downwards, what it read from left to right."""
     if not looks:
         return
@@ -162,10 +163,10 @@ def attention(path: Path, looks: Sequence[dict[str, Any]]) -> None:
                 setter(range(len(names)), names, fontsize=max(4, min(9, 260 // max(1, len(names)))), rotation=turn)
             axes.xaxis.tick_top()
 
-    drawn(path, (5.2 * columns, 4.6 * rows), fill)
+    drawn(path, (5.2 * columns, 4.6 * rows), fill, form)
 
 
-def looks(path: Path, pictures: Sequence[tuple[np.ndarray, dict[str, Any]]]) -> None:
+def looks(path: Path, pictures: Sequence[tuple[np.ndarray, dict[str, Any]]], form: str = "png") -> None:
     """Where a captioner looked at each word: (pixels `(height, width, 3)`, an `attention` of `predict`) a picture, the
     picture itself first and then the words over it, bright where the weights are.
     """
@@ -194,7 +195,7 @@ def looks(path: Path, pictures: Sequence[tuple[np.ndarray, dict[str, Any]]]) -> 
                 axes.set_title(look["target"][k - 1].strip() or "␣", fontsize=10, fontfamily=_fonts())
             row += n
 
-    drawn(path, (2.0 * columns, 2.25 * sum(tall)), fill)
+    drawn(path, (2.0 * columns, 2.25 * sum(tall)), fill, form)
 
 
 def _fonts() -> list[str]:

@@ -36,7 +36,7 @@ from helo.cli import flags
     "--attention",
     type=click.Path(dir_okay=False),
     default=None,
-    help="translate, caption: draw where it looked (.png, or all as .json)",
+    help="translate, caption: draw where it looked (.png, .pdf, .svg), or all as .json",
 )
 @click.option(
     "--temperature",
@@ -95,6 +95,8 @@ def command(
             f"--{next(iter(how)).replace('_', '-')} of a {model.about['task']} model",
             expected="it of a model that writes: translate, caption",
         )
+    if attention:
+        _drawable(attention, model.task)
     if temperature is not None:
         if model.about["task"] != "caption":
             raise HeloError(f"--temperature of a {model.about['task']} model", expected="it of a caption model")
@@ -108,17 +110,15 @@ def command(
         raise HeloError(f"--out of a {model.about['task']} model", expected="it of a caption model")
     with progress.listening(working(quiet)):
         answers = model.predict(examples, **how)
-    if attention:
-        _draw(attention, answers)
-    if out:
-        _page(out, model, examples, answers, quiet)
-        if not as_json:
-            return
     if as_json:
         flags.show({"run": run, "answers": answers})
-        return
-    for answer in answers:
-        click.echo(model.task.line(answer))
+    elif not out:
+        for answer in answers:
+            click.echo(model.task.line(answer))
+    if attention:
+        _draw(attention, answers, quiet)
+    if out:
+        _page(out, model, examples, answers, quiet)
 
 
 def _streams(run, files, others):
@@ -169,7 +169,28 @@ def _lines():
             raise HeloError("not UTF-8", mend=mend, where=f"standard input:{number}") from error
 
 
-def _draw(path, answers):
+DRAWN = 6  # of the answers
+
+
+def _drawable(path, task):
+    """Raises HeloError where nothing can be drawn there."""
+    from pathlib import Path
+
+    from helo import drawing
+    from helo.errors import HeloError
+
+    if task.way == "none":
+        raise HeloError(
+            "--attention of a model without attention", expected="one that was not trained with --attention none"
+        )
+    suffix = Path(path).suffix.lower()
+    if suffix not in (*drawing.SUFFIXES, ".json"):
+        raise HeloError(f"--attention {path}", expected=f"a file {', '.join(drawing.SUFFIXES)} or .json")
+    if suffix != ".json" and not drawing.available():
+        raise HeloError("pictures are drawn by matplotlib", mend="pip install 'helo[train]', or give FILE.json")
+
+
+def _draw(path, answers, quiet):
     """Where the decoder looked: a picture of the first answers, or all numbers as JSON."""
     import json
     from pathlib import Path
@@ -177,23 +198,25 @@ def _draw(path, answers):
     from helo import drawing
     from helo.runs.folder import replacing
 
-    looks = [a["attention"] for a in answers]
-    if path.endswith(".json"):
-        with replacing(Path(path)) as beside:
+    looks, form = [a["attention"] for a in answers], Path(path).suffix.lower()[1:]
+    with replacing(Path(path)) as beside:
+        if form == "json":
             beside.write_text(json.dumps(looks, ensure_ascii=False), encoding="utf-8")
-    elif looks and "place" in looks[0]:
-        import numpy as np
+        elif looks and "place" in looks[0]:
+            import numpy as np
 
-        from helo.data.readers.photos import Photo, opened
+            from helo.data.readers.photos import Photo, opened
 
-        pictures = []
-        for answer in answers[:6]:
-            file, offset, size = answer["attention"]["place"]
-            photo = Photo(answer["picture"], Path(file), offset, size)
-            pictures.append((np.asarray(opened(photo.read(), photo.place, 448)), answer["attention"]))
-        drawing.looks(Path(path), pictures)
-    else:
-        drawing.attention(Path(path), looks[:6])
+            pictures = []
+            for answer in answers[:DRAWN]:
+                file, offset, size = answer["attention"]["place"]
+                photo = Photo(answer["picture"], Path(file), offset, size)
+                pictures.append((np.asarray(opened(photo.read(), photo.place, 448)), answer["attention"]))
+            drawing.looks(beside, pictures, form)
+        else:
+            drawing.attention(beside, looks[:DRAWN], form)
+    if len(looks) > DRAWN and form != "json" and not quiet:
+        click.echo(f"the first {DRAWN} of {len(looks):,} are drawn in {path}", err=True)
 
 
 def _page(path, model, examples, answers, quiet):
