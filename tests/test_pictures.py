@@ -673,16 +673,8 @@ def test_where_it_looked_is_drawn_or_refused(made, tmp_path, monkeypatch):
 # Videos.
 
 
-def moving(path: Path, right: bool, frames: int = 12, noise: int = 0) -> Path:
-    """A bright bar that moves over a dark ground, as a video or a folder of frames: each frame alone says nothing."""
-    rng = np.random.default_rng(noise)
-    start = rng.integers(0, 8)
-    pictures = []
-    for t in range(frames):
-        pixels = rng.integers(0, 30, (64, 64, 3)).astype(np.uint8)
-        at = int(start + 4 * t) if right else int(52 - start - 4 * t)
-        pixels[:, max(0, at) : max(0, at) + 8] = 230
-        pictures.append(pixels)
+def video(path: Path, pictures) -> Path:
+    """Pictures as a video of 4 a second, or as a folder of frames."""
     if path.suffix:
         av = pytest.importorskip("av")
         with av.open(str(path), "w") as container:
@@ -701,39 +693,107 @@ def moving(path: Path, right: bool, frames: int = 12, noise: int = 0) -> Path:
     return path
 
 
-def test_the_kind_of_a_clip_needs_time(tmp_path):
-    rows = ["video\tlabel"]
-    for i in range(40):
-        name = f"{i}.mp4" if i % 4 else f"{i}"
-        moving(tmp_path / name, bool(i % 2), noise=i)
-        rows.append(f"{name}\t{'right' if i % 2 else 'left'}")
-    told = write(tmp_path / "clips.tsv", "\n".join(rows) + "\n")
-    run = helo.train("classify", told, encoder="thumbnail", out=tmp_path / "run", steps=120, hidden=16, seed=1)
-    assert run.figures["accuracy"] == 1
-    assert run.predict(run.examples([tmp_path / "1.mp4"]))[0]["label"] == "right"
+def dark(rng, frames: int):
+    return rng.integers(0, 30, (frames, 64, 64, 3)).astype(np.uint8)
 
 
-def test_a_label_for_every_frame_from_segments(tmp_path):
-    rows = ["video\tstart\tend\tlabel"]
-    for i in range(12):
-        pictures = tmp_path / f"{i}"
-        moving(pictures, True, 12, i)
-        for t, name in enumerate(sorted((tmp_path / f"{i}").iterdir())[:12]):
-            if t >= 6:  # back again
-                other = sorted((tmp_path / f"{i}").iterdir())[11 - t]
-                name.write_bytes(other.read_bytes())
-        rows += [f"{i}\t0\t1.5\tthere", f"{i}\t1.5\t3\tback"]
-    told = write(tmp_path / "segments.tsv", "\n".join(rows) + "\n")
-    run = helo.train("tag", told, encoder="thumbnail", out=tmp_path / "run", steps=120, hidden=16, seed=1)
+def moving(rng, frames: int = 12):
+    """A bright bar that moves to the right over a dark ground."""
+    pictures, start = dark(rng, frames), rng.integers(0, 8)
+    for t in range(frames):
+        pictures[t, :, start + 4 * t : start + 4 * t + 8] = 230
+    return pictures
+
+
+def flashing(rng, frames: int = 12):
+    """A flash above and later one below, with darkness before, between and behind."""
+    pictures = dark(rng, frames)
+    a, b = np.sort(rng.choice(frames, 2, replace=False))
+    pictures[a, :24] = pictures[b, 40:] = 230
+    return pictures
+
+
+def memoryless(inputs, labels):
+    """What says the label by the mean of a clip's frames: the nearer of the means of the two labels."""
+    means = np.stack([np.mean(x, axis=0) for x in inputs])
+    known = sorted(set(labels))
+    of = [means[[y == k for y in labels]].mean(0) for k in known]
+    return lambda several: [
+        known[int(np.argmin([np.square(np.mean(x, axis=0) - m).sum() for m in of]))] for x in several
+    ]
+
+
+@pytest.mark.parametrize("made_of", [moving, flashing])  # which way it goes, and what comes first
+def test_the_kind_of_a_clip_needs_time(made_of, tmp_path):
+    """Every clip stands there a second time from behind, in the same kind of file: only the order of its frames differs."""
+    tables = {"train": ["video\tlabel"], "valid": ["video\tlabel"]}
+    for i in range(22):
+        pictures, suffix = made_of(np.random.default_rng(i)), "" if i % 3 else ".mp4"
+        for order, label in ((1, "forth"), (-1, "back")):
+            video(tmp_path / f"{i}{label[0]}{suffix}", pictures[::order])
+            tables["train" if i < 16 else "valid"].append(f"{i}{label[0]}{suffix}\t{label}")
+    train, valid = (write(tmp_path / f"{n}.tsv", "\n".join(rows) + "\n") for n, rows in tables.items())
+    run = helo.train("classify", train, valid, encoder="thumbnail", pool="last", out=tmp_path / "run", steps=120,
+                     hidden=16, seed=1)  # fmt: skip
     assert run.figures["accuracy"] > 0.9
-    answer = run.predict(run.examples([told]))[0]
-    assert len(answer["labels"]) == 12
+    learn, check = (run.task.again({}, [p]) for p in (train, valid))
+    guesses = memoryless(learn.inputs, learn.labels)(check.inputs)
+    assert np.mean([a == b for a, b in zip(guesses, check.labels, strict=True)]) == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_label_for_every_frame_depends_on_those_before(tmp_path):
+    """A flash above turns something on, and one below turns it off: each dark frame looks like every other."""
+    tables = {"train": ["video\tstart\tend\tlabel"], "valid": ["video\tstart\tend\tlabel"]}
+    for i in range(32):
+        rng = np.random.default_rng(i)
+        pictures, (a, b) = dark(rng, 12), np.sort(rng.choice(np.arange(1, 11), 2, replace=False))
+        pictures[a, :24] = pictures[b, 40:] = 230
+        video(tmp_path / f"{i}", pictures)
+        tables["train" if i < 24 else "valid"].append(f"{i}\t{a / 4}\t{b / 4}\ton")
+    train, valid = (write(tmp_path / f"{n}.tsv", "\n".join(rows) + "\n") for n, rows in tables.items())
+    run = helo.train("tag", train, valid, encoder="thumbnail", bidirectional=False, out=tmp_path / "run", cell="gru",
+                     dropout=0.0, steps=250, hidden=32, seed=1)  # fmt: skip
+    assert run.figures["accuracy"] > 0.9
     assert {"edit", "f1_50"} <= set(run.figures)
+    learn, check = (run.task.again({}, [p]) for p in (train, valid))
+    each = [[[row] for x in e.inputs for row in x] for e in (learn, check)]  # every frame alone
+    said, truth = ([y for several in e.labels for y in several] for e in (learn, check))
+    guesses = memoryless(each[0], said)(each[1])
+    assert np.mean([a == b for a, b in zip(guesses, truth, strict=True)]) < 0.7
+    answer = run.predict(run.examples([valid]))[0]
+    assert answer["video"] == "24"
+    assert answer["times"] == [t / 4 for t in range(12)]
+    assert len(answer["labels"]) == 12
+    assert run.task.line(answer).splitlines()[2] == f"24\t0.50\t{answer['labels'][2]}"
+    assert run.predict([tmp_path / "24"]) == [answer]
+    assert run.predict(str(tmp_path / "24")) == [answer]
     assert labels_at([0, 1, 2, 3], [(0.5, 2.5, "a"), (2, 2.5, "b")]) == ["none", "a", "b", "none"]
 
 
+def test_videos_can_be_asked_about_by_their_names(tmp_path):
+    rows = ["clip\tstart\tend\tlabel"]
+    for i in range(6):
+        video(tmp_path / f"{i}", moving(np.random.default_rng(i))[:: 1 if i % 2 else -1])
+        rows.append(f"{i}\t0.5\t2\t{'ab'[i % 2]}")
+    video(tmp_path / "x.mp4", moving(np.random.default_rng(0)))
+    (tmp_path / "0" / "._000.png").write_bytes(b"what macOS leaves behind")
+    told = write(tmp_path / "c.tsv", "\n".join(rows) + "\n")
+    run = helo.train("classify", told, encoder="thumbnail", out=tmp_path / "run", steps=2, hidden=8, seed=1)
+    answers = run.predict([tmp_path / "0", str(tmp_path / "x.mp4")])
+    assert [a["video"] for a in answers] == ["0", "x.mp4"]
+    assert answers == run.predict(run.examples([tmp_path / "0", tmp_path / "x.mp4"]))
+    assert run.task.line(answers[1]).startswith("x.mp4\t")
+    assert {n: run.predict(run.examples(told))[1][n] for n in ("video", "start", "end")} == {
+        "video": "1",
+        "start": 0.5,
+        "end": 2.0,
+    }
+    with pytest.raises(HeloError, match="no such file"):
+        run.predict([tmp_path / "none.mp4"])
+
+
 def test_videos_that_cannot_be_used_are_refused_by_name(tmp_path):
-    whole = moving(tmp_path / "v.mp4", True, 40).read_bytes()
+    whole = video(tmp_path / "v.mp4", moving(np.random.default_rng(0), 40)).read_bytes()
     assert len(list(Clip(tmp_path / "v.mp4").frames(16, 4.0))) == 40
     assert len(list(Clip(tmp_path / "v.mp4", 2.0, 5.0).frames(16, 2.0))) == 6
     (tmp_path / "half.mp4").write_bytes(whole[: len(whole) // 2])
@@ -742,7 +802,7 @@ def test_videos_that_cannot_be_used_are_refused_by_name(tmp_path):
     for name in ("half.mp4", "text.mp4", "empty", "none.mp4"):
         with pytest.raises(HeloError, match=name):
             list(Clip(tmp_path / name).frames(16, 4.0))
-    moving(tmp_path / "v.mkv", True, 40)
+    video(tmp_path / "v.mkv", moving(np.random.default_rng(0), 40))
     data = (tmp_path / "v.mkv").read_bytes()
     (tmp_path / "half.mkv").write_bytes(data[: len(data) // 2])
     with pytest.raises(HeloError, match=r"half\.mkv: stops at \d\.\d s of 10\.\d s"):

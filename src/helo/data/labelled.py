@@ -26,7 +26,8 @@ class Labelled:
     pair       a text, whose label is another
 
     labels: one an example, or a list of one a step, or a list of several for the whole; None where there are none.
-    place(i, step): `file:line` of an example, for errors.
+    place(i, step): `file:line` of an example, for errors. about: what an answer to each example says of it beside the
+    answer itself, such as its name.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Labelled:
     labels: Sequence[Any] | None
     place: Callable[..., str]
     notes: dict[str, Any] = field(default_factory=dict)  # what was understood of the files, for people
+    about: Sequence[dict[str, Any]] | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -43,7 +45,13 @@ class Labelled:
         rows = np.asarray(rows)
         labels = None if self.labels is None else [self.labels[i] for i in rows]
         inputs = self.inputs[rows] if isinstance(self.inputs, np.ndarray) else [self.inputs[i] for i in rows]
-        return Labelled(self.kind, inputs, labels, lambda i, *step: self.place(int(rows[i]), *step), self.notes)
+        about = None if self.about is None else [self.about[i] for i in rows]
+        return Labelled(self.kind, inputs, labels, lambda i, *step: self.place(int(rows[i]), *step), self.notes, about)
+
+    def known(self, answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Answers, one an example, with what they say of it."""
+        about = self.about or [{}] * len(answers)
+        return [a | answer for a, answer in zip(about, answers, strict=True)]
 
 
 def fingerprint(files: Sequence[Path]) -> str:

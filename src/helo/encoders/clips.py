@@ -33,17 +33,19 @@ class _Frame:
         return self.data
 
 
-def framed(examples: Labelled, name: str, rate: float) -> Labelled:
-    """Clips as frames `(time, numbers)`; other examples as they are. name: of a trained encoder. rate: frames a second."""
+def framed(examples: Labelled, name: str, rate: float, timed: bool = False) -> Labelled:
+    """Clips as frames `(time, numbers)`; other examples as they are. name: of a trained encoder. rate: frames a second.
+    timed: an answer says the second of each frame.
+    """
     if examples.kind != "clip":
         return examples
     if not rate > 0:
         raise HeloError(f"{rate:g} frames a second", expected="more than none", where="--fps")
     with clock.running():
-        return _framed(examples, name, rate)
+        return _framed(examples, name, rate, timed)
 
 
-def _framed(examples: Labelled, name: str, rate: float) -> Labelled:
+def _framed(examples: Labelled, name: str, rate: float, timed: bool) -> Labelled:
     encoder = encoders.find(name)
     if not isinstance(encoder, encoders.Trained):
         raise HeloError(
@@ -53,6 +55,7 @@ def _framed(examples: Labelled, name: str, rate: float) -> Labelled:
     if encoder.name == "thumbnail":
         grid = encoder.rows
     inputs: list[Any] = []
+    about: list[dict[str, Any]] = []
     segments = examples.notes.get("segments")
     labels = [] if segments and examples.notes.get("label") else examples.labels
     for i, clip in enumerate(examples.inputs):
@@ -65,7 +68,8 @@ def _framed(examples: Labelled, name: str, rate: float) -> Labelled:
                 raise HeloError(f"no frames from {clip.start:g} to {clip.end:g} s", expected="at least one")
         found = encoders.features(encoder, frames, grid, least=1)
         inputs.append(found.some(np.arange(len(frames))).reshape(len(frames), -1))
+        about.append(clip.about | ({"times": [round(t, 3) for t in times]} if timed else {}))
         if segments and isinstance(labels, list):
             labels.append(reader.labels_at(times, segments[i]))
         progress.tell("videos", i + 1, len(examples.inputs))
-    return replace(examples, kind="frames", inputs=inputs, labels=labels)
+    return replace(examples, kind="frames", inputs=inputs, labels=labels, about=about)

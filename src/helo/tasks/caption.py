@@ -369,12 +369,11 @@ class Caption(WritingTask):
         if isinstance(source, Labelled):
             return source
         names = [source] if isinstance(source, str | Path) else list(source)
-        return type(self).examples(names, self.reading(), asked=False)[0]
+        return self.asked(names)
 
     def lines(self, text: str, **said: Any) -> Labelled:
         """Standard input: the path of a picture a line."""
-        names = [line.strip() for line in text.splitlines() if line.strip()]
-        return type(self).examples(names, self.reading(**said), asked=False)[0]
+        return self.asked([line.strip() for line in text.splitlines() if line.strip()], **said)
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
 from helo.data import examples as reading
 from helo.data import labelled
 from helo.data.labelled import Labelled
-from helo.data.readers import arrays
+from helo.data.readers import arrays, clips
 from helo.drawing import confusion, reliability
 from helo.encoders.clips import framed
 from helo.errors import HeloError
@@ -253,11 +253,12 @@ class Classify(ExampleTask):
 
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
         """An answer an example: label and probability, and the probability of every label; or, where an example has
-        several, those above a half. source: examples, a list of texts, or an array of examples.
+        several, those above a half. source: examples, a list of texts, of paths of videos or folders of frames, or an
+        array of examples.
         """
         examples = self.given(source)
         answers = self.whole(parameters, self.encode(examples))[2]
-        return [self._answer(p) for p in answers]
+        return examples.known([self._answer(p) for p in answers])
 
     def _answer(self, p: np.ndarray) -> dict[str, Any]:
         probabilities = {label: float(v) for label, v in zip(self.labels, p, strict=True)}
@@ -266,10 +267,17 @@ class Classify(ExampleTask):
         best = int(p.argmax())
         return {"label": self.labels[best], "probability": float(p[best]), "probabilities": probabilities}
 
+    def asked(self, files, **said):
+        if isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
+            return framed(found, self.options.encoder, self.options.fps)
+        return super().asked(files, **said)
+
     def given(self, source: Any) -> Labelled:
         """What a person asks about, as examples."""
         if isinstance(source, Labelled):
             return source
+        if isinstance(self.form, Numbers) and (names := clips.paths(source)):
+            return self.asked(names)
         if isinstance(source, str):
             source = [source]
         kind = {
@@ -305,9 +313,10 @@ class Classify(ExampleTask):
     @staticmethod
     def line(answer: dict[str, Any]) -> str:
         """An answer for a terminal."""
+        of = f"{answer['video']}\t" if "video" in answer else ""
         if "labels" in answer:
-            return ", ".join(f"{y} {answer['probabilities'][y]:.3f}" for y in answer["labels"]) or "none"
-        return f"{answer['label']}\t{answer['probability']:.3f}"
+            return of + (", ".join(f"{y} {answer['probabilities'][y]:.3f}" for y in answer["labels"]) or "none")
+        return f"{of}{answer['label']}\t{answer['probability']:.3f}"
 
     # What people see.
 

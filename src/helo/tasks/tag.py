@@ -20,7 +20,7 @@ from helo.data import examples as reading
 from helo.data import labelled
 from helo.data.labelled import Labelled
 from helo.data.ragged import Ragged
-from helo.data.readers import conll
+from helo.data.readers import clips, conll
 from helo.data.readers.files import named, suffix
 from helo.drawing import confusion, ribbons
 from helo.encoders.clips import framed
@@ -86,7 +86,7 @@ class Tag(ExampleTask):
     @classmethod
     def examples(cls, files, options, asked=True):
         found, paths = reading.tagged(files, options, asked)
-        return framed(found, options.encoder, options.fps), paths
+        return framed(found, options.encoder, options.fps, timed=True), paths
 
     @classmethod
     def load(cls, options, saved, data):
@@ -261,11 +261,12 @@ class Tag(ExampleTask):
 
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
         """An answer a sequence: its labels, one a step, and, where they mark spans, the spans. source: examples, or a
-        list of lists of words, of arrays `(frames, features)`, or of lists of (speaker, text).
+        list of lists of words, of arrays `(frames, features)`, of paths of videos or folders of frames, or of lists of
+        (speaker, text). Of a video an answer has its name and the second of each frame.
         """
         examples = self.given(source)
         found = self.whole(parameters, self.encode(examples))[2]
-        return [self._answer(x, ids) for x, ids in zip(examples.inputs, found, strict=True)]
+        return examples.known([self._answer(x, ids) for x, ids in zip(examples.inputs, found, strict=True)])
 
     def _answer(self, x: Any, ids: np.ndarray) -> dict[str, Any]:
         answer: dict[str, Any] = {"labels": self.outward(ids)}
@@ -277,10 +278,17 @@ class Tag(ExampleTask):
             ]
         return answer
 
+    def asked(self, files, **said):
+        if isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
+            return framed(found, self.options.encoder, self.options.fps, timed=True)
+        return super().asked(files, **said)
+
     def given(self, source: Any) -> Labelled:
         """What a person asks about, as examples."""
         if isinstance(source, Labelled):
             return source
+        if isinstance(self.form, Numbers) and (names := clips.paths(source)):
+            return self.asked(names)
         kind = "tokens" if isinstance(self.form, Words) else "frames" if isinstance(self.form, Numbers) else "dialogue"
         if kind == "tokens":
             source = [x.split() if isinstance(x, str) else x for x in ([source] if isinstance(source, str) else source)]
@@ -351,6 +359,8 @@ class Tag(ExampleTask):
         """An answer for a terminal: a line a step."""
         words = answer.get("words")
         labels = answer["labels"]
+        if "times" in answer:
+            words = [f"{answer['video']}\t{t:.2f}" for t in answer["times"]]
         return "\n".join([f"{w}\t{y}" for w, y in zip(words, labels, strict=True)] if words else labels) + "\n"
 
     # What people see.
@@ -414,5 +424,5 @@ def _windows(examples: Labelled) -> Labelled:
     return replace(
         examples, inputs=[examples.inputs[i][a:b] for i, a, b in places],
         labels=None if labels is None else [labels[i][a:b] for i, a, b in places],
-        place=lambda k, *step: examples.place(places[k][0], *(s + places[k][1] for s in step)),
+        place=lambda k, *step: examples.place(places[k][0], *(s + places[k][1] for s in step)), about=None,
     )  # fmt: skip

@@ -32,13 +32,20 @@ class Clip:
     start: float = 0.0
     end: float = float("inf")
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What an answer says of it: its name, and from when to when if it is a part."""
+        part = {"start": self.start} if self.start else {}
+        part |= {"end": self.end} if self.end < float("inf") else {}
+        return {"video": self.file.name} | part
+
     def frames(self, side: int, rate: float) -> Iterator[tuple[float, np.ndarray]]:
         """(seconds, pixels `(side, side, 3)`) of about `rate` frames a second. A folder's frames are taken to be sampled
         so already. Raises HeloError for what is no video, or stops before its end.
         """
         with place(self.file):
             if self.file.is_dir():
-                names = sorted(p for p in self.file.iterdir() if p.suffix.lower() in images.SUFFIXES)
+                names = _frames(self.file)
                 if not names:
                     raise HeloError("no frames in the folder", expected=f"files {', '.join(images.SUFFIXES)}")
                 for i, name in enumerate(names):
@@ -81,6 +88,26 @@ class Clip:
             ) from error
         if length and last + 2 * step + 0.5 < min(length, self.end):
             raise HeloError(f"stops at {last:.1f} s of {min(length, self.end):.1f} s", mend="take it from a whole copy")
+
+
+def paths(source: Any) -> list[str | Path]:
+    """What is asked about, if it is paths: one, or several."""
+    several = [source] if isinstance(source, str | Path) else source
+    return list(several) if all(isinstance(x, str | Path) for x in several) else []
+
+
+def named(names: Sequence[str | Path]) -> Labelled | None:
+    """Video files and folders of frames that are named themselves; None where any name is of something else."""
+    paths = [Path(n).expanduser() for n in names]
+    if not paths or not all(p.suffix.lower() in SUFFIXES or (p.is_dir() and _frames(p)) for p in paths):
+        return None
+    return Labelled("clip", [Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
+
+
+def _frames(folder: Path) -> list[Path]:
+    """Its pictures, in order; what macOS leaves beside them is none."""
+    inside = (p for p in folder.iterdir() if p.suffix.lower() in images.SUFFIXES and not p.name.startswith("._"))
+    return sorted(inside)
 
 
 def holds(rows: table.Table) -> str | None:
