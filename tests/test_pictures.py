@@ -21,6 +21,7 @@ from helo.data import captioned
 from helo.data.readers import captions, photos
 from helo.data.readers.clips import Clip, labels_at
 from helo.encoders.small import Small
+from helo.encoders.thumbnail import Thumbnail
 from helo.errors import HeloError
 from helo.metrics import captions as metric
 from helo.tasks.base import on
@@ -533,6 +534,21 @@ def test_features_are_computed_once_and_a_stop_loses_nothing(tmp_path):
     for _ in range(2):
         assert np.array_equal(encoders.features(network, found, 2, least=1).some(np.arange(40)), first)
     assert network.asked == 14
+
+
+def test_what_is_learned_from_or_scored_is_never_looked_at_twice(tmp_path, monkeypatch):
+    told, asked = album(tmp_path, 12), []
+    encode = Thumbnail.encode
+    monkeypatch.setattr(Thumbnail, "encode", lambda self, pixels: asked.append(len(pixels)) or encode(self, pixels))
+    how = SMALL | {"images": (str(tmp_path / "pictures"),), "encoder": "thumbnail", "steps": 1}
+    run = helo.train("caption", told, out=tmp_path / "run", **how)
+    assert sum(asked) == 12
+    square("red", True, 99).save(tmp_path / "pictures" / "99.png")
+    with told.open("a") as file:
+        file.write("99.png#0\tA red square .\n")
+    helo.load(run.path).evaluate([told])
+    helo.train("caption", told, out=tmp_path / "again", **how)
+    assert sum(asked) == 13
 
 
 def test_the_small_network_is_the_same_in_numpy_and_torch():

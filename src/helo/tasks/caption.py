@@ -27,7 +27,7 @@ from helo.data.ragged import Ragged
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
 from helo.encoders import Encoder
-from helo.encoders.store import Features, clock
+from helo.encoders.store import BATCH, Features, clock
 from helo.errors import HeloError, fault
 from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
@@ -199,7 +199,8 @@ class Caption(WritingTask):
         network = self.encoder
         assert isinstance(network, encoders.Trained)
         grid = network.rows if self.options.attention == "soft" else 1
-        return _Seen(encoders.features(network, examples.inputs, grid))
+        least = BATCH if examples.labels is None else 1  # who asks about a few pictures need have no room to keep them
+        return _Seen(encoders.features(network, examples.inputs, grid, least))
 
     def targets(self, examples):
         assert examples.labels is not None
