@@ -18,14 +18,9 @@ import torch
 
 import helo
 from fixtures import helo_command, stopped
-from helo import cells, tasks
-from helo.data.labelled import Labelled
-from helo.decoding import beam
-from fixtures import stopped
-from helo import cells, tasks
-from helo.data.labelled import held_out
 from helo import cells, drawing, tasks
 from helo.data.labelled import Labelled, held_out
+from helo.decoding import beam
 from helo.errors import HeloError
 from helo.inputs.words import Words
 from helo.layers import attention
@@ -450,6 +445,8 @@ def test_the_share_of_guesses_grows_over_the_training():
         task.loss(parameters, batch, None, noise)
     of_dropout = {task.options.dropout, task.options.dropout / 2}
     assert [s for s in shares if s not in of_dropout] == [0.0, 0.2, 0.5]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_tenth_is_held_out_so_that_every_label_is_learned(seed, tmp_path):
     order = np.random.default_rng(seed).permutation

@@ -79,7 +79,16 @@ def command(
 
     if stream:
         _streams(
-            run, files, {"beam": beam, "n-best": n_best, "alpha": alpha, "attention": attention, "temperature": temperature, "out": out}
+            run,
+            files,
+            {
+                "beam": beam,
+                "n-best": n_best,
+                "alpha": alpha,
+                "attention": attention,
+                "temperature": temperature,
+                "out": out,
+            },
         )
         _live(load(run), state, as_json)
         return

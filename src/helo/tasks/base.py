@@ -309,10 +309,6 @@ class ExampleTask(Task):
         """The options by which files are read after the training. said: those that are to be others."""
         return replace(self.options, **{**self.anew, **said})
 
-    def asked(self, files: Sequence[str | Path], **said: Any) -> Labelled:
-        """What a person asks about, out of files as for training; labels may be missing."""
-        return type(self).examples(files, self.reading(**said), asked=False)[0]
-
     @final
     def again(self, data: dict[str, Any], files: Sequence[str | Path], **said: Any) -> Labelled:
         """The examples of files, or the validation examples that a run recorded."""

@@ -278,11 +278,6 @@ class Tag(ExampleTask):
             ]
         return answer
 
-    def asked(self, files, **said):
-        if isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
-            return framed(found, self.options.encoder, self.options.fps, timed=True)
-        return super().asked(files, **said)
-
     def given(self, source: Any) -> Labelled:
         """What a person asks about, as examples."""
         if isinstance(source, Labelled):
@@ -298,7 +293,9 @@ class Tag(ExampleTask):
         return Labelled(kind, source, None, lambda i, *step: f"input {i + 1}")
 
     def asked(self, files, **said):
-        """Words also out of `.txt` files of running text."""
+        """Words also out of `.txt` files of running text, frames also out of videos without a table."""
+        if isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
+            return framed(found, self.options.encoder, self.options.fps, timed=True)
         if isinstance(self.form, Words):
             paths = named(files, conll.SUFFIXES)
             if all(suffix(p) in conll.SUFFIXES for p in paths):
