@@ -686,6 +686,21 @@ def test_where_it_looked_is_drawn_or_refused(made, tmp_path, monkeypatch):
         raise asked(run, tmp_path / "x.png").exception
 
 
+def test_sentences_are_drawn_on_the_command_line_the_likeliest_first(made):
+    from click.testing import CliRunner
+
+    folder, run = made
+    words = ["predict", str(run.path), str(folder / "pictures" / "00.png"), "--temperature", "2", "--seed", "1"]
+    done = CliRunner().invoke(cli, [*words, "--n-best", "5"])
+    scores = [float(line.split("\t")[2]) for line in done.stdout.splitlines()]
+    assert len(scores) == 5
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) > 1
+    assert CliRunner().invoke(cli, [*words, "--n-best", "5"]).stdout == done.stdout
+    with pytest.raises(HeloError, match="--beam and --temperature"):
+        raise CliRunner().invoke(cli, [*words, "--beam", "3"]).exception
+
+
 # Videos.
 
 

@@ -109,6 +109,8 @@ def command(
     if temperature is not None:
         if model.about["task"] != "caption":
             raise HeloError(f"--temperature of a {model.about['task']} model", expected="it of a caption model")
+        if beam is not None:
+            raise HeloError("--beam and --temperature", expected="one of them: a sentence is searched for or drawn")
         how |= {"temperature": temperature, "seed": seed}
     if skip_bad and model.about["task"] != "caption":
         raise HeloError(f"--skip-bad of a {model.about['task']} model", expected="it of a caption model")

@@ -347,7 +347,7 @@ class Caption(WritingTask):
                 found = self.search(parameters, memory, self.most(batch), max(beam, n_best), alpha)
             else:
                 several = [self.drawn(parameters, memory, self.most(batch), rng, temperature) for _ in range(n_best)]
-                found = list(zip(*several, strict=True))
+                found = [sorted(drawn, key=lambda h: -h.score) for drawn in zip(*several, strict=True)]
             best = [h[0].symbols for h in found]
             looks = self.looks(parameters, memory, [memory[0].shape[1]] * len(rows), best) if attention else []
             for k, row in enumerate(rows):
