@@ -20,6 +20,10 @@ import helo
 from fixtures import helo_command, stopped
 from helo import cells, drawing, tasks
 from helo.data.labelled import Labelled, held_out
+from fixtures import helo_command, prose, stopped
+from helo import cells, tasks, training
+from helo.data import embedded
+from helo.data.labelled import Labelled
 from helo.decoding import beam
 from helo.errors import HeloError
 from helo.inputs.words import Words
@@ -791,7 +795,45 @@ def test_the_report_of_a_tagger(place, tmp_path):
 
 def test_embedded_data_are_what_each_shape_reads(tmp_path):
     from helo.data import embedded
+@pytest.mark.parametrize(
+    "task, said",
+    [
+        ("lm", "bits a character"),
+        ("classify", "a 6: "),
+        ("tag", "  #  "),
+        ("translate", "le 14 juillet 1789  "),
+        ("caption", "个数字："),
+    ],
+)
+def test_a_demo_trains_answers_and_says_what_comes_next(task, said, tmp_path, monkeypatch):
+    for package in ("babel", "sklearn", "PIL"):
+        pytest.importorskip(package)
+    suffix, writer = embedded.WRITERS[task]
+    few = {"translate": {"count": 60}, "caption": {"count": 20}}.get(task, {})
+    monkeypatch.setitem(embedded.WRITERS, task, (suffix, functools.partial(writer, **few)))
+    monkeypatch.setattr(embedded, "LARGEST", 1000)
+    if task == "lm":
+        monkeypatch.setitem(embedded.WRITERS, task, (suffix, lambda path: write(path, prose(3000))))
 
+    train = training.train
+
+    def quick(*words, minutes, **options):
+        assert minutes == 0.5
+        return train(*words, steps=3, hidden=8, **options)
+
+    monkeypatch.setattr(training, "train", quick)
+    out = tmp_path / "run"
+    done = helo_command("demo", task, "--minutes", 0.5, "--out", out, "--quiet")
+    assert done.code == 0, done.err
+    assert said in done.out
+    assert f"helo train {task} {tmp_path / 'run'}{suffix}" in done.out
+    assert helo.load(out).about["task"] == task
+    refusal = helo_command("demo", task, "--minutes", 0.5, "--out", out, "--quiet")
+    assert (refusal.code, len(refusal.err.splitlines())) == (2, 1)
+    assert "--overwrite" in refusal.err or "--out" in refusal.err
+
+
+def test_embedded_data_are_what_each_shape_reads(tmp_path):
     pytest.importorskip("babel")
     pytest.importorskip("sklearn")
     for task in ("classify", "tag", "translate"):
