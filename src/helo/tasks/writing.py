@@ -40,7 +40,7 @@ class WriterOptions:
     dropout: Annotated[float | None, "share of what passes from part to part dropped in training"] = None
     scheduled: Annotated[
         float,
-        "share of the decoder's inputs that are its own guesses at the end of training, from none at its beginning",
+        "share of the decoder's inputs that are its own guesses (scheduled sampling), grown to from 0 in training",
     ] = 0.0
 
 
