@@ -458,6 +458,15 @@ def test_odd_pictures_are_opened_as_they_are_meant(tmp_path):
         photos.pixels((tmp_path / "huge.png").read_bytes(), "huge.png", 8)
 
 
+def test_what_macos_leaves_beside_pictures_is_none(tmp_path):
+    for name in ("a.png", "._a.png", "b/._c.tar"):
+        write(tmp_path / "p" / name, "")
+    with tarfile.open(tmp_path / "p" / "b" / "c.tar", "w") as tar:
+        for name in ("a.png", "._a.png"):
+            tar.add(tmp_path / "p" / name, f"x/{name}")
+    assert [p.name for p in photos.find([tmp_path / "p"])] == ["a.png", "a.png"]
+
+
 def test_a_bad_picture_is_named_and_left_out_only_when_asked(tmp_path, made, caplog):
     told = album(tmp_path, 20)
     whole = (tmp_path / "pictures" / "03.png").read_bytes()
@@ -575,7 +584,7 @@ def test_efficientnet_knows_what_it_sees_and_can_be_fine_tuned(tmp_path):
 
     network = encoders.find("efficientnet-lite0")
     samples = [Image.fromarray(load_sample_image(n)).crop((107, 0, 534, 427)) for n in ("china.jpg", "flower.jpg")]
-    pixels = np.stack([photos.squeezed(p, 224) for p in samples])
+    pixels = np.stack([photos.squared(p, 224) for p in samples])
     found = network.encode(pixels)
     assert found.shape == (2, 49, 1280)
     best = (network.network._fc(torch.from_numpy(found.mean(1)))).argmax(1).tolist()
@@ -601,6 +610,71 @@ def network_file(folder: Path, side: int = 8) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, str(folder / "net.onnx"))
     return folder / "net.onnx"
+
+
+def tokens_file(folder: Path) -> Path:
+    """An ONNX network of half precision that takes colours last: a class token and four regions, and their mean beside it."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    half = TensorProto.FLOAT16
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["a"], perm=[0, 3, 1, 2]),
+        helper.make_node("AveragePool", ["a"], ["b"], kernel_shape=[3, 3], strides=[3, 3]),
+        helper.make_node("Reshape", ["b", "flat"], ["c"]),
+        helper.make_node("Transpose", ["c"], ["d"], perm=[0, 2, 1]),
+        helper.make_node("ReduceMean", ["d"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Concat", ["mean", "d"], ["tokens"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes, "tokens", [helper.make_tensor_value_info("x", half, ["n", "h", "w", 3])],
+        [helper.make_tensor_value_info(n, half, None) for n in ("mean", "tokens")],
+        [helper.make_tensor("flat", TensorProto.INT64, [3], [0, 3, -1])],
+    )  # fmt: skip
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(folder / "t.onnx")
+    )
+    return folder / "t.onnx"
+
+
+def test_what_an_onnx_file_wants_to_see_is_in_its_settings(tmp_path):
+    pytest.importorskip("onnxruntime")
+    file = tokens_file(tmp_path)
+    bare = 'side = 6\nlayout = "nhwc"\n'
+
+    def found(settings, before=f"{bare}mean = [0, 0, 0]\nstd = [1, 1, 1]\n"):
+        encoders.find.cache_clear()
+        write(tmp_path / "t.toml", before + settings)
+        return encoders.find(str(file))
+
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 6, 6, 3)).astype(np.uint8)
+    regions = pixels.reshape(2, 2, 3, 2, 3, 3).mean((2, 4)).reshape(2, 4, 3) / 255
+    mean = found("")
+    assert (mean.side, mean.rows, mean.width) == (6, 1, 3)
+    np.testing.assert_allclose(mean.encode(pixels)[:, 0], regions.mean(1), atol=2e-3)
+    tokens = found('output = "tokens"\nskip = 1\n')
+    assert (tokens.rows, tokens.encode(pixels).dtype) == (2, np.float32)
+    np.testing.assert_allclose(tokens.encode(pixels), regions, atol=2e-3)
+    crop = found('output = "tokens"\nskip = 1\nfit = "crop"\n')
+    assert (tokens.fit, crop.fit) == ("squeeze", "crop")
+    assert crop.identity != tokens.identity
+    wide = np.zeros((6, 18, 3), np.uint8)
+    wide[:, 6:12] = pixels[0]
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    photo = photos.find([tmp_path / "wide.png"])
+    assert np.array_equal(photo[0].pixels(6, "crop"), pixels[0])
+    seen = [encoders.features(e, photo, 2).some(np.arange(1))[0] for e in (tokens, crop)]
+    np.testing.assert_allclose(seen[1], regions[0], atol=2e-3)
+    assert np.abs(seen[0] - regions[0]).max() > 0.1
+    for settings, said in (
+        ('mean = ["a", "b", "c"]', r"t\.toml: mean = \['a', 'b', 'c'\]; expected three numbers"),
+        ("output = 3", r"t\.toml: output = 3; expected the name"),
+        ('output = "last"', r"t\.toml: no output 'last'; one of mean, tokens"),
+        ('output = "tokens"', r"5 regions; .* skip = 1"),
+        ('fit = "cut"', r"t\.toml: fit = 'cut'; expected squeeze or crop"),
+    ):
+        with pytest.raises(HeloError, match=said):
+            found(settings, bare)
 
 
 def test_any_network_as_an_onnx_file_with_its_settings(tmp_path):
@@ -827,6 +901,12 @@ def test_videos_that_cannot_be_used_are_refused_by_name(tmp_path):
     whole = video(tmp_path / "v.mp4", moving(np.random.default_rng(0), 40)).read_bytes()
     assert len(list(Clip(tmp_path / "v.mp4").frames(16, 4.0))) == 40
     assert len(list(Clip(tmp_path / "v.mp4", 2.0, 5.0).frames(16, 2.0))) == 6
+    at = whole.index(b"tkhd") + 44  # the matrix by which it is shown: a telephone that was held upright
+    upright = b"".join(n.to_bytes(4, "big", signed=True) for n in (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30))
+    (tmp_path / "turned.mp4").write_bytes(whole[:at] + upright + whole[at + 36 :])
+    lying, shown = (next(Clip(tmp_path / n).frames(64, 4.0))[1].astype(int) for n in ("v.mp4", "turned.mp4"))
+    assert np.abs(shown - np.rot90(lying, -1)).mean() < 3
+    assert np.abs(shown - lying).mean() > 20
     (tmp_path / "half.mp4").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "empty").mkdir()
@@ -841,5 +921,17 @@ def test_videos_that_cannot_be_used_are_refused_by_name(tmp_path):
     told = write(tmp_path / "c.tsv", "video\tstart\tend\tlabel\nv.mp4\t3\t2\ta\n")
     with pytest.raises(HeloError, match=r"c\.tsv:2: from 3 to 2 seconds"):
         helo.train("classify", told, out=tmp_path / "r", steps=2)
+    video(tmp_path / "frames", moving(np.random.default_rng(0), 8))
+    for task, part, said in (
+        ("classify", "nan\t3", r"c\.tsv:2: 'nan' in 'start'; expected seconds"),
+        ("classify", "-1\t3", r"c\.tsv:2: '-1' in 'start'"),
+        ("classify", "0\t50", r"c\.tsv:2: a part from 0 to 50 s of a video of 2\.0 s"),
+        ("classify", "20\t50", r"c\.tsv:2: no frames from 20 to 50 s"),
+        ("tag", "3\t4", r"c\.tsv:2: a part of 'a' from 3 to 4 s of a video of 2\.0 s; expected seconds within it"),
+        ("tag", "1\t50", r"c\.tsv:2: a part of 'a' from 1 to 50 s"),
+    ):
+        told = write(tmp_path / "c.tsv", f"video\tstart\tend\tlabel\nframes\t{part}\ta\n")
+        with pytest.raises(HeloError, match=said):
+            helo.train(task, told, encoder="thumbnail", out=tmp_path / "r", steps=2)
     with pytest.raises(HeloError, match=r"c\.tsv:2: no video w\.mp4"):
         helo.train("classify", write(tmp_path / "c.tsv", "video\tlabel\nw.mp4\ta\n"), out=tmp_path / "r", steps=2)

@@ -127,7 +127,7 @@ def command(
         for answer in answers:
             click.echo(model.task.line(answer))
     if attention:
-        _draw(attention, answers, quiet)
+        _draw(attention, answers, model.task, quiet)
     if out:
         _page(out, model, examples, answers, quiet)
 
@@ -201,7 +201,7 @@ def _drawable(path, task):
         raise HeloError("pictures are drawn by matplotlib", mend="pip install 'helo[train]', or give FILE.json")
 
 
-def _draw(path, answers, quiet):
+def _draw(path, answers, task, quiet):
     """Where the decoder looked: a picture of the first answers, or all numbers as JSON."""
     import json
     from pathlib import Path
@@ -216,13 +216,16 @@ def _draw(path, answers, quiet):
         elif looks and "place" in looks[0]:
             import numpy as np
 
-            from helo.data.readers.photos import Photo, opened
+            from helo.data.readers.photos import Photo, middle, opened
 
             pictures = []
             for answer in answers[:DRAWN]:
                 file, offset, size = answer["attention"]["place"]
                 photo = Photo(answer["picture"], Path(file), offset, size)
-                pictures.append((np.asarray(opened(photo.read(), photo.place, 448)), answer["attention"]))
+                picture = opened(photo.read(), photo.place, 448)
+                if task.encoder.fit == "crop":
+                    picture = picture.crop(middle(picture.size))
+                pictures.append((np.asarray(picture), answer["attention"]))
             drawing.looks(beside, pictures, form)
         else:
             drawing.attention(beside, looks[:DRAWN], form)

@@ -20,6 +20,7 @@ class Encoder(ABC):
     side: int
     width: int
     rows: int
+    fit: str = "squeeze"  # how a picture becomes a square: squeezed, or crop, the square in its middle
 
     def __init__(self, name: str):
         self.name = name

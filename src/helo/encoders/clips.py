@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from helo.data.readers import clips as reader
 from helo.encoders.store import clock
 from helo.errors import HeloError, place
 
+SLACK = 2.0  # seconds that a part may end after its video: people round
 GRID = 2  # a frame's regions are averaged to so many rows and columns: where something is matters as well as what
 
 
@@ -29,7 +31,7 @@ class _Frame:
     def digest(self) -> bytes:
         return hashlib.sha256(self.data.tobytes() + str(self.data.shape).encode()).digest()
 
-    def pixels(self, side: int) -> np.ndarray:
+    def pixels(self, side: int, fit: str = "squeeze") -> np.ndarray:
         return self.data
 
 
@@ -61,11 +63,13 @@ def _framed(examples: Labelled, name: str, rate: float, timed: bool) -> Labelled
     for i, clip in enumerate(examples.inputs):
         with place(examples.place(i)):
             times, frames = [], []
-            for t, pixels in clip.frames(encoder.side, rate):
+            for t, pixels in clip.frames(encoder.side, rate, encoder.fit):
                 times.append(t)
                 frames.append(_Frame(f"{clip.file} at {t:.2f} s", pixels))
             if not frames:
                 raise HeloError(f"no frames from {clip.start:g} to {clip.end:g} s", expected="at least one")
+            for start, end, *label in segments[i] if segments else [(clip.start, clip.end)]:
+                _within(times, rate, start, end, *label)
         found = encoders.features(encoder, frames, grid, least=1)
         inputs.append(found.some(np.arange(len(frames))).reshape(len(frames), -1))
         about.append(clip.about | ({"times": [round(t, 3) for t in times]} if timed else {}))
@@ -73,3 +77,14 @@ def _framed(examples: Labelled, name: str, rate: float, timed: bool) -> Labelled
             labels.append(reader.labels_at(times, segments[i]))
         progress.tell("videos", i + 1, len(examples.inputs))
     return replace(examples, kind="frames", inputs=inputs, labels=labels, about=about)
+
+
+def _within(times: list[float], rate: float, start: float, end: float, label: str = "") -> None:
+    """Raises HeloError where a part of a video goes on after the video's end: it may be told in frames, not in seconds."""
+    step = max([1 / rate, *(b - a for a, b in pairwise(times))])
+    last = times[-1] + step
+    if start >= last or SLACK + last < end < float("inf"):
+        of = f" of {label!r}" if label else ""
+        raise HeloError(
+            f"a part{of} from {start:g} to {end:g} s of a video of {last:.1f} s", expected="seconds within it"
+        )

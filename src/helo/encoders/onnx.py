@@ -8,6 +8,7 @@ net.onnx with net.toml, every line of which may be left out:
     layout = "nchw"                  # or "nhwc"; else as the file says
     output = "last_hidden_state"     # which output; else the first
     skip = 1                         # of a vision transformer: so many tokens before the regions
+    fit = "crop"                     # the square in a picture's middle; else "squeeze", all of it
 
 An output `(pictures, width)` is one vector a picture, `(pictures, width, rows, columns)` a map, `(pictures, places,
 width)` a sequence of regions: so a person brings CLIP or DINO.
@@ -24,16 +25,23 @@ from typing import Any
 import numpy as np
 
 from helo.encoders.base import Trained
-from helo.errors import HeloError, place
+from helo.errors import HeloError, nearest, place
 
+
+def _three(v: Any) -> bool:
+    return isinstance(v, list) and len(v) == 3 and all(isinstance(x, int | float) for x in v)
+
+
+TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 KINDS = {
     "side": (lambda v: isinstance(v, int) and v > 0, "a number of pixels"),
-    "mean": (lambda v: np.shape(v) == (3,), "three numbers"),
-    "std": (lambda v: np.shape(v) == (3,) and all(v), "three numbers"),
+    "mean": (_three, "three numbers"),
+    "std": (lambda v: _three(v) and all(v), "three numbers, none of them 0"),
     "layout": (lambda v: v in ("nchw", "nhwc"), "nchw or nhwc"),
+    "output": (lambda v: isinstance(v, str), "the name of an output"),
     "skip": (lambda v: isinstance(v, int) and v >= 0, "a number of tokens"),
+    "fit": (lambda v: v in ("squeeze", "crop"), "squeeze or crop"),
 }
-KEYS = ("side", "mean", "std", "layout", "output", "skip")
 
 
 class Onnx(Trained):
@@ -48,6 +56,7 @@ class Onnx(Trained):
             if not self.file.is_file():
                 raise HeloError("no such file", expected="an image network as ONNX")
         self.settings = self._settings()
+        self.fit = self.settings.get("fit", "squeeze")
         shape = self._shape()
         self.at_once = (
             shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
@@ -83,8 +92,8 @@ class Onnx(Trained):
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise HeloError(f"not TOML: {error}") from error
             for key in found:
-                if key not in KEYS:
-                    raise HeloError(f"no setting {key!r}", expected=f"some of {', '.join(KEYS)}")
+                if key not in KINDS:
+                    raise HeloError(f"no setting {key!r}", expected=f"some of {', '.join(KINDS)}")
             for key, (right, what) in KINDS.items():
                 if key in found and not right(found[key]):
                     raise HeloError(f"{key} = {found[key]!r}", expected=what)
@@ -109,6 +118,13 @@ class Onnx(Trained):
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             shapes = ", ".join(f"{i.name} {i.shape}" for i in inputs)
             raise HeloError(f"inputs {shapes}", expected="one, of pictures", where=str(self.file))
+        if inputs[0].type not in TYPES:
+            raise HeloError(f"an input {inputs[0].type}", expected=", ".join(TYPES), where=str(self.file))
+        self.type = TYPES[inputs[0].type]
+        output, known = self.settings.get("output"), [o.name for o in self._session.get_outputs()]
+        if output is not None and output not in known:
+            where = str(self.file.with_suffix(".toml"))
+            raise HeloError(f"no output {output!r}", mend=nearest(output, known), where=where)
         return inputs[0].shape
 
     def encode(self, pixels):
@@ -122,7 +138,8 @@ class Onnx(Trained):
         session, output = self._session, self.settings.get("output")
         with place(self.file):
             try:
-                found = session.run([output] if output else None, {session.get_inputs()[0].name: xs})[0]
+                given = {session.get_inputs()[0].name: xs.astype(self.type)}
+                found = session.run([output] if output else None, given)[0].astype(np.float32)
             except Exception as error:
                 raise HeloError(f"the network cannot read pictures of {self.side} pixels a side: {error}") from error
         if found.ndim == 2:

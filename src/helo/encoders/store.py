@@ -69,7 +69,7 @@ class Picture(Protocol):
 
     @property
     def digest(self) -> bytes: ...
-    def pixels(self, side: int) -> np.ndarray: ...
+    def pixels(self, side: int, fit: str = "squeeze") -> np.ndarray: ...
 
 
 def features(encoder: Trained, photos: Sequence[Picture], grid: int, least: int = BATCH) -> Features:
@@ -91,7 +91,9 @@ def _features(encoder: Trained, photos: Sequence[Picture], grid: int, least: int
             progress.tell("looking at pictures", i, len(photos))
 
     def encoded(some: Sequence[Picture]) -> np.ndarray:
-        found = _averaged(encoder.encode(np.stack([p.pixels(encoder.side) for p in some])), encoder.rows, grid)
+        found = _averaged(
+            encoder.encode(np.stack([p.pixels(encoder.side, encoder.fit) for p in some])), encoder.rows, grid
+        )
         return np.clip(found, -LARGEST, LARGEST).astype(np.float16)
 
     store = _Store(cache() / "features" / f"{encoder.identity}-{grid}", shape)

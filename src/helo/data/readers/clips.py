@@ -15,7 +15,7 @@ import numpy as np
 
 from helo.data.labelled import Labelled
 from helo.data.readers import files, images, table
-from helo.data.readers.photos import pixels, squeezed
+from helo.data.readers.photos import pictured, pixels, squared
 from helo.errors import HeloError, fault, place
 
 SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv")
@@ -39,7 +39,7 @@ class Clip:
         part |= {"end": self.end} if self.end < float("inf") else {}
         return {"video": self.file.name} | part
 
-    def frames(self, side: int, rate: float) -> Iterator[tuple[float, np.ndarray]]:
+    def frames(self, side: int, rate: float, fit: str = "squeeze") -> Iterator[tuple[float, np.ndarray]]:
         """(seconds, pixels `(side, side, 3)`) of about `rate` frames a second. A folder's frames are taken to be sampled
         so already. Raises HeloError for what is no video, or stops before its end.
         """
@@ -50,11 +50,11 @@ class Clip:
                     raise HeloError("no frames in the folder", expected=f"files {', '.join(images.SUFFIXES)}")
                 for i, name in enumerate(names):
                     if self.start <= i / rate < self.end:
-                        yield i / rate, pixels(name.read_bytes(), str(name), side)
+                        yield i / rate, pixels(name.read_bytes(), str(name), side, fit)
                 return
-            yield from self._decoded(side, rate)
+            yield from self._decoded(side, rate, fit)
 
-    def _decoded(self, side: int, rate: float) -> Iterator[tuple[float, np.ndarray]]:
+    def _decoded(self, side: int, rate: float, fit: str) -> Iterator[tuple[float, np.ndarray]]:
         """By PyAV, which is FFmpeg's libraries and comes with them: it reads what people have."""
         try:
             import av
@@ -80,7 +80,9 @@ class Clip:
                     if now >= self.end:
                         return
                     if now + 1e-6 >= due:
-                        yield now, squeezed(frame.to_image(), side)
+                        turned = getattr(frame, "rotation", 0)  # as telephones write it; an old PyAV does not know
+                        picture = frame.to_image()
+                        yield now, squared(picture.rotate(turned, expand=True) if turned else picture, side, fit)
                         due = max(due + 1 / rate, now)
         except FFmpegError as error:
             raise HeloError(
@@ -105,9 +107,8 @@ def named(names: Sequence[str | Path]) -> Labelled | None:
 
 
 def _frames(folder: Path) -> list[Path]:
-    """Its pictures, in order; what macOS leaves beside them is none."""
-    inside = (p for p in folder.iterdir() if p.suffix.lower() in images.SUFFIXES and not p.name.startswith("._"))
-    return sorted(inside)
+    """Its pictures, in order."""
+    return sorted(p for p in folder.iterdir() if pictured(p))
 
 
 def holds(rows: table.Table) -> str | None:
@@ -185,7 +186,10 @@ def _seconds(rows: table.Table, column: str | None, i: int, default: float) -> A
     if column is None or not str(rows.columns[column][i]).strip():
         return default
     try:
-        return float(rows.columns[column][i])
+        found = float(rows.columns[column][i])
     except ValueError:
-        fault(HeloError(f"{rows.columns[column][i]!r} in {column!r}", expected="seconds", where=rows.places[i]))
-        return default
+        found = float("nan")
+    if found >= 0:
+        return found
+    fault(HeloError(f"{rows.columns[column][i]!r} in {column!r}", expected="seconds", where=rows.places[i]))
+    return default

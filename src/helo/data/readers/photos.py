@@ -10,7 +10,7 @@ import tarfile
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,9 +50,9 @@ class Photo:
         """SHA-256 of its bytes."""
         return hashlib.sha256(self.read()).digest()
 
-    def pixels(self, side: int) -> np.ndarray:
-        """The picture squeezed into a square, `(side, side, 3)` bytes. Raises HeloError where it cannot be read."""
-        return pixels(self.read(), self.place, side)
+    def pixels(self, side: int, fit: str = "squeeze") -> np.ndarray:
+        """The picture as a square, `(side, side, 3)` bytes. Raises HeloError where it cannot be read."""
+        return pixels(self.read(), self.place, side, fit)
 
     def read(self) -> bytes:
         """Its bytes. Raises HeloError where they cannot be read."""
@@ -72,6 +72,11 @@ def holds(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() in TARS
 
 
+def pictured(path: PurePath) -> bool:
+    """Whether it is a picture by its name; what macOS leaves beside each, `._NAME`, is none."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
+
+
 def find(names: Sequence[str | Path]) -> list[Photo]:
     """The pictures of files, folders and tars, those of a folder or tar sorted by name."""
     found: list[Photo] = []
@@ -79,8 +84,9 @@ def find(names: Sequence[str | Path]) -> list[Photo]:
         with place(path):
             if path.is_dir():
                 inside = sorted(p for p in path.rglob("*") if p.is_file())
-                several = [Photo(p.name, p) for p in inside if p.suffix.lower() in SUFFIXES]
-                several += [photo for p in inside if p.suffix.lower() in TARS for photo in _packed(p)]
+                several = [Photo(p.name, p) for p in inside if pictured(p)]
+                tars = [p for p in inside if p.suffix.lower() in TARS and not p.name.startswith("._")]
+                several += [photo for p in tars for photo in _packed(p)]
             elif not path.exists():
                 raise HeloError("no such file or folder", expected="pictures")
             elif path.suffix.lower() in TARS:
@@ -117,7 +123,7 @@ class Album:
 def _packed(path: Path) -> list[Photo]:
     try:
         with tarfile.open(path, "r:") as tar:
-            members = [m for m in tar if m.isfile() and Path(m.name).suffix.lower() in SUFFIXES]
+            members = [m for m in tar if m.isfile() and pictured(PurePosixPath(m.name))]
     except (tarfile.TarError, OSError, EOFError) as error:
         raise HeloError(f"not a whole tar: {error}", expected="an uncompressed .tar of pictures") from error
     return sorted(
@@ -160,15 +166,23 @@ def opened(data: bytes, where: str, side: int | None = None) -> Image:
         return picture.convert("RGB")
 
 
-def pixels(data: bytes, where: str, side: int) -> np.ndarray:
-    """A whole picture squeezed into a square, `(side, side, 3)` bytes."""
-    return squeezed(opened(data, where, side), side)
+def pixels(data: bytes, where: str, side: int, fit: str = "squeeze") -> np.ndarray:
+    """A whole picture as a square, `(side, side, 3)` bytes."""
+    return squared(opened(data, where, side), side, fit)
 
 
-def squeezed(picture: Image, side: int) -> np.ndarray:
-    """A picture in RGB as a square, `(side, side, 3)` bytes."""
+def squared(picture: Image, side: int, fit: str = "squeeze") -> np.ndarray:
+    """A picture in RGB as a square, `(side, side, 3)` bytes. fit: squeeze, all of it, or crop, the square in its middle."""
     from PIL.Image import Resampling
 
+    box = middle(picture.size) if fit == "crop" else None
     if picture.size != (side, side):
-        picture = picture.resize((side, side), Resampling.BICUBIC)
+        picture = picture.resize((side, side), Resampling.BICUBIC, box)
     return np.array(picture)
+
+
+def middle(size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The largest square in the middle of a picture: left, top, right, bottom."""
+    short = min(size)
+    left, top = ((n - short) // 2 for n in size)
+    return left, top, left + short, top + short
