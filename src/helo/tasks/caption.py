@@ -317,7 +317,7 @@ class Caption(WritingTask):
         return figures | {"pictures": len(texts)} | ({"split": targets.split} if targets.split else {})
 
     def text(self, ids: Iterable[int]) -> str:
-        return super().text(ids).strip()
+        return " ".join(super().text(ids).split())  # as sentences are read: one that is drawn may have any symbol in it
 
     def predict(
         self,
