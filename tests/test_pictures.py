@@ -180,6 +180,17 @@ def test_chinese_by_characters_and_by_words(tmp_path):
         assert "方块" in run.predict([tmp_path / "p" / "0.png"])[0]["text"]
 
 
+@pytest.mark.parametrize("how", [{"units": "subwords", "steps": 200}, {"scheduled": 0.5}, {"attention": "none"}])
+def test_every_way_of_writing_learns_and_answers(how, tmp_path):
+    told = album(tmp_path, 24)
+    where = SMALL | {"images": (str(tmp_path / "pictures"),), "encoder": "thumbnail"}
+    run = helo.train("caption", told, out=tmp_path / "run", **where | how)
+    assert run.task.options.scheduled == how.get("scheduled", 0.0)
+    assert run.figures["bleu_1"] > 50
+    answers = helo.load(run.path).predict([tmp_path / "pictures"], beam=1)
+    assert all({"square"} <= set(a["text"].replace(",", " ").split()) for a in answers)
+
+
 def test_figures_equal_the_coco_evaluation():
     """tests/data/captions.json: sentences drawn by chance, and what pycocoevalcap 1.2 says of them."""
     for case in json.loads((Path(__file__).parent / "data" / "captions.json").read_text()):
@@ -201,6 +212,33 @@ def test_a_perfect_answer_has_perfect_figures():
     assert metric.score(["", "a"], truth)["bleu_4"] == 0
     with pytest.raises(ValueError, match="1 answers and 2 sets"):
         metric.score(["a"], truth)
+
+
+def test_plain_cider_and_the_share_of_what_is_different():
+    """The paper's CIDEr as it stands there, the cosine of rarities for each n, by whatever counts them."""
+    answers = ["a dog runs here", "a cat sleeps on a mat"]
+    truth = [["a dog runs here and there for a long time", "one dog"], ["a cat sleeps on a red mat"], ["a red bird"]]
+
+    def vector(sentence, n):
+        words = sentence.split()
+        found = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+        df = {g: sum(any(f" {' '.join(g)} " in f" {r} " for r in several) for several in truth) for g in found}
+        return {g: found.count(g) * np.log(len(truth) / max(1, df[g])) for g in found}
+
+    def cosine(a, b):
+        size = np.sqrt(sum(x * x for x in a.values()) * sum(x * x for x in b.values()))
+        return sum(a[g] * b.get(g, 0) for g in a) / size if size else 0.0
+
+    wanted = [
+        10 * np.mean([[cosine(vector(said, n), vector(r, n)) for n in range(1, 5)] for r in several])
+        for said, several in zip([*answers, ""], truth, strict=True)
+    ]
+    found = metric.score([*answers, ""], truth, str.split, "blanks")
+    assert found["cider_plain"] == pytest.approx(np.mean(wanted), abs=1e-6)
+    assert found["cider_plain"] > found["cider_d"] > 0
+    found = metric.score(["a b a", "b a"], [["a"], ["b"]], str.split, "blanks")
+    assert (found["distinct_1"], found["distinct_2"], found["vocabulary"]) == (2 / 5, 2 / 3, 2)
+    assert metric.score([""], [["a"]], str.split)["distinct_2"] == 0
 
 
 def test_words_are_parted_as_in_the_penn_treebank():
@@ -728,6 +766,25 @@ def test_the_command_line_from_captions_to_a_page(made, tmp_path):
     assert html.count("<figure>") == 60
     assert html.count("what people wrote") == 60
     assert "http" not in html.replace("http-equiv", "")
+    assert "<html>" in html  # the sentences may be in any language
+
+
+def test_training_says_by_what_its_figures_compare(tmp_path):
+    from click.testing import CliRunner
+
+    told = album(tmp_path, 4)
+    words = ["--images", str(tmp_path / "pictures"), "--encoder", "thumbnail", "--steps", "1", "--hidden", "8"]
+    done = CliRunner().invoke(cli, ["train", "caption", str(told), *words, "--out", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.stderr
+    assert f"\ntokenisation: {metric.NAMED}\n" in done.stderr
+
+
+def test_metrics_are_there_when_they_are_first_used():
+    said = "import sys, helo; assert 'helo.metrics' not in sys.modules; print(helo.metrics.captions.tokens('A dog.'))"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "['a', 'dog']\n", done.stderr
+    with pytest.raises(AttributeError, match=r"helo\.metrics.*nothing"):
+        _ = helo.metrics.nothing
 
 
 def test_where_it_looked_is_drawn_or_refused(made, tmp_path, monkeypatch):

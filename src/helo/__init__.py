@@ -14,12 +14,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from helo import cells, nn
+    from helo import cells, metrics, nn
     from helo.errors import HeloError
     from helo.runs import Run, load
     from helo.training import dynamic_evaluation, train
 
-__all__ = ["HeloError", "Run", "cells", "dynamic_evaluation", "load", "nn", "train"]
+__all__ = ["HeloError", "Run", "cells", "dynamic_evaluation", "load", "metrics", "nn", "train"]
 
 _HOMES = {
     "HeloError": "helo.errors", "Run": "helo.runs", "load": "helo.runs",
@@ -30,7 +30,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in ("cells", "nn"):
+    if name in ("cells", "metrics", "nn"):
         return importlib.import_module(f"helo.{name}")
     raise AttributeError(f"module 'helo' has no attribute {name!r}")
 

@@ -13,7 +13,7 @@ from helo.data.readers.photos import Photo, opened
 SIDE = 480  # pixels of a picture's longer side on the page
 
 PAGE = """<!doctype html>
-<html lang="en">
+<html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
