@@ -23,6 +23,7 @@ from helo.data.readers.clips import Clip, labels_at
 from helo.encoders.small import Small
 from helo.encoders.thumbnail import Thumbnail
 from helo.errors import HeloError
+from helo.laws import tasks as tasks_laws
 from helo.metrics import captions as metric
 from helo.tasks.base import on
 from helo.tasks.caption import Caption
@@ -108,6 +109,12 @@ def test_answers_of_numpy_are_those_of_torch_one_and_many_alike(made):
     assert [run.predict([p])[0]["text"] for p in some] == [a["text"] for a in together]
     done = without_torch("predict", str(run.path), str(some[0]), "--json")
     assert json.loads(done.stdout)["answers"][0]["text"] == together[0]["text"]
+
+
+@pytest.mark.parametrize("law", tasks_laws.LAWS)
+def test_law(law, made):
+    folder, run = made
+    tasks_laws.LAWS[law](run, [folder / "pictures" / f"{i:02}.png" for i in range(3)])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.6, 0.2])  # of its own sentences: never, before the stop, after it

@@ -27,8 +27,8 @@ from helo.data.labelled import Labelled
 from helo.decoding import beam
 from helo.errors import HeloError
 from helo.inputs.words import Words
+from helo.laws import tasks as tasks_laws
 from helo.layers import attention
-from helo.tasks.base import on
 from test_no_torch import without_torch
 
 WORDS = {"the": "D", "a": "D", "cat": "N", "dog": "N", "runs": "V", "sleeps": "V"}
@@ -115,32 +115,10 @@ def place(tmp_path_factory) -> str:
     return str(tmp_path_factory.mktemp("shapes"))
 
 
+@pytest.mark.parametrize("law", tasks_laws.LAWS)
 @pytest.mark.parametrize("case", CASES)
-def test_answers_of_numpy_are_those_of_torch_one_and_many_alike(case, place):
-    run, asked = trained(case, place), CASES[case][3]
-    task = run.task
-    together = run.predict(asked)
-    assert len(together) == len(asked)
-    alone = [run.predict([x])[0] for x in asked]
-    for a, b in zip(together, alone, strict=True):
-        for key in ("label", "labels", "text"):
-            assert a.get(key) == b.get(key)
-    encoded = task.encode(task.given(asked))
-    batch = encoded.batch(np.arange(len(asked)))
-    tensors = {n: torch.from_numpy(p) for n, p in run.parameters.items()}
-    if run.about["task"] == "translate":
-        ours, theirs = task.memory(run.parameters, batch)[0], task.memory(tensors, on(batch, tensors["head.bias"]))[0]
-    else:
-        ours, theirs = task.forward(run.parameters, batch), task.forward(tensors, on(batch, tensors["head.bias"]))
-    np.testing.assert_allclose(ours, theirs.numpy(), atol=2e-5)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_a_run_evaluates_to_the_figures_that_it_ended_with(case, place):
-    run = trained(case, place)
-    figures = helo.load(run.path).evaluate()
-    for name, value in run.figures.items():
-        assert figures[name] == pytest.approx(value) if isinstance(value, float) else figures[name] == value
+def test_law(case, law, place):
+    tasks_laws.LAWS[law](trained(case, place), CASES[case][3])
 
 
 @pytest.mark.parametrize("case", CASES)

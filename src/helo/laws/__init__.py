@@ -1,4 +1,5 @@
-"""What holds for every cell: plain functions, run by the tests and, on anybody's cell, by `helo check`.
+"""What holds for every cell: plain functions, run by the tests and, on anybody's cell, by `helo check`. What holds for
+every task over examples is in `helo.laws.tasks`.
 
 laws.names()                         the laws
 laws.check("lstm")                   a list of results, one a law, instance and form

@@ -1,0 +1,56 @@
+"""Runs of a classifier of two labels, each broken on purpose."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from helo.runs import load
+from helo.tasks.classify import Classify
+
+
+class OnNumPyAlone(Classify):
+    """Its scores are others where torch is not."""
+
+    def forward(self, parameters, batch, noise=None):
+        scores = super().forward(parameters, batch, noise)
+        return scores if hasattr(scores, "requires_grad") else scores + np.array([0.1, 0], np.float32)
+
+
+class CountsItsCompany(Classify):
+    """An example's scores depend on how many are asked about beside it."""
+
+    def forward(self, parameters, batch, noise=None):
+        scores = super().forward(parameters, batch, noise)
+        scores[:, 0] += 0.1 * len(scores)
+        return scores
+
+
+def _of(kind, path):
+    run = load(path)
+    run.task.__class__ = kind
+    return run
+
+
+def _tells_other_figures(path):
+    file = path / "run.json"
+    about = json.loads(file.read_text())
+    about["figures"]["accuracy"] /= 2
+    file.write_text(json.dumps(about))
+    return load(path)
+
+
+def _differs_from_its_folder(path):
+    run = load(path)
+    run.parameters["head.bias"][:] += [0.01, 0]
+    return run
+
+
+#: By the law that a fault is planted for: what makes the run, and the laws that cannot hold either.
+MUTANTS = {
+    "numpy_is_torch": (lambda path: _of(OnNumPyAlone, path), {"leaves_home"}),
+    "one_is_many": (lambda path: _of(CountsItsCompany, path), {"leaves_home"}),
+    "evaluates_again": (_tells_other_figures, set()),
+    "leaves_home": (_differs_from_its_folder, set()),
+}
