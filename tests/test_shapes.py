@@ -17,13 +17,10 @@ import pytest
 import torch
 
 import helo
-from fixtures import helo_command, stopped
-from helo import cells, drawing, tasks
-from helo.data.labelled import Labelled, held_out
 from fixtures import helo_command, prose, stopped
-from helo import cells, tasks, training
+from helo import cells, drawing, tasks, training
 from helo.data import embedded
-from helo.data.labelled import Labelled
+from helo.data.labelled import Labelled, held_out
 from helo.decoding import beam
 from helo.errors import HeloError
 from helo.inputs.words import Words
@@ -771,8 +768,6 @@ def test_the_report_of_a_tagger(place, tmp_path):
     assert (tmp_path / "frames" / "ribbons.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_embedded_data_are_what_each_shape_reads(tmp_path):
-    from helo.data import embedded
 @pytest.mark.parametrize(
     "task, said",
     [
