@@ -20,13 +20,14 @@ from helo.cli import cli
 from helo.data import captioned
 from helo.data.readers import captions, photos
 from helo.data.readers.clips import Clip, labels_at
+from helo.decoding.beam import Hypothesis
 from helo.encoders.small import Small
 from helo.encoders.thumbnail import Thumbnail
 from helo.errors import HeloError
 from helo.laws import tasks as tasks_laws
 from helo.metrics import captions as metric
 from helo.tasks.base import on
-from helo.tasks.caption import Caption
+from helo.tasks.caption import ANCHOR, DRAWN, Caption
 from test_no_torch import without_torch
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (30, 40, 220)}
@@ -169,6 +170,31 @@ def test_the_end_of_a_training_learns_from_its_own_sentences(tmp_path, monkeypat
     assert [x for _, x in seen[:6]] == [x for _, x in without[:6]]
     with pytest.raises(HeloError, match="between 0 and 1"):
         helo.train("caption", told, out=tmp_path / "more", **SMALL | where | {"self_critical": 1.5})
+
+
+def test_where_its_own_sentences_are_all_alike_what_people_wrote_is_learned(made, monkeypatch):
+    """None is then better than the others, and what is left of the loss is the likelihood of the true sentences."""
+    _, run = made
+    task = run.task
+    examples = task.recorded(run.about["data"])
+    task.train = task.encode(examples), task.targets(examples)
+    monkeypatch.setattr(Caption, "drawn", lambda self, p, m, most, rng: [Hypothesis([1, 2], 0.0, 0.0) for _ in most])
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: First())
+    rows = np.arange(4)
+    batch = task.train[0].batch(rows) | {"draw": np.zeros(1, np.int64), "examples": rows}
+    tensors = {n: torch.from_numpy(p) for n, p in run.parameters.items()}
+    found, count, _ = task._reinforced(tensors, batch, None)
+    first = task.before_and_after(task.train[1].ids, task.train[1].first[rows])
+    exact, known, _ = task.scored(tensors, on(task.train[0].batch(rows) | first, tensors["head.bias"]))
+    assert found.item() == pytest.approx(ANCHOR * exact, rel=1e-4)
+    assert count == known + 3 * DRAWN * len(rows)
+
+
+class First:
+    """In the place of chance: always the first."""
+
+    def integers(self, low, high):
+        return low
 
 
 def test_chinese_by_characters_and_by_words(tmp_path):

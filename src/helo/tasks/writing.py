@@ -21,6 +21,7 @@ from helo.cells.functions import log_softmax, namespace
 from helo.data.ragged import Ragged
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
+from helo.decoding.sampling import Choice
 from helo.layers import attention, dropped, locked, part, stack
 from helo.tasks.base import ExampleTask, Parameters, on
 
@@ -267,6 +268,7 @@ class WritingTask(ExampleTask):
         memory = tuple(engines.constant(m) for m in memory)
         own = _gathering(memory)
         like, state = parameters["head.bias"], self.fresh(parameters, memory)
+        choice = Choice(temperature, min_p=0)
         texts: list[list[int]] = [[] for _ in most]
         scores, going = np.zeros(len(texts)), np.arange(len(texts))
         last = np.full(len(texts), self.begin, np.int64)
@@ -274,7 +276,7 @@ class WritingTask(ExampleTask):
             y, state, _ = self.decode(parameters, own(going), engines.array(last, like)[:, None], state)
             p = engines.host(log_softmax(y[:, 0])).astype(np.float64)
             p[:, [self.begin, *self.vocab.silent]] = -np.inf
-            chosen = (p / temperature + rng.gumbel(size=p.shape)).argmax(1)  # as good as a draw (Gumbel 1954)
+            chosen = choice.pick(p, rng)
             scores[going] += p[np.arange(len(going)), chosen]
             on_ = np.array([s != self.end and len(texts[i]) + 1 < most[i] for i, s in zip(going, chosen, strict=True)])
             for i, s in zip(going, chosen, strict=True):
