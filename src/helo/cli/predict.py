@@ -78,18 +78,8 @@ def command(
     from helo.training.report import working
 
     if stream:
-        _streams(
-            run,
-            files,
-            {
-                "beam": beam,
-                "n-best": n_best,
-                "alpha": alpha,
-                "attention": attention,
-                "temperature": temperature,
-                "out": out,
-            },
-        )
+        others = {"beam": beam, "n-best": n_best, "alpha": alpha, "attention": attention, "temperature": temperature}
+        _streams(run, files, others | {"out": out, "skip-bad": skip_bad or None})
         _live(load(run), state, as_json)
         return
     if state:

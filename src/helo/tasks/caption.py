@@ -24,6 +24,7 @@ from helo.data import vocab as vocabularies
 from helo.data.captioned import LISTS
 from helo.data.labelled import Labelled
 from helo.data.ragged import Ragged
+from helo.data.readers.files import parted
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
 from helo.encoders import Encoder
@@ -379,7 +380,7 @@ class Caption(WritingTask):
 
     def lines(self, text: str, **said: Any) -> Labelled:
         """Standard input: the path of a picture a line."""
-        return self.asked([line.strip() for line in text.splitlines() if line.strip()], **said)
+        return self.asked([line.strip() for line in parted(text) if line.strip()], **said)
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from helo.data import examples as reading
 from helo.data import labelled
 from helo.data.labelled import Labelled
 from helo.data.readers import arrays, clips
+from helo.data.readers.files import parted
 from helo.drawing import confusion, reliability
 from helo.encoders.clips import framed
 from helo.errors import HeloError
@@ -291,7 +292,7 @@ class Classify(ExampleTask):
 
     def lines(self, text: str) -> Labelled:
         """Standard input: a text a line, or a row of numbers."""
-        rows = text.removesuffix("\n").split("\n") if text else []
+        rows = parted(text)
         if isinstance(self.form, Words | Symbols):
             return self.given(rows)
         if isinstance(self.form, Vectors):

@@ -21,7 +21,7 @@ from helo.data import labelled
 from helo.data.labelled import Labelled
 from helo.data.ragged import Ragged
 from helo.data.readers import clips, conll
-from helo.data.readers.files import named, suffix
+from helo.data.readers.files import named, parted, suffix
 from helo.drawing import confusion, ribbons
 from helo.encoders.clips import framed
 from helo.errors import HeloError
@@ -311,7 +311,7 @@ class Tag(ExampleTask):
         """Standard input: of words whatever `conll.told` understands; of frames, a line of numbers each, with blank lines
         between sequences.
         """
-        rows = text.split("\n")
+        rows = parted(text)
         if isinstance(self.form, Dialogue):
             raise HeloError("conversations come in tables", mend="give a file, as in training", where="standard input")
         if isinstance(self.form, Words):

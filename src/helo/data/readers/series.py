@@ -119,14 +119,7 @@ def grouped(told: table.Table, channels: list[str], label: str | None, group: st
     """
     x = table.matrix(told, channels, missing=True)
     members = table.groups(told, group, order)
-    labels = None
-    if label is not None:
-        marks = told.columns[label]
-        for found in members:
-            if other := [i for i in found if marks[i] != marks[found[0]]]:
-                raise HeloError(f"{marks[other[0]]!r}", expected=f"{marks[found[0]]!r}, as in the series' other rows",
-                                where=told.places[other[0]])  # fmt: skip
-        labels = [marks[found[0]] for found in members]
+    labels = None if label is None else table.common(told, label, members)
     return Labelled(
         "frames", [x[found] for found in members], labels,
         lambda i, *step: told.places[members[i][step[0] if step else 0]], {"features": channels, "label": label},

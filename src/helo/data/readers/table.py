@@ -186,6 +186,16 @@ def groups(table: Table, group: str, order: str | None) -> list[list[int]]:
     return list(members.values())
 
 
+def common(table: Table, label: str, members: Sequence[Sequence[int]], mend: str = "") -> list[Any]:
+    """The one label of each group of rows. Raises HeloError, with the line, for a row that has another."""
+    marks = table.columns[label]
+    for found in members:
+        if other := [i for i in found if marks[i] != marks[found[0]]]:
+            expected = f"{marks[found[0]]!r}, as in the other rows of its group"
+            raise HeloError(f"{marks[other[0]]!r}", expected=expected, mend=mend, where=table.places[other[0]])
+    return [marks[found[0]] for found in members]
+
+
 def _moment(value: Any, column: str, where: str) -> float:
     if is_number(value):
         return float(value)
