@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from helo import cells
 from helo.data.buckets import Buckets, in_order
@@ -179,6 +181,19 @@ def test_ragged_pads_behind():
     padded, lengths = ragged.padded(np.array([2, 1, 0]))
     assert padded.tolist() == [[4, 0, 0], [0, 0, 0], [1, 2, 3]]
     assert lengths.tolist() == [1, 0, 3]
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=4), st.integers(1, 6))
+def test_windows_overlap_by_half_and_hold_everything(lengths, half):
+    ragged = Ragged.of([100 * i + np.arange(n) for i, n in enumerate(lengths)])
+    cut = ragged.windows(2 * half)
+    windows = [cut[i].tolist() for i in range(len(cut))]
+    expected = []
+    for i, n in enumerate(lengths):
+        starts = range(0, max(1, n - half), half)
+        expected += [[100 * i + t for t in range(s, min(n, s + 2 * half))] for s in starts]
+    assert windows == expected
+    assert {t for w in windows for t in w} == set(ragged.values.tolist())
 
 
 def test_every_pass_takes_each_example_once_and_the_position_decides():

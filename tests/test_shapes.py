@@ -23,6 +23,7 @@ from helo.data import embedded
 from helo.data.labelled import Labelled, held_out
 from helo.decoding import beam
 from helo.errors import HeloError
+from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
 from helo.laws import tasks as tasks_laws
 from helo.layers import attention
@@ -530,8 +531,8 @@ def test_figures_leave_out_the_blanks_round_an_answer():
 def test_an_answer_a_line_of_standard_input(place):
     run = trained("pairs", place)
     asked = run.task.lines("ab\N{LINE SEPARATOR}c\r\n\nd\x0ca\rb\x85a\n")
-    assert list(asked.inputs) == ["ab\N{LINE SEPARATOR}c", "", "d\x0ca", "b\x85a"]
-    assert len(run.predict(asked)) == 4
+    assert list(asked.inputs) == ["ab\N{LINE SEPARATOR}c", "", "d\x0ca\rb\x85a"]
+    assert len(run.predict(asked)) == 3
 
 
 def test_the_attention_names_each_stranger(place):
@@ -661,6 +662,46 @@ def test_sequences_of_length_1_and_10_000(place):
     long = np.eye(3, dtype=np.float32)[np.arange(10_000) // 6 % 3]
     answers = run.predict([long, long[:1]])
     assert [len(a["labels"]) for a in answers] == [10_000, 1]
+
+
+def people(folder: Path, levels, labels) -> Path:
+    """A file a person, whose two numbers lie about a level; the second goes up and down, and so do half the labels."""
+    folder.mkdir()
+    for i, level in enumerate(levels):
+        up = np.arange(120) // 10 % 2
+        x = level + 0.1 * np.random.default_rng(i).standard_normal((120, 2)) + np.outer(up, [0, 1])
+        y = up if labels is None else np.full(120, labels[i])
+        np.savez(folder / f"{i}.npz", x=x.astype(np.float32), y=y)
+    return folder
+
+
+def test_what_a_person_is_on_the_whole_counts_only_where_people_differ_in_their_labels(tmp_path):
+    known, strangers = people(tmp_path / "k", (0, 0.5, -1, 2), None), people(tmp_path / "s", (5, -4), None)
+    alike = helo.train("tag", known, valid=strangers, out=tmp_path / "alike", **SMALL | {"steps": 120})
+    assert alike.task.options.level is False
+    assert alike.figures["accuracy"] > 0.95
+    assert (
+        helo.train("tag", known, valid=strangers, out=tmp_path / "kept", level=True, **SMALL).figures["accuracy"] < 0.8
+    )
+    apart = people(tmp_path / "apart", (0, 3, 0.2, 3.1), (0, 1, 0, 1))
+    run = helo.train("tag", apart, valid=apart, out=tmp_path / "apart.run", **SMALL)
+    assert run.task.options.level is True
+    assert run.figures["accuracy"] > 0.95
+    stream = helo.train("tag", known, valid=known, out=tmp_path / "stream", bidirectional=False, **SMALL | {"steps": 1})
+    assert stream.task.options.level is True
+    with pytest.raises(HeloError, match="--no-level --no-bidirectional; expected one of them"):
+        helo.train("tag", known, out=tmp_path / "no", level=False, bidirectional=False, **SMALL)
+
+
+def test_few_steps_tell_little_of_a_level():
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((400, 2)) * [1, 5] + 3).astype(np.float32)
+    form = Numbers.learn(Labelled("frames", [x, x + 4], None, lambda *_: "here"), level=False)
+    long, short = (form.encode(Labelled("frames", [v], None, lambda *_: "here")).xs.values for v in (x, x[:1]))
+    far = (x - form.mean).sum(0) / 408
+    np.testing.assert_allclose(long, (x - form.mean - far) / form.spread, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(short, (x[:1] - form.mean) * 8 / 9 / form.spread, rtol=1e-4, atol=1e-5)
+    assert form.spread == pytest.approx((x - x.mean(0)).std(0), rel=0.05)
 
 
 @pytest.mark.parametrize("task", ["classify", "tag"])

@@ -9,12 +9,15 @@ import numpy as np
 
 
 class Ragged:
-    """values `(total, …)`, all sequences joined; sequence i is `values[offsets[i] : offsets[i + 1]]`."""
+    """values `(total, …)`, all sequences joined; sequence i is the `lengths[i]` values from `starts[i]` on."""
 
-    def __init__(self, values: np.ndarray, lengths: Sequence[int] | np.ndarray):
+    def __init__(
+        self, values: np.ndarray, lengths: Sequence[int] | np.ndarray, starts: Sequence[int] | np.ndarray | None = None
+    ):
+        """Without starts the sequences lie one behind the other."""
         self.values = values
         self.lengths = np.asarray(lengths, np.int64)
-        self.offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
+        self.starts = np.cumsum(self.lengths) - self.lengths if starts is None else np.asarray(starts, np.int64)
 
     @classmethod
     def of(cls, sequences: Iterable[np.ndarray | Sequence[Any]], dtype: type = np.int64, shape: tuple[int, ...] = ()):
@@ -27,7 +30,15 @@ class Ragged:
         return len(self.lengths)
 
     def __getitem__(self, i: int) -> np.ndarray:
-        return self.values[self.offsets[i] : self.offsets[i + 1]]
+        return self.values[self.starts[i] : self.starts[i] + self.lengths[i]]
+
+    def windows(self, size: int) -> Ragged:
+        """The same values in sequences of at most so many, which overlap by half."""
+        half = size // 2
+        counts = np.maximum(1, -(-(self.lengths - half) // half))
+        row = np.repeat(np.arange(len(self)), counts)
+        behind = half * (np.arange(len(row)) - (np.cumsum(counts) - counts)[row])
+        return Ragged(self.values, np.minimum(size, self.lengths[row] - behind), self.starts[row] + behind)
 
     def padded(self, rows: np.ndarray, fill: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Some sequences side by side, `(rows, longest, …)` with `fill` behind each, and their lengths `(rows,)`."""
@@ -36,7 +47,7 @@ class Ragged:
         inside = times < lengths[:, None]
         if not len(self.values):
             return np.full((len(rows), len(times), *self.values.shape[1:]), fill, self.values.dtype), lengths
-        at = np.minimum(self.offsets[rows][:, None] + times, len(self.values) - 1)
+        at = np.minimum(self.starts[rows][:, None] + times, len(self.values) - 1)
         out = self.values[at]
         out[~inside] = fill
         return out, lengths

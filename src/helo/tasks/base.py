@@ -192,9 +192,9 @@ class ExampleTask(Task):
         """What a person asks about, out of files as for training; labels may be missing. said: as for `reading`."""
         return type(self).examples(files, self.reading(**said), asked=False)[0]
 
-    def cut(self, examples: Labelled) -> Labelled:
-        """The training examples as they are learned from."""
-        return examples
+    def drilled(self, examples: Labelled) -> tuple[Encoded, Any]:
+        """The training examples and their targets as they are learned from."""
+        return self.encode(examples), self.targets(examples)
 
     @abstractmethod
     def encode(self, examples: Labelled) -> Encoded:
@@ -232,7 +232,7 @@ class ExampleTask(Task):
         self = cls.learned(options, learn) if saved is None else cls.load(options, saved, {})
         self.data = record | {"examples": {"train": len(learn), "valid": len(check)}}
         self.shown = check
-        self.train, self.valid = ((self.encode(e), self.targets(e)) for e in (self.cut(learn), check))
+        self.train, self.valid = self.drilled(learn), (self.encode(check), self.targets(check))
         self.kept_seconds = clock.seconds - before
         return self
 

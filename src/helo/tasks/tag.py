@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -35,6 +35,9 @@ from helo.metrics.spans import marks, scheme, spans, written
 from helo.tasks.base import ExampleTask, Parameters, filled, on
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
+# Of what there is to know of a label, the share that its video may tell before what the video is on the whole counts:
+# people and places differ more than what they do, and a model that sees the difference learns who it is.
+TELLING = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,10 @@ class Options:
     hidden: Annotated[int | None, "units a layer, in each direction"] = None
     embedding: Annotated[int | None, "numbers a word becomes"] = None
     spelling: Annotated[int | None, "units a direction that read the letters of a word (0: none)"] = None
+    level: Annotated[
+        bool | None,
+        "frames: what a video is on the whole counts; without, its own mean is taken off  [without, where all have like labels]",
+    ] = None
     bidirectional: Annotated[bool, "read in both directions; without, a live stream can be tagged"] = True
     crf: Annotated[bool, "a conditional random field over the labels"] = False
     dropout: Annotated[float | None, "share of what goes into and comes out of the recurrence dropped in training"] = (
@@ -119,8 +126,13 @@ class Tag(ExampleTask):
                 raise HeloError(
                     "--vectors for what has no words", expected="words or conversations", where=str(vectors)
                 )
-            o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8)
-            form = Numbers.learn(examples)
+            if o.level is False and not o.bidirectional:
+                raise HeloError(
+                    "--no-level --no-bidirectional", expected="one of them: a stream cannot know the mean of all of it"
+                )
+            level = not o.bidirectional or _apart(examples.labels)
+            o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8, level=level)
+            form = Numbers.learn(examples, o.level)
         names = list(counts)
         if marked is not None:  # a type of which training happens to have spans of one word alone has longer ones too
             names = ["O", *(span_metric.as_label(mark, kind) for kind in _types(counts) for mark in "BI")]
@@ -139,11 +151,12 @@ class Tag(ExampleTask):
             return {}
         return {"spans in": scheme(examples.labels, examples.place)}
 
-    def cut(self, examples):
+    def drilled(self, examples):
         """Long videos in windows that overlap by half."""
-        if examples.kind != "frames":
-            return examples
-        return _windows(examples)
+        encoded, targets = super().drilled(examples)
+        if isinstance(self.form, Numbers):
+            encoded, targets = encoded.windows(WINDOW), targets.windows(WINDOW)
+        return encoded, targets
 
     def encode(self, examples):
         return self.form.encode(examples)
@@ -411,15 +424,17 @@ def _plain(labels: Sequence[Sequence[str]], marked: str | None) -> Sequence[Sequ
     return labels if marked is None else [written(spans(y), len(y)) for y in labels]
 
 
-def _windows(examples: Labelled) -> Labelled:
-    """Sequences of at most WINDOW steps."""
-    places = []
-    for i, x in enumerate(examples.inputs):
-        starts = range(0, max(1, len(x) - WINDOW // 2), WINDOW // 2)
-        places += [(i, start, min(len(x), start + WINDOW)) for start in starts]
-    labels = examples.labels
-    return replace(
-        examples, inputs=[examples.inputs[i][a:b] for i, a, b in places],
-        labels=None if labels is None else [labels[i][a:b] for i, a, b in places],
-        place=lambda k, *step: examples.place(places[k][0], *(s + places[k][1] for s in step)), about=None,
-    )  # fmt: skip
+def _apart(labels: Sequence[Sequence[str]]) -> bool:
+    """Whether sequences differ in which labels they have: who knows the sequence then knows more than TELLING of what
+    there is to know of a label (mutual information over entropy; it comes out too large for short sequences).
+    """
+    known, whole = Counter(y for sequence in labels for y in sequence), 0.0
+    for sequence in labels:
+        whole += _surprise(Counter(sequence))
+    return 1 - whole / _surprise(known) > TELLING
+
+
+def _surprise(counts: Counter[str]) -> float:
+    """Entropy of the labels, in nats, times how many there are."""
+    n = np.array(list(counts.values()), float)
+    return float(-(n * np.log(n / n.sum())).sum())

@@ -115,7 +115,7 @@ class Translate(WritingTask):
 
     # From texts to symbols and back.
 
-    def cut(self, examples):
+    def drilled(self, examples):
         """Some training pairs with a character that both sides hold once in the place of an unknown one, so that the
         model learns to carry it through.
         """
@@ -129,7 +129,7 @@ class Translate(WritingTask):
                 c = common[rng.integers(len(common))]
                 for side in sides:
                     side[i] = side[i].replace(c, UNKNOWN)
-        return Labelled(examples.kind, sides[0], sides[1], examples.place, examples.notes)
+        return super().drilled(Labelled(examples.kind, sides[0], sides[1], examples.place, examples.notes))
 
     def encode(self, examples):
         texts = [_normal(t) for t in examples.inputs]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
-import re
 import sys
 import zlib
 from collections.abc import Sequence
@@ -63,16 +61,15 @@ def _decoded(data: bytes, where: str) -> str:
 
 
 def lines(path: Path) -> list[str]:
-    """The lines of a text file without their ends; only line feeds (and the carriage return before one) end a line."""
-    found = text(path).replace("\r\n", "\n").split("\n")
-    if found and not found[-1]:
-        found.pop()
-    return found
+    """The lines of a text file without their ends, as `parted` finds them."""
+    return parted(text(path))
 
 
 def parted(text: str) -> list[str]:
-    """The lines of a text without their ends: a line feed, a carriage return, or both; no other sign ends a line."""
-    found = re.split(r"\r\n|\r|\n", text)
+    """The lines of a text without their ends: a line feed, with a carriage return before it or not. No other sign ends a
+    line: corpora have odd ones inside sentences, and lines of two files, or of answers, belong together by their number.
+    """
+    found = text.replace("\r\n", "\n").split("\n")
     if not found[-1]:
         found.pop()
     return found
@@ -81,4 +78,4 @@ def parted(text: str) -> list[str]:
 def standard_input() -> str:
     """Standard input as text. Raises HeloError where it is not UTF-8."""
     data = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
-    return io.StringIO(_decoded(data, "standard input"), newline=None).read()
+    return _decoded(data, "standard input")
