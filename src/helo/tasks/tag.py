@@ -380,7 +380,8 @@ class Tag(ExampleTask):
         return (
             f"{n['train']:,} sequences to learn from, {n['valid']:,} to validate on, {len(self.labels)} labels"
             f"{f' ({self.marked})' if self.marked else ''}; {o.cell} {o.layers} x {o.hidden}"
-            f"{' both ways' if o.bidirectional else ''}{', CRF' if o.crf else ''}, dropout {o.dropout:g}, {o.batch} sequences a step"
+            f"{' both ways' if o.bidirectional else ''}{', CRF' if o.crf else ''}"
+            f"{', each less its own mean' if o.level is False else ''}, dropout {o.dropout:g}, {o.batch} sequences a step"
         )
 
     def show(self, parameters, rng):
