@@ -153,10 +153,9 @@ class Tag(ExampleTask):
 
     def drilled(self, examples):
         """Long videos in windows that overlap by half."""
-        encoded, targets = super().drilled(examples)
-        if isinstance(self.form, Numbers):
-            encoded, targets = encoded.windows(WINDOW), targets.windows(WINDOW)
-        return encoded, targets
+        if not isinstance(self.form, Numbers):
+            return super().drilled(examples)
+        return self.form.encode(examples).windows(WINDOW), self.targets(examples).windows(WINDOW)
 
     def encode(self, examples):
         return self.form.encode(examples)
