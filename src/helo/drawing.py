@@ -139,8 +139,8 @@ def ribbons(path: Path, rows: Sequence[tuple[str, Sequence[int], Sequence[int]]]
             handles=patches,
             frameon=False,
             ncols=min(6, len(labels)),
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.28),
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
             fontsize=8,
         )
 
