@@ -376,11 +376,12 @@ class Tag(ExampleTask):
 
     def describe(self):
         o, n = self.options, self.data["examples"]
+        centred = isinstance(self.form, Numbers) and not self.form.level
         return (
             f"{n['train']:,} sequences to learn from, {n['valid']:,} to validate on, {len(self.labels)} labels"
             f"{f' ({self.marked})' if self.marked else ''}; {o.cell} {o.layers} x {o.hidden}"
             f"{' both ways' if o.bidirectional else ''}{', CRF' if o.crf else ''}"
-            f"{', each less its own mean' if o.level is False else ''}, dropout {o.dropout:g}, {o.batch} sequences a step"
+            f"{', each less its own mean' if centred else ''}, dropout {o.dropout:g}, {o.batch} sequences a step"
         )
 
     def show(self, parameters, rng):
@@ -428,10 +429,8 @@ def _apart(labels: Sequence[Sequence[str]]) -> bool:
     """Whether sequences differ in which labels they have: who knows the sequence then knows more than TELLING of what
     there is to know of a label (mutual information over entropy; it comes out too large for short sequences).
     """
-    known, whole = Counter(y for sequence in labels for y in sequence), 0.0
-    for sequence in labels:
-        whole += _surprise(Counter(sequence))
-    return 1 - whole / _surprise(known) > TELLING
+    inside = sum(_surprise(Counter(sequence)) for sequence in labels)
+    return 1 - inside / _surprise(Counter(y for sequence in labels for y in sequence)) > TELLING
 
 
 def _surprise(counts: Counter[str]) -> float:
