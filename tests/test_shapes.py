@@ -27,6 +27,7 @@ from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
 from helo.laws import tasks as tasks_laws
 from helo.layers import attention
+from helo.tasks.base import on
 from test_no_torch import without_torch
 
 WORDS = {"the": "D", "a": "D", "cat": "N", "dog": "N", "runs": "V", "sleeps": "V"}
@@ -400,7 +401,7 @@ def test_a_pair_of_2_000_and_2_000_is_learned_from_in_little_room(monkeypatch):
     parameters = {n: torch.from_numpy(p).requires_grad_() for n, p in task.init(np.random.default_rng(0)).items()}
 
     def step():
-        return task.loss(parameters, batch, None, None)[0]
+        return task.loss(parameters, on(batch, parameters["head.bias"]), None, None)[0]
 
     monkeypatch.setattr(attention, "AT_ONCE", 1 << 20)
     assert kept_by(step) < 5e6  # the comparisons alone are 32 million
@@ -422,7 +423,7 @@ def test_the_share_of_guesses_grows_over_the_training():
 
     for done in (0.0, 0.4, 1.0):
         task.at(done)
-        task.loss(parameters, batch, None, noise)
+        task.loss(parameters, on(batch, parameters["head.bias"]), None, noise)
     of_dropout = {task.options.dropout, task.options.dropout / 2}
     assert [s for s in shares if s not in of_dropout] == [0.0, 0.2, 0.5]
 
@@ -751,7 +752,7 @@ def test_what_stands_beside_changes_no_loss_no_gradient_and_no_answer(case, plac
     def learned(rows: list[int]) -> tuple[float, dict[str, np.ndarray]]:
         tensors = {n: torch.from_numpy(p.copy()).requires_grad_() for n, p in parameters.items()}
         batch = encoded.batch(np.array(rows)) | task.wanted(targets, np.array(rows))
-        loss = task.loss(tensors, batch, None, None)[0]
+        loss = task.loss(tensors, on(batch, tensors["head.bias"]), None, None)[0]
         loss.backward()
         return loss.item(), {n: np.zeros(p.shape) if p.grad is None else p.grad.numpy() for n, p in tensors.items()}
 

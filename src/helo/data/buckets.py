@@ -37,6 +37,8 @@ class Buckets:
         self._order: tuple[int, list[np.ndarray]] = (0, self._pass())
         self.per_epoch = len(self._order[1])
 
+    fresh = True  # no state is carried from batch to batch
+
     def next(self) -> Any:
         """The next batch of this process's examples."""
         if self._order[0] != self.epoch:

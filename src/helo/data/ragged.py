@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
+
+_few: ContextVar[bool] = ContextVar("few", default=False)
+
+
+@contextmanager
+def few_shapes(wanted: bool = True) -> Iterator[None]:
+    """Sequences are padded inside to one of a few lengths, so that batches have few shapes and each comes again soon."""
+    token = _few.set(wanted)
+    try:
+        yield
+    finally:
+        _few.reset(token)
+
+
+def rounded(count: int) -> int:
+    """A length, or where few shapes are wanted the next of 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, …: four
+    to eight in each doubling.
+    """
+    if not _few.get():
+        return count
+    step = max(8, 1 << max(0, (count - 1).bit_length() - 3))
+    return -(-count // step) * step
 
 
 class Ragged:
@@ -43,7 +67,7 @@ class Ragged:
     def padded(self, rows: np.ndarray, fill: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Some sequences side by side, `(rows, longest, …)` with `fill` behind each, and their lengths `(rows,)`."""
         lengths = self.lengths[rows]
-        times = np.arange(max(1, lengths.max(initial=0)))
+        times = np.arange(rounded(max(1, int(lengths.max(initial=0)))))
         inside = times < lengths[:, None]
         if not len(self.values):
             return np.full((len(rows), len(times), *self.values.shape[1:]), fill, self.values.dtype), lengths

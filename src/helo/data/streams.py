@@ -6,22 +6,9 @@ stream 1   ├ chunk 0 ┼ chunk 1 ┼ chunk 2 ┤        is what the same row s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from helo.data.symbols import Symbols
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """inputs and targets `(streams, chunk)`, int64: each target is the symbol after its input. fresh: the streams
-    start anew here, so that no state is carried into this chunk.
-    """
-
-    inputs: np.ndarray
-    targets: np.ndarray
-    fresh: bool
 
 
 class Streams:
@@ -48,15 +35,22 @@ class Streams:
         self.epoch = self.index = 0
         self.per_epoch = max(1, (stop - start - 1) // streams // chunk)  # whole chunks in a pass
 
-    def next(self) -> Chunk:
-        """The next chunk of this process's streams."""
+    @property
+    def fresh(self) -> bool:
+        """Whether the streams start anew in the next chunk, so that no state is carried into it."""
+        return self.index == 0
+
+    def next(self) -> dict[str, np.ndarray]:
+        """The next chunk of this process's streams: inputs and targets `(streams, chunk)`, int64, each target the
+        symbol after its input.
+        """
         spare = self.stop - self.start - 1 - self.streams * self.per_epoch * self.chunk
         reach = spare + 1 if self.epoch else 1
         offset = int(np.random.default_rng((self.seed, self.epoch)).integers(reach))
         rows = np.arange(self.rank, self.streams, self.world)
         starts = self.start + offset + (rows * self.per_epoch + self.index) * self.chunk
         window = self.symbols.take(starts, self.chunk + 1)
-        chunk = Chunk(window[:, :-1], window[:, 1:], fresh=self.index == 0)
+        chunk = {"inputs": window[:, :-1], "targets": window[:, 1:]}
         self.index += 1
         if self.index == self.per_epoch:
             self.epoch, self.index = self.epoch + 1, 0

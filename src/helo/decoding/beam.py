@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from helo import engines
+
 Step = Callable[[np.ndarray, Any, np.ndarray], tuple[np.ndarray, Any]]
 
 
@@ -88,4 +90,4 @@ def kept(state: Any, rows: np.ndarray) -> Any:
     """The rows of a state that go on, in a tree of tuples of arrays, batch first."""
     if isinstance(state, tuple):
         return tuple(kept(s, rows) for s in state)
-    return state[rows]
+    return state[engines.array(rows, state)]

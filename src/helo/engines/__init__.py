@@ -6,14 +6,22 @@ fused kernel, an embedding look-up, cross entropy) the engine delegates to it, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 
-__all__ = ["array", "constant", "convolution", "cross_entropy", "embedding", "host", "of", "recomputed", "scan", "way"]
+__all__ = [
+    "array", "constant", "convolution", "cross_entropy", "embedding", "fastest", "host", "hosts", "of", "recomputed",
+    "scan", "steps", "way",
+]  # fmt: skip
+
+DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "C:/Windows/System32/nvcuda.dll")
 
 
 def of(x: Any) -> ModuleType:
@@ -53,14 +61,21 @@ def convolution(xs: Array, weight: Array, bias: Array) -> Array:
     return of(xs).convolution(xs, weight, bias)
 
 
-def cross_entropy(scores: Array, targets: Array) -> Array:
-    """Sum of -log softmax(scores)[target] in nats over scores `(…, symbols)` and targets `(…)`, as a number array."""
-    return of(scores).cross_entropy(scores, targets)
+def cross_entropy(scores: Array, targets: Array, inside: Array | None = None) -> Array:
+    """Sum of -log softmax(scores)[target] in nats over scores `(…, symbols)` and targets `(…)`, as a number array.
+    inside `(…)`: above 0 where a target counts; all do where it is not given.
+    """
+    return of(scores).cross_entropy(scores, targets, inside)
 
 
 def array(values: Any, like: Array) -> Array:
-    """A NumPy array as an array of the library and device of `like`, of its own dtype."""
+    """A NumPy array as an array of the library and device of `like`, of its own dtype; what is one already stays."""
     return of(like).array(values, like)
+
+
+def steps(count: int, like: Array) -> Array:
+    """0, 1, … count - 1, made where `like` is."""
+    return of(like).steps(count, like)
 
 
 def constant(x: Array) -> Array:
@@ -76,3 +91,34 @@ def recomputed(function: Callable[..., Any], *arrays: Array) -> Any:
 def host(x: Array) -> Any:
     """The numbers as NumPy's, on this machine's own memory and without their gradient."""
     return of(x).host(x)
+
+
+def hosts(xs: Sequence[Any]) -> list[Any]:
+    """The same of many, all in one wait; what is no array, as it is."""
+    engine = next((e for e in map(of, xs) if e.__name__.endswith("torch")), None)
+    return list(xs) if engine is None else engine.hosts(xs)
+
+
+@contextmanager
+def fastest(parameters: Mapping[str, Array]) -> Iterator[Mapping[str, Array]]:
+    """Parameters where much is computed fastest: on an accelerator where there is one and torch is here, and in the
+    precision in which it is trained there; else as they are.
+    """
+    if not _accelerated():
+        yield parameters
+        return
+    from helo.engines.device import Device
+
+    with Device.here().answering(parameters) as there:
+        yield there
+
+
+def _accelerated() -> bool:
+    """Whether there is a device and torch to use it. torch takes a second to import: not where no driver is."""
+    if "torch" not in sys.modules and not any(Path(p).exists() for p in DRIVERS):
+        return False
+    try:
+        import torch
+    except ImportError:
+        return False
+    return torch.cuda.is_available()

@@ -51,13 +51,19 @@ def convolution(xs: Array, weight: Array, bias: Array) -> Array:
     return flat @ weight.T + bias
 
 
-def cross_entropy(scores: Array, targets: Array) -> Array:
+def cross_entropy(scores: Array, targets: Array, inside: Array | None = None) -> Array:
+    if inside is not None:
+        scores, targets = scores[inside > 0], targets[inside > 0]
     picked = np.take_along_axis(log_softmax(scores), np.asarray(targets)[..., None].astype(np.int64), axis=-1)
     return -np.sum(picked, dtype=np.float64)
 
 
 def array(values: np.ndarray, like: np.ndarray) -> np.ndarray:
     return values
+
+
+def steps(count: int, like: np.ndarray) -> np.ndarray:
+    return np.arange(count)
 
 
 def constant(x: np.ndarray) -> np.ndarray:

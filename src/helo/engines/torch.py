@@ -4,9 +4,11 @@ linear, and steps for everything else, on the same parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d as _conv2d
@@ -19,6 +21,7 @@ from helo.cells.base import Cell, LinearCell, Parameters, State
 from helo.cells.gru import GRU
 from helo.cells.lstm import LSTM
 from helo.cells.rnn import RNN
+from helo.engines import compiled
 from helo.engines import numpy as reference
 
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -53,7 +56,7 @@ def scan(
         last = outputs[torch.arange(xs.shape[0], device=xs.device), (lengths - 1).clamp(min=0)]
         last = torch.where((lengths > 0)[:, None], last, state[0])
         return outputs * inside[..., None].to(outputs.dtype), (last,)
-    return stepped(cell, parameters, xs, state, lengths)
+    return reference.scan(compiled.fast(cell, xs), parameters, xs, state, lengths)
 
 
 def stepped(
@@ -80,6 +83,7 @@ def _kernel(cell: Cell) -> Callable[..., Any] | None:
 def _fused(
     kernel: Callable[..., Any], weights: list[Tensor], xs: Tensor, state: State, lengths: Tensor | None
 ) -> tuple[Tensor, State]:
+    weights = _packed(weights) if xs.is_cuda and not torch.is_autocast_enabled("cuda") else weights
     start = [s[None] for s in state]
     first = start if kernel is torch.lstm else start[0]
     # (biases, layers, dropout, training, bidirectional): training keeps what the backward pass needs.
@@ -96,6 +100,33 @@ def _fused(
     outputs, _ = pad_packed_sequence(packed._replace(data=data), batch_first=True, total_length=xs.shape[1])
     outputs = torch.where(some[:, None, None], outputs, torch.zeros_like(outputs))
     return outputs, tuple(torch.where(some[:, None], s[0][back], old) for s, old in zip(last, state, strict=True))
+
+
+def _packed(weights: list[Tensor]) -> list[Tensor]:
+    """The same weights one behind the other in memory, as cuDNN reads them; it copies others in each call, and warns.
+    Parameters are moved there once and stay; what is computed from them (weights of which some are dropped) is copied.
+    Under autocast torch packs them itself, as it casts them.
+    """
+    at = weights[0].data_ptr()
+    if weights[0].untyped_storage().data_ptr() == at:
+        for w in weights:
+            if w.data_ptr() != at or not w.is_contiguous():
+                break
+            at += w.numel() * w.element_size()
+        else:
+            return weights
+    # Where a cell has no biases cuDNN's own are zeros behind the weights.
+    none = [weights[0].new_zeros(2 * len(weights[0]))] if len(weights) == 2 else []
+    leaves = all(w.is_leaf for w in weights)
+    with torch.set_grad_enabled(torch.is_grad_enabled() and not leaves):
+        flat = torch.cat([w.reshape(-1) for w in (*weights, *none)])
+        parts = flat.split([w.numel() for w in (*weights, *none)])
+        parts = [p.view(w.shape) for p, w in zip(parts, weights, strict=False)]
+    if not leaves:
+        return parts
+    for w, p in zip(weights, parts, strict=True):
+        w.data = p
+    return weights
 
 
 def associative_scan(
@@ -156,12 +187,25 @@ def convolution(xs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return _conv2d(xs.permute(0, 3, 1, 2), kernel, bias, stride=2, padding=1).permute(0, 2, 3, 1)
 
 
-def cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
-    return _cross_entropy(scores.float().flatten(0, -2), targets.flatten(), reduction="sum")
+def cross_entropy(scores: Tensor, targets: Tensor, inside: Tensor | None = None) -> Tensor:
+    if inside is not None:  # marked, not taken out: how many there are is no shape then, and nothing waits for it
+        targets = torch.where(inside > 0, targets, -100)
+    return _cross_entropy(scores.float().flatten(0, -2), targets.flatten(), reduction="sum", ignore_index=-100)
 
 
 def array(values: Any, like: Tensor) -> Tensor:
-    return torch.from_numpy(values).to(like.device)
+    return values if isinstance(values, Tensor) else moved(torch.from_numpy(values), like.device)
+
+
+def moved(x: Tensor, device: torch.device) -> Tensor:
+    """The one way to a device: from pinned memory, and nothing waits until it has arrived."""
+    if device.type == "cpu" or x.device == device:
+        return x
+    return (x.pin_memory() if device.type == "cuda" else x).to(device, non_blocking=True)
+
+
+def steps(count: int, like: Tensor) -> Tensor:
+    return torch.arange(count, device=like.device)
 
 
 def constant(x: Tensor) -> Tensor:
@@ -169,9 +213,24 @@ def constant(x: Tensor) -> Tensor:
 
 
 def recomputed(function: Callable[..., Any], *arrays: Tensor) -> Any:
-    return _checkpoint(function, *arrays, use_reentrant=False)
+    # Nothing that is computed twice draws noise; that its state is not saved lets the step be captured.
+    return _checkpoint(function, *arrays, use_reentrant=False, preserve_rng_state=False)
 
 
 def host(x: Tensor) -> Any:
-    x = x.detach().cpu()
-    return (x.float() if x.dtype == torch.bfloat16 else x).numpy()
+    x = x.detach()
+    return (x.float() if x.dtype == torch.bfloat16 else x).cpu().numpy()
+
+
+def hosts(xs: Sequence[Any]) -> list[Any]:
+    out, kinds = list(xs), defaultdict(list)
+    for i, x in enumerate(xs):
+        if isinstance(x, Tensor):
+            kinds[x.dtype, x.device].append(i)
+    for places in kinds.values():
+        some = [xs[i].detach() for i in places]
+        flat = host(torch.cat([x.reshape(-1) for x in some]))
+        parts = np.split(flat, np.cumsum([x.numel() for x in some])[:-1])
+        for i, x, numbers in zip(places, some, parts, strict=True):
+            out[i] = numbers.reshape(tuple(x.shape))
+    return out

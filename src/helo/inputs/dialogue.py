@@ -8,7 +8,7 @@ import numpy as np
 
 from helo import engines
 from helo.cells.functions import namespace
-from helo.data.ragged import Ragged
+from helo.data.ragged import Ragged, rounded
 from helo.inputs.base import Input
 from helo.inputs.words import Words, tokens
 from helo.layers import locked, part, pooling, stack
@@ -74,6 +74,7 @@ class _Encoded:
         speakers, lengths = self.speakers.padded(rows)
         turns, _ = self.turns.padded(rows)
         used, turns = np.unique(turns, return_inverse=True)
+        used = np.append(used, np.full(rounded(len(used)) - len(used), used[0]))
         said = {f"words.{n}": a for n, a in self.words.batch(used, rng).items()}
         return said | {
             "speakers": speakers, "same": self.same.padded(rows)[0], "turns": turns.reshape(speakers.shape),

@@ -13,7 +13,7 @@ import numpy as np
 
 from helo import engines
 from helo.cells.functions import namespace
-from helo.data.ragged import Ragged
+from helo.data.ragged import Ragged, rounded
 from helo.data.readers import files
 from helo.data.readers.table import is_number
 from helo.errors import HeloError
@@ -122,6 +122,7 @@ class _Encoded:
     def batch(self, rows, rng=None):
         index, lengths = self.index.padded(rows)
         used, index = np.unique(index, return_inverse=True)
+        used = np.append(used, np.full(rounded(len(used)) - len(used), used[0]))
         known = self.known[used] if len(self.known) else np.zeros(len(used), np.int64)
         if rng is not None:
             known = np.where(rng.random(len(known)) < self.rare[known], 0, known)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from helo import tasks
+from helo import engines, tasks
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError, place
 from helo.runs import folder
@@ -150,14 +150,16 @@ class Run:
         """Pictures of how it does on files, or on the recorded validation data, into a folder; and Markdown."""
         out = Path(out)
         out.mkdir(parents=True, exist_ok=True)
-        return self.task.reported(self.parameters, self.about["data"], out, files, **said)
+        with engines.fastest(self.parameters) as parameters:
+            return self.task.reported(parameters, self.about["data"], out, files, **said)
 
     def evaluate(self, files: Sequence[str | Path] = (), **how: Any) -> dict[str, Any]:
         """Figures on whole files, or on the validation data that the run recorded. how: what the task knows to do
         otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state; the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
-        return self.task.evaluate(self.parameters, self.about["data"], files, **how)
+        with engines.fastest(self.parameters) as parameters:
+            return self.task.evaluate(parameters, self.about["data"], files, **how)
 
     def __repr__(self) -> str:
         a = self.about

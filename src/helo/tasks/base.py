@@ -27,15 +27,18 @@ Parameters = Mapping[str, Array]
 
 
 class Batches(Protocol):
-    """Batches without end, `per_epoch` in a pass, of whatever `Task.loss` reads. The position, `epoch` and `index`,
-    decides all that follows.
+    """Batches without end, `per_epoch` in a pass, each the arrays that `Task.loss` reads by their names. The position,
+    `epoch` and `index`, decides all that follows. fresh: no state is carried into the next one.
     """
 
     per_epoch: int
     epoch: int
     index: int
 
-    def next(self) -> Any: ...
+    @property
+    def fresh(self) -> bool: ...
+
+    def next(self) -> dict[str, np.ndarray]: ...
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,11 @@ class Task(ABC):
         """Told before each step what share of the training is over, 0 while its end is not settled."""
         return None  # most learn in one way from beginning to end
 
+    @property
+    def fixed(self) -> bool:
+        """Whether `loss` does the same operations in each step for arrays of one shape, whatever their numbers are."""
+        return True
+
     @classmethod
     @abstractmethod
     def read(
@@ -126,8 +134,12 @@ class Task(ABC):
         """The training data, dealt out by rank."""
 
     @abstractmethod
-    def loss(self, parameters: Parameters, batch: Any, state: Any, noise: Noise | None) -> tuple[Array, int, Any]:
-        """(sum of the loss over the batch in nats, over how many, the state for the next batch)."""
+    def loss(
+        self, parameters: Parameters, batch: Mapping[str, Array], state: Any, noise: Noise | None
+    ) -> tuple[Array, int | Array, Any]:
+        """(sum of the loss over the batch in nats, over how many, the state for the next batch). state: None where
+        there is none. What is a number in the arrays stays one: nothing here reads it.
+        """
 
     @abstractmethod
     def validate(self, parameters: Parameters, most: int | None = None) -> dict[str, float]:
@@ -211,10 +223,14 @@ class ExampleTask(Task):
     @abstractmethod
     def scored(
         self, parameters: Parameters, batch: Mapping[str, Array], brief: bool = False
-    ) -> tuple[float, int, list[Any]]:
-        """(loss sum where the batch has targets, over how many, an answer a row): what `figures` reads. brief: while
-        training, when answers that cost much may be None.
+    ) -> tuple[Array | float, Array | int, Any]:
+        """(loss sum where the batch has targets, over how many, what answers are made of, a row an example). brief:
+        while training, when answers that cost much may be None.
         """
+
+    def answers(self, parameters: Parameters, found: Any, lengths: np.ndarray) -> list[Any]:
+        """An answer a row, as `figures` reads it, of what `scored` found, which lies in this machine's memory now."""
+        return list(found)
 
     @abstractmethod
     def figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
@@ -357,14 +373,18 @@ class ExampleTask(Task):
         like = next(iter(parameters.values()))
         chosen = np.arange(len(encoded.lengths)) if chosen is None else chosen
         answers: list[Any] = [None] * len(encoded.lengths)
-        loss, count = 0.0, 0
+        losses, counts, every, several = [], [], [], []
         for rows in (chosen[some] for some in in_order(encoded.lengths[chosen])):
             batch = encoded.batch(rows) | ({} if targets is None else self.wanted(targets, rows))
-            one, n, found = self.scored(parameters, on(batch, like), brief)
-            loss, count = loss + one, count + n
-            for row, answer in zip(rows, found, strict=True):
+            loss, count, found = self.scored(parameters, on(batch, like), brief)
+            for kept, one in ((every, rows), (losses, loss), (counts, count), (several, found)):
+                kept.append(one)
+        # Only here does anything wait for a device.
+        losses, counts, several = (engines.hosts(found) for found in (losses, counts, several))
+        for rows, found in zip(every, several, strict=True):
+            for row, answer in zip(rows, self.answers(parameters, found, encoded.lengths[rows]), strict=True):
                 answers[row] = answer
-        return loss, count, answers
+        return float(np.sum(losses, dtype=np.float64)), int(np.sum(counts)), answers
 
     @final
     def validate(self, parameters, most=None):

@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from helo import cells, encoders
+from helo import cells, encoders, engines
 from helo.cells.functions import log_softmax, namespace
 from helo.data import captioned, labelled
 from helo.data import vocab as vocabularies
@@ -215,7 +215,7 @@ class Caption(WritingTask):
             [np.zeros(0, np.int64), *(np.arange(targets.first[i], targets.first[i + 1]) for i in rows)]
         )
         of = np.repeat(np.arange(len(rows)), targets.counts[rows])
-        return self.before_and_after(targets.ids, mine) | {"of": of, "examples": rows}
+        return self.in_pieces(self.before_and_after(targets.ids, mine) | {"of": of}) | {"examples": rows}
 
     def ids(self, sentence: str) -> np.ndarray:
         """Symbols of a sentence."""
@@ -257,6 +257,10 @@ class Caption(WritingTask):
     def most(self, batch):
         return np.full(len(batch["lengths"]), self.longest)
 
+    @property
+    def fixed(self):
+        return super().fixed and not self.critical
+
     def loss(self, parameters, batch, state, noise):
         if not self.critical:
             return super().loss(parameters, batch, state, noise)
@@ -278,13 +282,11 @@ class Caption(WritingTask):
         -(r_i - mean of the other r) · log p(sentence i) (Rennie et al. 2017, with the baseline of Luo 2020). One that a
         person wrote, better by ANCHOR, goes with them: without it the likelihood is lost before the rates are small.
         """
-        rng = np.random.default_rng(batch["draw"])
+        rng = np.random.default_rng(engines.host(batch["draw"]))
         cider, words = self._truth
         cut = CUTS[self.cut_by]()[0]
-        examples, like = batch["examples"], parameters["head.bias"]
-        memory = self.memory(
-            parameters, on({n: batch[n] for n in ("features", "pixels", "lengths") if n in batch}, like), noise
-        )
+        examples, like = engines.host(batch["examples"]), parameters["head.bias"]
+        memory = self.memory(parameters, batch, noise)
         of = np.repeat(np.arange(len(examples)), DRAWN)
         several = self._repeated(memory, on({"of": of}, like))
         found = [h.symbols for h in self.drawn(parameters, several, np.full(len(of), self.longest), rng)]
@@ -300,8 +302,7 @@ class Caption(WritingTask):
         cut_short = (texts["target_lengths"] > self.longest) & (np.arange(len(found)) < DRAWN * len(examples))
         texts |= {"of": of, "weights": better.astype(np.float32), "target_lengths": texts["target_lengths"] - cut_short}
         total = 0.0
-        for piece in self._pieces(texts):
-            piece = on(piece, like)
+        for piece in self._pieces(on(self.in_pieces(texts), like)):
             own = self._repeated(memory, piece)
             scores = self.decode(parameters, own, piece["before"], self.fresh(parameters, own), noise)[0]
             xp = namespace(scores)
@@ -347,7 +348,7 @@ class Caption(WritingTask):
         rng = np.random.default_rng(seed)
         for start in range(0, len(examples), 64):
             rows = np.arange(start, min(start + 64, len(examples)))
-            batch = encoded.batch(rows)
+            batch = on(encoded.batch(rows), parameters["head.bias"])
             memory = self.memory(parameters, batch)
             if temperature is None:
                 found = self.search(parameters, memory, self.most(batch), max(beam, n_best), alpha)

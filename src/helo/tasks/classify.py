@@ -33,7 +33,7 @@ from helo.inputs.vectors import Vectors
 from helo.inputs.words import Words, tokens
 from helo.layers import dense, dropped, locked, part, pooling, stack
 from helo.metrics import calibration, classification, several
-from helo.tasks.base import ExampleTask, Parameters, filled, on
+from helo.tasks.base import ExampleTask, Parameters, filled
 
 LEAST = 2  # examples of a label, where each example has one
 
@@ -217,7 +217,6 @@ class Classify(ExampleTask):
         return xs @ parameters["head.weight"].T + parameters["head.bias"]
 
     def loss(self, parameters, batch, state, noise):
-        batch = on(batch, parameters["head.bias"])
         scores = self.forward(parameters, batch, noise)
         return self._loss(parameters, scores, batch["targets"]), len(batch["targets"]), None
 
@@ -239,9 +238,12 @@ class Classify(ExampleTask):
     def scored(self, parameters, batch, brief=False):
         scores = self.forward(parameters, batch)
         xp = namespace(scores)
-        loss = self._loss(parameters, scores, batch["targets"]).item() if "targets" in batch else 0.0
-        p = sigmoid(scores) if self.many else xp.exp(log_softmax(scores))
-        return loss, len(scores), list(engines.host(p).astype(np.float64))
+        scores = xp.astype(scores, parameters["head.bias"].dtype)
+        loss = self._loss(parameters, scores, batch["targets"]) if "targets" in batch else 0.0
+        return loss, len(scores), sigmoid(scores) if self.many else xp.exp(log_softmax(scores))
+
+    def answers(self, parameters, found, lengths):
+        return list(found.astype(np.float64))
 
     def figures(self, answers, targets):
         p = np.stack(answers)

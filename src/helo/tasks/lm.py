@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from helo import cells, engines
+from helo.cells.functions import namespace
 from helo.data import vocab as vocabularies
 from helo.data.readers import text as reader
 from helo.data.streams import Streams
@@ -54,7 +55,7 @@ class Options:
 class Score:
     """What adds up over stretches of text: nats, symbols, and the characters and bytes that they stand for."""
 
-    nats: float = 0.0
+    nats: Any = 0.0  # a number, or an array of one that may lie on a device
     symbols: int = 0
     characters: int = 0
     bytes: int = 0
@@ -63,14 +64,20 @@ class Score:
     def __add__(self, other: Score) -> Score:
         return Score(*(getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__))
 
+    @property
+    def total(self) -> float:
+        """The nats as a number: here it is waited for."""
+        return self.nats if isinstance(self.nats, float) else float(engines.host(self.nats))
+
     def figures(self, protocol: str) -> dict[str, Any]:
         """nats a symbol; bits a character and a byte, which compare over units; perplexity a symbol; the protocol."""
-        bits = self.nats / math.log(2)
+        nats = self.total
+        bits = nats / math.log(2)
         figures: dict[str, Any] = {
-            "nats": self.nats / self.symbols,
+            "nats": nats / self.symbols,
             "bits_per_character": bits / max(1, self.characters),
             "bits_per_byte": bits / max(1, self.bytes),
-            "perplexity": math.exp(min(700.0, self.nats / self.symbols)),
+            "perplexity": math.exp(min(700.0, nats / self.symbols)),
             "symbols": self.symbols,
             "protocol": protocol,
         }
@@ -223,9 +230,8 @@ class LM(Task):
         return Streams(self.symbols, 0, self.split, o.streams, o.chunk, seed, rank, world)
 
     def loss(self, parameters, batch, state, noise):
-        inputs, targets = (engines.array(a, parameters["embedding"]) for a in (batch.inputs, batch.targets))
-        scores, state = self.forward(parameters, inputs, None if batch.fresh else state, noise)
-        return engines.cross_entropy(scores, targets), batch.targets.size, state
+        scores, state = self.forward(parameters, batch["inputs"], state, noise)
+        return engines.cross_entropy(scores, batch["targets"]), math.prod(batch["targets"].shape), state
 
     # What it is worth.
 
@@ -235,6 +241,7 @@ class LM(Task):
         scored = min(length, most or MOST)
         score = self.score(parameters, self.symbols, self.split, self.split + scored, rows)
         how = protocol(rows) + (f", its first {scored:,} symbols" if scored < length else "")
+        score = replace(score, nats=score.total)
         return {"loss": score.nats / score.symbols} | score.figures(how)
 
     def score(
@@ -277,7 +284,8 @@ class LM(Task):
         scores, state = self.forward(parameters, engines.array(inputs, like), state)
         loss = engines.cross_entropy(scores, engines.array(targets, like))
         unknown = int(np.isin(targets, self.vocab.silent).sum()) if self.vocab.silent else 0
-        nats = loss.item() + unknown * math.log(CODE_POINTS - len(self.vocab))
+        xp, exact = namespace(loss), engines.constant(loss)
+        nats = xp.astype(exact, xp.float64) + unknown * math.log(CODE_POINTS - len(self.vocab))
         width, characters = self.vocab.widths[targets].sum((0, 1))
         return loss, Score(nats, targets.size, int(characters), int(width), unknown), state
 

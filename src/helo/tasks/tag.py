@@ -32,7 +32,7 @@ from helo.layers import crf, locked, part, stack
 from helo.metrics import classification, segments
 from helo.metrics import spans as span_metric
 from helo.metrics.spans import marks, scheme, spans, written
-from helo.tasks.base import ExampleTask, Parameters, filled, on
+from helo.tasks.base import ExampleTask, Parameters, filled
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 # Of what there is to know of a label, the share that its video may tell before what the video is on the whole counts:
@@ -199,9 +199,8 @@ class Tag(ExampleTask):
         return xs @ parameters["head.weight"].T + parameters["head.bias"]
 
     def loss(self, parameters, batch, state, noise):
-        batch = on(batch, parameters["head.bias"])
         scores = self.forward(parameters, batch, noise)
-        return self._loss(parameters, scores, batch), int(batch["lengths"].sum()), None
+        return self._loss(parameters, scores, batch), namespace(scores).sum(batch["lengths"]), None
 
     def _loss(self, parameters: Parameters, scores: Any, batch: Any) -> Any:
         xp = namespace(scores)
@@ -212,8 +211,7 @@ class Tag(ExampleTask):
                 batch["targets"],
                 batch["lengths"],
             )
-        inside = stack.mask(scores, batch["lengths"])[..., 0] > 0
-        return engines.cross_entropy(scores[inside], batch["targets"][inside])
+        return engines.cross_entropy(scores, batch["targets"], stack.mask(scores, batch["lengths"])[..., 0])
 
     def stepped(self, parameters: Parameters, batch, state: Any = None) -> tuple[Any, Any]:
         """Scores of a few steps more, `(batch, time, labels)`, after a carried state; for a model of one direction."""
@@ -243,13 +241,16 @@ class Tag(ExampleTask):
 
     def scored(self, parameters, batch, brief=False):
         scores = self.forward(parameters, batch)
-        lengths = np.asarray(batch["lengths"])
-        loss = self._loss(parameters, scores, batch).item() if "targets" in batch else 0.0
-        numbers = np.asarray(scores, np.float64)
+        xp = namespace(scores)
+        scores = xp.astype(scores, parameters["head.bias"].dtype)
+        loss = self._loss(parameters, scores, batch) if "targets" in batch else 0.0
+        return loss, xp.sum(batch["lengths"]), scores if self.options.crf else xp.argmax(scores, axis=-1)
+
+    def answers(self, parameters, found, lengths):
         if self.options.crf:
-            own = {n: np.asarray(p, np.float64) for n, p in part(parameters, "crf").items()}
-            return loss, int(lengths.sum()), crf.best(own, numbers, lengths)
-        return loss, int(lengths.sum()), [row[:n].argmax(-1) for row, n in zip(numbers, lengths, strict=True)]
+            own = {n: engines.host(p).astype(np.float64) for n, p in part(parameters, "crf").items()}
+            return crf.best(own, found.astype(np.float64), lengths)
+        return [row[:n] for row, n in zip(found, lengths, strict=True)]
 
     def figures(self, answers, targets):
         joined = np.concatenate(answers)
@@ -387,7 +388,7 @@ class Tag(ExampleTask):
     def show(self, parameters, rng):
         encoded, targets = self.valid
         row = np.array([rng.integers(len(encoded.lengths))])
-        answer = self.scored(parameters, encoded.batch(row))[2][0]
+        answer = self.answers(parameters, self.scored(parameters, encoded.batch(row))[2], encoded.lengths[row])[0]
         assert self.shown is not None
         x, truth = self.shown.inputs[row[0]], targets[row[0]]
         pairs = []

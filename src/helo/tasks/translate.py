@@ -29,7 +29,7 @@ from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.layers import locked, part, stack
 from helo.metrics import translation
-from helo.tasks.base import Parameters, filled
+from helo.tasks.base import Parameters, filled, on
 from helo.tasks.writing import WriterOptions, WritingTask
 
 SHORT = 32  # characters a text, on the average of both sides: up to here the units are characters, above it subwords
@@ -259,7 +259,7 @@ class Translate(WritingTask):
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = [{} for _ in range(len(examples))]
         for rows in in_order(encoded.lengths, 1024, 64):
-            batch = encoded.batch(rows)
+            batch = on(encoded.batch(rows), parameters["head.bias"])
             memory = self.memory(parameters, batch)
             found = self.search(parameters, memory, self.most(batch), max(beam, n_best), alpha)
             found = [h if examples.inputs[i].strip() else NOTHING for h, i in zip(found, rows, strict=True)]
@@ -268,7 +268,7 @@ class Translate(WritingTask):
                 texts = [{"text": self.text(h.symbols).strip(), "score": h.score} for h in several[:n_best]]
                 answers[row] = texts[0] | ({"n_best": texts} if len(texts) > 1 else {})
             if attention:
-                looks = self.looks(parameters, memory, batch["lengths"], [several[0].symbols for several in found])
+                looks = self.looks(parameters, memory, encoded.lengths[rows], [several[0].symbols for several in found])
                 for k, row in enumerate(rows):
                     strangers = encoded.strangers[row]
                     source_ids = np.where(strangers > 0, self.symbols + strangers, encoded.ids[row])

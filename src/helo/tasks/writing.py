@@ -9,7 +9,7 @@ attention what it would give is the summary of the memory, the same at every ste
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, final
 
@@ -18,12 +18,12 @@ import numpy as np
 from helo import engines
 from helo.cells.base import Cell
 from helo.cells.functions import log_softmax, namespace
-from helo.data.ragged import Ragged
+from helo.data.ragged import Ragged, rounded
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.decoding.sampling import Choice
 from helo.layers import attention, dropped, locked, part, stack
-from helo.tasks.base import ExampleTask, Parameters, on
+from helo.tasks.base import ExampleTask, Parameters
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
 PIECES = 4  # into which the texts of a batch are parted by length
@@ -160,26 +160,36 @@ class WritingTask(ExampleTask):
         read = dropped(xp.tanh(read), o.dropout, noise)
         return read @ parameters["head.weight"].T + parameters["head.bias"], (lower, upper), weights
 
+    @property
+    def fixed(self):
+        return self.options.scheduled == 0  # else the share of guesses is another in each step
+
     def loss(self, parameters, batch, state, noise):
-        memory, total = self.memory(parameters, on(batch, parameters["head.bias"]), noise), 0.0
+        memory, total, count = self.memory(parameters, batch, noise), 0.0, 0
         for piece in self._pieces(batch):
-            total = total + self._loss(parameters, memory, on(piece, parameters["head.bias"]), noise)
-        return total, int(batch["target_lengths"].sum()), None
+            total = total + self._loss(parameters, memory, piece, noise)
+            count = count + namespace(total).sum(piece["target_lengths"])
+        return total, count, None
 
     @staticmethod
-    def _pieces(batch: Any) -> list[dict[str, Any]]:
+    def in_pieces(texts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The texts of a batch, those of like length together and cut to it: where an example has several they are of
-        all lengths, and most of what is computed side by side would be padding.
+        all lengths, and most of what is computed side by side would be padding. Arrays `0.before`, `1.before`, ….
         """
-        texts = {n: batch[n] for n in ("before", "targets", "target_lengths", "of", "weights") if n in batch}
-        lengths = engines.host(texts["target_lengths"])
-        if "of" not in batch or len(lengths) < 2 * PIECES:
-            return [texts]
-        pieces = []
-        for rows in np.array_split(np.argsort(lengths, kind="stable"), PIECES):
-            longest, rows = int(lengths[rows].max()), engines.array(rows, texts["before"])
-            pieces.append({n: a[rows][:, :longest] if a.ndim == 2 else a[rows] for n, a in texts.items()})
+        lengths, pieces = texts["target_lengths"], {}
+        parts = PIECES if len(lengths) >= 2 * PIECES else 1
+        for k, rows in enumerate(np.array_split(np.argsort(lengths, kind="stable"), parts)):
+            longest = min(rounded(int(lengths[rows].max())), texts["before"].shape[1])
+            for name, a in texts.items():
+                pieces[f"{k}.{name}"] = np.ascontiguousarray(a[rows][:, :longest] if a.ndim == 2 else a[rows])
         return pieces
+
+    @staticmethod
+    def _pieces(batch: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The texts of a batch: all in one, or as `in_pieces` parted them."""
+        if "targets" in batch:
+            return [batch]
+        return [part(batch, str(k)) for k in range(PIECES) if f"{k}.targets" in batch]
 
     def _loss(self, parameters: Parameters, memory: Memory, batch: Any, noise: Any) -> Any:
         """Sum over some texts."""
@@ -188,11 +198,10 @@ class WritingTask(ExampleTask):
         if self.options.scheduled > 0:  # from the first step on, so that all steps take as long
             before = self._guessed(parameters, memory, before, noise)
         scores = self.decode(parameters, memory, before, self.fresh(parameters, memory), noise)[0]
-        inside = stack.mask(scores, batch["target_lengths"])[..., 0] > 0
-        scores, targets = scores[inside], batch["targets"][inside]
+        inside = stack.mask(scores, batch["target_lengths"])[..., 0]
         xp = namespace(scores)
-        exact = engines.cross_entropy(scores, targets)
-        spread = -xp.sum(xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1))
+        exact = engines.cross_entropy(scores, batch["targets"], inside)
+        spread = -xp.sum(inside * xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1))
         return (1 - SMOOTHING) * exact + SMOOTHING * spread
 
     @staticmethod
@@ -217,13 +226,12 @@ class WritingTask(ExampleTask):
         loss, count = 0.0, 0
         memory = self.memory(parameters, batch)
         rows = len(batch["lengths"])
-        if "targets" in batch:
-            for piece in self._pieces(batch):
-                own = self._repeated(memory, piece)
-                scores = self.decode(parameters, own, piece["before"], self.fresh(parameters, own))[0]
-                inside = stack.mask(scores, piece["target_lengths"])[..., 0] > 0
-                loss += engines.cross_entropy(scores[inside], piece["targets"][inside]).item()
-            count = int(batch["target_lengths"].sum())
+        for piece in self._pieces(batch):
+            own = self._repeated(memory, piece)
+            scores = self.decode(parameters, own, piece["before"], self.fresh(parameters, own))[0]
+            inside = stack.mask(scores, piece["target_lengths"])[..., 0]
+            loss = loss + engines.cross_entropy(scores, piece["targets"], inside)
+            count = count + namespace(scores).sum(piece["target_lengths"])
         if brief and self.best == "loss":
             return loss, count, [None] * rows
         found = self.search(parameters, memory, self.most(batch), 1 if brief else BEAM)
@@ -244,7 +252,7 @@ class WritingTask(ExampleTask):
 
         def step(last: np.ndarray, state: Any, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
             scores, state, _ = self.decode(parameters, own(inputs), engines.array(last, like)[:, None], state)
-            scores = log_softmax(scores[:, 0])
+            scores = log_softmax(namespace(scores).astype(scores[:, 0], like.dtype))
             p = engines.host(scores).astype(np.float64)
             p[:, [self.begin, *self.vocab.silent]] = -np.inf
             return p, state
@@ -274,7 +282,7 @@ class WritingTask(ExampleTask):
         last = np.full(len(texts), self.begin, np.int64)
         while len(going):
             y, state, _ = self.decode(parameters, own(going), engines.array(last, like)[:, None], state)
-            p = engines.host(log_softmax(y[:, 0])).astype(np.float64)
+            p = engines.host(log_softmax(namespace(y).astype(y[:, 0], like.dtype))).astype(np.float64)
             p[:, [self.begin, *self.vocab.silent]] = -np.inf
             chosen = choice.pick(p, rng)
             scores[going] += p[np.arange(len(going)), chosen]

@@ -110,7 +110,7 @@ def train(
     reporter = reporter if reporter is not None and machine.writes else Silent()
     request = _Request(kind, files, valid, path, task_options, training_options, given, resume, overwrite)
     try:
-        with _signals() as stopping, progress.listening(reporter.work):
+        with _signals() as stopping, progress.listening(reporter.work, reporter.say):
             return _train(request, machine, reporter, started, stopping)
     finally:
         reporter.close()
@@ -155,7 +155,7 @@ def _train(request: _Request, machine: Machine, reporter: Reporter, started: flo
     if training.stop and (end.total is None or end.step < end.total):
         raise Interrupted(path, end.step)
     if machine.writes:
-        _finish(path, task, end)
+        _finish(path, training, end)
     machine.agreed(None)  # nobody leaves before the run is whole
     return Run(path)
 
@@ -206,37 +206,37 @@ def _write_start(training: Training) -> None:
         pass
 
 
-def _finish(path: Path, task: Task, end: Progress) -> None:
+def _finish(path: Path, training: Training, end: Progress) -> None:
     """The figures of the best weights on the validation data, the picture, the page."""
     from helo.training import checkpoint
 
-    weights = folder.read_arrays(path / "weights.safetensors")[0]
-    figures = task.validate(weights)
+    task, weights = training.task, folder.read_arrays(path / "weights.safetensors")[0]
+    with training.answering(weights) as parameters:
+        figures = task.validate(parameters)
     about = folder.read_json(path / "run.json")
     figures.pop("loss", None)
     about |= {"figures": figures, "steps": end.step, "seconds": round(end.seconds, 2), "finished": True}
     folder.write_json(path / "run.json", about)
     reports = checkpoint.metrics(path / "metrics.jsonl")
     drawing.loss(path / "loss.png", reports, f"{about['task']}, {task.body}", task.unit.removesuffix("s"))
-    folder.write_page(path, about | {"cell": task.body}, task.verb, task.reported(weights, about["data"], path))
+    with training.answering(weights) as parameters:
+        report = task.reported(parameters, about["data"], path)
+    folder.write_page(path, about | {"cell": task.body}, task.verb, report)
 
 
 def _introduction(training: Training) -> str:
     """What is about to be trained, in a line."""
     task = training.task
-    precision = str(training.machine.precision).removeprefix("torch.")
-    return (
-        f"{_name(type(task))}: {task.describe()}; {training.size:,} parameters; {training.machine.device}, {precision}"
-    )
+    return f"{_name(type(task))}: {task.describe()}; {training.size:,} parameters; {training.machine.device}"
 
 
 def _products(options: Options, machine: Machine) -> float | None:
     """How many products the time given is worth on this machine; None where steps or epochs are given."""
     if options.steps is not None or options.epochs is not None:
         return None
-    from helo.training.machine import products_per_second
+    from helo.engines.device import products_per_second
 
-    return 60 * (options.minutes or 2.0) * USEFUL * products_per_second(machine)
+    return 60 * (options.minutes or 2.0) * USEFUL * products_per_second(machine.device)
 
 
 def _name(kind: type) -> str:

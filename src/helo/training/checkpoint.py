@@ -45,11 +45,10 @@ def save(
     progress: Progress,
 ) -> None:
     """Write everything that the rest of the training depends on. All processes call it; the first one writes."""
-    peers = machine.gathered((_host(state), _random(machine)))
+    peers = machine.gathered((_host(state, machine), machine.device.random()))
     if not machine.writes:
         return
-    arrays = {f"weights.{n}": p for n, p in parameters.items()} | optimiser.tensors()
-    arrays = {n: _numpy(p) for n, p in arrays.items()}
+    arrays = machine.device.back({f"weights.{n}": p for n, p in parameters.items()} | optimiser.tensors())
     for rank, (own, random) in enumerate(peers):
         arrays[f"random.{rank}"] = random
         arrays |= {f"state.{rank}.{i}.{j}": s for i, layer in enumerate(own) for j, s in enumerate(layer)}
@@ -74,22 +73,19 @@ def load(
     optimiser.load(tensors)
     batches.epoch, batches.index = about.pop("epoch"), about.pop("index")
     world = about.pop("world")
+    progress = Progress(**about)
     if world == machine.world:
-        _set_random(arrays[f"random.{machine.rank}"], machine)
+        machine.device.set_random(arrays[f"random.{machine.rank}"], progress.step)
     rows: dict[tuple[int, int], list[np.ndarray]] = {}
     for rank in range(world):
         for name in sorted(n for n in arrays if n.startswith(f"state.{rank}.")):
             i, j = map(int, name.split(".")[2:])
             rows.setdefault((i, j), []).append(arrays[name])
     layers = [
-        [
-            torch.from_numpy(_dealt(s, machine)).clone().to(machine.device)
-            for (k, _), s in sorted(rows.items())
-            if k == i
-        ]
+        [machine.device.own(_dealt(s, machine)) for (k, _), s in sorted(rows.items()) if k == i]
         for i in sorted({i for i, _ in rows})
     ]
-    return tuple(tuple(layer) for layer in layers) or None, Progress(**about)
+    return tuple(tuple(layer) for layer in layers) or None, progress
 
 
 def _dealt(parts: list[np.ndarray], machine: Machine) -> np.ndarray:
@@ -100,25 +96,10 @@ def _dealt(parts: list[np.ndarray], machine: Machine) -> np.ndarray:
     return np.ascontiguousarray(whole[machine.rank :: machine.world])
 
 
-def _numpy(x: Tensor) -> np.ndarray:
-    return x.detach().cpu().numpy()
-
-
-def _host(state: Any) -> list[list[np.ndarray]]:
-    return [[_numpy(s.float()) for s in layer] for layer in state or ()]
-
-
-def _random(machine: Machine) -> np.ndarray:
-    if machine.device.type == "cuda":
-        return torch.cuda.get_rng_state(machine.device).numpy()
-    return torch.get_rng_state().numpy()
-
-
-def _set_random(saved: np.ndarray, machine: Machine) -> None:
-    if machine.device.type == "cuda":
-        torch.cuda.set_rng_state(torch.from_numpy(saved), machine.device)
-    else:
-        torch.set_rng_state(torch.from_numpy(saved))
+def _host(state: Any, machine: Machine) -> list[list[np.ndarray]]:
+    names = {(i, j): s.float() for i, layer in enumerate(state or ()) for j, s in enumerate(layer)}
+    arrays = machine.device.back({f"{i} {j}": s for (i, j), s in names.items()})
+    return [[arrays[f"{i} {j}"] for j in range(len(layer))] for i, layer in enumerate(state or ())]
 
 
 def cut_metrics(path: Path, reports: int) -> None:

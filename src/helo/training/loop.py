@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from torch.nn.functional import dropout as noise
 
+from helo.data.ragged import few_shapes
 from helo.errors import HeloError
 from helo.runs import folder
 from helo.tasks.base import Task
@@ -23,6 +25,8 @@ from helo.training.optimiser import Optimiser
 from helo.training.options import Options
 from helo.training.report import Reporter
 
+READ_SECONDS = 0.2  # between two looks at how an accelerator is doing
+
 
 class Training:
     """A task, its parameters, and where it stands."""
@@ -30,13 +34,19 @@ class Training:
     def __init__(self, task: Task, path: Path, options: Options, machine: Machine, reporter: Reporter, started: float):
         """started: `time.monotonic()` when the person's minutes began."""
         self.task, self.path, self.options, self.machine, self.reporter = task, path, options, machine, reporter
+        self.device = machine.device
         torch.manual_seed(options.seed + 1_000_003 * machine.rank)
         fresh = task.init(np.random.default_rng(options.seed))
-        # Cloned into torch's own memory: a kernel may add in another order where the alignment is another.
-        self.parameters = {n: torch.from_numpy(p).clone().to(machine.device).requires_grad_() for n, p in fresh.items()}
-        self.optimiser = Optimiser(self.parameters, options, machine.precision, task.slower)
+        self.parameters = {n: self.device.own(p).requires_grad_() for n, p in fresh.items()}
+        self.optimiser = Optimiser(self.parameters, options, self.device.precision, task.slower)
         self.batches = task.batches(options.seed, machine.rank, machine.world)
         self.state: Any = None
+        self.steps = self.device.steps(self._step)
+        # Since the last report: loss, count, norm, steps that were clipped; and the last step's loss and count.
+        self.sums = self.device.own(np.zeros(6))
+        self.reading: Any = None  # of these sums, on their way back
+        self.read_at = 0.0
+        self.last = (0.0, 0)  # the last step's loss and count, as far as they are known
         self.progress = Progress(total=options.steps)
         self.before = 0.0  # seconds of earlier sittings
         self.started = started
@@ -60,51 +70,99 @@ class Training:
                     mend="give the options and files of the run that it begins with", where=str(self.options.start),
                 )  # fmt: skip
             with torch.no_grad():
-                self.parameters[name].copy_(torch.from_numpy(weights[name]))
+                self.parameters[name].copy_(self.device.own(weights[name]))
 
     # One step.
 
-    def step(self) -> tuple[float, int, float]:
-        """Read a batch, go forward and back through it, update: (loss sum in nats, over how many, gradient norm)."""
-        self.task.at(self.progress.step / self.progress.total if self.progress.total else 0.0)
-        batch = self.batches.next()
-        with self.machine.products():
-            loss, count, state = self.task.loss(self.parameters, batch, self.state, noise)
+    def step(self) -> None:
+        """Read a batch, go forward and back through it, update. What comes of it stays on the device: `_read`."""
+        p = self.progress
+        self.task.at(p.step / p.total if p.total else 0.0)
+        fresh = self.batches.fresh
+        with few_shapes(self.device.captures):
+            batch = self.batches.next()
+        factor = np.array(schedule.factor(p.step, p.total), np.float32)
+        self.steps(batch | {"factor": factor}, fresh, self.task.fixed and self.machine.world == 1)
+
+    def _step(self, batch: dict[str, Any], fresh: bool) -> None:
+        """All of a step that is computed, on tensors alone. fresh: no state is carried into it."""
+        factor = batch.pop("factor")
+        with self.device.products():
+            loss, count, state = self.task.loss(self.parameters, batch, None if fresh else self.state, noise)
         loss.backward()
-        # The chunk's border: the state goes on as numbers, and no gradient crosses.
-        self.state = tuple(tuple(s.detach().float() for s in layer) for layer in state) if state else None
+        self._carry(state)
 
         gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
-        total, counted, stop, due = self.machine.add(gradients, loss.detach().item(), count, self.stop, self._due())
-        self.stop, self.due = bool(stop), bool(due)
+        loss = loss.detach()
+        count = torch.full_like(loss, count) if isinstance(count, int) else count.to(loss.dtype)
+        if self.machine.world > 1:
+            total, counted, stop, due = self.machine.add(gradients, loss.item(), count.item(), self.stop, self._due())
+            loss, count = torch.full_like(loss, total), torch.full_like(loss, counted)
+            self.stop, self.due = bool(stop), bool(due)
         for g in gradients.values():
-            g.div_(counted)  # from a sum to a mean, over all processes
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip).item()
-        if not math.isfinite(total) or not math.isfinite(norm):
+            g.div_(count)  # from a sum to a mean, over all processes
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip)
+        self.optimiser.step(factor)
+        for p in self.parameters.values():
+            p.grad = None
+        now = torch.stack([x.double() for x in (loss, count, norm, norm > self.options.clip)])
+        self.sums[:4] += now
+        self.sums[4:] = now[:2]
+
+    def _carry(self, state: Any) -> None:
+        """The chunk's border: the state goes on as numbers, where it was, and no gradient crosses."""
+        if not state:
+            return
+        if self.state is None:
+            self.state = tuple(tuple(s.detach().float().clone() for s in layer) for layer in state)
+            return
+        with torch.no_grad():
+            for own, new in zip(self.state, state, strict=True):
+                for mine, s in zip(own, new, strict=True):
+                    mine.copy_(s)
+
+    def _read(self, now: bool = True) -> None:
+        """Take in the sums, or, unless it has to be now, those that were asked for a while ago and have come.
+
+        Raises HeloError where they are no numbers any more: before anything is kept or saved of such weights.
+        """
+        p = self.progress
+        if now or self.reading is None:
+            if not now and self.device.accelerator and time.monotonic() - self.read_at < READ_SECONDS and self.last[1]:
+                return
+            self.reading, self.read_at = self.device.later(self.sums), time.monotonic()
+        if not now and not self.reading.ready and self.last[1]:
+            return
+        p.loss, count, p.norm, clipped, loss, last = self.reading.numbers()
+        self.reading = None
+        p.count, p.clipped, self.last = round(count), round(clipped), (loss, round(last))
+        if not math.isfinite(p.loss) or not math.isfinite(p.norm):
             raise HeloError(
-                f"the loss is {total / counted} at step {self.progress.step + 1}",
+                f"the loss is {loss / max(1, last)} at step {p.step}",
                 mend=f"the last good weights stand; lower --rate ({self.options.rate}) or --clip ({self.options.clip})",
                 where=str(self.path),
             )
-        self.optimiser.step(schedule.factor(self.progress.step, self.progress.total))
-        for p in self.parameters.values():
-            p.grad = None
-        return total, int(counted), norm
 
     # The whole.
 
     def run(self) -> Progress:
         """Train to the end, or until `stop` is set; then save, and say where it stands."""
+        with self.device.busy():
+            return self._run()
+
+    def _run(self) -> Progress:
         p, speed = self.progress, _Speed()
         p.total = p.total or self._steps_of_epochs()
         while p.total is None or p.step < p.total:
-            loss, count, norm = self.step()
-            p.step += 1
-            p.loss, p.count, p.norm, p.steps = p.loss + loss, p.count + count, p.norm + norm, p.steps + 1
-            p.clipped += norm > self.options.clip
+            self.step()
+            p.step, p.steps = p.step + 1, p.steps + 1
+            if self.machine.world == 1:
+                self.due = self._due()
+            self._read(now=False)
             p.seconds = self.before + time.monotonic() - self.started
+            loss, count = self.last
             speed.step(count)
-            self.reporter.step(p.step, p.total, loss / count, speed.symbols, speed.left(p))
+            self.reporter.step(p.step, p.total, loss / max(1, count), speed.symbols, speed.left(p))
             if p.total is None:
                 self._settle(speed)
             elif schedule.validates(p.step, p.total):
@@ -146,13 +204,16 @@ class Training:
         if found is None:
             return False
         self.state, self.progress = found
-        self.before = self.progress.seconds
+        p = self.progress
+        self.sums.copy_(self.device.own(np.array([p.loss, p.count, p.norm, p.clipped, 0, 0], float)))
+        self.before = p.seconds
         if self.machine.writes:
             checkpoint.cut_metrics(self.path / "metrics.jsonl", self.progress.reports)
         return True
 
     def save(self) -> None:
         """Where training stands, whole."""
+        self._read()
         self.saved = time.monotonic()
         checkpoint.save(
             self.path, self.machine, self.parameters, self.optimiser, self.batches, self.state, self.progress
@@ -167,11 +228,13 @@ class Training:
     def _report(self, speed: _Speed) -> None:
         """Validate, keep the weights if they are the best so far, and write a line for the file and the person."""
         p = self.progress
+        self._read()
         if self.machine.writes:
             assert p.total is not None
             most = max(4096, speed.per_step * p.total // schedule.VALIDATIONS // 10)
-            with torch.no_grad():
+            with torch.no_grad(), self.device.products():
                 figures = self.task.validate(self.parameters, most)
+            weights = self.device.back(self.parameters)
             report = {
                 "step": p.step,
                 "epoch": round(self._epochs(), 4),
@@ -189,13 +252,13 @@ class Training:
             best = badness < p.best or (key != "loss" and badness == p.best)
             if best:
                 p.best = badness
-                self.keep(figures)
+                self.keep(figures, weights)
             folder.append(self.path / "metrics.jsonl", json.dumps(report))
             self.reporter.say(_line(p, report, best, key, self.task.unit))
-            weights = {n: w.detach().cpu().numpy() for n, w in self.parameters.items()}
             self.reporter.say(f"    {self.task.show(weights, np.random.default_rng(p.step))}")
             self._tensorboard(report)
         p.reports, p.loss, p.count, p.norm, p.steps, p.clipped = p.reports + 1, 0.0, 0, 0.0, 0, 0
+        self.sums.zero_()
 
     def _tensorboard(self, report: dict[str, Any]) -> None:
         """The report for TensorBoard, if it is asked for."""
@@ -206,19 +269,23 @@ class Training:
                 for key in ("loss", "valid", "rate", "norm", "clipped", "symbols_per_second"):
                     writer.add_scalar(key, report[key], report["step"])
 
-    def keep(self, figures: dict[str, Any]) -> None:
+    def keep(self, figures: dict[str, Any], weights: Mapping[str, np.ndarray]) -> None:
         """The weights as they are, as the run's own."""
-        weights = {n: w.detach().cpu().numpy() for n, w in self.parameters.items()}
         folder.write_arrays(self.path / "weights.safetensors", weights)
         about = folder.read_json(self.path / "run.json")
         figures = {k: v for k, v in figures.items() if k != "loss"}
         about |= {"figures": figures, "steps": self.progress.step, "seconds": round(self.progress.seconds, 2)}
         folder.write_json(self.path / "run.json", about)
 
+    def answering(self, weights: dict[str, np.ndarray]) -> AbstractContextManager[Mapping[str, Any]]:
+        """The parameters that give the figures at the end: on an accelerator there, else NumPy's, as answers are given."""
+        return self.device.answering(weights) if self.device.accelerator else nullcontext(weights)
+
     def _keep_something(self) -> None:
         """A run that stops before its first validation has weights too."""
         if self.machine.writes and not (self.path / "weights.safetensors").exists():
-            self.keep({})
+            self._read()
+            self.keep({}, self.device.back(self.parameters))
 
     def _epochs(self) -> float:
         return self.batches.epoch + self.batches.index / self.batches.per_epoch

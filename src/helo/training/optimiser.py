@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from helo.training.options import Options
+
+lists: Any = torch  # its functions over lists of tensors, with which its own optimisers are written
 
 
 class Optimiser:
@@ -28,67 +31,86 @@ class Optimiser:
     ):
         """slower: what the rates of the parameters below a dotted name are multiplied by."""
         self.options, self.precision = options, precision
-        found = {n: f for n in parameters for name, f in (slower or {}).items() if n.startswith(f"{name}.")}
-        self.slower = found
+        self.slower = {n: f for n in parameters for name, f in (slower or {}).items() if n.startswith(f"{name}.")}
         inside = {n: p for n, p in parameters.items() if INSIDE & set(n.split(".")) and p.ndim == 2}
         self.groups: dict[tuple[int, int, int], list[str]] = defaultdict(list)
         for name, p in inside.items():
             self.groups[_blocks(name, p, parameters)].append(name)
         self.matrices = inside
         self.rest = {n: p for n, p in parameters.items() if n not in inside}
+        self.paces: dict[float, list[str]] = defaultdict(list)  # of the rest, those that learn at one rate
+        for name in self.rest:
+            self.paces[self.slower.get(name, 1.0)].append(name)
         self.momentum = {n: torch.zeros_like(p, requires_grad=False) for n, p in parameters.items()}
         self.square = {n: torch.zeros_like(p, requires_grad=False) for n, p in self.rest.items()}
-        self.count = 0
+        # A tensor, as is the rate's factor: a step that is captured is the same step every time.
+        self.count = torch.zeros((), device=next(iter(parameters.values())).device)
 
     @torch.no_grad()
-    def step(self, factor: float) -> None:
-        """One update, the learning rates times `factor`."""
+    def step(self, factor: float | Tensor) -> None:
+        """One update, the learning rates times `factor`. What has no gradient stays as it is."""
+        factor = factor if isinstance(factor, Tensor) else torch.full_like(self.count, factor)
         self.count += 1
         self._muon(self.options.rate * factor)
         self._adam(self.options.adam_rate * factor)
 
-    def _muon(self, rate: float) -> None:
-        for (blocks, rows, columns), names in self.groups.items():
+    def _muon(self, rate: Tensor) -> None:
+        for (blocks, rows, columns), group in self.groups.items():
+            names = [n for n in group if self.matrices[n].grad is not None]
             updates = []
             for name in names:
                 gradient, momentum = self.matrices[name].grad, self.momentum[name]
                 assert gradient is not None
                 momentum.lerp_(gradient, 1 - MOMENTUM)
                 updates.append(gradient.lerp(momentum, MOMENTUM).view(blocks, rows, columns))  # Nesterov
+            if not updates:
+                continue
             steps = orthogonalised(torch.cat(updates) if len(updates) > 1 else updates[0], self.precision)
             size = 0.4 * max(1.0, rows / columns) ** 0.5
             for name, step in zip(names, steps.split(blocks), strict=True):
                 p = self.matrices[name]
                 own = rate * self.slower.get(name, 1.0)
                 p.mul_(1 - own * self.options.weight_decay)
-                p.add_(step.reshape(p.shape), alpha=-own * size)
+                p.sub_(step.reshape(p.shape) * (own * size))
 
-    def _adam(self, rate: float) -> None:
+    def _adam(self, rate: Tensor) -> None:
         """Loshchilov and Hutter 2019. Written out: torch's own class takes seconds to import."""
         one, two = BETAS
-        for name, p in self.rest.items():
-            gradient, momentum, square = p.grad, self.momentum[name], self.square[name]
-            assert gradient is not None
-            momentum.lerp_(gradient, 1 - one)
-            square.mul_(two).addcmul_(gradient, gradient, value=1 - two)
-            usual = (square / (1 - two**self.count)).sqrt_().add_(1e-8)
-            own = rate * self.slower.get(name, 1.0)
-            p.mul_(1 - own * self.options.weight_decay)
-            p.addcdiv_(momentum, usual, value=-own / (1 - one**self.count))
+        for pace, group in self.paces.items():
+            names = [n for n in group if self.rest[n].grad is not None]
+            if not names:
+                continue
+            weights, gradients = [self.rest[n] for n in names], [self.rest[n].grad for n in names]
+            momentum, square = [self.momentum[n] for n in names], [self.square[n] for n in names]
+            lists._foreach_lerp_(momentum, gradients, 1 - one)
+            lists._foreach_mul_(square, two)
+            lists._foreach_addcmul_(square, gradients, gradients, 1 - two)
+            own = rate * pace
+            size = own / (1 - one**self.count)
+            # The step is size · momentum / (√(square / (1 - two^count)) + ε), here with the size inside the root.
+            scale, least, kept = (
+                1 / ((1 - two**self.count) * size * size),
+                1e-8 / size,
+                1 - own * self.options.weight_decay,
+            )
+            usual = [(s * scale).sqrt_().add_(least) for s in square]
+            for w in weights:
+                w.mul_(kept)
+            lists._foreach_addcdiv_(weights, momentum, usual, -1.0)
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next step depends on, by name."""
         out = {f"momentum.{n}": m for n, m in self.momentum.items()} | {
             f"square.{n}": s for n, s in self.square.items()
         }
-        return out | {"count": torch.tensor(self.count)}
+        return out | {"count": self.count}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take up what `tensors` gave."""
         for kind, own in (("momentum", self.momentum), ("square", self.square)):
             for name, p in own.items():
                 p.copy_(tensors[f"{kind}.{name}"])
-        self.count = int(tensors["count"])
+        self.count.copy_(tensors["count"].reshape(()))
 
 
 INSIDE = {"recurrent", "dense"}  # matrices below these names map hidden numbers to hidden numbers
