@@ -33,23 +33,23 @@ class Compiled:
 
     def step(self, parameters: Parameters, state: State, x: Tensor) -> tuple[State, Tensor]:
         if self._step is None:
-            self._step = self._tried(parameters, state, x)
-        return self._step(parameters, state, x)
-
-    def _tried(self, parameters: Parameters, state: State, x: Tensor) -> Any:
-        try:
+            progress.say(f"the step of {self._name} is compiled, which takes up to half a minute")
+            self._step = torch.compile(self.cell.step)
+        if self._step == self.cell.step:
+            return self._step(parameters, state, x)
+        try:  # each kind of arguments is compiled when it first comes
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of what torch itself imports and chooses
-                progress.say(f"the step of {type(self.cell).__name__} is compiled, which takes up to half a minute")
-                step = torch.compile(self.cell.step)
-                step(parameters, state, x)
-            return step
+                return self._step(parameters, state, x)
         except Exception as error:  # no compiler, or a step that it does not know
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            progress.say(
-                f"the step of {type(self.cell).__name__} is not compiled, which makes it slower: {reason[:200]}"
-            )
-            return self.cell.step
+            progress.say(f"the step of {self._name} is not compiled, which makes it slower: {reason[:200]}")
+            self._step = self.cell.step
+            return self._step(parameters, state, x)
+
+    @property
+    def _name(self) -> str:
+        return type(self.cell).__name__
 
 
 @lru_cache(maxsize=16)

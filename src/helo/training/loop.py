@@ -86,7 +86,7 @@ class Training:
 
     def _step(self, batch: dict[str, Any], fresh: bool) -> None:
         """All of a step that is computed, on tensors alone. fresh: no state is carried into it."""
-        factor = batch.pop("factor")
+        factor, batch = batch["factor"], {n: a for n, a in batch.items() if n != "factor"}
         with self.device.products():
             loss, count, state = self.task.loss(self.parameters, batch, None if fresh else self.state, noise)
         loss.backward()
