@@ -39,10 +39,27 @@ def way(cell: Cell, parameters: Parameters, xs: Tensor, lengths: Tensor | None =
 def scan(
     cell: Cell, parameters: Parameters, xs: Tensor, state: State | None = None, lengths: Tensor | None = None
 ) -> tuple[Tensor, State]:
-    state = cell.state(parameters, xs.shape[0]) if state is None else state
+    state = _begun(cell, parameters, xs, state)
+    outputs, last = _scan(cell, parameters, xs, state, lengths)
+    return outputs, tuple(s.to(first.dtype) for s, first in zip(last, state, strict=True))
+
+
+def _begun(cell: Cell, parameters: Parameters, xs: Tensor, state: State | None) -> State:
+    """The state to begin with. Under autocast too it is of the parameters' dtype: what is carried stays exact."""
+    if torch.jit.is_tracing():  # sizes are not numbers there
+        return cell.state(parameters, xs.shape[0]) if state is None else state
+    cast = torch.is_autocast_enabled(xs.device.type)
+    state = reference.begun(cell, parameters, xs, state, dtypes=not cast)
+    return tuple(s.to(f.dtype) for s, f in zip(state, cell.state(parameters, 1), strict=True)) if cast else state
+
+
+def _scan(cell: Cell, parameters: Parameters, xs: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
     kernel = _kernel(cell)
     if kernel is not None:
-        return _fused(kernel, [parameters[n] for n in _NAMES if n in parameters], xs, state, lengths)
+        run = _fused
+        if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+            run = torch.compiler.disable(_fused)  # torch compiles no module around these kernels, nor the kernels
+        return run(kernel, [parameters[n] for n in _NAMES if n in parameters], xs, state, lengths)
     if isinstance(cell, LinearCell):
         a, b = cell.coefficients(parameters, cell.project(parameters, xs))
         exact = state[0].dtype  # under autocast the products come in half precision; the recurrence itself stays exact
@@ -53,7 +70,7 @@ def scan(
         last = outputs[torch.arange(xs.shape[0], device=xs.device), (lengths - 1).clamp(min=0)]
         last = torch.where((lengths > 0)[:, None], last, state[0])
         return outputs * inside[..., None].to(outputs.dtype), (last,)
-    return stepped(cell, parameters, xs, state, lengths)
+    return reference.steps(cell, parameters, xs, state, lengths)
 
 
 def stepped(
