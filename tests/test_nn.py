@@ -456,6 +456,80 @@ def test_called_with_other_parameters(cell):
     assert torch.equal(found[0], other(xs)[0])
 
 
+@pytest.mark.parametrize("cell", cells.names())
+def test_gradients_of_gradients(cell):
+    model = helo.nn.Recurrent(cell, 2, 3, dtype=torch.float64)
+    state = tuple(
+        torch.randn(1, 2, 3, dtype=torch.float64, requires_grad=True)
+        for _ in parts(model(torch.zeros(1, 1, 2).double())[1])
+    )
+    xs = torch.randn(2, 4, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda xs, *s: model(xs, s if len(s) > 1 else s[0])[0], (xs, *state))
+
+
+@pytest.mark.filterwarnings("ignore")  # what torch's compiler says of itself
+@pytest.mark.parametrize("cell", cells.names())
+def test_compiled_in_training(cell):
+    """As torch compiles its own: round the fused kernels. What has none is one graph."""
+    torch._dynamo.reset()
+    model = helo.nn.Recurrent(cell, 3, 4)
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=cell == "mingru")
+    xs = torch.randn(2, 6, 3)
+    with torch.no_grad():
+        _, state = model(torch.randn(2, 2, 3))
+    gradients = []
+    for module in (model, compiled):
+        outputs, _ = module(xs, state)
+        gradients.append(torch.autograd.grad(outputs.square().sum(), list(model.parameters())))
+    for one, other in zip(*gradients, strict=True):
+        close(one, other)
+
+
+class Flat(torch.nn.Module):
+    """With the parts of a state one by one, as an export wants them."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, xs, *state):
+        outputs, last = self.model(xs, state if len(state) > 1 else state[0])
+        return outputs, *parts(last)
+
+
+@pytest.mark.parametrize("dynamo", [False, True], ids=["traced", "exported"])
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["one-way", "two-ways"])
+@pytest.mark.parametrize("cell", cells.names())
+@pytest.mark.filterwarnings("ignore")  # of torch's exporters, which are in the middle of being replaced by each other
+def test_onnx(cell, bidirectional, dynamo, tmp_path):
+    """Other batches too; and other lengths, by the exporter of the two that can."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript" if dynamo else "onnx")
+    model = helo.nn.Recurrent(cell, INPUTS, HIDDEN, 2, bidirectional=bidirectional).eval()
+
+    def given(batch, time):
+        _, state = model(torch.randn(batch, 3, INPUTS))
+        return torch.randn(batch, time, INPUTS), *(s.detach() for s in parts(state))
+
+    example, file = given(2, 6), tmp_path / "model.onnx"
+    names = ["xs", *(f"state{i}" for i in range(len(example) - 1))]
+    if dynamo:
+        batch = torch.export.Dim("batch")
+        shapes = {"xs": {0: batch}, "state": tuple({1: batch} for _ in names[1:])}
+        torch.onnx.export(
+            Flat(model), example, file, dynamo=True, dynamic_shapes=shapes, input_names=names, verbose=False
+        )
+    else:
+        axes = {"xs": {0: "batch", 1: "time"}} | {name: {1: "batch"} for name in names[1:]}
+        torch.onnx.export(Flat(model), example, file, dynamo=False, dynamic_axes=axes, input_names=names)
+    session = runtime.InferenceSession(file)
+    for batch, time in ((2, 6), (5, 6), (1, 6), *(() if dynamo else ((3, 17), (3, 1)))):
+        arrays = given(batch, time)
+        found = session.run(None, {name: a.numpy() for name, a in zip(names, arrays, strict=True)})
+        for one, other in zip(found, Flat(model)(*arrays), strict=True):
+            close(torch.from_numpy(one), other.detach())
+
+
 def test_unknown_cell():
     with pytest.raises(HeloError, match="did you mean 'lstm'"):
         helo.nn.Recurrent("lstn", 3, 4)

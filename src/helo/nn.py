@@ -156,7 +156,7 @@ class Recurrent(nn.Module):
         return PackedSequence(data, sizes, order, packed.unsorted_indices), self._given(last)
 
     def _given(self, state: tuple[Tensor, ...]) -> Any:
-        return state if len(state) > 1 else state[0]
+        return state[0] if len(state) == 1 else state
 
     def _fits(self, xs: Tensor) -> None:
         rows = "batch, time" if self.batch_first else "time, batch"
@@ -201,13 +201,13 @@ class Recurrent(nn.Module):
     def flatten_parameters(self) -> None:
         """Nothing: here for code that was written for torch's modules. The engine lays weights out where a kernel asks."""
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any, **more: Any) -> None:
         """Earlier versions named parameters `layers.0.weight_ih`, a number for every layer and direction."""
         for at, own in enumerate(self.names):
             for name, ours in own.items():
                 if f"{prefix}layers.{at}.{name}" in state_dict:
                     state_dict[prefix + ours] = state_dict.pop(f"{prefix}layers.{at}.{name}")
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+        super()._load_from_state_dict(state_dict, prefix, *rest, **more)
 
     def extra_repr(self) -> str:
         said = {

@@ -6,6 +6,7 @@ the whole of it. Elementwise unless said; arrays of any library that `array_api_
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def namespace(x: Array) -> Any:
     """
     if isinstance(x, np.ndarray):
         return np
-    if type(x).__module__.partition(".")[0] == "torch":
+    if (torch := sys.modules.get("torch")) is not None and isinstance(x, torch.Tensor):
         import array_api_compat.torch
 
         return array_api_compat.torch

@@ -21,6 +21,7 @@ from helo.cells.lstm import LSTM
 from helo.cells.rnn import RNN
 from helo.engines import numpy as reference
 
+LONGEST = 1 << 16  # steps that a recorded parallel scan can take
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
@@ -46,7 +47,7 @@ def scan(
 
 def _begun(cell: Cell, parameters: Parameters, xs: Tensor, state: State | None) -> State:
     """The state to begin with. Under autocast too it is of the parameters' dtype: what is carried stays exact."""
-    if torch.jit.is_tracing():  # sizes are not numbers there
+    if _traced():  # sizes are not numbers there
         return cell.state(parameters, xs.shape[0]) if state is None else state
     cast = torch.is_autocast_enabled(xs.device.type)
     state = reference.begun(cell, parameters, xs, state, dtypes=not cast)
@@ -58,7 +59,8 @@ def _scan(cell: Cell, parameters: Parameters, xs: Tensor, state: State, lengths:
     if kernel is not None:
         run = _fused
         if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
-            run = torch.compiler.disable(_fused)  # torch compiles no module around these kernels, nor the kernels
+            # Neither does torch compile its own modules round these kernels.
+            run: Any = torch.compiler.disable(_fused)  # pyright: ignore[reportCallIssue]
         return run(kernel, [parameters[n] for n in _NAMES if n in parameters], xs, state, lengths)
     if isinstance(cell, LinearCell):
         a, b = cell.coefficients(parameters, cell.project(parameters, xs))
@@ -78,6 +80,11 @@ def stepped(
 ) -> tuple[Tensor, State]:
     """The reference itself on tensors: what every faster way is held to."""
     return reference.scan(cell, parameters, xs, state, lengths)
+
+
+def _traced() -> bool:
+    """Whether torch records what is called, for `torch.jit.trace` or an export."""
+    return torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _kernel(cell: Cell) -> Callable[..., Any] | None:
@@ -121,7 +128,8 @@ def associative_scan(
     """All prefixes of an associative `combine(earlier, later)` over axis 1, in log₂(time) rounds (Hillis and Steele
     1986): in round k each place takes in the one 2ᵏ before it.
     """
-    reach, time = 1, elements[0].shape[1]
+    # What torch records is run on sequences of other lengths too: rounds enough for any, of which those too many do nothing.
+    reach, time = 1, LONGEST if _traced() else elements[0].shape[1]
     while reach < time:
         joined = combine(tuple(e[:, :-reach] for e in elements), tuple(e[:, reach:] for e in elements))
         elements = tuple(torch.cat([e[:, :reach], j], 1) for e, j in zip(elements, joined, strict=True))
@@ -131,7 +139,8 @@ def associative_scan(
 
 def linear_scan(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
     """h_t = a_t ∘ h_{t-1} + b_t over axis 1, from h `(batch, hidden)`: outputs like b, `(batch, time, hidden)`."""
-    if a.device.type == "cpu":
+    followed = _traced() or torch.compiler.is_compiling()  # into a graph: few operations, and none in place
+    if a.device.type == "cpu" and not followed:
         outputs = torch.empty_like(b)
         for t in range(b.shape[1]):
             h = torch.addcmul(b[:, t], a[:, t], h, out=outputs[:, t])
@@ -149,17 +158,20 @@ class _Linear(torch.autograd.Function):
     """The linear scan with its gradient, which is the same scan backwards: g_t = dL/dh_t + a_{t+1} ∘ g_{t+1}."""
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, h: Tensor) -> Tensor:
-        outputs = linear_scan(a.detach(), b.detach(), h.detach())
-        ctx.save_for_backward(a, outputs, h)
-        return outputs
+    def forward(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
+        return linear_scan(a.detach(), b.detach(), h.detach())
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        a, _, h = inputs
+        ctx.save_for_backward(a, output, h)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, outputs, h = ctx.saved_tensors
         flipped = gradients[0].flip(1)
         later = torch.cat([torch.zeros_like(a[:, :1]), a[:, 1:].flip(1)], 1)
-        g = linear_scan(later, flipped, torch.zeros_like(h)).flip(1)
+        g: Tensor = _Linear.apply(later, flipped, torch.zeros_like(h)).flip(1)  # pyright: ignore[reportAttributeAccessIssue]
         before = torch.cat([h[:, None], outputs[:, :-1]], 1)
         return g * before, g, g[:, 0] * a[:, 0]
 
