@@ -55,7 +55,7 @@ class Bare:
     def __init__(self, cell: str, training: Training):
         self.cell = cells.find(cell)
         self.parameters = {n: p.detach().clone().requires_grad_() for n, p in training.parameters.items()}
-        self.optimiser = Optimiser(self.parameters, Options(), torch.float32)
+        self.optimiser = Optimiser(self.parameters, Options(), torch.float32, blocks=self.cell.blocks)
         self.own = {
             n.removeprefix("recurrent.0."): p for n, p in self.parameters.items() if n.startswith("recurrent.0.")
         }

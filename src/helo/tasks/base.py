@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, Self, final
 import numpy as np
 
 from helo import engines
+from helo.cells.base import Cell
 from helo.cells.functions import Array
 from helo.data import labelled
 from helo.data.buckets import Buckets, in_order
@@ -56,6 +57,7 @@ class Task(ABC):
     #: settled from the data and the budget, and recorded.
     Options: ClassVar[type[Any]]
     options: Any
+    cell: Cell
 
     #: What a step of training counts, for people: symbols, examples, tokens.
     unit: ClassVar[str] = "symbols"

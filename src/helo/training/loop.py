@@ -34,7 +34,7 @@ class Training:
         fresh = task.init(np.random.default_rng(options.seed))
         # Cloned into torch's own memory: a kernel may add in another order where the alignment is another.
         self.parameters = {n: torch.from_numpy(p).clone().to(machine.device).requires_grad_() for n, p in fresh.items()}
-        self.optimiser = Optimiser(self.parameters, options, machine.precision, task.slower)
+        self.optimiser = Optimiser(self.parameters, options, machine.precision, task.slower, task.cell.blocks)
         self.batches = task.batches(options.seed, machine.rank, machine.world)
         self.state: Any = None
         self.progress = Progress(total=options.steps)
@@ -75,6 +75,8 @@ class Training:
         self.state = tuple(tuple(s.detach().float() for s in layer) for layer in state) if state else None
 
         gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
+        if self.progress.step == 0 and (idle := sorted(self.parameters.keys() - gradients)):
+            self.reporter.say(f"{', '.join(idle)}: no gradient comes there; left as it is")
         total, counted, stop, due = self.machine.add(gradients, loss.detach().item(), count, self.stop, self._due())
         self.stop, self.due = bool(stop), bool(due)
         for g in gradients.values():

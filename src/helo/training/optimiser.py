@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from helo.errors import HeloError
 from helo.training.options import Options
 
 
@@ -25,15 +26,18 @@ class Optimiser:
         options: Options,
         precision: torch.dtype,
         slower: Mapping[str, float] | None = None,
+        blocks: Mapping[str, int] | None = None,
     ):
-        """slower: what the rates of the parameters below a dotted name are multiplied by."""
+        """slower: what the rates of the parameters below a dotted name are multiplied by. blocks: `Cell.blocks` of the
+        cell. A parameter that no gradient reaches is left as it is.
+        """
         self.options, self.precision = options, precision
         found = {n: f for n in parameters for name, f in (slower or {}).items() if n.startswith(f"{name}.")}
         self.slower = found
         inside = {n: p for n, p in parameters.items() if INSIDE & set(n.split(".")) and p.ndim == 2}
         self.groups: dict[tuple[int, int, int], list[str]] = defaultdict(list)
         for name, p in inside.items():
-            self.groups[_blocks(name, p, parameters)].append(name)
+            self.groups[_blocks(name, p, blocks or {})].append(name)
         self.matrices = inside
         self.rest = {n: p for n, p in parameters.items() if n not in inside}
         self.momentum = {n: torch.zeros_like(p, requires_grad=False) for n, p in parameters.items()}
@@ -50,11 +54,14 @@ class Optimiser:
     def _muon(self, rate: float) -> None:
         for (blocks, rows, columns), names in self.groups.items():
             updates = []
+            names = [n for n in names if self.matrices[n].grad is not None]
             for name in names:
                 gradient, momentum = self.matrices[name].grad, self.momentum[name]
                 assert gradient is not None
                 momentum.lerp_(gradient, 1 - MOMENTUM)
                 updates.append(gradient.lerp(momentum, MOMENTUM).view(blocks, rows, columns))  # Nesterov
+            if not updates:
+                continue
             steps = orthogonalised(torch.cat(updates) if len(updates) > 1 else updates[0], self.precision)
             size = 0.4 * max(1.0, rows / columns) ** 0.5
             for name, step in zip(names, steps.split(blocks), strict=True):
@@ -68,7 +75,8 @@ class Optimiser:
         one, two = BETAS
         for name, p in self.rest.items():
             gradient, momentum, square = p.grad, self.momentum[name], self.square[name]
-            assert gradient is not None
+            if gradient is None:
+                continue
             momentum.lerp_(gradient, 1 - one)
             square.mul_(two).addcmul_(gradient, gradient, value=1 - two)
             usual = (square / (1 - two**self.count)).sqrt_().add_(1e-8)
@@ -112,11 +120,13 @@ def orthogonalised(matrices: Tensor, precision: torch.dtype = torch.float32) -> 
     return (x.mT if tall else x).to(matrices.dtype)
 
 
-def _blocks(name: str, p: Tensor, parameters: Mapping[str, Tensor]) -> tuple[int, int, int]:
-    """A stack of gates as (gates, rows, columns). The width of one is that of the layer's square recurrent matrix;
-    where there is none, the widest square split that fits, or the matrix whole.
-    """
-    recurrent = parameters.get(name.rpartition(".")[0] + ".weight_hh")
-    rows = p.shape[0] if recurrent is None else recurrent.shape[1]
-    gates = p.shape[0] // rows if p.shape[0] % rows == 0 else 1
-    return gates, p.shape[0] // gates, p.shape[1]
+def _blocks(name: str, p: Tensor, blocks: Mapping[str, int]) -> tuple[int, int, int]:
+    """A matrix as (maps, rows, columns): a cell's as the cell says, every other as the one that it is."""
+    own = [n for part, n in blocks.items() if name.endswith(f".{part}")] if "recurrent" in name.split(".") else []
+    maps = own[0] if own else 1
+    if p.shape[0] % maps:
+        raise HeloError(
+            f"{name} has {p.shape[0]} rows", expected=f"a multiple of {maps}, as its cell's `blocks` says",
+            mend="correct `blocks` in the cell's class",
+        )  # fmt: skip
+    return maps, p.shape[0] // maps, p.shape[1]
