@@ -27,6 +27,7 @@ from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
 from helo.laws import tasks as tasks_laws
 from helo.layers import attention
+from helo.metrics.spans import spans, written
 from test_no_torch import without_torch
 
 WORDS = {"the": "D", "a": "D", "cat": "N", "dog": "N", "runs": "V", "sleeps": "V"}
@@ -249,6 +250,37 @@ def test_the_schemes_of_a_file_are_those_of_the_answers(tmp_path):
         assert answer["labels"] == [y for _, y in rows]
         assert {(s["start"], s["end"], s["type"]) for s in answer["spans"][:2]} == {(0, 2, "P"), (3, 4, "L")}
         assert run.evaluate()["span_f1"] == 1
+
+
+@pytest.mark.parametrize("name", SCHEMED)
+@pytest.mark.parametrize("field", [False, True], ids=["alone", "crf"])
+def test_tags_are_counted_as_they_are_answered(name, field, tmp_path):
+    """A model that says labels in impossible orders: what `eval` counts is what `predict` makes of them."""
+    file = write(tmp_path / "t.conll", SCHEMED[name] * 20)
+    run = helo.train("tag", file, out=tmp_path / "run", crf=field, **SMALL | {"steps": 1})
+    rng = np.random.default_rng(0)
+    for part in ("head.weight", "head.bias"):
+        run.parameters[part][...] = rng.standard_normal(run.parameters[part].shape) * 3
+    words = [list(rng.choice(["Anna", "Bell", "saw", "Rome", "Tom"], n)) for n in rng.integers(2, 12, 40)]
+    labels = [list(rng.choice(["B-P", "I-P", "O", "B-L"], len(w))) for w in words]
+    truth = [written(spans(y), len(y), name) for y in labels]
+    rows = "".join(
+        "".join(f"{w}\t{y}\n" for w, y in zip(*pair, strict=True)) + "\n" for pair in zip(words, truth, strict=True)
+    )
+    figures = run.evaluate([write(tmp_path / "e.conll", rows)])
+    answers = [answer["labels"] for answer in run.predict(words)]
+    right = [a == b for one, other in zip(answers, truth, strict=True) for a, b in zip(one, other, strict=True)]
+    assert figures["accuracy"] == pytest.approx(np.mean(right))
+    if name == "IOB2" and not field:
+        assert [run.task.outward(ids) for ids in _raw(run, words)] == answers
+        assert [run.task._names(ids) for ids in _raw(run, words)] != answers
+
+
+def _raw(run, words):
+    encoded = run.task.encode(run.task.given(words))
+    for i in range(len(words)):
+        batch = encoded.batch(np.array([i]))
+        yield np.asarray(run.task.forward(run.parameters, batch))[0].argmax(-1)
 
 
 def test_spans_of_one_type_without_a_name(tmp_path):

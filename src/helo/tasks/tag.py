@@ -248,12 +248,27 @@ class Tag(ExampleTask):
         numbers = np.asarray(scores, np.float64)
         if self.options.crf:
             own = {n: np.asarray(p, np.float64) for n, p in part(parameters, "crf").items()}
-            return loss, int(lengths.sum()), crf.best(own, numbers, lengths)
-        return loss, int(lengths.sum()), [row[:n].argmax(-1) for row, n in zip(numbers, lengths, strict=True)]
+            found = crf.best(own, numbers, lengths)
+        else:
+            found = [row[:n].argmax(-1) for row, n in zip(numbers, lengths, strict=True)]
+        return loss, int(lengths.sum()), [self._mended(ids) for ids in found]
+
+    def _mended(self, ids: np.ndarray) -> np.ndarray:
+        """Labels that mark spans as the spans that they mark are written: what is counted is what is answered."""
+        if self.marked is None:
+            return ids
+        names = self._names(ids)
+        return np.array([self.labels.index(y) for y in written(spans(names), len(names))], np.int64)
 
     def figures(self, answers, targets):
         joined = np.concatenate(answers)
-        figures = classification.score(classification.statistics(joined, targets.values, len(self.labels)))
+        if self.marked is None:
+            table = classification.statistics(joined, targets.values, len(self.labels))
+        else:  # as the files write them
+            said, true = ([y for i in range(len(answers)) for y in self.outward(x[i])] for x in (answers, targets))
+            names = {y: k for k, y in enumerate(sorted({*said, *true}))}
+            table = classification.statistics(*(np.array([names[y] for y in x]) for x in (said, true)), len(names))
+        figures = classification.score(table)
         if self.marked is not None:
             kinds = _types(self.labels)
             rows = ((self._names(a), self._names(targets[i])) for i, a in enumerate(answers))
