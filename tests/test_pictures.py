@@ -173,7 +173,9 @@ def test_the_end_of_a_training_learns_from_its_own_sentences(tmp_path, monkeypat
 
 
 def test_where_its_own_sentences_are_all_alike_what_people_wrote_is_learned(made, monkeypatch):
-    """None is then better than the others, and what is left of the loss is the likelihood of the true sentences."""
+    """None is then better than the others, and what is left to learn is the likelihood of the true sentences; and the
+    number that is told is their nats a symbol, as of a validation.
+    """
     _, run = made
     task = run.task
     examples = task.recorded(run.about["data"])
@@ -182,12 +184,21 @@ def test_where_its_own_sentences_are_all_alike_what_people_wrote_is_learned(made
     monkeypatch.setattr(np.random, "default_rng", lambda seed: First())
     rows = np.arange(4)
     batch = task.train[0].batch(rows) | {"draw": np.zeros(1, np.int64), "examples": rows}
-    tensors = {n: torch.from_numpy(p) for n, p in run.parameters.items()}
+    tensors = {n: torch.from_numpy(p).requires_grad_() for n, p in run.parameters.items()}
     found, count, _ = task._reinforced(tensors, batch, None)
     first = task.before_and_after(task.train[1].ids, task.train[1].first[rows])
-    exact, known, _ = task.scored(tensors, on(task.train[0].batch(rows) | first, tensors["head.bias"]))
-    assert found.item() == pytest.approx(ANCHOR * exact, rel=1e-4)
+    true = on(task.train[0].batch(rows) | first, tensors["head.bias"])
+    with torch.no_grad():
+        exact, known, _ = task.scored(tensors, true)
+    assert found.item() / count == pytest.approx(exact / known, rel=1e-4)
     assert count == known + 3 * DRAWN * len(rows)
+    own = task.decode(
+        tensors, task.memory(tensors, true), true["before"], task.fresh(tensors, task.memory(tensors, true))
+    )[0]
+    inside = torch.arange(own.shape[1]) < true["target_lengths"][:, None]
+    exact = torch.nn.functional.cross_entropy(own[inside], true["targets"][inside], reduction="sum")
+    ours, theirs = (torch.autograd.grad(x, tensors["head.bias"])[0] for x in (found, ANCHOR * exact))
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
 class First:

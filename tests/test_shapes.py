@@ -28,6 +28,8 @@ from helo.inputs.words import Words
 from helo.laws import tasks as tasks_laws
 from helo.layers import attention
 from helo.metrics.spans import spans, written
+from helo.tasks import writing
+from helo.tasks.base import on
 from test_no_torch import without_torch
 
 WORDS = {"the": "D", "a": "D", "cat": "N", "dog": "N", "runs": "V", "sleeps": "V"}
@@ -550,6 +552,28 @@ def test_figures_are_those_of_the_answers(case, place, tmp_path):
     rows = [f"{s}\t{a['text'] or 'nothing'}\n" for s, a in zip(sources, answers, strict=True)]
     figures = run.task.evaluate(carrying(run), {}, [write(tmp_path / "f.tsv", "".join(rows))])
     assert figures["exact"] == pytest.approx(2 / 3)  # a source without a stranger has nothing to carry
+
+
+def test_the_loss_that_is_told_is_what_validation_measures(place):
+    """Plain nats; the gradient is that of smoothed targets."""
+    run = trained("pairs", place)
+    task = run.task
+    examples = task.recorded(run.about["data"])
+    batch = task.encode(examples).batch(np.arange(4)) | task.wanted(task.targets(examples), np.arange(4))
+    plain, count, _ = task.scored(run.parameters, batch)
+    tensors = {n: torch.from_numpy(p).requires_grad_() for n, p in run.parameters.items()}
+    loss, over, _ = task.loss(tensors, batch, None, None)
+    assert over == count
+    assert loss.item() == pytest.approx(plain, rel=1e-5)
+    (found,) = torch.autograd.grad(loss, tensors["head.bias"])
+    memory = task.memory(tensors, on(batch, loss))
+    before, targets, lengths = (torch.from_numpy(batch[n]) for n in ("before", "targets", "target_lengths"))
+    scores = task.decode(tensors, memory, before, task.fresh(tensors, memory))[0]
+    inside = torch.arange(scores.shape[1]) < lengths[:, None]
+    smoothed = torch.nn.functional.cross_entropy(
+        scores[inside], targets[inside], reduction="sum", label_smoothing=writing.SMOOTHING
+    )
+    torch.testing.assert_close(found, torch.autograd.grad(smoothed, tensors["head.bias"])[0], rtol=1e-3, atol=1e-4)
 
 
 def test_figures_leave_out_the_blanks_round_an_answer():

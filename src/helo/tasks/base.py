@@ -129,7 +129,9 @@ class Task(ABC):
 
     @abstractmethod
     def loss(self, parameters: Parameters, batch: Any, state: Any, noise: Noise | None) -> tuple[Array, int, Any]:
-        """(sum of the loss over the batch in nats, over how many, the state for the next batch)."""
+        """(sum of the loss over the batch in nats, over how many, the state for the next batch). Where something else is
+        minimised than what validation measures, its number is the latter, and its gradient that of the former.
+        """
 
     @abstractmethod
     def validate(self, parameters: Parameters, most: int | None = None) -> dict[str, float]:
