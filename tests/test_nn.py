@@ -117,6 +117,16 @@ def test_dropout_as_torch(cell, form):
 
 
 @of_torch
+def test_dropout_by_the_same_chance(cell):
+    theirs, ours = pair(cell, 3, dropout=0.4)
+    xs, found = torch.randn(BATCH, TIME, INPUTS), []
+    for module in (theirs, ours):
+        torch.manual_seed(1)
+        found.append(module(xs)[0])
+    close(*found)
+
+
+@of_torch
 def test_nothing_in_the_batch(cell):
     theirs, ours = pair(cell, 2)
     (expected, ended), (outputs, last) = (m(torch.zeros(0, TIME, INPUTS)) for m in (theirs, ours))
@@ -205,6 +215,8 @@ def test_states_that_do_not_fit_an_engine(cell, make):
     xs, good = make((BATCH, TIME, INPUTS)), found.state(parameters, BATCH)
     xs = xs.astype(np.float32) if make is np.zeros else xs
     helo.engines.scan(found, parameters, xs, good)
+    with pytest.raises(Exception, match=r"features|shape|core|size"):
+        helo.engines.scan(found, parameters, xs[..., :-1], good)
     for state in (found.state(parameters, 1), found.state(parameters, BATCH + 3), good[:-1], (*good, good[0])):
         with pytest.raises(HeloError, match="state"):
             helo.engines.scan(found, parameters, xs, state)
@@ -418,7 +430,12 @@ def test_made_where_and_as_asked(cell):
     model = helo.nn.Recurrent(cell, 3, 4, device="meta", dtype=torch.float64)
     assert {(p.device.type, p.dtype) for p in model.parameters()} == {("meta", torch.float64)}
     with torch.device("meta"):
-        assert next(helo.nn.Recurrent(cell, 3, 4).parameters()).is_meta
+        meta = helo.nn.Recurrent(cell, 3, 4, 2)
+    assert next(meta.parameters()).is_meta
+    there = meta.to_empty(device="cpu")
+    there.reset_parameters(seed=5)
+    for p, q in zip(there.parameters(), helo.nn.Recurrent(cell, 3, 4, 2, seed=5).parameters(), strict=True):
+        assert torch.equal(p, q)
     half = helo.nn.Recurrent(cell, 3, 4, dtype=torch.bfloat16)
     outputs, state = half(torch.randn(2, 5, 3, dtype=torch.bfloat16))
     assert {s.dtype for s in (outputs, *parts(state))} == {torch.bfloat16}

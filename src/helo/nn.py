@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,19 +80,33 @@ class Recurrent(nn.Module):
         self.bias: bool = getattr(self.cell, "bias", True)
         self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
         self.proj_size = 0
-        rng = np.random.default_rng(int(torch.randint(2**31, (), device="cpu")) if seed is None else seed)
         #: Of every layer, and with `bidirectional` of its two ways after each other: the cell's names and ours.
         self.names: list[dict[str, str]] = []
         ways = ("", "_reverse") if bidirectional else ("",)
-        for at in range(num_layers * len(ways)):
-            layer, way = at // len(ways), ways[at % len(ways)]
-            fresh = self.cell.init(rng, hidden_size * len(ways) if layer else input_size, hidden_size)
-            self.names.append({name: f"{name}_l{layer}{way}" for name in fresh})
+        for at, fresh in enumerate(self._fresh(seed)):
+            self.names.append({name: f"{name}_l{at // len(ways)}{ways[at % len(ways)]}" for name in fresh})
             for name, p in fresh.items():
-                ours = nn.Parameter(torch.empty(p.shape, device=device, dtype=dtype))
-                with torch.no_grad():
-                    ours.copy_(torch.from_numpy(p))
-                self.register_parameter(self.names[-1][name], ours)
+                empty = torch.empty(p.shape, device=device, dtype=dtype)
+                self.register_parameter(self.names[-1][name], nn.Parameter(empty))
+                self._set(self.names[-1][name], p)
+
+    def reset_parameters(self, seed: int | None = None) -> None:
+        """Draw all parameters anew, as the cell begins; without a seed, from torch's own generator."""
+        for own, fresh in zip(self.names, self._fresh(seed), strict=True):
+            for name, p in fresh.items():
+                self._set(own[name], p)
+
+    def _fresh(self, seed: int | None) -> Iterator[dict[str, np.ndarray]]:
+        """A layer and a way at a time: the first reads the inputs, each other the layer below."""
+        rng = np.random.default_rng(int(torch.randint(2**31, (), device="cpu")) if seed is None else seed)
+        ways = 2 if self.bidirectional else 1
+        for at in range(self.num_layers * ways):
+            inputs = self.input_size if at < ways else self.hidden_size * ways
+            yield self.cell.init(rng, inputs, self.hidden_size)
+
+    @torch.no_grad()
+    def _set(self, name: str, p: np.ndarray) -> None:
+        getattr(self, name).copy_(torch.from_numpy(p))
 
     def forward(
         self,
@@ -165,7 +179,7 @@ class Recurrent(nn.Module):
                 f"inputs of shape {tuple(xs.shape)}",
                 expected=f"({rows}, {self.input_size}), or (time, {self.input_size}) for one sequence",
             )
-        first = next(self.parameters())
+        first = getattr(self, next(iter(self.names[0].values())))
         if xs.device != first.device:
             raise HeloError(f"inputs on {xs.device}", expected=f"{first.device}, where the parameters are")
         if xs.dtype != first.dtype and not (torch.is_autocast_enabled(xs.device.type) and xs.is_floating_point()):

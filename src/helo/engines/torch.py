@@ -20,6 +20,7 @@ from helo.cells.gru import GRU
 from helo.cells.lstm import LSTM
 from helo.cells.rnn import RNN
 from helo.engines import numpy as reference
+from helo.errors import HeloError
 
 LONGEST = 1 << 16  # steps that a recorded parallel scan can take
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -104,6 +105,8 @@ def _kernel(cell: Cell) -> Callable[..., Any] | None:
 def _fused(
     kernel: Callable[..., Any], weights: list[Tensor], xs: Tensor, state: State, lengths: Tensor | None
 ) -> tuple[Tensor, State]:
+    if not _traced() and xs.shape[-1] != weights[0].shape[-1]:  # one of the kernels does not look, and reads beyond
+        raise HeloError(f"inputs of {xs.shape[-1]} features", expected=f"{weights[0].shape[-1]}, as the weights have")
     start = [s[None] for s in state]
     first = start if kernel is torch.lstm else start[0]
     # (biases, layers, dropout, training, bidirectional): training keeps what the backward pass needs.
