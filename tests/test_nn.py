@@ -17,6 +17,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 import helo  # noqa: E402
 from helo import cells  # noqa: E402
+from helo.cells.base import zeros  # noqa: E402
+from helo.cells.functions import namespace  # noqa: E402
 from helo.errors import HeloError  # noqa: E402
 
 INPUTS, HIDDEN, BATCH, TIME = 5, 8, 4, 7
@@ -500,6 +502,30 @@ def test_compiled_in_training(cell):
         gradients.append(torch.autograd.grad(outputs.square().sum(), list(model.parameters())))
     for one, other in zip(*gradients, strict=True):
         close(one, other)
+    lengths = torch.tensor([4, 0])
+    close(compiled(xs, state, lengths)[0], model(xs, state, lengths)[0])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cell_of_ones_own_is_one_graph():
+    torch._dynamo.reset()
+
+    class Own(cells.Cell):
+        def init(self, rng, inputs, hidden):
+            return {"enters": rng.standard_normal((hidden, inputs)).astype(np.float32)}
+
+        def state(self, parameters, batch):
+            return (zeros(parameters, "enters", batch, parameters["enters"].shape[0]),)
+
+        def step(self, parameters, state, x):
+            h = namespace(x).tanh(x @ parameters["enters"].T + 0.5 * state[0])
+            return (h,), h
+
+    model = helo.nn.Recurrent(Own(), np.int64(3), 4, 2, bidirectional=True)
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    xs, lengths = torch.randn(2, 6, 3), torch.tensor([4, 0])
+    close(compiled(xs)[0], model(xs)[0])
+    close(compiled(xs, None, lengths)[0], model(xs, None, lengths)[0])
 
 
 class Flat(torch.nn.Module):

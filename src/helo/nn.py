@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Iterator, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -60,12 +61,12 @@ class Recurrent(nn.Module):
         """
         super().__init__()
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
                 raise HeloError(repr(value), expected="a whole number, 1 or more", where=name)
         for name, flag in (("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)):
             if not isinstance(flag, bool | None) or (flag is None and name != "bias"):
                 raise HeloError(repr(flag), expected="True or False", where=name)
-        if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout <= 1:
+        if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout <= 1:
             raise HeloError(repr(dropout), expected="a share from 0 to 1", where="dropout")
         if proj_size:
             raise HeloError(
@@ -76,7 +77,7 @@ class Recurrent(nn.Module):
             warnings.warn(f"dropout={dropout} stands between layers, and there is one layer", stacklevel=2)
         cell = cells.find(cell) if isinstance(cell, str) else cell
         self.cell = _with(cell, bias=bias, nonlinearity=nonlinearity)
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
         self.bias: bool = getattr(self.cell, "bias", True)
         self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
         self.proj_size = 0
@@ -86,6 +87,10 @@ class Recurrent(nn.Module):
         for at, fresh in enumerate(self._fresh(seed)):
             self.names.append({name: f"{name}_l{at // len(ways)}{ways[at % len(ways)]}" for name in fresh})
             for name, p in fresh.items():
+                if "." in name:
+                    raise HeloError(
+                        f"a parameter {name!r}", expected="a name without a dot", where=type(self.cell).__name__
+                    )
                 empty = torch.empty(p.shape, device=device, dtype=dtype)
                 self.register_parameter(self.names[-1][name], nn.Parameter(empty))
                 self._set(self.names[-1][name], p)
@@ -253,7 +258,9 @@ def _lengths(lengths: Any, xs: Tensor) -> Tensor:
         raise HeloError(f"lengths of {lengths.dtype}", expected="whole numbers")
     if lengths.shape != xs.shape[:1]:
         raise HeloError(f"lengths of shape {tuple(lengths.shape)}", expected=f"({xs.shape[0]},): one a row")
-    if lengths.device.type == "cpu" and len(lengths):  # elsewhere, looking would wait for all that was asked for before
+    # On another device, looking would wait for all that was asked for before; in a graph, there is nothing to see yet.
+    seen = lengths.device.type == "cpu" and len(lengths) and not torch.compiler.is_compiling()
+    if seen and not torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
         least, most = int(lengths.min()), int(lengths.max())
         if least < 0 or most > xs.shape[1]:
             raise HeloError(f"a length of {least if least < 0 else most}", expected=f"0 to {xs.shape[1]}, the time")
