@@ -32,6 +32,9 @@ class Training:
         self.task, self.path, self.options, self.machine, self.reporter = task, path, options, machine, reporter
         torch.manual_seed(options.seed + 1_000_003 * machine.rank)
         fresh = task.init(np.random.default_rng(options.seed))
+        for name, p in fresh.items():
+            if p.dtype != np.float32:
+                raise HeloError(f"{name} is {p.dtype}", expected="float32 from `init`", where=task.options.cell)
         # Cloned into torch's own memory: a kernel may add in another order where the alignment is another.
         self.parameters = {n: torch.from_numpy(p).clone().to(machine.device).requires_grad_() for n, p in fresh.items()}
         self.optimiser = Optimiser(self.parameters, options, machine.precision, task.slower, task.cell.blocks)
