@@ -574,5 +574,5 @@ def test_onnx(cell, bidirectional, dynamo, tmp_path):
 
 
 def test_unknown_cell():
-    with pytest.raises(HeloError, match="did you mean 'lstm'"):
+    with pytest.raises(HeloError, match="'lstm'"):
         helo.nn.Recurrent("lstn", 3, 4)

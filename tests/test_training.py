@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,17 +64,17 @@ def test_other_options_on_going_on_are_refused(text, tmp_path, monkeypatch):
     with pytest.raises(HeloError, match="--rate"):
         helo.train("lm", text, out=tmp_path / "run", steps=40, resume=True, rate=0.5, **SMALL)
     text.write_text(TEXT + "more")
-    with pytest.raises(HeloError, match="data has changed"):
+    with pytest.raises(HeloError, match=re.escape(str(tmp_path / "run"))):
         helo.train("lm", text, out=tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize(
     "option, value, expected",
-    [("hidden", 0, "1 or more"), ("layers", -1, "1 or more"), ("chunk", 0, "1 or more"), ("dropout", 1.5, "between 0 and 1"),
-     ("weight_dropout", float("nan"), "between 0 and 1"), ("rate", 0.0, "more than 0"), ("minutes", float("inf"), "more than 0")],
+    [("hidden", 0, "1"), ("layers", -1, "1"), ("chunk", 0, "1"), ("dropout", 1.5, "0.*1"),
+     ("weight_dropout", float("nan"), "0.*1"), ("rate", 0.0, "0"), ("minutes", float("inf"), "0")],
 )  # fmt: skip
 def test_an_option_out_of_its_range_is_refused_by_name(option, value, expected, text, tmp_path):
-    with pytest.raises(HeloError, match=f"--{option.replace('_', '-')}: .*{expected}"):
+    with pytest.raises(HeloError, match=f"--{option.replace('_', '-')}: {value}; .*{expected}"):
         helo.train("lm", text, out=tmp_path / "run", **{option: value})
     assert not (tmp_path / "run").exists()
 
@@ -300,12 +301,12 @@ def test_a_run_begins_with_anothers_weights_symbols_and_options(text, tmp_path, 
     assert weights(second) == weights(first)
     assert second.about["training"]["rate"] == pytest.approx(first.about["training"]["rate"] / 10)
     assert second.about["options"] == first.about["options"]
-    with pytest.raises(HeloError, match=r"expected .* as the options give it"):
+    with pytest.raises(HeloError, match=re.escape(str(first.path))):
         helo.train("lm", other, out=tmp_path / "third", start=first.path, hidden=8, steps=2)
     other.write_text("text with a ☃ in it\n" * 60)
     with pytest.raises(HeloError, match="☃"):
         helo.train("lm", other, out=tmp_path / "third", start=first.path, steps=2)
-    with pytest.raises(HeloError, match="a run of lm; expected one of classify"):
+    with pytest.raises(HeloError, match=r"first.*\blm\b.*\bclassify\b"):
         helo.train("classify", other, out=tmp_path / "third", start=first.path, steps=2)
 
 
