@@ -267,7 +267,8 @@ class Tag(ExampleTask):
         else:  # as the files write them
             said, true = ([y for i in range(len(answers)) for y in self.outward(x[i])] for x in (answers, targets))
             names = {y: k for k, y in enumerate(sorted({*said, *true}))}
-            table = classification.statistics(*(np.array([names[y] for y in x]) for x in (said, true)), len(names))
+            answered, truth = (np.array([names[y] for y in x]) for x in (said, true))
+            table = classification.statistics(answered, truth, len(names))
         figures = classification.score(table)
         if self.marked is not None:
             kinds = _types(self.labels)
