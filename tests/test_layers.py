@@ -154,10 +154,33 @@ def test_beams_say_the_score_of_their_text_and_find_the_best(rng):
     found = beam.search(step, (np.zeros(1, np.int64),), 1, 0, 1, most, beam=700, alpha=0.0)[0]
     every = [list(p) for n in range(5) for p in itertools.product([0, 2, 3, 4], repeat=n)]
     best = max(every, key=lambda p: score(p, 0, 1))
-    finished = [h for h in found if len(h.symbols) <= 4]
-    assert max(finished, key=lambda h: h.score).symbols == best
-    for h in finished:
+    assert max(found, key=lambda h: h.score).symbols == best
+    for h in found:
         assert h.score == pytest.approx(score(h.symbols, 0, 1))
+
+
+@pytest.mark.parametrize("width", [1, 2, 30])
+@pytest.mark.parametrize("most", [0, 1, 2])
+@pytest.mark.parametrize("ends", [True, False])
+def test_no_beam_goes_beyond_its_limit_or_writes_the_impossible(width, most, ends):
+    """Of three symbols one, and the end where it may be; the beam is wider than that."""
+
+    def step(last, state, inputs):
+        p = np.full((len(last), 3), -np.inf)
+        p[:, 2], p[:, 1] = np.log(0.7), np.log(0.3) if ends else -np.inf
+        return p, state
+
+    found = beam.search(step, (np.zeros(2),), 2, 0, 1, np.array([most, 2 * most]), width)
+    for row, limit in zip(found, (most, 2 * most), strict=True):
+        assert row
+        assert len({tuple(h.symbols) for h in row}) == len(row) <= width
+        for h in row:
+            assert set(h.symbols) <= {2}
+            assert len(h.symbols) <= limit
+            assert h.score == pytest.approx(len(h.symbols) * np.log(0.7) + (np.log(0.3) if ends else 0))
+            assert np.isfinite(h.rank)
+        if width == 30:
+            assert len(row) == (limit + 1 if ends else 1)
 
 
 def test_greedy_is_a_beam_of_one_and_rows_do_not_meet(rng):
@@ -166,7 +189,7 @@ def test_greedy_is_a_beam_of_one_and_rows_do_not_meet(rng):
     together = beam.search(step, state, 3, 0, 1, np.array([6, 6, 6]), beam=1)
     alone = beam.search(step, (np.zeros(1, np.int64),), 1, 0, 1, np.array([6]), beam=1)
     last, before, out = 0, 0, []
-    for _ in range(7):
+    for _ in range(6):
         p, (last_now,) = step(np.array([last]), (np.array([before]),), None)
         before, last = int(last_now[0]), int(p[0].argmax())
         if last == 1:

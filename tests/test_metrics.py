@@ -74,7 +74,7 @@ def test_spans_written_and_read_back(name, labels):
 
 
 def test_a_broken_scheme_is_named_with_its_place():
-    with pytest.raises(HeloError, match=r"^f:1:2: the label 'I-x' goes on with a span") as error:
+    with pytest.raises(HeloError, match=r"^f:1:2: .*'I-x'") as error:
         spans.scheme([["B-x", "I-x"], ["B-x", "O", "I-x"], ["B-x"]], lambda i, t: f"f:{i}:{t}")
     assert "IOB2" in str(error.value)
     with pytest.raises(HeloError, match="its span does not end"):
@@ -84,7 +84,7 @@ def test_a_broken_scheme_is_named_with_its_place():
 def test_one_label_that_is_misspelt_is_named_and_spans_go_on_being_spans():
     labels = [["B-x", "I-x", "O"], ["B-x", "IX"]]
     assert spans.marks(labels)
-    with pytest.raises(HeloError, match=r"^f:1:1: the label 'IX' marks no span; expected O, or B- or I- and a type"):
+    with pytest.raises(HeloError, match=r"^f:1:1: .*'IX'.*\bO\b.*B-.*I-"):
         spans.scheme(labels, lambda i, t: f"f:{i}:{t}")
     assert not spans.marks([["B-x", "N", "V", "N"], ["O", "O"]])
     assert not spans.marks([["O"]])
@@ -100,7 +100,7 @@ def test_spans_of_one_type_without_a_name():
         assert [(a, b) for a, b, _ in found] == ([(1, 3), (3, 4)] if name != "BIOES" else [(1, 4), (4, 5)])
         assert spans.written(found, len(labels), name) == list(labels)
         assert spans.score(spans.statistics(labels, labels, [""]))["span_f1"] == 1
-    with pytest.raises(HeloError, match="0:1: the label 'I' goes on with a span"):
+    with pytest.raises(HeloError, match=r"0:1: .*'I'"):
         spans.scheme(["OI", "BI", "BO", "BB"], place)
 
 

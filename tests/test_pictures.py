@@ -168,12 +168,14 @@ def test_the_end_of_a_training_learns_from_its_own_sentences(tmp_path, monkeypat
     assert [c for c, _ in without] == [False] * 8
     assert [c for c, _ in seen] == [False] * 6 + [True] * 2
     assert [x for _, x in seen[:6]] == [x for _, x in without[:6]]
-    with pytest.raises(HeloError, match="between 0 and 1"):
+    with pytest.raises(HeloError, match=r"--self-critical: 1\.5"):
         helo.train("caption", told, out=tmp_path / "more", **SMALL | where | {"self_critical": 1.5})
 
 
 def test_where_its_own_sentences_are_all_alike_what_people_wrote_is_learned(made, monkeypatch):
-    """None is then better than the others, and what is left of the loss is the likelihood of the true sentences."""
+    """None is then better than the others, and what is left to learn is the likelihood of the true sentences; and the
+    number that is told is their nats a symbol, as of a validation.
+    """
     _, run = made
     task = run.task
     examples = task.recorded(run.about["data"])
@@ -182,12 +184,21 @@ def test_where_its_own_sentences_are_all_alike_what_people_wrote_is_learned(made
     monkeypatch.setattr(np.random, "default_rng", lambda seed: First())
     rows = np.arange(4)
     batch = task.train[0].batch(rows) | {"draw": np.zeros(1, np.int64), "examples": rows}
-    tensors = {n: torch.from_numpy(p) for n, p in run.parameters.items()}
+    tensors = {n: torch.from_numpy(p).requires_grad_() for n, p in run.parameters.items()}
     found, count, _ = task._reinforced(tensors, on(batch, tensors["head.bias"]), None)
     first = task.before_and_after(task.train[1].ids, task.train[1].first[rows])
-    exact, known, _ = task.scored(tensors, on(task.train[0].batch(rows) | first, tensors["head.bias"]))
-    assert found.item() == pytest.approx(ANCHOR * exact.item(), rel=1e-4)
+    true = on(task.train[0].batch(rows) | first, tensors["head.bias"])
+    with torch.no_grad():
+        exact, known, _ = task.scored(tensors, true)
+    assert found.item() / count == pytest.approx((exact / known).item(), rel=1e-4)
     assert count == known + 3 * DRAWN * len(rows)
+    own = task.decode(
+        tensors, task.memory(tensors, true), true["before"], task.fresh(tensors, task.memory(tensors, true))
+    )[0]
+    inside = torch.arange(own.shape[1]) < true["target_lengths"][:, None]
+    exact = torch.nn.functional.cross_entropy(own[inside], true["targets"][inside], reduction="sum")
+    ours, theirs = (torch.autograd.grad(x, tensors["head.bias"])[0] for x in (found, ANCHOR * exact))
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
 class First:
@@ -405,12 +416,12 @@ def test_lists_splits_and_missing_pictures(tmp_path):
     assert helo.load(run.path).evaluate()["pictures"] == 4
     half = helo.train("caption", told, out=tmp_path / "half", valid_list=str(valid), **where)
     assert half.about["data"]["examples"] == {"train": 8, "valid": 4}
-    with pytest.raises(HeloError, match=r"l\.txt:2: no captions of 99\.png"):
+    with pytest.raises(HeloError, match=r"l\.txt:2: .*99\.png"):
         helo.train(
             "caption", told, out=tmp_path / "r", train_list=str(write(tmp_path / "l.txt", "00.png\n99.png\n")), **where
         )
     (tmp_path / "pictures" / "05.png").unlink()
-    with pytest.raises(HeloError, match=r"captions\.txt:11: a caption for 05\.png, of which none are in"):
+    with pytest.raises(HeloError, match=r"captions\.txt:11: .*05\.png"):
         helo.train("caption", told, out=tmp_path / "r", **where)
 
 
@@ -447,16 +458,16 @@ def test_no_picture_is_on_both_sides(tmp_path):
         str(write(tmp_path / f"{n}.list", text))
         for n, text in (("train", "00.png\n01.png\n"), ("valid", "02.png\n01.png\n"))
     )
-    with pytest.raises(HeloError, match=r"valid\.list:2: 01\.png is learned from and validated on"):
+    with pytest.raises(HeloError, match=r"valid\.list:2: .*01\.png"):
         halves(told, **images, train_list=train, valid_list=valid)
     other = write(tmp_path / "other.txt", "02.png#0\ta square\n01.png#0\ta square\n")
     assert halves(told, **images, valid=write(tmp_path / "x.txt", "02.png#0\ta\n"), train_list=train)[:2] == (
         ["00.png", "01.png"],
         ["02.png"],
     )
-    with pytest.raises(HeloError, match=r"other\.txt:1: 02\.png is learned from and validated on"):
+    with pytest.raises(HeloError, match=r"other\.txt:1: .*02\.png"):
         halves(told, **images, valid=other)
-    with pytest.raises(HeloError, match="--valid and --valid-list"):
+    with pytest.raises(HeloError, match=r"--valid\b.*--valid-list"):
         halves(told, **images, valid=other, valid_list=valid)
 
 
@@ -481,14 +492,14 @@ def test_what_a_file_gives_to_test_is_never_learned_from(tmp_path, made):
         ["02.png", "08.png"],
     )
     assert halves(told, **images, train_list=str(write(tmp_path / "t.list", "00.png\n")))[1] == names[1:8]
-    with pytest.raises(HeloError, match=r"v\.list:2: 08\.png, which the captions give to the split test"):
+    with pytest.raises(HeloError, match=r"v\.list:2: .*08\.png.*\btest\b"):
         halves(told, **images, train_list=valid)
     figures = made[1].evaluate([told, tmp_path / "pictures"])
     assert (figures["pictures"], figures["split"]) == (3, "test")
     learn, check, record = halves(karpathy(*["train"] * 8, *["test"] * 4), **images)
     assert sorted([*learn, *check]) == names[:8]
     assert record["valid"].startswith("a tenth")
-    with pytest.raises(HeloError, match="pictures of the split test alone"):
+    with pytest.raises(HeloError, match=r"\btest\b"):
         halves(karpathy("test", "test"), **images)
 
 
@@ -543,7 +554,7 @@ def test_a_bad_picture_is_named_and_left_out_only_when_asked(tmp_path, made, cap
     whole = (tmp_path / "pictures" / "03.png").read_bytes()
     (tmp_path / "pictures" / "03.png").write_bytes(whole[: len(whole) // 2])
     where = {"images": (str(tmp_path / "pictures"),), **SMALL, "steps": 2}
-    with pytest.raises(HeloError, match=r"pictures/03\.png: not a whole picture"):
+    with pytest.raises(HeloError, match=r"pictures/03\.png: "):
         helo.train("caption", told, out=tmp_path / "r", **where)
     assert not (tmp_path / "r").exists()
     (tmp_path / "pictures" / "05.png").unlink()
@@ -556,7 +567,7 @@ def test_a_bad_picture_is_named_and_left_out_only_when_asked(tmp_path, made, cap
     assert run.evaluate()["pictures"] == 2  # its own are read as in its training
     files = [told, tmp_path / "pictures"]
     for ask in (run.examples, run.evaluate, run.predict):  # whatever it was trained with
-        with pytest.raises(HeloError, match=r"pictures/03\.png: not a whole" if ask == run.predict else r"for 05\.png"):
+        with pytest.raises(HeloError, match=r"pictures/03\.png: " if ask == run.predict else r"for 05\.png"):
             ask(files[1:] if ask == run.predict else files)
     caplog.clear()
     assert run.evaluate(files, skip_bad=True)["pictures"] == 18
@@ -570,7 +581,7 @@ def test_a_bad_picture_is_named_and_left_out_only_when_asked(tmp_path, made, cap
         (tmp_path / name).write_bytes(data)
         with pytest.raises(HeloError, match=name):
             run.predict([tmp_path / name])
-    with pytest.raises(HeloError, match=r"none\.jpg: no such file"):
+    with pytest.raises(HeloError, match=r"none\.jpg: "):
         run.predict([tmp_path / "none.jpg"])
     with pytest.raises(HeloError, match="not a whole tar"):
         run.predict([write(tmp_path / "x.tar", "no tar")])
@@ -763,16 +774,16 @@ def test_any_network_as_an_onnx_file_with_its_settings(tmp_path):
     assert len(run.predict([tmp_path / "a" / "pictures"])) == 12
     encoders.find.cache_clear()
     write(tmp_path / "net.toml", "size = 3\n")
-    with pytest.raises(HeloError, match=r"net\.toml: no setting 'size'"):
+    with pytest.raises(HeloError, match=r"net\.toml: .*'size'"):
         encoders.find(str(file))
     write(tmp_path / "net.toml", "")
     write(file, "no network")
-    with pytest.raises(HeloError, match=r"net\.onnx: not a network"):
+    with pytest.raises(HeloError, match=r"net\.onnx: "):
         encoders.find(str(file))
-    with pytest.raises(HeloError, match="--finetune of thumbnail; expected"):
+    with pytest.raises(HeloError, match=r"--finetune\b.*\bthumbnail\b"):
         helo.train("caption", told, images=(str(tmp_path / "a" / "pictures"),), encoder="thumbnail", finetune=True,
                    out=tmp_path / "fine", steps=2)  # fmt: skip
-    with pytest.raises(HeloError, match=r"no encoder is called 'efficientnet'"):
+    with pytest.raises(HeloError, match=r"'efficientnet'"):
         encoders.find("efficientnet")
 
 
@@ -837,7 +848,7 @@ def test_where_it_looked_is_drawn_or_refused(made, tmp_path, monkeypatch):
         assert done.exit_code == 0
         assert (tmp_path / where).read_bytes().startswith(kind)
         assert "are drawn" not in done.stderr
-    assert "the first 6 of 60 are drawn in" in asked(run, tmp_path / "many.png", "pictures.tar").stderr
+    assert "6 of 60" in asked(run, tmp_path / "many.png", "pictures.tar").stderr
     for of, where, said in (
         (plain, "x.png", "--attention of a model without attention"),
         (run, "x.gif", r"x\.gif; expected a file \.png, \.pdf, \.svg or \.json"),
@@ -846,7 +857,7 @@ def test_where_it_looked_is_drawn_or_refused(made, tmp_path, monkeypatch):
         with pytest.raises(HeloError, match=said):
             raise asked(of, tmp_path / where).exception
     monkeypatch.setattr(drawing, "available", lambda: False)
-    with pytest.raises(HeloError, match=r"drawn by matplotlib; pip install 'helo\[train\]'"):
+    with pytest.raises(HeloError, match=r"matplotlib.*pip install 'helo\[train\]'"):
         raise asked(run, tmp_path / "x.png").exception
 
 
@@ -861,7 +872,7 @@ def test_sentences_are_drawn_on_the_command_line_the_likeliest_first(made):
     assert scores == sorted(scores, reverse=True)
     assert len(set(scores)) > 1
     assert CliRunner().invoke(cli, [*words, "--n-best", "5"]).stdout == done.stdout
-    with pytest.raises(HeloError, match="--beam and --temperature"):
+    with pytest.raises(HeloError, match=r"--beam\b.*--temperature"):
         raise CliRunner().invoke(cli, [*words, "--beam", "3"]).exception
 
 
@@ -1006,10 +1017,10 @@ def test_videos_that_cannot_be_used_are_refused_by_name(tmp_path):
     video(tmp_path / "v.mkv", moving(np.random.default_rng(0), 40))
     data = (tmp_path / "v.mkv").read_bytes()
     (tmp_path / "half.mkv").write_bytes(data[: len(data) // 2])
-    with pytest.raises(HeloError, match=r"half\.mkv: stops at \d\.\d s of 10\.\d s"):
+    with pytest.raises(HeloError, match=r"half\.mkv: .*\d\.\d s\b.*\b10\.\d s"):
         list(Clip(tmp_path / "half.mkv").frames(16, 4.0))
     told = write(tmp_path / "c.tsv", "video\tstart\tend\tlabel\nv.mp4\t3\t2\ta\n")
-    with pytest.raises(HeloError, match=r"c\.tsv:2: from 3 to 2 seconds"):
+    with pytest.raises(HeloError, match=r"c\.tsv:2: .*\b3\b.*\b2\b"):
         helo.train("classify", told, out=tmp_path / "r", steps=2)
     video(tmp_path / "frames", moving(np.random.default_rng(0), 8))
     for task, part, said in (
@@ -1023,5 +1034,5 @@ def test_videos_that_cannot_be_used_are_refused_by_name(tmp_path):
         told = write(tmp_path / "c.tsv", f"video\tstart\tend\tlabel\nframes\t{part}\ta\n")
         with pytest.raises(HeloError, match=said):
             helo.train(task, told, encoder="thumbnail", out=tmp_path / "r", steps=2)
-    with pytest.raises(HeloError, match=r"c\.tsv:2: no video w\.mp4"):
+    with pytest.raises(HeloError, match=r"c\.tsv:2: .*w\.mp4"):
         helo.train("classify", write(tmp_path / "c.tsv", "video\tlabel\nw.mp4\ta\n"), out=tmp_path / "r", steps=2)

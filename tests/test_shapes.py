@@ -27,6 +27,8 @@ from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
 from helo.laws import tasks as tasks_laws
 from helo.layers import attention
+from helo.metrics.spans import spans, written
+from helo.tasks import writing
 from helo.tasks.base import on
 from test_no_torch import without_torch
 
@@ -222,7 +224,7 @@ def test_spans_in_a_stream_are_those_of_the_batch(name, tmp_path):
     run = helo.train("tag", file, out=tmp_path / "run", bidirectional=False, **SMALL | {"steps": 1})
     assert run.task.marked == name
     if name == "BIOES":
-        with pytest.raises(HeloError, match="the model is one of BIOES labels, which tell what comes next"):
+        with pytest.raises(HeloError, match=r"BIOES.*IOB2"):
             run.live()
         return
     words = np.random.default_rng(0).choice(["Anna", "Bell", "saw", "Rome", "Tom", "x"], 80).tolist()
@@ -252,6 +254,37 @@ def test_the_schemes_of_a_file_are_those_of_the_answers(tmp_path):
         assert run.evaluate()["span_f1"] == 1
 
 
+@pytest.mark.parametrize("name", SCHEMED)
+@pytest.mark.parametrize("field", [False, True], ids=["alone", "crf"])
+def test_tags_are_counted_as_they_are_answered(name, field, tmp_path):
+    """A model that says labels in impossible orders: what `eval` counts is what `predict` makes of them."""
+    file = write(tmp_path / "t.conll", SCHEMED[name] * 20)
+    run = helo.train("tag", file, out=tmp_path / "run", crf=field, **SMALL | {"steps": 1})
+    rng = np.random.default_rng(0)
+    for part in ("head.weight", "head.bias"):
+        run.parameters[part][...] = rng.standard_normal(run.parameters[part].shape) * 3
+    words = [list(rng.choice(["Anna", "Bell", "saw", "Rome", "Tom"], n)) for n in rng.integers(2, 12, 40)]
+    labels = [list(rng.choice(["B-P", "I-P", "O", "B-L"], len(w))) for w in words]
+    truth = [written(spans(y), len(y), name) for y in labels]
+    rows = "".join(
+        "".join(f"{w}\t{y}\n" for w, y in zip(*pair, strict=True)) + "\n" for pair in zip(words, truth, strict=True)
+    )
+    figures = run.evaluate([write(tmp_path / "e.conll", rows)])
+    answers = [answer["labels"] for answer in run.predict(words)]
+    right = [a == b for one, other in zip(answers, truth, strict=True) for a, b in zip(one, other, strict=True)]
+    assert figures["accuracy"] == pytest.approx(np.mean(right))
+    if name == "IOB2" and not field:
+        assert [run.task.outward(ids) for ids in _raw(run, words)] == answers
+        assert [run.task._names(ids) for ids in _raw(run, words)] != answers
+
+
+def _raw(run, words):
+    encoded = run.task.encode(run.task.given(words))
+    for i in range(len(words)):
+        batch = encoded.batch(np.array([i]))
+        yield np.asarray(run.task.forward(run.parameters, batch))[0].argmax(-1)
+
+
 def test_spans_of_one_type_without_a_name(tmp_path):
     file = write(tmp_path / "t.conll", "New\tB\nYork\tI\nis\tO\nbig\tO\n\n" * 30)
     run = helo.train("tag", file, out=tmp_path / "run", **SMALL)
@@ -278,7 +311,7 @@ def test_a_conversation_in_a_stream_is_answered_as_the_batch(tmp_path):
         2,
         "helo: standard input:2: 'oh great'; expected the speaker, a tab, and what is said\n",
     )
-    with pytest.raises(HeloError, match=r"'no'; expected \(speaker, text\)"):
+    with pytest.raises(HeloError, match=r"'no'; .*speaker, text"):
         run.live().feed("no")
 
 
@@ -298,7 +331,7 @@ def test_a_stream_on_the_command_line(place, tmp_path):
     assert "".join(parts).split("\n") == [*rows, ""]
     found = json.loads(ask("--json", stdin="the\ncat\n\n\nthe\n").out)
     assert found == {"answers": [{"labels": batch[:2]}, {"labels": batch[:1]}]}
-    for bad, where in (("the\na\tb\n", "standard input:2: a tab in a word"), ("the\n\udcff\n", ":2: not UTF-8")):
+    for bad, where in (("the\na\tb\n", "standard input:2: "), ("the\n\udcff\n", ":2: ")):
         done = helo_command("predict", run.path, "--stream", stdin=bad.encode(errors="surrogateescape"))
         assert done.code == 2
         assert where in done.err
@@ -453,10 +486,10 @@ def test_where_no_label_is_rare_the_same_are_held_out_whatever_the_labels():
 
 def test_where_nothing_can_be_held_out_that_is_said(tmp_path):
     file = write(tmp_path / "f.tsv", "text\tlabel\n" + "a b\tx\nc d\ty\n" * 2)
-    with pytest.raises(HeloError, match=r"f\.tsv: no example can be held out.*--valid FILES"):
+    with pytest.raises(HeloError, match=r"f\.tsv: .*--valid FILES"):
         helo.train("classify", file, out=tmp_path / "run", **SMALL)
     file = write(tmp_path / "g.tsv", "text\tlabel\na\tx\nb\tx\nc\ty\n")
-    with pytest.raises(HeloError, match=r"g\.tsv:4: one example of the label 'y'"):
+    with pytest.raises(HeloError, match=r"g\.tsv:4: .*'y'"):
         helo.train("classify", file, out=tmp_path / "run", **SMALL)
 
 
@@ -519,6 +552,28 @@ def test_figures_are_those_of_the_answers(case, place, tmp_path):
     rows = [f"{s}\t{a['text'] or 'nothing'}\n" for s, a in zip(sources, answers, strict=True)]
     figures = run.task.evaluate(carrying(run), {}, [write(tmp_path / "f.tsv", "".join(rows))])
     assert figures["exact"] == pytest.approx(2 / 3)  # a source without a stranger has nothing to carry
+
+
+def test_the_loss_that_is_told_is_what_validation_measures(place):
+    """Plain nats; the gradient is that of smoothed targets."""
+    run = trained("pairs", place)
+    task = run.task
+    examples = task.recorded(run.about["data"])
+    batch = task.encode(examples).batch(np.arange(4)) | task.wanted(task.targets(examples), np.arange(4))
+    plain, count, _ = task.scored(run.parameters, batch)
+    tensors = {n: torch.from_numpy(p).requires_grad_() for n, p in run.parameters.items()}
+    loss, over, _ = task.loss(tensors, batch, None, None)
+    assert over == count
+    assert loss.item() == pytest.approx(plain, rel=1e-5)
+    (found,) = torch.autograd.grad(loss, tensors["head.bias"])
+    memory = task.memory(tensors, on(batch, loss))
+    before, targets, lengths = (torch.from_numpy(batch[n]) for n in ("before", "targets", "target_lengths"))
+    scores = task.decode(tensors, memory, before, task.fresh(tensors, memory))[0]
+    inside = torch.arange(scores.shape[1]) < lengths[:, None]
+    smoothed = torch.nn.functional.cross_entropy(
+        scores[inside], targets[inside], reduction="sum", label_smoothing=writing.SMOOTHING
+    )
+    torch.testing.assert_close(found, torch.autograd.grad(smoothed, tensors["head.bias"])[0], rtol=1e-3, atol=1e-4)
 
 
 def test_figures_leave_out_the_blanks_round_an_answer():
@@ -587,11 +642,11 @@ def test_vectors_of_a_file_are_where_training_starts(tmp_path):
     assert form.start is not None
     assert form.start.shape == (4, 3)
     for options in ({"units": "characters"}, {"units": "bytes"}):
-        with pytest.raises(HeloError, match=r"v\.vec: --vectors for --units"):
+        with pytest.raises(HeloError, match=r"v\.vec: .*--vectors.*--units"):
             helo.train("classify", reviews(tmp_path), out=tmp_path / "r", vectors=str(vectors), **options)
-    with pytest.raises(HeloError, match=r"v\.vec: --vectors for what has no words"):
+    with pytest.raises(HeloError, match=r"v\.vec: .*--vectors"):
         helo.train("tag", numbers(tmp_path), out=tmp_path / "r", vectors=str(vectors))
-    with pytest.raises(HeloError, match=r"v\.vec:2: 2 numbers; expected a word and 3 numbers"):
+    with pytest.raises(HeloError, match=r"v\.vec:2: 2\b.*\b3\b"):
         helo.train(
             "classify",
             reviews(tmp_path),
@@ -690,7 +745,7 @@ def test_what_a_person_is_on_the_whole_counts_only_where_people_differ_in_their_
     assert run.figures["accuracy"] > 0.95
     stream = helo.train("tag", known, valid=known, out=tmp_path / "stream", bidirectional=False, **SMALL | {"steps": 1})
     assert stream.task.options.level is True
-    with pytest.raises(HeloError, match="--no-level --no-bidirectional; expected one of them"):
+    with pytest.raises(HeloError, match=r"--no-level.*--no-bidirectional"):
         helo.train("tag", known, out=tmp_path / "no", level=False, bidirectional=False, **SMALL)
 
 

@@ -45,7 +45,7 @@ def built(unit: str, text: str, pieces: int = 1) -> vocab.Vocab:
 
 def test_units():
     assert {"characters", "bytes", "words", "subwords"} <= set(UNITS)
-    with pytest.raises(HeloError, match="'word'.*did you mean 'words'"):
+    with pytest.raises(HeloError, match="'word'.*'words'"):
         vocab.find("word")
 
 

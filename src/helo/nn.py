@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
+from collections.abc import Iterator, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from helo import cells, engines
 from helo.errors import HeloError
@@ -14,10 +19,15 @@ from helo.layers import stack
 
 
 class Recurrent(nn.Module):
-    """Layers of a cell, called as `torch.nn.LSTM(…, batch_first=True)` is.
+    """Layers of a cell, in place of `torch.nn.LSTM`, `GRU` and `RNN`: the same arguments after the cell, the same shapes,
+    the same names of parameters, so that `load_state_dict(theirs.state_dict())` takes over their weights.
 
-    Parameters are named `layers.0.weight_ih`, `layers.1.weight_hh`, … by layer; with `bidirectional`, each layer is two
-    of these, forwards and then backwards.
+    Other than theirs: it is batch first unless `batch_first=False` is said; it takes `lengths` too; `proj_size` is refused;
+    fresh weights are the cell's own (an LSTM's forget gate starts open), from `seed`; what is wrong is a `HeloError`.
+    It is compiled (`torch.compile`) and exported (`torch.onnx.export`) as theirs are; `torch.jit.script` does not take it.
+
+    Parameters are the cell's, with the layer behind each name: `weight_ih_l0`, `weight_hh_l1`, and with `bidirectional`
+    also `weight_ih_l0_reverse`, …
 
     >>> import helo, torch
     >>> model = helo.nn.Recurrent("gru", 16, 32, num_layers=2)
@@ -32,38 +42,110 @@ class Recurrent(nn.Module):
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
+        bias: bool | None = None,
+        batch_first: bool = True,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        proj_size: int = 0,
+        device: torch.device | str | int | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        nonlinearity: str | None = None,
         seed: int | None = None,
     ):
         """cell: a cell, or what `helo.cells.find` takes: "lstm", "rnn,nonlinearity=relu", "file.py:Name".
 
-        dropout: between layers, in training. seed: of the parameters; None draws one from torch's own generator.
+        bias, nonlinearity: options of the cell, where it has them; None leaves them as the cell says. dropout: between
+        layers, in training. seed: of the parameters; None draws one from torch's own generator.
+        Raises HeloError for what a cell of this kind cannot be given.
         """
         super().__init__()
-        self.cell = cells.find(cell) if isinstance(cell, str) else cell
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.dropout, self.bidirectional = dropout, bidirectional
-        rng = np.random.default_rng(int(torch.randint(2**31, ())) if seed is None else seed)
-        ways = 2 if bidirectional else 1
-        self.layers = nn.ModuleList()
-        for i in range(num_layers * ways):
-            layer = nn.Module()
-            inputs = input_size if i < ways else hidden_size * ways
-            for name, p in self.cell.init(rng, inputs, hidden_size).items():
-                layer.register_parameter(name, nn.Parameter(torch.from_numpy(p).clone()))
-            self.layers.append(layer)
+        for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+                raise HeloError(repr(value), expected="a whole number, 1 or more", where=name)
+        for name, flag in (("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)):
+            if not isinstance(flag, bool | None) or (flag is None and name != "bias"):
+                raise HeloError(repr(flag), expected="True or False", where=name)
+        if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout <= 1:
+            raise HeloError(repr(dropout), expected="a share from 0 to 1", where="dropout")
+        if proj_size:
+            raise HeloError(
+                f"{proj_size}", expected="0: cells here give their whole state", where="proj_size",
+                mend="use torch.nn.LSTM, or a linear layer behind this one",
+            )  # fmt: skip
+        if dropout and num_layers == 1:
+            warnings.warn(f"dropout={dropout} stands between layers, and there is one layer", stacklevel=2)
+        cell = cells.find(cell) if isinstance(cell, str) else cell
+        self.cell = _with(cell, bias=bias, nonlinearity=nonlinearity)
+        self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
+        self.bias: bool = getattr(self.cell, "bias", True)
+        self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
+        self.proj_size = 0
+        #: Of every layer, and with `bidirectional` of its two ways after each other: the cell's names and ours.
+        self.names: list[dict[str, str]] = []
+        ways = ("", "_reverse") if bidirectional else ("",)
+        for at, fresh in enumerate(self._fresh(seed)):
+            self.names.append({name: f"{name}_l{at // len(ways)}{ways[at % len(ways)]}" for name in fresh})
+            for name, p in fresh.items():
+                if "." in name:
+                    raise HeloError(
+                        f"a parameter {name!r}", expected="a name without a dot", where=type(self.cell).__name__
+                    )
+                empty = torch.empty(p.shape, device=device, dtype=dtype)
+                self.register_parameter(self.names[-1][name], nn.Parameter(empty))
+                self._set(self.names[-1][name], p)
 
-    def forward(self, xs: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """xs `(batch, time, input_size)`; state as it came out; lengths `(batch,)`: what lies behind is padding.
+    def reset_parameters(self, seed: int | None = None) -> None:
+        """Draw all parameters anew, as the cell begins; without a seed, from torch's own generator."""
+        for own, fresh in zip(self.names, self._fresh(seed), strict=True):
+            for name, p in fresh.items():
+                self._set(own[name], p)
 
-        Gives outputs `(batch, time, hidden_size)`, twice as wide when bidirectional, and the state at each row's end:
-        tensors `(layers, batch, …)`, a tuple of them where the cell has several (the LSTM's h and c), else the one.
+    def _fresh(self, seed: int | None) -> Iterator[dict[str, np.ndarray]]:
+        """A layer and a way at a time: the first reads the inputs, each other the layer below."""
+        rng = np.random.default_rng(int(torch.randint(2**31, (), device="cpu")) if seed is None else seed)
+        ways = 2 if self.bidirectional else 1
+        for at in range(self.num_layers * ways):
+            inputs = self.input_size if at < ways else self.hidden_size * ways
+            yield self.cell.init(rng, inputs, self.hidden_size)
+
+    @torch.no_grad()
+    def _set(self, name: str, p: np.ndarray) -> None:
+        getattr(self, name).copy_(torch.from_numpy(p))
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Any = None,
+        lengths: Tensor | np.ndarray | Sequence[int] | None = None,
+    ) -> tuple[Any, Any]:
+        """input: `(batch, time, input_size)`, or `(time, batch, input_size)` where not batch first; one sequence alone,
+        `(time, input_size)`; or a PackedSequence. hx: a state as it came out; None begins anew. lengths: of each row, whole
+        numbers from 0 on any device; what lies behind is padding.
+
+        Gives outputs of the form of the input, `hidden_size` wide, twice that when bidirectional, 0 in the padding; and
+        the state at each row's own end: tensors `(layers, batch, …)` (without the batch where the input is one sequence),
+        twice as many layers when bidirectional; a tuple of them where the cell has several (the LSTM's h and c), else the
+        one. A row of length 0 keeps the state it came with. Raises HeloError where sizes or dtypes do not fit.
         """
-        if xs.ndim != 3 or xs.shape[-1] != self.input_size:
-            raise HeloError(f"inputs of shape {tuple(xs.shape)}", expected=f"(batch, time, {self.input_size})")
-        if state is not None and isinstance(state, Tensor):
-            state = (state,)
+        if isinstance(input, PackedSequence):
+            if lengths is not None:
+                raise HeloError("lengths beside a PackedSequence", expected="one of the two: it has its own")
+            return self._packed(input, hx)
+        alone = input.ndim == 2
+        self._fits(input)
+        xs = input[None] if alone else input if self.batch_first else input.transpose(0, 1)
+        if alone and lengths is not None:
+            raise HeloError("lengths for one sequence", expected="a batch of them: (batch, time, input_size)")
+        state = self._state(hx, xs, alone)
+        outputs, last = self._run(xs, state, None if lengths is None else _lengths(lengths, xs))
+        outputs = outputs[0] if alone else outputs if self.batch_first else outputs.transpose(0, 1)
+        return outputs, self._given(tuple(s[:, 0] for s in last) if alone else last)
+
+    def _run(
+        self, xs: Tensor, state: tuple[Tensor, ...] | None, lengths: Tensor | None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """All layers, batch first: state and result `(layers, batch, …)`."""
         ways = 2 if self.bidirectional else 1
         last: list[tuple[Any, ...]] = []
         for i in range(self.num_layers):
@@ -73,33 +155,116 @@ class Recurrent(nn.Module):
             for way in range(ways):
                 at = i * ways + way
                 start = None if state is None else tuple(s[at] for s in state)
-                parameters = dict(self.layers[at].named_parameters())
+                parameters = {name: getattr(self, ours) for name, ours in self.names[at].items()}
                 read = _reversed(xs, lengths) if way else xs
                 out, after = engines.scan(self.cell, parameters, read, start, lengths)
                 outputs.append(_reversed(out, lengths) if way else out)
                 last.append(after)
             xs = torch.cat(outputs, -1) if ways == 2 else outputs[0]
-        joined = [torch.stack(parts) for parts in zip(*last, strict=True)]
-        return xs, tuple(joined) if len(joined) > 1 else joined[0]
+        return xs, tuple(torch.stack(parts) for parts in zip(*last, strict=True))
 
-    def load_torch(self, other: nn.RNNBase) -> None:
-        """Take the weights of torch's own module of the same cell and sizes."""
-        ways = 2 if self.bidirectional else 1
-        kinds = [getattr(m, "nonlinearity", None) for m in (self.cell, other)]
-        if kinds[0] != kinds[1] or len(list(self.parameters())) != len(list(other.parameters())):
-            raise HeloError(f"{other}", expected="the same cell, sizes, layers and biases")
-        with torch.no_grad():
-            for at, layer in enumerate(self.layers):
-                for name, p in layer.named_parameters():
-                    theirs = f"{name}_l{at // ways}" + ("_reverse" if at % ways else "")
-                    value = getattr(other, theirs, None)
-                    if value is None or value.shape != p.shape:
-                        found = "no " + theirs if value is None else f"{theirs} of shape {tuple(value.shape)}"
-                        raise HeloError(found, expected=f"{tuple(p.shape)}: the same cell, sizes, layers and biases")
-                    p.copy_(value)
+    def _packed(self, packed: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
+        """As torch does: rows come out packed as they came in, the state in the order of the rows before packing."""
+        xs, lengths = pad_packed_sequence(packed, batch_first=True)
+        self._fits(xs)
+        outputs, last = self._run(xs, self._state(hx, xs, False), _lengths(lengths, xs))
+        order = packed.sorted_indices
+        if order is not None:
+            outputs, lengths = outputs[order], lengths[order.cpu()]
+        data, sizes, _, _ = pack_padded_sequence(outputs, lengths, batch_first=True)
+        return PackedSequence(data, sizes, order, packed.unsorted_indices), self._given(last)
+
+    def _given(self, state: tuple[Tensor, ...]) -> Any:
+        return state[0] if len(state) == 1 else state
+
+    def _fits(self, xs: Tensor) -> None:
+        rows = "batch, time" if self.batch_first else "time, batch"
+        if xs.ndim not in (2, 3) or xs.shape[-1] != self.input_size:
+            raise HeloError(
+                f"inputs of shape {tuple(xs.shape)}",
+                expected=f"({rows}, {self.input_size}), or (time, {self.input_size}) for one sequence",
+            )
+        first = getattr(self, next(iter(self.names[0].values())))
+        if xs.device != first.device:
+            raise HeloError(f"inputs on {xs.device}", expected=f"{first.device}, where the parameters are")
+        if xs.dtype != first.dtype and not (torch.is_autocast_enabled(xs.device.type) and xs.is_floating_point()):
+            raise HeloError(
+                f"inputs of {xs.dtype}", expected=f"{first.dtype}, as the parameters",
+                mend=f"convert them, .to({first.dtype}), or the model, .to({xs.dtype})",
+            )  # fmt: skip
+
+    def _state(self, hx: Any, xs: Tensor, alone: bool) -> tuple[Tensor, ...] | None:
+        """A state that a person gives, as `(layers, batch, …)`. Raises HeloError where the number of its layers is another;
+        the rest is looked at where each layer is run.
+        """
+        if hx is None:
+            return None
+        parts: Any = (hx,) if isinstance(hx, Tensor) else hx
+        if not isinstance(parts, Sequence) or isinstance(parts, str):
+            raise HeloError(f"a state of type {type(hx).__name__}", expected="a tensor, a tuple of them, or None")
+        rows = self.num_layers * (2 if self.bidirectional else 1)
+        for s in parts:
+            if not isinstance(s, Tensor) or tuple(s.shape[:1]) != (rows,):
+                found = f"of shape {tuple(s.shape)}" if isinstance(s, Tensor) else repr(type(s).__name__)
+                batch = "" if alone else f"{xs.shape[0]}, "
+                raise HeloError(
+                    f"a state {found}", expected=f"tensors ({rows}, {batch}…): one row for every layer and direction"
+                )
+        return tuple(s[:, None] for s in parts) if alone else tuple(parts)
+
+    @property
+    def all_weights(self) -> list[list[nn.Parameter]]:
+        """The parameters, a list a layer and direction."""
+        return [[getattr(self, ours) for ours in own.values()] for own in self.names]
+
+    def flatten_parameters(self) -> None:
+        """Nothing: here for code that was written for torch's modules. The engine lays weights out where a kernel asks."""
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any, **more: Any) -> None:
+        """Earlier versions named parameters `layers.0.weight_ih`, a number for every layer and direction."""
+        for at, own in enumerate(self.names):
+            for name, ours in own.items():
+                if f"{prefix}layers.{at}.{name}" in state_dict:
+                    state_dict[prefix + ours] = state_dict.pop(f"{prefix}layers.{at}.{name}")
+        super()._load_from_state_dict(state_dict, prefix, *rest, **more)
 
     def extra_repr(self) -> str:
-        return f"{self.cell}, {self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
+        said = {
+            "num_layers": 1, "batch_first": True, "dropout": 0.0, "bidirectional": False
+        }  # fmt: skip
+        given = [f"{name}={getattr(self, name)}" for name, usual in said.items() if getattr(self, name) != usual]
+        return ", ".join([str(self.cell), str(self.input_size), str(self.hidden_size), *given])
+
+
+def _with(cell: cells.Cell, **options: Any) -> cells.Cell:
+    """The cell with the options that are not None. A cell without a bias to leave out may be asked for one."""
+    fields = {f.name for f in dataclasses.fields(cell)} if dataclasses.is_dataclass(cell) else set()
+    for name, value in options.items():
+        if value is None or getattr(cell, name, None) == value or (name not in fields and value is True):
+            continue
+        if name not in fields:
+            raise HeloError(f"{value!r}", expected=f"None: {type(cell).__name__} has no such option", where=name)
+        if name == "nonlinearity" and value not in ("tanh", "relu"):
+            raise HeloError(f"{value!r}", expected="'tanh' or 'relu'", where=name)
+        cell = dataclasses.replace(cell, **{name: value})  # pyright: ignore[reportArgumentType]
+    return cell
+
+
+def _lengths(lengths: Any, xs: Tensor) -> Tensor:
+    """Lengths as whole numbers `(batch,)` beside xs `(batch, time, …)`. Raises HeloError for what cannot be lengths."""
+    if not isinstance(lengths, Tensor):
+        lengths = torch.from_numpy(np.asarray(lengths).copy()) if len(lengths) else torch.zeros(0, dtype=torch.int64)
+    if lengths.dtype.is_floating_point or lengths.dtype.is_complex or lengths.dtype == torch.bool:
+        raise HeloError(f"lengths of {lengths.dtype}", expected="whole numbers")
+    if lengths.shape != xs.shape[:1]:
+        raise HeloError(f"lengths of shape {tuple(lengths.shape)}", expected=f"({xs.shape[0]},): one a row")
+    # On another device, looking would wait for all that was asked for before; in a graph, there is nothing to see yet.
+    seen = lengths.device.type == "cpu" and len(lengths) and not torch.compiler.is_compiling()
+    if seen and not torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+        least, most = int(lengths.min()), int(lengths.max())
+        if least < 0 or most > xs.shape[1]:
+            raise HeloError(f"a length of {least if least < 0 else most}", expected=f"0 to {xs.shape[1]}, the time")
+    return lengths.to(device=xs.device, dtype=torch.int64)
 
 
 def _reversed(xs: Tensor, lengths: Tensor | None) -> Tensor:

@@ -26,6 +26,11 @@ class Cell(ABC):
     instances: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     #: Laws that do not hold for this cell, each with the reason. Strict: a law that holds after all is an error.
     exceptions: ClassVar[Mapping[str, str]] = {}
+    #: Matrices in which several maps stand on top of each other, and how many: gates, say. The optimiser treats each map by
+    #: itself. What is not named is one map.
+    blocks: ClassVar[Mapping[str, int]] = {}
+    #: Matrices that multiply the state: what `--weight-dropout` is of.
+    recurrent: ClassVar[tuple[str, ...]] = ("weight_hh",)
 
     @abstractmethod
     def init(self, rng: np.random.Generator, inputs: int, hidden: int) -> dict[str, np.ndarray]:

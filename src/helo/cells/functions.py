@@ -6,6 +6,7 @@ the whole of it. Elementwise unless said; arrays of any library that `array_api_
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,15 @@ VOCABULARY = frozenset(
 
 def namespace(x: Array) -> Any:
     """The array namespace of x. NumPy's is NumPy itself, which keeps to the standard since its version 2: no look-up,
-    and `array_api_compat`, which takes a tenth of a second to import, only where another library is met.
+    and `array_api_compat`, which takes a tenth of a second to import, only where another library is met. For torch's it
+    is not asked either: torch's compiler does not see through how it looks.
     """
     if isinstance(x, np.ndarray):
         return np
+    if (torch := sys.modules.get("torch")) is not None and isinstance(x, torch.Tensor):
+        import array_api_compat.torch
+
+        return array_api_compat.torch
     from array_api_compat import array_namespace
 
     return array_namespace(x)

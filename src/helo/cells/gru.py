@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class GRU(Cell):
     bias: bool = True
 
     instances = ({}, {"bias": False})
+    blocks: ClassVar = {"weight_ih": 3, "weight_hh": 3}
 
     def init(self, rng, inputs, hidden):
         parameters = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class LSTM(Cell):
     bias: bool = True
 
     instances = ({}, {"bias": False})
+    blocks: ClassVar = {"weight_ih": 4, "weight_hh": 4}
 
     def init(self, rng, inputs, hidden):
         parameters = {

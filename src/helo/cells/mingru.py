@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class MinGRU(LinearCell):
     bias: bool = True
 
     instances = ({}, {"bias": False})
+    blocks: ClassVar = {"weight": 2}
+    recurrent = ()
 
     def init(self, rng, inputs, hidden):
         parameters = {"weight": uniform(rng, 2 * hidden, inputs, inputs**-0.5)}

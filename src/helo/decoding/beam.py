@@ -15,7 +15,8 @@ Step = Callable[[np.ndarray, Any, np.ndarray], tuple[np.ndarray, Any]]
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """symbols: without the end. score: log-probability in nats, the end included, as the step function gave it.
+    """symbols: without the end. score: log-probability in nats, the end included, as the step function gave it; where the
+    end was not possible and nothing more could be written, without it.
 
     rank: score over ((5 + length) / 6)^alpha (Wu et al. 2016), by which hypotheses are compared.
     """
@@ -31,7 +32,9 @@ def search(
     """For each of `rows` inputs, up to `beam` hypotheses, the best first. A beam of 1 is greedy.
 
     step(last, state, inputs): the symbols `(n,)` written last, a state as `kept` can index it, and which input each of
-    the n belongs to; gives log-probabilities `(n, symbols)` and the next state. most `(rows,)`: symbols an input may get.
+    the n belongs to; gives log-probabilities `(n, symbols)` and the next state. most `(rows,)`: symbols an input may get,
+    the end not counted: after so many only the end is looked at. What is impossible, -inf, is in no hypothesis; there are
+    fewer than `beam` where there are no more texts, and one at least.
     """
     done: list[list[Hypothesis]] = [[] for _ in range(rows)]
     inputs = np.arange(rows)  # of every live hypothesis: its input, what it has written, its score
@@ -41,6 +44,11 @@ def search(
     while len(inputs):
         p, state = step(last, state, inputs)
         total = scores[:, None] + p.astype(np.float64)
+        full = np.array([len(w) >= most[row] for row, w in zip(inputs, written, strict=True)])
+        total[full[:, None] & (np.arange(p.shape[1]) != end)] = -np.inf
+        for k in np.flatnonzero(~np.isfinite(total).any(-1)):  # it can neither go on nor end
+            rank = scores[k] / _penalty(len(written[k]), alpha)
+            done[inputs[k]].append(Hypothesis(written[k], float(scores[k]), float(rank)))
         parents, symbols = [], []
         for row in np.unique(inputs):
             mine = np.flatnonzero(inputs == row)
@@ -48,12 +56,13 @@ def search(
             width = min(beam, len(flat))
             best = np.argpartition(-flat, width - 1)[:width] if width < len(flat) else np.arange(len(flat))
             for k in best[np.argsort(-flat[best], kind="stable")]:
+                if not np.isfinite(flat[k]):
+                    break  # so are all after it
                 parent, symbol = mine[k // p.shape[1]], int(k % p.shape[1])
                 length = len(written[parent]) + 1
-                if symbol == end or length > most[row]:
-                    text = written[parent] if symbol == end else [*written[parent], symbol]
+                if symbol == end:
                     rank = flat[k] / _penalty(length, alpha)
-                    done[row].append(Hypothesis(text, float(flat[k]), float(rank)))
+                    done[row].append(Hypothesis(written[parent], float(flat[k]), float(rank)))
                 else:
                     parents.append(parent)
                     symbols.append(symbol)

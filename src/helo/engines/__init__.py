@@ -17,8 +17,8 @@ from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 
 __all__ = [
-    "array", "constant", "convolution", "cross_entropy", "embedding", "fastest", "host", "hosts", "of", "recomputed",
-    "scan", "steps", "way",
+    "array", "constant", "convolution", "cross_entropy", "embedding", "fastest", "host", "hosts", "of", "positions",
+    "recomputed", "scan", "way",
 ]  # fmt: skip
 
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "C:/Windows/System32/nvcuda.dll")
@@ -73,9 +73,9 @@ def array(values: Any, like: Array) -> Array:
     return of(like).array(values, like)
 
 
-def steps(count: int, like: Array) -> Array:
+def positions(count: int, like: Array) -> Array:
     """0, 1, … count - 1, made where `like` is."""
-    return of(like).steps(count, like)
+    return of(like).positions(count, like)
 
 
 def constant(x: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array, log_softmax, namespace
+from helo.errors import HeloError
 
 
 def way(cell: Cell, parameters: Parameters, xs: Array, lengths: Array | None = None) -> tuple[str, str]:
@@ -18,8 +19,35 @@ def way(cell: Cell, parameters: Parameters, xs: Array, lengths: Array | None = N
 def scan(
     cell: Cell, parameters: Parameters, xs: Array, state: State | None = None, lengths: Array | None = None
 ) -> tuple[Array, State]:
+    return steps(cell, parameters, xs, begun(cell, parameters, xs, state), lengths)
+
+
+def begun(cell: Cell, parameters: Parameters, xs: Array, state: State | None, dtypes: bool = True) -> State:
+    """The state to begin with: a fresh one, or the one that is given, after a look at it: a kernel that is given another
+    one than it expects may read beyond it. dtypes: must be the parameters', too. Raises HeloError.
+    """
+    if xs.shape[1] == 0:
+        raise HeloError("a sequence of no steps", expected="one step or more")
+    fresh = cell.state(parameters, xs.shape[0])
+    if state is None:
+        return fresh
+    if len(state) != len(fresh):
+        raise HeloError(f"a state of {len(state)} parts", expected=f"{len(fresh)}, as {type(cell).__name__} has")
+    for given, own in zip(state, fresh, strict=True):
+        if given.shape != own.shape:
+            raise HeloError(f"a state of shape {tuple(given.shape)}", expected=f"{tuple(own.shape)}, the batch first")
+        if dtypes and given.dtype != own.dtype:
+            raise HeloError(f"a state of {given.dtype}", expected=f"{own.dtype}, as the parameters")
+        if given.device != own.device:
+            raise HeloError(f"a state on {given.device}", expected=f"{own.device}, where the parameters are")
+    return state
+
+
+def steps(
+    cell: Cell, parameters: Parameters, xs: Array, state: State, lengths: Array | None = None
+) -> tuple[Array, State]:
+    """Each step as the cell writes it, on arrays of any library."""
     xp = namespace(xs)
-    state = cell.state(parameters, xs.shape[0]) if state is None else state
     projected = cell.project(parameters, xs)
     outputs = []
     for t in range(xs.shape[1]):
@@ -62,7 +90,7 @@ def array(values: np.ndarray, like: np.ndarray) -> np.ndarray:
     return values
 
 
-def steps(count: int, like: np.ndarray) -> np.ndarray:
+def positions(count: int, like: np.ndarray) -> np.ndarray:
     return np.arange(count)
 
 

@@ -23,7 +23,9 @@ from helo.cells.lstm import LSTM
 from helo.cells.rnn import RNN
 from helo.engines import compiled
 from helo.engines import numpy as reference
+from helo.errors import HeloError
 
+LONGEST = 1 << 16  # steps that a recorded parallel scan can take
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
@@ -42,10 +44,29 @@ def way(cell: Cell, parameters: Parameters, xs: Tensor, lengths: Tensor | None =
 def scan(
     cell: Cell, parameters: Parameters, xs: Tensor, state: State | None = None, lengths: Tensor | None = None
 ) -> tuple[Tensor, State]:
-    state = cell.state(parameters, xs.shape[0]) if state is None else state
+    state = _begun(cell, parameters, xs, state)
+    outputs, last = _scan(cell, parameters, xs, state, lengths)
+    return outputs, tuple(s.to(first.dtype) for s, first in zip(last, state, strict=True))
+
+
+def _begun(cell: Cell, parameters: Parameters, xs: Tensor, state: State | None) -> State:
+    """The state to begin with. Under autocast too it is of the parameters' dtype: what is carried stays exact."""
+    if _traced():  # sizes are not numbers there
+        return cell.state(parameters, xs.shape[0]) if state is None else state
+    kind = xs.device.type
+    cast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    state = reference.begun(cell, parameters, xs, state, dtypes=not cast)
+    return tuple(s.to(f.dtype) for s, f in zip(state, cell.state(parameters, 1), strict=True)) if cast else state
+
+
+def _scan(cell: Cell, parameters: Parameters, xs: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
     kernel = _kernel(cell)
     if kernel is not None:
-        return _fused(kernel, [parameters[n] for n in _NAMES if n in parameters], xs, state, lengths)
+        run = _fused
+        if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+            # Neither does torch compile its own modules round these kernels.
+            run: Any = torch.compiler.disable(_fused)  # pyright: ignore[reportCallIssue]
+        return run(kernel, [parameters[n] for n in _NAMES if n in parameters], xs, state, lengths)
     if isinstance(cell, LinearCell):
         a, b = cell.coefficients(parameters, cell.project(parameters, xs))
         exact = state[0].dtype  # under autocast the products come in half precision; the recurrence itself stays exact
@@ -56,7 +77,7 @@ def scan(
         last = outputs[torch.arange(xs.shape[0], device=xs.device), (lengths - 1).clamp(min=0)]
         last = torch.where((lengths > 0)[:, None], last, state[0])
         return outputs * inside[..., None].to(outputs.dtype), (last,)
-    return reference.scan(compiled.fast(cell, xs), parameters, xs, state, lengths)
+    return reference.steps(compiled.fast(cell, xs), parameters, xs, state, lengths)
 
 
 def stepped(
@@ -64,6 +85,11 @@ def stepped(
 ) -> tuple[Tensor, State]:
     """The reference itself on tensors: what every faster way is held to."""
     return reference.scan(cell, parameters, xs, state, lengths)
+
+
+def _traced() -> bool:
+    """Whether torch records what is called, for `torch.jit.trace` or an export."""
+    return torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _kernel(cell: Cell) -> Callable[..., Any] | None:
@@ -83,6 +109,8 @@ def _kernel(cell: Cell) -> Callable[..., Any] | None:
 def _fused(
     kernel: Callable[..., Any], weights: list[Tensor], xs: Tensor, state: State, lengths: Tensor | None
 ) -> tuple[Tensor, State]:
+    if not _traced() and xs.shape[-1] != weights[0].shape[-1]:  # one of the kernels does not look, and reads beyond
+        raise HeloError(f"inputs of {xs.shape[-1]} features", expected=f"{weights[0].shape[-1]}, as the weights have")
     weights = _packed(weights) if xs.is_cuda and not torch.is_autocast_enabled("cuda") else weights
     start = [s[None] for s in state]
     first = start if kernel is torch.lstm else start[0]
@@ -135,7 +163,8 @@ def associative_scan(
     """All prefixes of an associative `combine(earlier, later)` over axis 1, in log₂(time) rounds (Hillis and Steele
     1986): in round k each place takes in the one 2ᵏ before it.
     """
-    reach, time = 1, elements[0].shape[1]
+    # What torch records is run on sequences of other lengths too: rounds enough for any, of which those too many do nothing.
+    reach, time = 1, LONGEST if _traced() else elements[0].shape[1]
     while reach < time:
         joined = combine(tuple(e[:, :-reach] for e in elements), tuple(e[:, reach:] for e in elements))
         elements = tuple(torch.cat([e[:, :reach], j], 1) for e, j in zip(elements, joined, strict=True))
@@ -145,7 +174,8 @@ def associative_scan(
 
 def linear_scan(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
     """h_t = a_t ∘ h_{t-1} + b_t over axis 1, from h `(batch, hidden)`: outputs like b, `(batch, time, hidden)`."""
-    if a.device.type == "cpu":
+    followed = _traced() or torch.compiler.is_compiling()  # into a graph: few operations, and none in place
+    if a.device.type == "cpu" and not followed:
         outputs = torch.empty_like(b)
         for t in range(b.shape[1]):
             h = torch.addcmul(b[:, t], a[:, t], h, out=outputs[:, t])
@@ -163,17 +193,20 @@ class _Linear(torch.autograd.Function):
     """The linear scan with its gradient, which is the same scan backwards: g_t = dL/dh_t + a_{t+1} ∘ g_{t+1}."""
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, h: Tensor) -> Tensor:
-        outputs = linear_scan(a.detach(), b.detach(), h.detach())
-        ctx.save_for_backward(a, outputs, h)
-        return outputs
+    def forward(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
+        return linear_scan(a.detach(), b.detach(), h.detach())
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        a, _, h = inputs
+        ctx.save_for_backward(a, output, h)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, outputs, h = ctx.saved_tensors
         flipped = gradients[0].flip(1)
         later = torch.cat([torch.zeros_like(a[:, :1]), a[:, 1:].flip(1)], 1)
-        g = linear_scan(later, flipped, torch.zeros_like(h)).flip(1)
+        g: Tensor = _Linear.apply(later, flipped, torch.zeros_like(h)).flip(1)  # pyright: ignore[reportAttributeAccessIssue]
         before = torch.cat([h[:, None], outputs[:, :-1]], 1)
         return g * before, g, g[:, 0] * a[:, 0]
 
@@ -204,7 +237,7 @@ def moved(x: Tensor, device: torch.device) -> Tensor:
     return (x.pin_memory() if device.type == "cuda" else x).to(device, non_blocking=True)
 
 
-def steps(count: int, like: Tensor) -> Tensor:
+def positions(count: int, like: Tensor) -> Tensor:
     return torch.arange(count, device=like.device)
 
 

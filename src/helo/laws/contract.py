@@ -26,6 +26,21 @@ def same_seed(t: Trial) -> None:
 
 
 @law(once)
+def blocks(t: Trial) -> None:
+    """What `blocks` and `recurrent` name are matrices among the parameters, and their rows are so many maps."""
+    kind = type(t.cell)
+    named = dict(kind.blocks) | {
+        n: 1 for n in kind.recurrent if kind.recurrent != Cell.recurrent and n not in kind.blocks
+    }
+    for name, maps in named.items():
+        shape = t.fresh[name].shape if name in t.fresh else ()
+        if len(shape) != 2:
+            raise t.broken(f"blocks or recurrent names {name}, and there is no such matrix: {', '.join(t.fresh)}")
+        if maps < 1 or shape[0] % maps:
+            raise t.broken(f"blocks says {maps} maps of {name}, which has {shape[0]} rows")
+
+
+@law(once)
 def constant_state(t: Trial) -> None:
     """The state has one size and dtype, however long the sequence."""
     fresh = t.cell.state(t.parameters, t.case.batch)

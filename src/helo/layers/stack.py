@@ -49,12 +49,12 @@ def run(
     """xs `(batch, time, inputs)` through all layers: the top's outputs `(batch, time, hidden)` and every layer's state.
 
     dropout: on what passes from layer to layer, locked over time. weight_dropout: on the recurrent weights
-    (`weight_hh`), one mask for the whole call, so that fused kernels stay in use (DropConnect in recurrences: Merity,
+    (`Cell.recurrent`), one mask for the whole call, so that fused kernels stay in use (DropConnect in recurrences: Merity,
     Keskar and Socher 2017).
     """
     last = []
     for i in range(layers):
-        own = _noisy(part(parameters, str(i)), weight_dropout, noise)
+        own = _noisy(cell, part(parameters, str(i)), weight_dropout, noise)
         xs = locked(xs, dropout, noise) if i else xs
         xs, after = engines.scan(cell, own, xs, None if states is None else states[i], lengths)
         last.append(after)
@@ -82,19 +82,17 @@ def read(
     for i in range(layers):
         xs = locked(xs, dropout, noise) if i else xs
         if both:
-            ahead, back = (_noisy(part(parameters, f"{i}.{way}"), weight_dropout, noise) for way in WAYS)
+            ahead, back = (_noisy(cell, part(parameters, f"{i}.{way}"), weight_dropout, noise) for way in WAYS)
             behind = engines.scan(cell, back, turned(xs, lengths))[0]
             xs = namespace(xs).concat([engines.scan(cell, ahead, xs)[0], turned(behind, lengths)], axis=-1)
         else:
-            xs = engines.scan(cell, _noisy(part(parameters, str(i)), weight_dropout, noise), xs)[0]
+            xs = engines.scan(cell, _noisy(cell, part(parameters, str(i)), weight_dropout, noise), xs)[0]
         xs = xs * inside
     return xs
 
 
-def _noisy(own: dict[str, Array], rate: float, noise: Noise | None) -> dict[str, Array]:
-    if "weight_hh" in own:
-        own["weight_hh"] = dropped(own["weight_hh"], rate, noise)
-    return own
+def _noisy(cell: Cell, own: dict[str, Array], rate: float, noise: Noise | None) -> dict[str, Array]:
+    return own | {n: dropped(own[n], rate, noise) for n in cell.recurrent if n in own}
 
 
 def mask(xs: Array, lengths: Array) -> Array:
@@ -111,4 +109,4 @@ def turned(xs: Array, lengths: Array) -> Array:
 
 
 def _times(xs: Array) -> Array:
-    return engines.steps(xs.shape[1], xs)[None]
+    return engines.positions(xs.shape[1], xs)[None]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, Self, final
 import numpy as np
 
 from helo import engines
+from helo.cells.base import Cell
 from helo.cells.functions import Array
 from helo.data import labelled
 from helo.data.buckets import Buckets, in_order
@@ -59,6 +60,7 @@ class Task(ABC):
     #: settled from the data and the budget, and recorded.
     Options: ClassVar[type[Any]]
     options: Any
+    cell: Cell
 
     #: What a step of training counts, for people: symbols, examples, tokens.
     unit: ClassVar[str] = "symbols"
@@ -138,7 +140,8 @@ class Task(ABC):
         self, parameters: Parameters, batch: Mapping[str, Array], state: Any, noise: Noise | None
     ) -> tuple[Array, int | Array, Any]:
         """(sum of the loss over the batch in nats, over how many, the state for the next batch). state: None where
-        there is none. What is a number in the arrays stays one: nothing here reads it.
+        there is none. What is a number in the arrays stays one: nothing here reads it. Where something else is
+        minimised than what validation measures, its number is the latter, and its gradient that of the former.
         """
 
     @abstractmethod

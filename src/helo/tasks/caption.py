@@ -34,7 +34,7 @@ from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
 from helo.metrics import captions as metric
 from helo.tasks.base import Parameters, filled, on
-from helo.tasks.writing import Memory, WriterOptions, WritingTask, matrix
+from helo.tasks.writing import Memory, WriterOptions, WritingTask, matrix, told
 
 DRAWING = 2.0  # times as long as a usual step one that learns from its own sentences takes
 ANCHOR = 0.5  # of CIDEr-D (0 to 10): by so much a person's sentence counts as better than those that are drawn
@@ -280,7 +280,8 @@ class Caption(WritingTask):
     def _reinforced(self, parameters: Parameters, batch: Any, noise: Any) -> tuple[Any, int, None]:
         """Sentences drawn of each picture become likelier by how much better they are than the others drawn of it:
         -(r_i - mean of the other r) · log p(sentence i) (Rennie et al. 2017, with the baseline of Luo 2020). One that a
-        person wrote, better by ANCHOR, goes with them: without it the likelihood is lost before the rates are small.
+        person wrote, better by ANCHOR, goes with them: without it the likelihood is lost before the rates are small. The
+        number that is told is the nats a symbol of these, times how many symbols there are in all.
         """
         rng = np.random.default_rng(engines.host(batch["draw"]))
         cider, words = self._truth
@@ -301,7 +302,9 @@ class Caption(WritingTask):
         texts = self.before_and_after(Ragged.of(found), np.arange(len(found)))
         cut_short = (texts["target_lengths"] > self.longest) & (np.arange(len(found)) < DRAWN * len(examples))
         texts |= {"of": of, "weights": better.astype(np.float32), "target_lengths": texts["target_lengths"] - cut_short}
-        total = 0.0
+        true = np.arange(len(found)) >= DRAWN * len(examples)
+        texts["true"] = true.astype(np.float32)
+        total = nats = 0.0
         for piece in self._pieces(on(self.in_pieces(texts), like)):
             own = self._repeated(memory, piece)
             scores = self.decode(parameters, own, piece["before"], self.fresh(parameters, own), noise)[0]
@@ -310,7 +313,9 @@ class Caption(WritingTask):
             picked = xp.take_along_axis(logs, piece["targets"][..., None], axis=-1)[..., 0]
             inside = stack.mask(logs, piece["target_lengths"])[..., 0]
             total = total - xp.sum(picked * inside * piece["weights"][:, None])
-        return total, int(texts["target_lengths"].sum()), None
+            nats = nats - xp.sum(picked * inside * piece["true"][:, None])
+        count = int(texts["target_lengths"].sum())
+        return told(nats * (count / int(texts["target_lengths"][true].sum())), total), count, None
 
     # What it answers.
 

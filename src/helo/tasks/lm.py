@@ -93,6 +93,16 @@ def _products(hidden: int, embedding: int, vocabulary: int) -> int:
     return 3 * hidden * (4 * (hidden + embedding) + vocabulary)
 
 
+def _recurrent(options: Options) -> None:
+    """Raises HeloError where the cell has nothing that `--weight-dropout` could be of."""
+    cell = cells.find(options.cell)
+    if not set(cell.recurrent) & set(cell.init(np.random.default_rng(0), 8, options.hidden or 64)):
+        raise HeloError(
+            f"{options.weight_dropout}", where="--weight-dropout", mend="leave it out, or name the matrix there",
+            expected=f"0: {options.cell} has no matrix that multiplies its state, or none that `recurrent` of its class names",
+        )  # fmt: skip
+
+
 class LM(Task):
     """A language model over a vocabulary, with or without a text to learn."""
 
@@ -117,6 +127,8 @@ class LM(Task):
 
     @classmethod
     def read(cls, files, valid, options, folder, saved=None):
+        if options.weight_dropout:
+            _recurrent(options)
         texts = [_find(f, options) for f in (files, valid) if f]
         if saved is None:
             vocab = vocabularies.build(options.units, (p for t in texts for p in t.pieces()))

@@ -249,12 +249,26 @@ class Tag(ExampleTask):
     def answers(self, parameters, found, lengths):
         if self.options.crf:
             own = {n: engines.host(p).astype(np.float64) for n, p in part(parameters, "crf").items()}
-            return crf.best(own, found.astype(np.float64), lengths)
-        return [row[:n] for row, n in zip(found, lengths, strict=True)]
+            found = crf.best(own, found.astype(np.float64), lengths)
+        return [self._mended(row[:n]) for row, n in zip(found, lengths, strict=True)]
+
+    def _mended(self, ids: np.ndarray) -> np.ndarray:
+        """Labels that mark spans as the spans that they mark are written: what is counted is what is answered."""
+        if self.marked is None:
+            return ids
+        names = self._names(ids)
+        return np.array([self.labels.index(y) for y in written(spans(names), len(names))], np.int64)
 
     def figures(self, answers, targets):
         joined = np.concatenate(answers)
-        figures = classification.score(classification.statistics(joined, targets.values, len(self.labels)))
+        if self.marked is None:
+            table = classification.statistics(joined, targets.values, len(self.labels))
+        else:  # as the files write them
+            said, true = ([y for i in range(len(answers)) for y in self.outward(x[i])] for x in (answers, targets))
+            names = {y: k for k, y in enumerate(sorted({*said, *true}))}
+            answered, truth = (np.array([names[y] for y in x]) for x in (said, true))
+            table = classification.statistics(answered, truth, len(names))
+        figures = classification.score(table)
         if self.marked is not None:
             kinds = _types(self.labels)
             rows = ((self._names(a), self._names(targets[i])) for i, a in enumerate(answers))

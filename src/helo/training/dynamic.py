@@ -47,7 +47,8 @@ def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, 
 def _learn(live: dict[str, Tensor], trained: dict[str, Tensor], squares: dict[str, Tensor], seen: int) -> None:
     """One step of each weight from its gradient, and a little way back."""
     for name, p in live.items():
-        assert p.grad is not None
+        if p.grad is None:  # no gradient ever comes there
+            continue
         squares[name].addcmul_(p.grad, p.grad)
         usual = (squares[name] / seen).sqrt_()
         average = usual.mean() + 1e-12

@@ -37,8 +37,11 @@ class Training:
         self.device = machine.device
         torch.manual_seed(options.seed + 1_000_003 * machine.rank)
         fresh = task.init(np.random.default_rng(options.seed))
+        for name, p in fresh.items():
+            if p.dtype != np.float32:
+                raise HeloError(f"{name} is {p.dtype}", expected="float32 from `init`", where=task.options.cell)
         self.parameters = {n: self.device.own(p).requires_grad_() for n, p in fresh.items()}
-        self.optimiser = Optimiser(self.parameters, options, self.device.precision, task.slower)
+        self.optimiser = Optimiser(self.parameters, options, self.device.precision, task.slower, task.cell.blocks)
         self.batches = task.batches(options.seed, machine.rank, machine.world)
         self.state: Any = None
         self.steps = self.device.steps(self._step)
@@ -93,6 +96,8 @@ class Training:
         self._carry(state)
 
         gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
+        if self.progress.step == 0 and (idle := sorted(self.parameters.keys() - gradients)):
+            self.reporter.say(f"{', '.join(idle)}: no gradient comes there; left as it is")
         loss = loss.detach()
         count = torch.full_like(loss, count) if isinstance(count, int) else count.to(loss.dtype)
         if self.machine.world > 1:

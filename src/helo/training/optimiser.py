@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from helo.errors import HeloError
 from helo.training.options import Options
 
 lists: Any = torch  # its functions over lists of tensors, with which its own optimisers are written
@@ -28,14 +29,17 @@ class Optimiser:
         options: Options,
         precision: torch.dtype,
         slower: Mapping[str, float] | None = None,
+        blocks: Mapping[str, int] | None = None,
     ):
-        """slower: what the rates of the parameters below a dotted name are multiplied by."""
+        """slower: what the rates of the parameters below a dotted name are multiplied by. blocks: `Cell.blocks` of the
+        cell. A parameter that no gradient reaches is left as it is.
+        """
         self.options, self.precision = options, precision
         self.slower = {n: f for n in parameters for name, f in (slower or {}).items() if n.startswith(f"{name}.")}
         inside = {n: p for n, p in parameters.items() if INSIDE & set(n.split(".")) and p.ndim == 2}
         self.groups: dict[tuple[int, int, int], list[str]] = defaultdict(list)
         for name, p in inside.items():
-            self.groups[_blocks(name, p, parameters)].append(name)
+            self.groups[_blocks(name, p, blocks or {})].append(name)
         self.matrices = inside
         self.rest = {n: p for n, p in parameters.items() if n not in inside}
         self.paces: dict[float, list[str]] = defaultdict(list)  # of the rest, those that learn at one rate
@@ -134,11 +138,13 @@ def orthogonalised(matrices: Tensor, precision: torch.dtype = torch.float32) -> 
     return (x.mT if tall else x).to(matrices.dtype)
 
 
-def _blocks(name: str, p: Tensor, parameters: Mapping[str, Tensor]) -> tuple[int, int, int]:
-    """A stack of gates as (gates, rows, columns). The width of one is that of the layer's square recurrent matrix;
-    where there is none, the widest square split that fits, or the matrix whole.
-    """
-    recurrent = parameters.get(name.rpartition(".")[0] + ".weight_hh")
-    rows = p.shape[0] if recurrent is None else recurrent.shape[1]
-    gates = p.shape[0] // rows if p.shape[0] % rows == 0 else 1
-    return gates, p.shape[0] // gates, p.shape[1]
+def _blocks(name: str, p: Tensor, blocks: Mapping[str, int]) -> tuple[int, int, int]:
+    """A matrix as (maps, rows, columns): a cell's as the cell says, every other as the one that it is."""
+    own = [n for part, n in blocks.items() if name.endswith(f".{part}")] if "recurrent" in name.split(".") else []
+    maps = own[0] if own else 1
+    if p.shape[0] % maps:
+        raise HeloError(
+            f"{name} has {p.shape[0]} rows", expected=f"a multiple of {maps}, as its cell's `blocks` says",
+            mend="correct `blocks` in the cell's class",
+        )  # fmt: skip
+    return maps, p.shape[0] // maps, p.shape[1]

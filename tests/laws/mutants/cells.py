@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -167,6 +168,18 @@ class LSTM(Cell):
         return (h, c), h
 
 
+class SaysGatesThatItHasNot(Unit):
+    """Two maps, where the rows are those of one."""
+
+    blocks: ClassVar = {"weight": 2}
+
+
+class NamesWhatItHasNot(Unit):
+    """Another cell's name for it."""
+
+    recurrent = ("weight_hr",)
+
+
 # A project that mixes time is another function for every length and every cut.
 SEEN_BY_MANY = ("array_standard", "awkward_sizes", "carried_state", "causality", "padding", "truncation")
 
@@ -175,6 +188,8 @@ MUTANTS = (
     Mutant("alone_in_company", AsksWhetherAllAreFresh(), also=("padding",)),
     Mutant("same_seed", DrawsFromItsOwnSeed()),
     Mutant("same_seed", ForgetsItsSeed(), also=("numpy_is_torch",)),
+    Mutant("blocks", SaysGatesThatItHasNot()),
+    Mutant("blocks", NamesWhatItHasNot()),
     Mutant("constant_state", RemembersAll()),
     Mutant("shapes", LeaksAnotherDtype(), also=("array_standard",)),
     Mutant("purity", WritesOverItsState(), also=("padding",)),

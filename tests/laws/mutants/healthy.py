@@ -13,6 +13,8 @@ from helo.cells.functions import namespace
 class Unit(Cell):
     """h_t = tanh(W x_t + U h_{t-1} + b)."""
 
+    recurrent = ("recurrent",)
+
     def init(self, rng, inputs, hidden):
         return {
             "weight": uniform(rng, hidden, inputs, 0.5),
