@@ -18,8 +18,10 @@ LABELS = ("label", "emotion", "class")
 def classified(names: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Labelled, list[Path]]:
     """Examples with a label each: TSV, CSV, JSONL (text, numbers, or videos), `.ts`, `.npz`, `.mat`, folders of pictures.
 
-    asked: labels are needed; without them an example may have none.
+    asked: labels are needed; without them an example may have none. names: or DataFrames.
     """
+    if told := table.given(names):
+        return _understood(_rows(table.joined(told), options, asked), options, asked, "DataFrame"), []
     suffixes = (*table.SUFFIXES[:3], *series.SUFFIXES, ".npz", ".mat", *images.SUFFIXES, *clips.SUFFIXES)
     paths = files.named(names, suffixes)
     kinds = {_family(p) for p in paths}
@@ -48,27 +50,38 @@ def classified(names: Sequence[str | Path], options: Any, asked: bool = True) ->
             f"a file of the kind {files.suffix(paths[0]) or 'without a suffix'!r}",
             expected="TSV, CSV, JSONL, .ts, .npz, .mat, or folders of pictures, a folder a class", where=str(paths[0]),
         )  # fmt: skip
+    return _understood(found, options, asked, str(paths[0])), paths
+
+
+def _understood(found: Labelled, options: Any, asked: bool, where: str) -> Labelled:
+    """Examples with their labels, as the options have them."""
     if asked and found.labels is None:
-        raise HeloError("no labels", expected="one an example", where=str(paths[0]))
+        raise HeloError("no labels", expected="one an example", where=where)
     if options.several is not None and found.labels is not None:
         found.labels = [_marks(y, options.several) for y in found.labels]
     if asked:
         _complete(found)
-    return found, paths
+    return found
 
 
 def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Labelled, list[Path]]:
-    """Sequences with a label a step: CoNLL and CoNLL-U, one file a video, conversations in a table."""
+    """Sequences with a label a step: CoNLL and CoNLL-U, one file a video, conversations in a table. names: or DataFrames, of
+    frames one a video.
+    """
+    if told := table.given(names):
+        if options.group is None:
+            found = frames.read(told, options.column, asked)
+        else:
+            found = _talk(table.joined(told), options, asked)
+        if asked:
+            _complete(found)
+        return found, []
     paths = files.named(names, (*frames.SUFFIXES, *conll.SUFFIXES, *clips.SUFFIXES))
     if any(files.suffix(p) not in clips.SUFFIXES for p in paths):
         paths = [p for p in paths if files.suffix(p) not in clips.SUFFIXES]
     suffixes = {files.suffix(p) for p in paths}
     if options.group is not None:
-        rows = table.joined([table.read(p) for p in paths])
-        text = _column(rows, options.text, TEXTS, "--text")
-        assert text is not None
-        rows, label = _labelled(_told(rows, text), options.label, asked)
-        found = dialogue.read(rows, text, label, options.group, options.order, options.speaker)
+        found = _talk(table.joined([table.read(p) for p in paths]), options, asked)
     elif suffixes <= {*clips.SUFFIXES}:
         found = Labelled("clip", [clips.Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
     elif videos := _videos(paths):
@@ -91,6 +104,14 @@ def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tup
     if asked:
         _complete(found)
     return found, paths
+
+
+def _talk(rows: table.Table, options: Any, asked: bool) -> Labelled:
+    """Conversations with a label an utterance."""
+    text = _column(rows, options.text, TEXTS, "--text")
+    assert text is not None
+    rows, label = _labelled(_told(rows, text), options.label, asked)
+    return dialogue.read(rows, text, label, options.group, options.order, options.speaker)
 
 
 def _complete(found: Labelled) -> None:
@@ -146,7 +167,7 @@ def _rows(rows: table.Table, options: Any, asked: bool) -> Labelled:
             "text", rows.columns[text], labels, lambda i, *step: rows.places[i], {"text": text, "label": label}
         )
     known = [label, *(rows.find(c, f"--{n}") for n in ("group", "order", "speaker") if (c := getattr(options, n)))]
-    features = table.numbers(rows, [c for c in known if c is not None])
+    features = table.numeric(rows, [c for c in known if c is not None])
     if not features:
         raise HeloError(
             f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(TEXTS)}, or numbers in all but the label",

@@ -157,6 +157,7 @@ class Run:
         otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state; the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
+        files = [files] if isinstance(files, str | Path) else files
         return self.task.evaluate(self.parameters, self.about["data"], files, **how)
 
     def __repr__(self) -> str:

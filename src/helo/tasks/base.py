@@ -18,6 +18,7 @@ from helo.cells.functions import Array
 from helo.data import labelled
 from helo.data.buckets import Buckets, in_order
 from helo.data.labelled import Labelled
+from helo.data.readers import table
 from helo.encoders.store import clock
 from helo.errors import HeloError, fault, sound
 from helo.inputs.base import Encoded
@@ -241,6 +242,8 @@ class ExampleTask(Task):
         cls, files: Sequence[str | Path], valid: Sequence[str | Path], options: Any
     ) -> tuple[Labelled, Labelled, dict[str, Any]]:
         """What to learn from, what to validate on, and what `run.json` records of where they lie."""
+        if table.given(files) or table.given(valid):
+            raise HeloError("a DataFrame to learn from", expected="files", mend="write it as CSV or JSONL")
         learn, paths = cls.examples(files, options)
         record: dict[str, Any] = {
             "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": labelled.fingerprint(paths)}
@@ -312,7 +315,9 @@ class ExampleTask(Task):
     @final
     def again(self, data: dict[str, Any], files: Sequence[str | Path], **said: Any) -> Labelled:
         """The examples of files, or the validation examples that a run recorded."""
-        if files:
+        if isinstance(files, Labelled):
+            return files
+        if table.given(files) or files:
             return type(self).examples(files, self.reading(**said))[0]
         return self.recorded(data) if self.shown is None else self.shown
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from helo.data.labelled import Labelled
-from helo.data.readers import files
+from helo.data.readers import files, numbers
 from helo.errors import HeloError, place
 
 SUFFIXES = (".npz", ".mat")
@@ -45,14 +45,32 @@ def named(arrays: dict[str, np.ndarray], name: str, others: tuple[str, ...] = ()
     return next((arrays[n] for n in (name, *others) if n in arrays), None)
 
 
-def finite(x: np.ndarray, where: str) -> np.ndarray:
-    """x, which has to be numbers. Raises HeloError with the row of the first that is none."""
-    if x.dtype.kind not in "fiub":
-        raise HeloError(f"values of the kind {x.dtype}", expected="numbers", where=where)
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        row = f" in row {int(np.argwhere(~np.isfinite(x))[0][0])}" if x.ndim > 1 else ""
-        raise HeloError(f"NaN or infinity{row}", expected="numbers", where=where)
-    return x
+def given(source: Any, kind: str, missing: bool = False) -> Any:
+    """Numbers that a person gives in Python: an array of examples, or for frames and pictures a list of arrays. missing:
+    NaN may stand in them.
+    """
+    if isinstance(source, np.ndarray) or kind == "vector":
+        return numbers.checked(listed(source), "input", missing=missing)
+    return [numbers.checked(x, f"input {i}", missing=missing) for i, x in enumerate(listed(source), 1)]
+
+
+def listed(source: Any) -> Any:
+    """What is given as several: an array as it is, all else as a list; a text is one."""
+    if isinstance(source, np.ndarray):
+        return source
+    try:
+        return [source] if isinstance(source, str) else list(source)
+    except TypeError as error:
+        raise HeloError(f"{type(source).__name__}", expected="a list or an array of examples", where="input") from error
+
+
+def texts(source: Any) -> list[str]:
+    """Texts that a person gives in Python: one, or several. Raises HeloError for what is none."""
+    found = listed(source)
+    for i, text in enumerate(found, 1):
+        if not isinstance(text, str):
+            raise HeloError(f"{text!r:.40}, {type(text).__name__}", expected="a text", where=f"input {i}")
+    return list(found)
 
 
 def words(y: np.ndarray) -> list[str]:
@@ -60,7 +78,7 @@ def words(y: np.ndarray) -> list[str]:
     without their wrapping and blanks; a missing one is "".
     """
     flat = np.asarray(y).reshape(-1)
-    if flat.dtype.kind == "f" and np.all((flat == np.round(flat)) | np.isnan(flat)):
+    if flat.dtype.kind == "f" and np.all((flat == np.round(flat)) & np.isfinite(flat) | np.isnan(flat)):
         return ["" if np.isnan(v) else str(int(v)) for v in flat]
     return [_word(v) for v in flat]
 
@@ -91,7 +109,7 @@ def examples(paths: list[Path], several: str | None = None) -> Labelled:
             raise HeloError(
                 f"arrays {', '.join(arrays) or 'none'}", expected="x (examples first) and y", where=str(path)
             )
-        finite(x, str(path))
+        x = numbers.checked(x, str(path))
         if xs and x.shape[1:] != xs[0].shape[1:]:
             raise HeloError(f"x of shape {x.shape}", expected=f"(…, {xs[0].shape[1:]})", where=str(path))
         if y is not None:

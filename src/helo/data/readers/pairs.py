@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from helo.data.labelled import Labelled
-from helo.data.readers import files, table
+from helo.data.readers import files, numbers, table
 from helo.errors import HeloError, fault
 
 SUFFIXES = (".tsv", ".csv", ".jsonl")
@@ -22,6 +23,8 @@ def read(
     has no such names is all pairs: a source, a tab, a target. Without `asked` any number of files of sources alone.
     Lines that are blank on both sides part nothing from nothing, and are left out.
     """
+    if told := table.given(names):
+        return _pairs([row for rows in told for row in _columns(rows, asked, source, target) if _whole(*row)]), []
     paths = files.named(names, SUFFIXES)
     if {files.suffix(p) for p in paths} <= set(SUFFIXES):
         found = [_table(p, asked, source, target) for p in paths]
@@ -72,17 +75,24 @@ def _aligned(source: Path, target: Path) -> list[Row]:
 def _table(path: Path, asked: bool, source: str | None, target: str | None) -> list[Row]:
     if files.suffix(path) == ".tsv" and not (source or target or _heading(lines := files.lines(path))):
         return _bare(path, lines, asked)
-    rows = table.read(path)
+    return _columns(table.read(path), asked, source, target)
+
+
+def _columns(rows: table.Table, asked: bool, source: str | None, target: str | None) -> list[Row]:
     a = rows.first(SOURCES) if source is None else rows.find(source, "--source-column")
     b = rows.first(TARGETS) if target is None else rows.find(target, "--target-column") if asked else None
     if a is None or (asked and b is None):
         raise HeloError(
             f"columns {', '.join(rows.columns)}", expected="source and target",
-            mend="--source-column and --target-column name them", where=f"{path}:1",
+            mend="--source-column and --target-column name them", where=f"{rows.file}:1",
         )  # fmt: skip
-    sources = [str(v).strip() for v in rows.columns[a]]
-    targets = [None] * len(rows) if b is None else [str(v).strip() for v in rows.columns[b]]
+    sources = [_said(v) for v in rows.columns[a]]
+    targets = [None] * len(rows) if b is None else [_said(v) for v in rows.columns[b]]
     return list(zip(rows.places, sources, targets, strict=True))
+
+
+def _said(value: Any) -> str:
+    return "" if numbers.absent(value) else str(value).strip()
 
 
 def _heading(lines: list[str]) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from helo.data.labelled import Labelled
-from helo.data.readers import arrays, files, table
+from helo.data.readers import arrays, files, numbers, table
 from helo.errors import HeloError, fault
 
 SUFFIXES = (".ts",)
@@ -72,19 +72,16 @@ def _channels(channels: list[str], where: str) -> np.ndarray | None:
         sizes = ", ".join(str(len(c)) for c in found if c is not None)
         fault(HeloError(f"channels of {sizes} values", expected="as many in each", where=where))
         return None
-    return np.stack([c for c in found if c is not None], 1).astype(np.float32)
+    return np.stack([c for c in found if c is not None], 1)
 
 
 def _values(fields: Sequence[str], where: str) -> np.ndarray | None:
     """Numbers, NaN where one is missing; None where a fault was kept."""
     try:
-        found = np.array([float("nan") if v.strip() in MISSING else float(v) for v in fields])
-        if np.isinf(found).any():
-            raise ValueError(f"{fields[int(np.isinf(found).argmax())]!r} among the values")
-    except ValueError as error:
-        fault(HeloError(f"{error}", expected="numbers, ? where one is missing", where=where))
+        return numbers.numbers(["" if v.strip() in MISSING else v for v in fields], lambda i: where, missing=True)
+    except HeloError as error:
+        fault(error)
         return None
-    return found
 
 
 def plain(path: Path) -> bool:
@@ -107,8 +104,12 @@ def rows(paths: list[Path]) -> Labelled:
             if not len(known):
                 fault(HeloError("no values", expected="a label, and then a series", where=where))
                 continue
-            inputs.append(values[: known[-1] + 1, None].astype(np.float32))
-            labels.append(arrays.words(np.array([float(label)]))[0] if table.is_number(label) else label.strip())
+            inputs.append(values[: known[-1] + 1, None])
+            labels.append(
+                arrays.words(np.array([numbers.number(label, where, missing=True)]))[0]
+                if numbers.is_number(label)
+                else label.strip()
+            )
             places.append(where)
     return Labelled("frames", inputs, labels, lambda i, *step: places[i])
 

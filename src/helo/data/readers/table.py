@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from helo.data.readers import files
+from helo.data.readers import files, numbers
 from helo.errors import HeloError, fault, nearest
 
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".txt")
@@ -81,13 +81,7 @@ def read(path: Path, headed: bool = True) -> Table:
         rows.insert(0, [str(i) for i in range(1, len(rows[0]) + 1)])
         lines.insert(0, 0)
     header = [cell.strip() for cell in rows[0]]
-    if len(set(header)) != len(header) or not all(header):
-        twice = next((h for h in header if header.count(h) > 1), "")
-        raise HeloError(
-            f"the column name {twice!r} stands twice" if twice else "a column without a name",
-            expected="a first line that names each column once",
-            where=f"{path}:1",
-        )
+    _named(header, f"{path}:{max(1, lines[0])}")
     good = [0]
     for i, (row, line) in enumerate(zip(rows[1:], lines[1:], strict=True), 1):
         if len(row) == len(header):
@@ -108,6 +102,45 @@ def read(path: Path, headed: bool = True) -> Table:
     return Table(path, columns, [f"{path}:{line}" for line in lines[1:]], headed)
 
 
+def given(source: Any) -> list[Table]:
+    """DataFrames (of pandas, polars or another that has `columns`) as tables: one, or a list of them; none for all else."""
+    several = list(source) if isinstance(source, list | tuple) else [source]
+    if not several or not all(map(_frame, several)):
+        return []
+    return [_table(f, "DataFrame" if len(several) == 1 else f"DataFrame {i}") for i, f in enumerate(several, 1)]
+
+
+def _frame(source: Any) -> bool:
+    return hasattr(type(source), "columns") and hasattr(type(source), "__getitem__") and not isinstance(source, Table)
+
+
+def _table(frame: Any, called: str) -> Table:
+    """Rows are counted from 0, as DataFrames count them."""
+    if hasattr(frame, "collect"):  # polars' LazyFrame
+        raise HeloError("a LazyFrame", expected="a DataFrame", mend="collect() it")
+    names = list(frame.columns)
+    header = [str(name) for name in names]
+    _named(header, called)
+    columns = {told: _cells(frame[name]) for name, told in zip(names, header, strict=True)}
+    if not columns or not len(frame):
+        raise HeloError(f"{len(frame)} rows and {len(columns)} columns", expected="at least one", where=called)
+    return Table(Path(called), columns, [f"{called} row {i}" for i in range(len(frame))])
+
+
+def _cells(column: Any) -> list[Any]:
+    return list(column.to_list() if hasattr(column, "to_list") else column)
+
+
+def _named(header: list[str], where: str) -> None:
+    """Raises HeloError unless each column has a name of its own."""
+    if len(set(header)) != len(header) or not all(header):
+        twice = next((h for h in header if header.count(h) > 1), "")
+        raise HeloError(
+            f"the column name {twice!r} stands twice" if twice else "a column without a name",
+            expected="each column named once", where=where,
+        )  # fmt: skip
+
+
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # with its end, which no other sign is
 
 
@@ -121,7 +154,7 @@ def _form(path: Path, first: str) -> tuple[str, Any]:
 def bare(path: Path) -> bool:
     """Whether the first line holds numbers alone, and so no names of columns."""
     first = next((line for line in files.lines(path) if line.strip()), "")
-    return all(map(is_number, first.split(_form(path, first)[0])))
+    return all(map(numbers.is_number, first.split(_form(path, first)[0])))
 
 
 def _jsonl(path: Path) -> Table:
@@ -152,6 +185,8 @@ def _jsonl(path: Path) -> Table:
 def joined(tables: Sequence[Table]) -> Table:
     """Several tables of the same columns as one."""
     first = tables[0]
+    if len(tables) == 1:
+        return first
     for t in tables[1:]:
         if missing := [c for c in first.columns if c not in t.columns]:
             raise HeloError(f"no column {missing[0]!r}", expected=f"the columns of {first.file}", where=f"{t.file}:1")
@@ -159,7 +194,7 @@ def joined(tables: Sequence[Table]) -> Table:
     return Table(first.file, columns, [p for t in tables for p in t.places], first.headed)
 
 
-def numbers(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
+def numeric(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
     """The columns, but for those left out, if each begins with numbers, some of which may be missing or damaged; else
     none.
     """
@@ -168,7 +203,7 @@ def numbers(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
 
 
 def _numeric(values: Sequence[Any]) -> bool:
-    given = [is_number(v) for v in values if v is not None and str(v).strip()]
+    given = [numbers.meant(v) for v in values if not numbers.absent(v)]
     return 2 * sum(given) >= len(given)
 
 
@@ -197,8 +232,9 @@ def common(table: Table, label: str, members: Sequence[Sequence[int]], mend: str
 
 
 def _moment(value: Any, column: str, where: str) -> float:
-    if is_number(value):
-        return float(value)
+    if numbers.is_number(value):
+        number = numbers.number(value, where, column)
+        return int(value) if number == int(number) and str(value).strip().lstrip("+-").isdigit() else number
     try:
         moment = datetime.fromisoformat(str(value).strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -208,37 +244,12 @@ def _moment(value: Any, column: str, where: str) -> float:
         ) from None
 
 
-def is_number(value: Any) -> bool:
-    """Whether it can be read as a number; NaN and infinity can."""
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
 def matrix(table: Table, names: Sequence[str], missing: bool = False) -> np.ndarray:
-    """Columns as numbers `(rows, columns)`. missing: what is empty or NaN is a missing value, NaN. Raises HeloError, with
-    the line and the column, for all else that is no number.
+    """Columns as numbers `(rows, columns)`, float64. missing: what is empty or NaN is a missing value, NaN. Raises
+    HeloError, with the line and the column, for all else that is no number.
     """
-    try:
-        out = np.array([table.columns[n] for n in names], np.float64).T
-    except (TypeError, ValueError):
-        out = None
-    if out is None or not np.isfinite(out).all():
-        columns = [[_value(v, name, missing, where) for v, where in zip(table.columns[name], table.places, strict=True)]
-                   for name in names]  # fmt: skip
-        out = np.array(columns).T
-    return out.astype(np.float32)
-
-
-def _value(value: Any, column: str, missing: bool, where: str) -> float:
-    if missing and (value is None or not str(value).strip()):
-        return float("nan")
-    number = float(value) if is_number(value) else float("inf")
-    if np.isfinite(number) or (missing and np.isnan(number)):
-        return number
-    raise HeloError(f"{value!r} in the column {column!r}", expected="a number", where=where)
+    columns = [numbers.numbers(table.columns[n], table.places.__getitem__, n, missing) for n in names]
+    return np.stack(columns, 1) if columns else np.zeros((len(table), 0))
 
 
 def by_name(x: np.ndarray, names: Sequence[str], wanted: Sequence[str], where: str) -> np.ndarray:
