@@ -418,7 +418,7 @@ def test_frames_on_standard_input_are_numbers(tmp_path):
     [
         ("f.tsv", "source\ttarget\na b\tA B\n", (), [("a b", "A B")]),
         ("f.tsv", "tgt\tsrc\nA\ta\n", (), [("a", "A")]),
-        ("f.tsv", "a b\tA B\n\nc\tC\tmore\n", (), [("a b", "A B"), ("c", "C")]),
+        ("f.tsv", "a b\tA B\tmore\n\nc\tC\tmore\n", (), [("a b", "A B"), ("c", "C")]),
         ("f.tsv", "to\tzu\nfrom\tvon\n", (), [("to", "zu"), ("from", "von")]),
         ("f.tsv", "english\tgerman\na\tA\n", ("english", "german"), [("a", "A")]),
         ("f.csv", "en,de\na,A\n", ("de", "en"), [("A", "a")]),

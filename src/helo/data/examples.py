@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from helo.data.labelled import Labelled
-from helo.data.readers import arrays, clips, conll, dialogue, files, frames, images, series, table
+from helo.data.readers import arrays, clips, conll, dialogue, files, frames, images, numbers, series, table
 from helo.errors import HeloError, fault
 
 TEXTS = ("text", "sentence", "utterance")
@@ -191,9 +191,11 @@ def _marks(value: Any, several: str) -> list[str]:
 
 def _told(rows: table.Table, text: str, all_say: bool = False) -> table.Table:
     """The table with texts in their column; all_say: none of which is blank."""
-    said = ["" if v is None else str(v) for v in rows.columns[text]]
+    said = ["" if numbers.absent(v) else str(v) for v in rows.columns[text]]
     for value, told, where in zip(rows.columns[text], said, rows.places, strict=True):
-        if value is None or (all_say and not told.strip()):
+        if isinstance(value, list | dict):
+            fault(HeloError(f"a {type(value).__name__} in {text!r}", expected="a text", where=where))
+        elif (numbers.absent(value) and not isinstance(value, str)) or (all_say and not told.strip()):
             fault(HeloError(f"nothing in {text!r}", expected="a text", where=where))
     return replace(rows, columns=rows.columns | {text: said})
 
@@ -209,7 +211,18 @@ def _labelled(rows: table.Table, named: str | None, asked: bool) -> tuple[table.
         return rows, None
     values = rows.columns[label]
     several = any(isinstance(v, list) for v in values)
-    marks = [[str(w) for w in v] if isinstance(v, list) else "" if v is None else str(v).strip() for v in values]
+    marks = []
+    for value, where in zip(values, rows.places, strict=True):
+        parts = value if isinstance(value, list) else [value]
+        if any(isinstance(v, list | dict) for v in parts):
+            fault(
+                HeloError(
+                    f"an object or a list of lists in {label!r}", expected="a label, or a list of labels", where=where
+                )
+            )
+            parts = []
+        told = ["" if numbers.absent(v) else str(v).strip() for v in parts]
+        marks.append(told if isinstance(value, list) else told[0] if told else "")
     if several:
         marks = [v if isinstance(v, list) else [v] if v else [] for v in marks]
     return replace(rows, columns=rows.columns | {label: marks}), label

@@ -186,7 +186,7 @@ def _seconds(rows: table.Table, column: str | None, i: int, default: float) -> A
     if column is None or numbers.absent(rows.columns[column][i]):
         return default
     value = rows.columns[column][i]
-    found = numbers.number(value, rows.places[i], column) if numbers.is_number(value) else -1.0
+    found = numbers.number(value, rows.places[i], column) if numbers.fits(value) else -1.0
     if found >= 0:
         return found
     fault(HeloError(f"{rows.columns[column][i]!r} in {column!r}", expected="seconds", where=rows.places[i]))

@@ -90,7 +90,8 @@ _ICONV = (
 
 
 def decoded(data: bytes, where: str, at: int = 0, line: int = 1, mend: str = "") -> str:
-    """Text of bytes that are UTF-8, as it stands, but for a byte-order mark before it.
+    """Text of bytes that are UTF-8, as it stands, but for byte-order marks before it and, as `cat` of several files leaves
+    them, before a line of it.
 
     where: the file. at: how many bytes of the file come before these. line: the number of their first line. mend: what
     else helps. Raises HeloError, with the byte and its line, for what is not UTF-8 or has a NUL, and says what it is.
@@ -118,7 +119,7 @@ def decoded(data: bytes, where: str, at: int = 0, line: int = 1, mend: str = "")
     if found := _SHIFTS.search(data):
         name = "ISO-2022-KR" if found[0].endswith(b"C") else "ISO-2022-JP"
         raise refusal(found.start(), "changes the alphabet, which UTF-8 never does", _named(name, where))
-    return text
+    return text.replace("\n\ufeff", "\n") if "\ufeff" in text else text
 
 
 def kind(data: bytes) -> tuple[str, str] | None:

@@ -57,10 +57,11 @@ def lines(path: Path) -> list[str]:
 
 
 def parted(text: str) -> list[str]:
-    """The lines of a text without their ends: a line feed, with a carriage return before it or not. No other sign ends a
-    line: corpora have odd ones inside sentences, and lines of two files, or of answers, belong together by their number.
+    """The lines of a text without their ends: a line feed, with a carriage return before it or not, or, where there is no
+    line feed at all, a carriage return. No other sign ends a line: corpora have odd ones inside sentences, and lines of
+    two files, or of answers, belong together by their number.
     """
-    found = text.replace("\r\n", "\n").split("\n")
+    found = text.replace("\r\n", "\n").split("\n") if "\n" in text else text.split("\r")
     if not found[-1]:
         found.pop()
     return found

@@ -32,6 +32,15 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number | np.bool_ | Decimal | Fraction) and not isinstance(value, complex)
 
 
+def fits(value: Any) -> bool:
+    """Whether `number` takes it."""
+    try:
+        number(value)
+    except HeloError:
+        return False
+    return True
+
+
 def meant(value: Any) -> bool:
     """Whether it is a number or is likely meant as one."""
     return is_number(value) or (isinstance(value, str) and bool(_MEANT.fullmatch(value)))

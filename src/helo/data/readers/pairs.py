@@ -103,10 +103,16 @@ def _heading(lines: list[str]) -> bool:
 
 def _bare(path: Path, lines: list[str], asked: bool) -> list[Row]:
     found: list[Row] = []
+    width = 0  # of the first row: what stands behind a target is no part of a pair, where it stands in all of them
     for n, line in enumerate(lines, 1):
         cells = [c.strip() for c in line.split("\t")]
-        if len(cells) < 2 and asked and line.strip():
-            fault(HeloError("1 column", expected="a source, a tab, a target", where=f"{path}:{n}"))
-        elif any(cells):
+        if not any(cells):
+            continue
+        width = width or max(len(cells), 1 + asked)
+        if len(cells) != width:
+            said = f"{len(cells)} column{'s' * (len(cells) != 1)}"
+            expected = "a source, a tab, a target" + ("" if width == 2 else f": {width} columns, as in the first line")
+            fault(HeloError(said, expected=expected, where=f"{path}:{n}"))
+        else:
             found.append((f"{path}:{n}", cells[0], cells[1] if len(cells) > 1 else None))
     return found

@@ -28,7 +28,7 @@ def read(paths: list[Path]) -> Labelled:
     """Series `(time, channels)`, one a line, channels and label parted by `:`; a missing value (`?`) is NaN."""
     inputs, labels, places, labelled = [], [], [], None
     for path in paths:
-        data = False
+        data, classes = False, set()
         for n, line in enumerate(files.lines(path), 1):
             where, line = f"{path}:{n}", line.strip()
             if not line or line.startswith(("#", "%")):
@@ -43,10 +43,14 @@ def read(paths: list[Path]) -> Labelled:
                 if word == "@timestamps" and rest[:1] == ["true"]:
                     raise HeloError("time stamps", expected="@timeStamps false: values alone", where=where)
                 if word in ("@classlabel", "@targetlabel"):
-                    labelled = rest[:1] == ["true"]
+                    labelled, classes = rest[:1] == ["true"], set(line.split()[2:])
                 continue
             channels = line.split(":")
-            label = channels.pop().strip() if labelled in (True, None) and len(channels) > 1 else None
+            label = channels.pop().strip() if labelled in (True, None) and len(channels) > 1 else ""
+            label = "" if label in MISSING else label
+            if label and classes and label not in classes:
+                fault(HeloError(f"{label[:40]!r} for a label", expected="one that @classLabel names", where=where))
+                continue
             series = _channels(channels, where)
             if series is None:
                 continue
@@ -61,7 +65,7 @@ def read(paths: list[Path]) -> Labelled:
             raise HeloError("no @data", expected="a .ts file", where=str(path))
     if not inputs:
         raise HeloError("no series", expected="one a line after @data", where=str(paths[0]))
-    return Labelled("frames", inputs, labels if all(labels) else None, lambda i, *step: places[i])
+    return Labelled("frames", inputs, labels if any(labels) else None, lambda i, *step: places[i])
 
 
 def _channels(channels: list[str], where: str) -> np.ndarray | None:

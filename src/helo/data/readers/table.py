@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,19 +64,12 @@ def read(path: Path, headed: bool = True) -> Table:
         raise HeloError("the file is empty", where=str(path))
     file_lines = _LINE.findall(text)
     mark, quoting = _form(path, file_lines[0])
-    csv.field_size_limit(1 << 30)
-    reader = csv.reader(file_lines, delimiter=mark, quoting=quoting)
     rows: list[list[str]] = []
     lines: list[int] = []
-    start = 1
-    try:
-        for row in reader:
-            if row and any(cell.strip() for cell in row):
-                rows.append(row)
-                lines.append(start)
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise HeloError(f"not a table: {error}", where=f"{path}:{reader.line_num}") from error
+    for line, row in parted(file_lines, str(path), delimiter=mark, quoting=quoting):
+        if any(cell.strip() for cell in row):
+            rows.append(row)
+            lines.append(line)
     if not headed:
         rows.insert(0, [str(i) for i in range(1, len(rows[0]) + 1)])
         lines.insert(0, 0)
@@ -141,6 +134,24 @@ def _named(header: list[str], where: str) -> None:
         )  # fmt: skip
 
 
+def parted(lines: Sequence[str], file: str, **how: Any) -> Iterator[tuple[int, list[str]]]:
+    """Rows of cells, each with the line on which it begins; lines come with their ends. One that goes on over several
+    lines must be quoted as it should be: a quote that is not closed takes in whatever follows it.
+    """
+    csv.field_size_limit(1 << 30)
+    reader, start = csv.reader(lines, **how), 0
+    while start < len(lines):
+        try:
+            row = next(reader)
+            if reader.line_num > start + 1:
+                list(csv.reader(lines[start : reader.line_num], strict=True, **how))
+            yield start + 1, row
+        except csv.Error:
+            fault(HeloError("a quote that is not closed", expected='" at both ends, and "" for one inside',
+                            where=f"{file}:{start + 1}"))  # fmt: skip
+        start = reader.line_num
+
+
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # with its end, which no other sign is
 
 
@@ -158,28 +169,53 @@ def bare(path: Path) -> bool:
 
 
 def _jsonl(path: Path) -> Table:
+    """A key that a line lacks is None there."""
     rows, places = [], []
     for n, line in enumerate(files.lines(path), 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except ValueError as error:
-            fault(HeloError(f"not JSON: {error}", where=f"{path}:{n}"))
-            continue
-        if not isinstance(row, dict):
-            raise HeloError(
-                "not a JSON object", expected='one a line, such as {"text": …, "label": …}', where=f"{path}:{n}"
-            )
-        rows.append(row)
-        places.append(f"{path}:{n}")
+            rows.append(_object(line))
+            places.append(f"{path}:{n}")
+        except HeloError as error:
+            error.where = f"{path}:{n}"
+            fault(error)
     if not rows:
-        raise HeloError("the file is empty", where=str(path))
-    names = list(rows[0])
-    for row, where in zip(rows, places, strict=True):
-        if missing := [n for n in names if n not in row]:
-            raise HeloError(f"no {missing[0]!r}", expected="the keys of the first line in every line", where=where)
-    return Table(path, {n: [row[n] for row in rows] for n in names}, places)
+        raise HeloError("no rows", expected="a JSON object a line", where=str(path))
+    names = dict.fromkeys(name for row in rows for name in row)
+    if not names:
+        raise HeloError("objects without keys", expected='such as {"text": …, "label": …}', where=places[0])
+    return Table(path, {n: [row.get(n) for row in rows] for n in names}, places)
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line, object_pairs_hook=_once)
+    except RecursionError:
+        raise HeloError("JSON that is nested too deeply") from None
+    except ValueError as error:
+        raise HeloError(f"not JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise HeloError("not a JSON object", expected='one a line, such as {"text": …, "label": …}')
+    for name, value in row.items():
+        for text in (name, *(value if isinstance(value, list) else [value])):
+            if isinstance(text, str) and (half := re.search("[\ud800-\udfff]", text)):
+                raise HeloError(
+                    f"half of a surrogate pair, \\u{ord(half[0]):04x}, in {_plain(name)!r}", expected="characters"
+                )
+    return row
+
+
+def _plain(text: str) -> str:
+    return text.encode(errors="replace").decode()
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise HeloError(f"the key {next(n for n in names if names.count(n) > 1)!r} twice", expected="each once")
+    return found
 
 
 def joined(tables: Sequence[Table]) -> Table:

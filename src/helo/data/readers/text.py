@@ -58,7 +58,8 @@ class Text:
 
     def _normal(self, block: bytes, file: str, at: int, line: int) -> bytes:
         text = decoded(block, file, at, line, "train with --units bytes")
-        return block if self.form == "none" else self._normalize(text).encode()
+        whole = self.form == "none" and len(text) == len(block)
+        return block if whole else self._normalize(text).encode()
 
     def _normalize(self, text: str) -> str:
         return text if self.form == "none" else unicodedata.normalize(self.form, text)  # pyright: ignore[reportArgumentType]
