@@ -171,7 +171,7 @@ def _rows(rows: table.Table, options: Any, asked: bool) -> Labelled:
     if not features:
         raise HeloError(
             f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(TEXTS)}, or numbers in all but the label",
-            mend="--text names the column to read", where=f"{rows.file}:1",
+            mend="--text names the column to read", where=rows.heading,
         )  # fmt: skip
     if options.group is not None:
         return series.grouped(rows, features, label, options.group, options.order)
@@ -191,11 +191,12 @@ def _marks(value: Any, several: str) -> list[str]:
 
 def _told(rows: table.Table, text: str, all_say: bool = False) -> table.Table:
     """The table with texts in their column; all_say: none of which is blank."""
-    said = ["" if numbers.absent(v) else str(v) for v in rows.columns[text]]
-    for value, told, where in zip(rows.columns[text], said, rows.places, strict=True):
-        if isinstance(value, list | dict):
-            fault(HeloError(f"a {type(value).__name__} in {text!r}", expected="a text", where=where))
-        elif (numbers.absent(value) and not isinstance(value, str)) or (all_say and not told.strip()):
+    said = []
+    for value, where in zip(rows.columns[text], rows.places, strict=True):
+        said.append(table.text(value, text, where))
+        if not isinstance(value, list | dict) and (
+            not (said[-1] or isinstance(value, str)) or (all_say and not said[-1].strip())
+        ):
             fault(HeloError(f"nothing in {text!r}", expected="a text", where=where))
     return replace(rows, columns=rows.columns | {text: said})
 
@@ -237,6 +238,6 @@ def _column(rows: table.Table, named: str | None, usual: Sequence[str], flag: st
             f"columns {', '.join(rows.columns)}",
             expected=f"one of {', '.join(usual)}",
             mend=f"{flag} names it",
-            where=f"{rows.file}:1",
+            where=rows.heading,
         )
     return found

@@ -14,8 +14,8 @@ import numpy as np
 from helo import engines
 from helo.cells.functions import namespace
 from helo.data.ragged import Ragged
-from helo.data.readers import files
-from helo.data.readers.numbers import is_number, numbers
+from helo.data.readers import files, numbers
+from helo.data.readers.numbers import is_number
 from helo.errors import HeloError
 from helo.inputs.base import Input
 from helo.layers import locked, part, pooling, stack
@@ -153,7 +153,7 @@ def _vectors(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
         word = " ".join(words).casefold()
         if word in found or (word not in wanted and len(found) >= MOST):
             continue
-        found[word] = numbers(values, lambda _, n=n: f"{path}:{n}").astype(np.float32)
+        found[word] = numbers.row(values, f"{path}:{n}").astype(np.float32)
     if not found:
         raise HeloError("no vectors", expected="a word and its numbers a line", where=str(path))
     return found

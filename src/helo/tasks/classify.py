@@ -299,7 +299,7 @@ class Classify(ExampleTask):
             return self.given(rows)
         if isinstance(self.form, Vectors):
             width = len(self.form.numbers.mean)
-            found = [numbers.row(r, width, f"standard input:{n}") for n, r in enumerate(rows, 1) if r.strip()]
+            found = [numbers.told(r, width, f"standard input:{n}") for n, r in enumerate(rows, 1) if r.strip()]
             return self.given(np.stack(found) if found else np.zeros((0, width)))
         raise HeloError("this model does not read lines", mend="give files, as in training", where="standard input")
 

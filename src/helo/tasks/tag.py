@@ -362,7 +362,7 @@ class Tag(ExampleTask):
             if "\t" in line.strip():
                 raise HeloError("a tab in a word", expected="a word a line", where=where)
             return line.strip()
-        return numbers.row(line, len(self.form.mean), where)
+        return numbers.told(line, len(self.form.mean), where)
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:

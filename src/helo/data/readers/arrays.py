@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +18,38 @@ SUFFIXES = (".npz", ".mat")
 def load(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an `.npz`, or of a `.mat` (by SciPy)."""
     with place(path):
-        data = io.BytesIO(files.content(path))
+        data = files.content(path)
         if files.suffix(path) == ".mat":
+            found = _mat(data)
+        else:
+            mend = "np.savez(file, x=…, y=…) writes one"
+            if not data.startswith(b"PK"):  # as every zip does; what NumPy says of others misleads
+                raise HeloError("not an .npz file", mend=mend)
             try:
-                from scipy.io import loadmat  # pyright: ignore[reportMissingImports]
-            except ImportError as error:
-                raise HeloError(".mat files are read by SciPy", mend="pip install 'helo[frames]'") from error
-            try:
-                return {k: v for k, v in loadmat(data).items() if not k.startswith("__")}
-            except Exception as error:  # SciPy raises many kinds for damage
-                raise HeloError(f"not a whole .mat file that SciPy reads: {error}") from error
-        mend = "np.savez(file, x=…, y=…) writes one"
-        if not data.getvalue().startswith(b"PK"):  # as every zip does; what NumPy says of others misleads
-            raise HeloError("not an .npz file", mend=mend)
-        try:
-            with np.load(data) as found:
-                return {k: found[k] for k in found.files}
-        except (ValueError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-            raise HeloError(f"not a whole .npz file: {error}", mend=mend) from error
+                with np.load(io.BytesIO(data)) as archive:
+                    found = {k: archive[k] for k in archive.files}
+            except Exception as error:  # NumPy and zipfile raise many kinds for damage
+                if "allow_pickle" in str(error):
+                    raise HeloError("an array of Python objects, which are never loaded", expected="numbers, and labels as text",
+                                    mend="y.astype(str)") from error  # fmt: skip
+                raise HeloError(f"not a whole .npz file: {error}", mend=mend) from error
+        return {k: v for k, v in found.items() if isinstance(v, np.ndarray)}
+
+
+def _mat(data: bytes) -> dict[str, Any]:
+    try:
+        from scipy.io import loadmat  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise HeloError(".mat files are read by SciPy", mend="pip install 'helo[frames]'") from error
+    if data.startswith((b"MATLAB 7.3", b"\x89HDF")):
+        raise HeloError(
+            "a .mat file of version 7.3, which is HDF5", mend="save(file, '-v7') writes one that SciPy reads"
+        )
+    try:
+        found = {k: v for k, v in loadmat(io.BytesIO(data)).items() if not k.startswith("__")}
+        return {k: v.toarray() if hasattr(v, "toarray") else v for k, v in found.items()}
+    except Exception as error:  # SciPy raises many kinds for damage
+        raise HeloError(f"not a whole .mat file that SciPy reads: {error}") from error
 
 
 def named(arrays: dict[str, np.ndarray], name: str, others: tuple[str, ...] = ()) -> np.ndarray | None:
@@ -73,14 +85,19 @@ def texts(source: Any) -> list[str]:
     return list(found)
 
 
-def words(y: np.ndarray) -> list[str]:
+def words(y: np.ndarray, where: str = "") -> list[str]:
     """Labels as text, `(labels,)` whatever the axes: whole numbers without a point, MATLAB's cells and rows of letters
     without their wrapping and blanks; a missing one is "".
     """
     flat = np.asarray(y).reshape(-1)
-    if flat.dtype.kind == "f" and np.all((flat == np.round(flat)) & np.isfinite(flat) | np.isnan(flat)):
+    if flat.dtype.kind not in "fiubUSO":
+        raise HeloError(f"labels of the kind {flat.dtype}", expected="whole numbers or text", where=where)
+    if flat.dtype.kind == "f" and np.all((numbers.checked(flat, where, "y", True) == np.round(flat)) | np.isnan(flat)):
         return ["" if np.isnan(v) else str(int(v)) for v in flat]
-    return [_word(v) for v in flat]
+    try:
+        return [_word(v) for v in flat]
+    except UnicodeDecodeError as error:
+        raise HeloError("a label that is not UTF-8", expected="whole numbers or text", where=where) from error
 
 
 def _word(value: Any) -> str:
@@ -89,7 +106,7 @@ def _word(value: Any) -> str:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bytes):
-        value = value.decode(errors="replace")
+        value = value.decode()
     return "" if value is None or value != value else str(value).strip()  # NaN is not itself
 
 
@@ -110,10 +127,13 @@ def examples(paths: list[Path], several: str | None = None) -> Labelled:
                 f"arrays {', '.join(arrays) or 'none'}", expected="x (examples first) and y", where=str(path)
             )
         x = numbers.checked(x, str(path))
+        if x.ndim not in (2, 3, 4) or not x.size:
+            raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, examples first, none of them empty",
+                            where=str(path))  # fmt: skip
         if xs and x.shape[1:] != xs[0].shape[1:]:
             raise HeloError(f"x of shape {x.shape}", expected=f"(…, {xs[0].shape[1:]})", where=str(path))
         if y is not None:
-            marks = _marked(y, arrays.get("names"), path) if _marks(y, len(x)) else words(y)
+            marks = _marked(y, arrays.get("names"), path) if _marks(y, len(x)) else words(y, str(path))
             if len(marks) != len(x):
                 raise HeloError(
                     f"{len(x)} examples in x and {len(marks)} labels in y", expected="as many", where=str(path)
@@ -122,8 +142,6 @@ def examples(paths: list[Path], several: str | None = None) -> Labelled:
         xs.append(x)
         places += [f"{path} example {i}" for i in range(len(x))]
     x = np.concatenate(xs)
-    if x.ndim not in (2, 3, 4):
-        raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, examples first", where=str(paths[0]))
     if several is None and all(isinstance(y, list) and len(y) == 1 for y in ys):
         ys = [y[0] for y in ys]
     elif any(isinstance(y, list) for y in ys):
@@ -139,7 +157,7 @@ def _marks(y: np.ndarray, examples: int) -> bool:
 
 
 def _marked(y: np.ndarray, names: np.ndarray | None, path: Path) -> list[list[str]]:
-    called = [str(i) for i in range(y.shape[1])] if names is None else words(names)
+    called = [str(i) for i in range(y.shape[1])] if names is None else words(names, str(path))
     if len(called) != y.shape[1]:
         raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one a column of y", where=str(path))
     return [[called[i] for i in np.flatnonzero(row)] for row in y]

@@ -114,7 +114,7 @@ def _heading(cells: Sequence[str]) -> tuple[int, int] | None:
 
 def _json(path: Path) -> list[Row]:
     try:
-        found = json.loads(files.text(path))
+        found = json.loads(files.text(path), object_pairs_hook=table.once)
         json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (ValueError, RecursionError) as error:  # a ValueError is a wrong escape, too
         raise HeloError(

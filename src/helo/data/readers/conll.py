@@ -77,7 +77,7 @@ def _has_columns(rows: list[str], column: str | None, known: AbstractSet[str]) -
         return False
     if tabs:
         return not any(" " in field for row in told for field in row[1:])
-    at = len(told[0]) - 1 if column is None else int(column) - 1 if column.isdigit() else 0
+    at = len(told[0]) - 1 if column is None else int(column) - 1 if _counts(column) else 0
     return 0 < at < len(told[0]) and 2 * sum(f[at] in known for f in told) > len(told)
 
 
@@ -167,6 +167,11 @@ def _filled(fields: list[str]) -> list[str]:
     return fields if not fields or fields[-1] else _filled(fields[:-1])
 
 
+def _counts(column: str) -> bool:
+    """Whether it is the number of a column."""
+    return column.isascii() and column.isdigit() and len(column) < 10
+
+
 def _looks_universal(rows: list[str]) -> bool:
     first = next((r for r in rows if r.strip() and not r.startswith("#")), "")
     fields = first.split("\t")
@@ -176,12 +181,14 @@ def _looks_universal(rows: list[str]) -> bool:
 def _last(rows: list[str], parted: list[list[str]], comments: list[bool]) -> int:
     """The column that holds the label by custom: in CoNLL-2003 and its like, other columns help to find the last."""
     told = zip(rows, parted, comments, strict=True)
-    return max(2, next((len(f) for r, f, c in told if r.strip() and not c and not r.startswith("-DOCSTART-")), 0))
+    return max(
+        2, next((len(_filled(f)) for r, f, c in told if r.strip() and not c and not r.startswith("-DOCSTART-")), 0)
+    )
 
 
 def _column(column: str, universal: bool, name: str, asked: bool) -> int:
     """The column of the labels, counted from 1; 0 for none."""
-    if column.isdigit():
+    if _counts(column):
         number = int(column)
         if number < 1:
             raise HeloError(f"--column {column}", expected="1 or more: columns are counted from 1")

@@ -176,6 +176,8 @@ def _command(name: str, where: str) -> str:
 
 def _remedy(data: bytes, byte: int, where: str) -> str:
     """What mends bytes that are not UTF-8: that place alone where all else is, else another encoding."""
+    if 0 in data:
+        return "it has NULs too, as no text does"
     if damage := _damaged(data, byte):
         return damage
     lines = [line for line in data[: 1 << 22].split(b"\n") if not line.isascii()]
@@ -200,13 +202,16 @@ def _damaged(data: bytes, byte: int) -> str:
     """What is wrong with one place of what is UTF-8 elsewhere; "" where it is not."""
     if data[byte] == 0xED and len(data) > byte + 2 and 0xA0 <= data[byte + 1] < 0xC0:
         return "half of a surrogate pair, as CESU-8 has them: write the text again as UTF-8"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data[byte:])
+        return "the text ends inside a character, as one that was cut short does"  # as far as it goes, it is UTF-8
+    except UnicodeDecodeError:
+        pass
     text = data.decode(errors="replace")
     broken = text.count("�") - data.count("�".encode())
     whole = sum(map(len, re.findall(r"[^\x00-\x7f�]+", text)))
     if whole < 4 * broken:
         return ""
-    if broken == 1 and text.endswith("�"):
-        return "the text ends inside a character: is the file whole?"
     return f"all else of it is UTF-8 ({broken:,} place{'s are' * (broken > 1) or ' is'} not): mend it, or take it out"
 
 

@@ -24,7 +24,10 @@ def named(names: Sequence[str | Path], suffixes: Sequence[str] = ()) -> list[Pat
                     p for p in path.rglob("*") if suffix(p) in suffixes and p.is_file() and not hidden(p, path)
                 )
                 if not inside:
-                    raise HeloError("nothing to read in the folder", expected=f"files {', '.join(suffixes)}")
+                    raise HeloError(
+                        "nothing to read in the folder",
+                        expected=f"files {', '.join(filter(None, dict.fromkeys(suffixes)))}",
+                    )
                 found += inside
             else:
                 found += meant(name)

@@ -100,11 +100,11 @@ def _arrays(path: Path, column: str | None) -> _Video:
     found = arrays.load(path)
     x = arrays.named(found, "x", ("X", "features", "data"))
     y = arrays.named(found, column or "y", ("y", "Y", "labels", "label", "targets"))
-    if x is None or x.ndim != 2:
+    if x is None or x.ndim != 2 or not x.shape[1]:
         shape = "none" if x is None else str(x.shape)
         raise HeloError(f"x: {shape}", expected="x (frames, features) and y (frames,)", where=str(path))
     x = numbers.checked(x, str(path))
-    labels = None if y is None else _as_many(arrays.words(y), len(x), path)
+    labels = None if y is None else _as_many(arrays.words(y, str(path)), len(x), path)
     return _Video(x, None, labels, lambda i: f"{path} frame {i}")
 
 
@@ -115,6 +115,8 @@ def _table(path: Path, column: str | None) -> _Video:
 def _rows(rows: table.Table, column: str | None) -> _Video:
     label = rows.first([column.lower()] if column is not None else LABELS)
     names = [c for c in rows.columns if c != label and c.lower() not in TIMES]
+    if not names:
+        raise HeloError(f"columns {', '.join(rows.columns)}", expected="numbers beside the label", where=rows.heading)
     x, names = _features(table.matrix(rows, names), names, rows.headed)
     labels = None if label is None else ["" if numbers.absent(v) else str(v).strip() for v in rows.columns[label]]
     return _Video(x, names, labels, lambda i: rows.places[i])
@@ -129,7 +131,7 @@ def _points(path: Path) -> _Video:
         where = f"{path}:{n}"
         if len(values) != len(names):
             raise HeloError(f"{len(values)} columns", expected=f"{len(names)}, as in the first line", where=where)
-        row[:] = numbers.numbers(values, lambda i, where=where: where)
+        row[:] = numbers.row(values, where)
     x, found = _features(x, names, headed)
     return _Video(x, found, None, lambda i: f"{path}:{lines[i][0]}")
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from helo.errors import HeloError
+from helo.errors import HeloError, fault
 
 LARGEST = float(np.finfo(np.float32).max)
 BEYOND = f"a number up to {LARGEST:.3g}, as float32 holds"
@@ -55,7 +55,7 @@ def absent(value: Any) -> bool:
     )
 
 
-def number(value: Any, where: str = "", column: str = "", missing: bool = False) -> float:
+def number(value: Any, where: str = "", column: str | int = "", missing: bool = False) -> float:
     """A cell as float64. missing: what is absent, or NaN in whatever letters, is NaN. Raises HeloError for all else that is
     no number, and for one that float32 does not hold.
     """
@@ -80,21 +80,40 @@ def number(value: Any, where: str = "", column: str = "", missing: bool = False)
     )
 
 
-def numbers(values: Sequence[Any], where: Callable[[int], str], column: str = "", missing: bool = False) -> np.ndarray:
-    """Cells as float64 `(cells,)`, as `number` takes each. where: the place of each."""
-    if all(isinstance(v, str) and _WRITTEN.fullmatch(v) for v in values):
-        found = np.array([float(v) for v in values])
-        if (np.abs(found) <= LARGEST).all():
-            return found
-    return np.array([number(v, where(i), column, missing) for i, v in enumerate(values)], np.float64)
+def column(values: Sequence[Any], places: Sequence[str], name: str, missing: bool = False) -> np.ndarray:
+    """A column of cells as float64 `(cells,)`, as `number` takes each. A cell that is none is a fault of its place."""
+    if (found := _plain(values)) is not None:
+        return found
+    found = np.full(len(values), math.nan)
+    for i, value in enumerate(values):
+        try:
+            found[i] = number(value, places[i], name, missing)
+        except HeloError as error:
+            fault(error)
+    return found
 
 
-def row(line: str, width: int, where: str) -> np.ndarray:
-    """A line of `width` numbers, parted by blanks, tabs or commas."""
+def row(values: Sequence[str], where: str, missing: bool = False) -> np.ndarray:
+    """The cells of a line as float64 `(cells,)`; columns are counted from 1."""
+    if (found := _plain(values)) is not None:
+        return found
+    return np.array([number(v, where, i, missing) for i, v in enumerate(values, 1)], np.float64)
+
+
+def _plain(values: Sequence[Any]) -> np.ndarray | None:
+    """Cells that are all numbers as they are written, at once."""
+    if not all(isinstance(v, str) and _WRITTEN.fullmatch(v) for v in values):
+        return None
+    found = np.array([float(v) for v in values])
+    return found if (np.abs(found) <= LARGEST).all() else None
+
+
+def told(line: str, width: int, where: str) -> np.ndarray:
+    """A line of `width` numbers as a person types or pipes it, parted by blanks, tabs or commas."""
     fields = line.replace(",", " ").split()
     if len(fields) != width:
         raise HeloError(f"{len(fields)} numbers", expected=f"{width}, as in training", where=where)
-    return numbers(fields, lambda i: where)
+    return row(fields, where)
 
 
 def checked(x: Any, where: str, name: str = "x", missing: bool = False) -> np.ndarray:
@@ -102,9 +121,14 @@ def checked(x: Any, where: str, name: str = "x", missing: bool = False) -> np.nd
     called `name`, of the first that is none.
     """
     try:
-        x = np.asarray(x)
+        x = np.asanyarray(x)
     except ValueError as error:  # rows of unequal lengths
-        raise HeloError(f"{name} is no array: {error}", expected="numbers, as many in each row", where=where) from error
+        raise HeloError(
+            f"{name} has rows of several lengths or kinds", expected="numbers, as many in each row", where=where
+        ) from error
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise HeloError(f"{name} has masked values", expected="numbers", where=where)
+    x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise HeloError(f"{name} is of the kind {x.dtype}", expected="numbers", where=where)
     if x.dtype.kind != "f":

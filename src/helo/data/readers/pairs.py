@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from helo.data.labelled import Labelled
-from helo.data.readers import files, numbers, table
+from helo.data.readers import files, table
 from helo.errors import HeloError, fault
 
 SUFFIXES = (".tsv", ".csv", ".jsonl")
@@ -84,15 +83,13 @@ def _columns(rows: table.Table, asked: bool, source: str | None, target: str | N
     if a is None or (asked and b is None):
         raise HeloError(
             f"columns {', '.join(rows.columns)}", expected="source and target",
-            mend="--source-column and --target-column name them", where=f"{rows.file}:1",
+            mend="--source-column and --target-column name them", where=rows.heading,
         )  # fmt: skip
-    sources = [_said(v) for v in rows.columns[a]]
-    targets = [None] * len(rows) if b is None else [_said(v) for v in rows.columns[b]]
+    sides = [None if c is None else [table.text(v, c, w).strip() for v, w in zip(rows.columns[c], rows.places, strict=True)]
+             for c in (a, b)]  # fmt: skip
+    sources, targets = sides[0], sides[1] or [None] * len(rows)
+    assert sources is not None
     return list(zip(rows.places, sources, targets, strict=True))
-
-
-def _said(value: Any) -> str:
-    return "" if numbers.absent(value) else str(value).strip()
 
 
 def _heading(lines: list[str]) -> bool:

@@ -82,7 +82,7 @@ def _channels(channels: list[str], where: str) -> np.ndarray | None:
 def _values(fields: Sequence[str], where: str) -> np.ndarray | None:
     """Numbers, NaN where one is missing; None where a fault was kept."""
     try:
-        return numbers.numbers(["" if v.strip() in MISSING else v for v in fields], lambda i: where, missing=True)
+        return numbers.row(["" if v.strip() in MISSING else v for v in fields], where, missing=True)
     except HeloError as error:
         fault(error)
         return None

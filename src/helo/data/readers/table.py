@@ -31,6 +31,11 @@ class Table:
     def __len__(self) -> int:
         return len(self.places)
 
+    @property
+    def heading(self) -> str:
+        """Where the names of the columns stand."""
+        return f"{self.file}:1" if self.file.suffix else str(self.file)
+
     def named(self, name: str, flag: str) -> list[Any]:
         """The column that a flag names. Raises HeloError, with the nearest, where there is none."""
         return self.columns[self.find(name, flag)]
@@ -43,7 +48,7 @@ class Table:
             if column.lower() == name.lower():
                 return column
         raise HeloError(
-            f"no column {name!r}", mend=f"{flag} names it: {nearest(name, self.columns)}", where=f"{self.file}:1"
+            f"no column {name!r}", mend=f"{flag} names it: {nearest(name, self.columns)}", where=self.heading
         )
 
     def first(self, wanted: Sequence[str]) -> str | None:
@@ -70,6 +75,8 @@ def read(path: Path, headed: bool = True) -> Table:
         if any(cell.strip() for cell in row):
             rows.append(row)
             lines.append(line)
+    if not rows:
+        raise HeloError("no rows", expected="a first line that names the columns, and rows", where=str(path))
     if not headed:
         rows.insert(0, [str(i) for i in range(1, len(rows[0]) + 1)])
         lines.insert(0, 0)
@@ -190,19 +197,19 @@ def _jsonl(path: Path) -> Table:
 
 def _object(line: str) -> dict[str, Any]:
     try:
-        row = json.loads(line, object_pairs_hook=_once)
+        row = json.loads(line, object_pairs_hook=once)
     except RecursionError:
         raise HeloError("JSON that is nested too deeply") from None
     except ValueError as error:
-        raise HeloError(f"not JSON: {error}") from None
+        mend = "jq -c '.[]' makes them of a list" if line.lstrip().startswith("[") else ""
+        raise HeloError(f"not JSON: {error}", expected="an object a line", mend=mend) from None
     if not isinstance(row, dict):
         raise HeloError("not a JSON object", expected='one a line, such as {"text": …, "label": …}')
     for name, value in row.items():
         for text in (name, *(value if isinstance(value, list) else [value])):
-            if isinstance(text, str) and (half := re.search("[\ud800-\udfff]", text)):
-                raise HeloError(
-                    f"half of a surrogate pair, \\u{ord(half[0]):04x}, in {_plain(name)!r}", expected="characters"
-                )
+            if isinstance(text, str) and (sign := re.search("[\0\ud800-\udfff]", text)):
+                what = "half of a surrogate pair" if ord(sign[0]) else "NUL"
+                raise HeloError(f"{what}, \\u{ord(sign[0]):04x}, in {_plain(name)!r}", expected="characters")
     return row
 
 
@@ -210,12 +217,26 @@ def _plain(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         raise HeloError(f"the key {next(n for n in names if names.count(n) > 1)!r} twice", expected="each once")
     return found
+
+
+def text(value: Any, column: str, where: str) -> str:
+    """A cell as text, "" where nothing is in it. A list or an object is a fault of its place: it is no text."""
+    if isinstance(value, list | dict):
+        fault(
+            HeloError(
+                f"a {'list' if isinstance(value, list) else 'JSON object'} in {column!r}",
+                expected="a text",
+                where=where,
+            )
+        )
+        return ""
+    return "" if numbers.absent(value) and not isinstance(value, str) else str(value)
 
 
 def joined(tables: Sequence[Table]) -> Table:
@@ -225,7 +246,7 @@ def joined(tables: Sequence[Table]) -> Table:
         return first
     for t in tables[1:]:
         if missing := [c for c in first.columns if c not in t.columns]:
-            raise HeloError(f"no column {missing[0]!r}", expected=f"the columns of {first.file}", where=f"{t.file}:1")
+            raise HeloError(f"no column {missing[0]!r}", expected=f"the columns of {first.file}", where=t.heading)
     columns = {c: [v for t in tables for v in t.columns[c]] for c in first.columns}
     return Table(first.file, columns, [p for t in tables for p in t.places], first.headed)
 
@@ -284,7 +305,7 @@ def matrix(table: Table, names: Sequence[str], missing: bool = False) -> np.ndar
     """Columns as numbers `(rows, columns)`, float64. missing: what is empty or NaN is a missing value, NaN. Raises
     HeloError, with the line and the column, for all else that is no number.
     """
-    columns = [numbers.numbers(table.columns[n], table.places.__getitem__, n, missing) for n in names]
+    columns = [numbers.column(table.columns[n], table.places, n, missing) for n in names]
     return np.stack(columns, 1) if columns else np.zeros((len(table), 0))
 
 

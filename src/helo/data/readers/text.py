@@ -118,6 +118,8 @@ def meant(name: str) -> list[Path]:
         return sorted(inside)
     if path.exists():
         return [path]
+    if path.is_symlink():
+        raise HeloError("a link to what is not there", expected="a file or folder")
     found = sorted(Path(p) for p in glob.glob(str(path), recursive=True))
     found = [p for p in found if p.is_file()]
     if not found:
