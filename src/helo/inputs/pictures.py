@@ -60,7 +60,7 @@ class Pictures(Input):
 def _moments(x: np.ndarray) -> tuple[float, float]:
     """Mean and spread, in float64: squares of what float32 holds are beyond it."""
     mean = float(x.mean(dtype=np.float64))
-    return mean, float(varied(np.sqrt(np.mean((x - mean) ** 2, dtype=np.float64)), mean))
+    return mean, float(varied(x.std(dtype=np.float64), mean))
 
 
 class _Encoded:

@@ -176,19 +176,19 @@ def _command(name: str, where: str) -> str:
 
 def _remedy(data: bytes, byte: int, where: str) -> str:
     """What mends bytes that are not UTF-8: that place alone where all else is, else another encoding."""
-    if 0 in data:
-        return "it has NULs too, as no text does"
     if damage := _damaged(data, byte):
         return damage
     lines = [line for line in data[: 1 << 22].split(b"\n") if not line.isascii()]
     sample = b"\n".join(lines)[:_LOOKED_AT]
-    if _typographic(sample):
+    if 0 not in data and _typographic(sample):
         told = f"it is likely Windows-1252 (all beyond ASCII is its quotes and dashes), {_shown(data, byte, 'cp1252')}"
         return f"{told}: {_command('WINDOWS-1252', where)}"
-    found = _guessed(sample)
+    found = _guessed(data[:_LOOKED_AT] if 0 in data else sample)
     if found is None:
         return "make it UTF-8 (helo names the encoding that it is likely in where chardet is installed: pip install chardet)"
     codec, sure = found
+    if 0 in data and not codec.startswith(("utf-16", "utf-32")):
+        return "it has NULs too, as no text does"
     if not codec:
         return "nor in any encoding that chardet knows: is it a text?"
     if codec.startswith(("utf-16", "utf-32")):

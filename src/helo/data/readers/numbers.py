@@ -141,6 +141,6 @@ def checked(x: Any, where: str, name: str = "x", missing: bool = False) -> np.nd
         at = np.argwhere(~good)[0]
         index = f"[{', '.join(map(str, at))}]" if len(at) else ""
         value = x[tuple(at)]
-        expected = BEYOND if abs(value) > LARGEST else "a number"
+        expected = BEYOND if abs(float(value)) > LARGEST else "a number"
         raise HeloError(f"{name}{index} is {value}", expected=expected, where=where)
     return x
