@@ -242,8 +242,6 @@ class ExampleTask(Task):
         cls, files: Sequence[str | Path], valid: Sequence[str | Path], options: Any
     ) -> tuple[Labelled, Labelled, dict[str, Any]]:
         """What to learn from, what to validate on, and what `run.json` records of where they lie."""
-        if table.given(files) or table.given(valid):
-            raise HeloError("a DataFrame to learn from", expected="files", mend="write it as CSV or JSONL")
         learn, paths = cls.examples(files, options)
         record: dict[str, Any] = {
             "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": labelled.fingerprint(paths)}
