@@ -485,9 +485,9 @@ def test_the_command_that_is_named_makes_utf8(tmp_path, codec):
 
 
 def test_quotes_and_dashes_alone_are_windows_1252(tmp_path):
-    for text in ("It’s a “test” of quotes — ", "the café café, and café. ", "5 € … • one"):
+    for text in ("It’s a “test” of quotes — ", "é“x”", "the café café, and café. ", "5 € … • one"):
         with pytest.raises(HeloError, match="iconv -f WINDOWS-1252 ") as error:
-            encoding.decoded((text * 20).encode("cp1252"), "w.txt")
+            encoding.decoded((text * (1 if len(text) < 9 else 20)).encode("cp1252"), "w.txt")
         assert "atin" not in str(error.value)
 
 

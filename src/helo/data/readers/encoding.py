@@ -146,7 +146,7 @@ def wide(data: bytes) -> str | None:
         if data.startswith(mark):
             return name
     start = data[: 4096 - len(data[:4096]) % 4]
-    if start.count(0) <= len(start) // 8:
+    if start.count(0) <= max(1, len(start) // 8):
         return None
     nul = [start[i::4].count(0) / max(1, len(start) // 4) for i in range(4)]
     if min(nul[2:]) > 0.9 and nul[0] < 0.5:
@@ -193,9 +193,12 @@ def _remedy(data: bytes, byte: int, where: str) -> str:
         return "nor in any encoding that chardet knows: is it a text?"
     if codec.startswith(("utf-16", "utf-32")):
         return _named(codec.upper().replace("-LE", "LE").replace("-BE", "BE"), where)
+    told = f"{'likely' if sure >= 0.5 else 'perhaps'} {{}} (chardet is {100 * sure:.0f} % sure)"
+    if sure < 0.02 and len(_read(data, "cp1252")) == len(data):
+        codec, told = "cp1252", "perhaps {}, the usual one (what is not ASCII is too little to tell)"
     called, name = _spelled(codec)
     how = _command(name, where) if name else f"Python's codec {codec} reads it"
-    return f"it is {'likely' if sure >= 0.5 else 'perhaps'} {called} (chardet is {100 * sure:.0f} % sure), {_shown(data, byte, codec)}: {how}"
+    return f"it is {told.format(called)}, {_shown(data, byte, codec)}: {how}"
 
 
 def _damaged(data: bytes, byte: int) -> str:
