@@ -54,8 +54,8 @@ def test_bad_texts_are_refused(helo, tmp_path):
         ("empty.txt", "empty"),
         ("one.txt", "1 characters"),
         ("short.txt", "--chunk"),
-        ("latin.txt", "byte 3", "latin1"),
-        ("wide.txt", "byte 0", "utf-16"),
+        ("latin.txt", "byte 3", "iconv -f WINDOWS-1252"),
+        ("wide.txt", "byte 0", "iconv -f UTF-16"),
         ("missing.txt",),
         ("folder", "no text"),
     ):

@@ -331,7 +331,7 @@ def test_a_stream_on_the_command_line(place, tmp_path):
     assert "".join(parts).split("\n") == [*rows, ""]
     found = json.loads(ask("--json", stdin="the\ncat\n\n\nthe\n").out)
     assert found == {"answers": [{"labels": batch[:2]}, {"labels": batch[:1]}]}
-    for bad, where in (("the\na\tb\n", "standard input:2: "), ("the\n\udcff\n", ":2: ")):
+    for bad, where in (("the\na\tb\n", "standard input:2: "), ("the\n\udcff\n", ":2: byte 4")):
         done = helo_command("predict", run.path, "--stream", stdin=bad.encode(errors="surrogateescape"))
         assert done.code == 2
         assert where in done.err

@@ -178,13 +178,14 @@ def test_invalid_utf8(tmp_path, monkeypatch, piece, before, bad, after):
     monkeypatch.setattr(reader, "PIECE", piece)
     file = write(tmp_path / "bad.txt", before.encode() + bad + after.encode())
     place = len(before.encode())
-    assert refused(file).startswith(f"{file}: byte {place} (0x{bad[0]:02x}) is not UTF-8")
+    line = before.count("\n") + 1
+    assert refused(file).startswith(f"{file}:{line}: byte {place} (0x{bad[0]:02x}) is not UTF-8")
     assert read(file, raw=True) == before.encode() + bad + after.encode()
 
 
 def test_invalid_utf8_in_the_second_file(tmp_path):
     good, bad = write(tmp_path / "good.txt", "fine"), write(tmp_path / "bad.txt", b"ab\xff")
-    assert refused(good, bad).startswith(f"{bad}: byte 2 ")
+    assert refused(good, bad).startswith(f"{bad}:1: byte 2 ")
 
 
 def test_empty(tmp_path):

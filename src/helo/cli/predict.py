@@ -160,14 +160,12 @@ def _live(model, state, as_json):
 
 def _lines():
     """Standard input, a line as soon as it is there."""
-    from helo.errors import HeloError
+    from helo.data.readers.encoding import STANDARD_INPUT, decoded
 
+    at = 0
     for number, line in enumerate(sys.stdin.buffer, 1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            mend = "convert it: iconv -f latin1 -t utf-8"
-            raise HeloError("not UTF-8", mend=mend, where=f"standard input:{number}") from error
+        yield decoded(line, STANDARD_INPUT, at, number)
+        at += len(line)
 
 
 DRAWN = 6  # of the answers

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from helo.data.labelled import Labelled
-from helo.data.readers import arrays, clips, conll, dialogue, files, frames, images, series, table
+from helo.data.readers import arrays, clips, conll, dialogue, files, frames, images, numbers, series, table
 from helo.errors import HeloError, fault
 
 TEXTS = ("text", "sentence", "utterance")
@@ -18,8 +18,10 @@ LABELS = ("label", "emotion", "class")
 def classified(names: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Labelled, list[Path]]:
     """Examples with a label each: TSV, CSV, JSONL (text, numbers, or videos), `.ts`, `.npz`, `.mat`, folders of pictures.
 
-    asked: labels are needed; without them an example may have none.
+    asked: labels are needed; without them an example may have none. names: or DataFrames.
     """
+    if told := table.given(names):
+        return _understood(_rows(table.joined(told), options, asked), options, asked, "DataFrame"), []
     suffixes = (*table.SUFFIXES[:3], *series.SUFFIXES, ".npz", ".mat", *images.SUFFIXES, *clips.SUFFIXES)
     paths = files.named(names, suffixes)
     kinds = {_family(p) for p in paths}
@@ -48,27 +50,38 @@ def classified(names: Sequence[str | Path], options: Any, asked: bool = True) ->
             f"a file of the kind {files.suffix(paths[0]) or 'without a suffix'!r}",
             expected="TSV, CSV, JSONL, .ts, .npz, .mat, or folders of pictures, a folder a class", where=str(paths[0]),
         )  # fmt: skip
+    return _understood(found, options, asked, str(paths[0])), paths
+
+
+def _understood(found: Labelled, options: Any, asked: bool, where: str) -> Labelled:
+    """Examples with their labels, as the options have them."""
     if asked and found.labels is None:
-        raise HeloError("no labels", expected="one an example", where=str(paths[0]))
+        raise HeloError("no labels", expected="one an example", where=where)
     if options.several is not None and found.labels is not None:
         found.labels = [_marks(y, options.several) for y in found.labels]
     if asked:
         _complete(found)
-    return found, paths
+    return found
 
 
 def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Labelled, list[Path]]:
-    """Sequences with a label a step: CoNLL and CoNLL-U, one file a video, conversations in a table."""
+    """Sequences with a label a step: CoNLL and CoNLL-U, one file a video, conversations in a table. names: or DataFrames, of
+    frames one a video.
+    """
+    if told := table.given(names):
+        if options.group is None:
+            found = frames.read(told, options.column, asked)
+        else:
+            found = _talk(table.joined(told), options, asked)
+        if asked:
+            _complete(found)
+        return found, []
     paths = files.named(names, (*frames.SUFFIXES, *conll.SUFFIXES, *clips.SUFFIXES))
     if any(files.suffix(p) not in clips.SUFFIXES for p in paths):
         paths = [p for p in paths if files.suffix(p) not in clips.SUFFIXES]
     suffixes = {files.suffix(p) for p in paths}
     if options.group is not None:
-        rows = table.joined([table.read(p) for p in paths])
-        text = _column(rows, options.text, TEXTS, "--text")
-        assert text is not None
-        rows, label = _labelled(_told(rows, text), options.label, asked)
-        found = dialogue.read(rows, text, label, options.group, options.order, options.speaker)
+        found = _talk(table.joined([table.read(p) for p in paths]), options, asked)
     elif suffixes <= {*clips.SUFFIXES}:
         found = Labelled("clip", [clips.Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
     elif videos := _videos(paths):
@@ -91,6 +104,14 @@ def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tup
     if asked:
         _complete(found)
     return found, paths
+
+
+def _talk(rows: table.Table, options: Any, asked: bool) -> Labelled:
+    """Conversations with a label an utterance."""
+    text = _column(rows, options.text, TEXTS, "--text")
+    assert text is not None
+    rows, label = _labelled(_told(rows, text), options.label, asked)
+    return dialogue.read(rows, text, label, options.group, options.order, options.speaker)
 
 
 def _complete(found: Labelled) -> None:
@@ -146,11 +167,11 @@ def _rows(rows: table.Table, options: Any, asked: bool) -> Labelled:
             "text", rows.columns[text], labels, lambda i, *step: rows.places[i], {"text": text, "label": label}
         )
     known = [label, *(rows.find(c, f"--{n}") for n in ("group", "order", "speaker") if (c := getattr(options, n)))]
-    features = table.numbers(rows, [c for c in known if c is not None])
+    features = table.numeric(rows, [c for c in known if c is not None])
     if not features:
         raise HeloError(
             f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(TEXTS)}, or numbers in all but the label",
-            mend="--text names the column to read", where=f"{rows.file}:1",
+            mend="--text names the column to read", where=rows.heading,
         )  # fmt: skip
     if options.group is not None:
         return series.grouped(rows, features, label, options.group, options.order)
@@ -170,9 +191,12 @@ def _marks(value: Any, several: str) -> list[str]:
 
 def _told(rows: table.Table, text: str, all_say: bool = False) -> table.Table:
     """The table with texts in their column; all_say: none of which is blank."""
-    said = ["" if v is None else str(v) for v in rows.columns[text]]
-    for value, told, where in zip(rows.columns[text], said, rows.places, strict=True):
-        if value is None or (all_say and not told.strip()):
+    said = []
+    for value, where in zip(rows.columns[text], rows.places, strict=True):
+        said.append(table.text(value, text, where))
+        if not isinstance(value, list | dict) and (
+            not (said[-1] or isinstance(value, str)) or (all_say and not said[-1].strip())
+        ):
             fault(HeloError(f"nothing in {text!r}", expected="a text", where=where))
     return replace(rows, columns=rows.columns | {text: said})
 
@@ -188,7 +212,18 @@ def _labelled(rows: table.Table, named: str | None, asked: bool) -> tuple[table.
         return rows, None
     values = rows.columns[label]
     several = any(isinstance(v, list) for v in values)
-    marks = [[str(w) for w in v] if isinstance(v, list) else "" if v is None else str(v).strip() for v in values]
+    marks = []
+    for value, where in zip(values, rows.places, strict=True):
+        parts = value if isinstance(value, list) else [value]
+        if any(isinstance(v, list | dict) for v in parts):
+            fault(
+                HeloError(
+                    f"an object or a list of lists in {label!r}", expected="a label, or a list of labels", where=where
+                )
+            )
+            parts = []
+        told = ["" if numbers.absent(v) else str(v).strip() for v in parts]
+        marks.append(told if isinstance(value, list) else told[0] if told else "")
     if several:
         marks = [v if isinstance(v, list) else [v] if v else [] for v in marks]
     return replace(rows, columns=rows.columns | {label: marks}), label
@@ -203,6 +238,6 @@ def _column(rows: table.Table, named: str | None, usual: Sequence[str], flag: st
             f"columns {', '.join(rows.columns)}",
             expected=f"one of {', '.join(usual)}",
             mend=f"{flag} names it",
-            where=f"{rows.file}:1",
+            where=rows.heading,
         )
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Encoded(Protocol):
 class Input(ABC):
     """How a sequence's steps become vectors. It is learned from training examples, saved as JSON, and holds no weights."""
 
+    reads: ClassVar[tuple[str, ...]] = ()  # kinds of examples; none: it says itself what it cannot read
     width: int  # numbers a step
     sequence: bool = True  # False: one vector an example, and nothing to recur over
 

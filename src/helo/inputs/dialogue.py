@@ -19,6 +19,8 @@ SPEAKER, MOST = 16, 200  # numbers a speaker becomes; so many of the most freque
 class Dialogue(Input):
     """The utterance's vector, its speaker's, and whether the speaker is the one before."""
 
+    reads = ("dialogue",)
+
     def __init__(self, words: Words, speakers, hidden: int, dropout: float):
         self.words, self.speakers, self.hidden, self.dropout = words, list(speakers), hidden, dropout
         self.ids = {s: i for i, s in enumerate(self.speakers, 1)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from helo.data.ragged import Ragged
@@ -21,8 +23,10 @@ class Numbers(Input):
     whole counts; where it does not, what its own mean differs from that of training is taken off first.
     """
 
+    reads = ("frames", "vector", "picture")
+
     def __init__(self, mean, spread, missing: bool, names=None, level: bool = True):
-        self.mean, self.spread, self.missing = np.asarray(mean, np.float32), np.asarray(spread, np.float32), missing
+        self.mean, self.spread, self.missing = np.asarray(mean, np.float64), np.asarray(spread, np.float64), missing
         self.names, self.level = names, level
         self.width = len(self.mean) * (2 if missing else 1)
 
@@ -38,7 +42,7 @@ class Numbers(Input):
         spread = np.sqrt(np.where(holes, 0, (whole - mean) ** 2).sum(0) / count)
         return cls(
             mean,
-            np.where(spread > 1e-8 * (1 + abs(mean)), spread, 1.0),
+            varied(spread, mean),
             bool(holes.any()),
             examples.notes.get("features"),
             level,
@@ -57,10 +61,12 @@ class Numbers(Input):
                 )
         scaled = []
         for x in inputs:
-            x = np.asarray(x, np.float32)
+            x = np.asarray(x, np.float64)  # as far as here: of what is large, float32 loses what sets it apart
             z = (x - self.mean if self.level else x - _level(x, self.mean) - self.mean) / self.spread
             holes = np.isnan(z)
-            z = np.where(holes, np.float32(0), np.clip(z, -10, 10))  # an outlier is far, not a thousand times as far
+            z = np.where(holes, 0, np.clip(z, -10, 10)).astype(
+                np.float32
+            )  # an outlier is far, not a thousand times as far
             scaled.append(np.concatenate([z, holes.astype(np.float32)], 1) if self.missing else z)
         return _Encoded(Ragged.of(scaled, np.float32, (self.width,)))
 
@@ -76,6 +82,11 @@ class Numbers(Input):
     @classmethod
     def from_json(cls, saved):
         return cls(saved["mean"], saved["spread"], saved["missing"], saved.get("names"), saved.get("level", True))
+
+
+def varied(spread: Any, mean: Any) -> Any:
+    """Spreads by which numbers are divided: 1 for what is constant but for rounding in float64."""
+    return np.where(spread > 1e-12 * abs(mean), spread, 1.0)
 
 
 def _level(x: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -7,14 +7,18 @@ import numpy as np
 from helo.data.readers import images
 from helo.errors import HeloError
 from helo.inputs.base import Input
+from helo.inputs.numbers import varied
 
 SHIFT = 0.07  # of the smaller side: how far a picture is shifted in training, in any direction
 SIDE = 32  # training pictures of unequal sizes are brought to so many pixels a side
+FAR = 1e4  # spreads from the mean; what is farther, in arrays that are hardly pictures, would overflow in products
 VIEWS = ("whole", "rows", "pixels")
 
 
 class Pictures(Input):
     """Brightness less its mean over its spread, both over all pixels of the training pictures."""
+
+    reads = ("picture", "frames", "vector")
 
     def __init__(self, shape, view: str, mean: float, spread: float):
         self.shape, self.view, self.mean, self.spread = tuple(shape), view, mean, spread
@@ -31,7 +35,7 @@ class Pictures(Input):
             raise HeloError(
                 f"--view {view} of vectors", expected="pictures (examples, height, width)", where=examples.place(0)
             )
-        return cls(x.shape[1:], view, float(x.mean()), float(x.std()) or 1.0)
+        return cls(x.shape[1:], view, *_moments(x))
 
     def encode(self, examples):
         return _Encoded(self, _alike(examples, self.shape))
@@ -53,6 +57,12 @@ class Pictures(Input):
         return cls(saved["shape"], saved["view"], saved["mean"], saved["spread"])
 
 
+def _moments(x: np.ndarray) -> tuple[float, float]:
+    """Mean and spread, in float64: squares of what float32 holds are beyond it."""
+    mean = float(x.mean(dtype=np.float64))
+    return mean, float(varied(x.std(dtype=np.float64), mean))
+
+
 class _Encoded:
     def __init__(self, form: Pictures, x: np.ndarray):
         self.form, self.x = form, x
@@ -63,7 +73,8 @@ class _Encoded:
         reach = round(SHIFT * min(self.form.shape[:2]))
         if rng is not None and reach:
             x = shifted(x, reach, rng)
-        x = (x.astype(np.float32) - np.float32(self.form.mean)) / np.float32(self.form.spread)
+        x = (x.astype(np.float32 if x.dtype == np.uint8 else np.float64) - self.form.mean) / self.form.spread
+        x = np.clip(x, -FAR, FAR).astype(np.float32)
         x = x.reshape(len(x), -1) if self.form.view == "whole" else x.reshape(len(x), self.form.steps, -1)
         return {"xs": x, "lengths": self.lengths[rows]}
 

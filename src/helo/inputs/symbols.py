@@ -15,6 +15,8 @@ from helo.inputs.base import Input
 class Symbols(Input):
     """A text's symbols in its Unicode normal form NFC."""
 
+    reads = ("text",)
+
     def __init__(self, vocab, width: int):
         self.vocab, self.width = vocab, width
 

@@ -12,6 +12,7 @@ from helo.inputs.numbers import Numbers
 class Vectors(Input):
     """Numbers scaled as those of a step are."""
 
+    reads = ("vector", "frames", "picture")
     sequence = False
 
     def __init__(self, numbers: Numbers):

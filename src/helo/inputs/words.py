@@ -14,8 +14,8 @@ import numpy as np
 from helo import engines
 from helo.cells.functions import namespace
 from helo.data.ragged import Ragged, rounded
-from helo.data.readers import files
-from helo.data.readers.table import is_number
+from helo.data.readers import files, numbers
+from helo.data.readers.numbers import is_number
 from helo.errors import HeloError
 from helo.inputs.base import Input
 from helo.layers import locked, part, pooling, stack
@@ -38,6 +38,8 @@ def tokens(text: str) -> list[str]:
 
 class Words(Input):
     """Id 0 is the unknown word, which training meets too; case is left to the spelling."""
+
+    reads = ("text", "tokens")
 
     def __init__(self, words: Sequence[str], letters: str, embedding: int, spelling: int):
         """letters: those that occur in training. spelling: units a direction that read a word's letters; 0: none do."""
@@ -63,11 +65,11 @@ class Words(Input):
         known += [w for w in table if w not in common]
         width = len(next(iter(table.values())))
         self = cls(known, letters, width, spelling)
-        spread = float(np.std(np.stack(list(table.values())))) or 1.0
+        spread = float(np.std(np.stack(list(table.values())), dtype=np.float64)) or 1.0
         self.start = np.random.default_rng(0).standard_normal((len(known) + 1, width)).astype(np.float32) * spread
         for word, vector in table.items():
             self.start[self.ids[word]] = vector
-        self.start /= spread  # as far from each other as fresh ones are
+        self.start /= np.float32(spread)  # as far from each other as fresh ones are
         return self
 
     def encode(self, examples):
@@ -145,17 +147,14 @@ def _vectors(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
         if n == 1 and len(fields) == 2 and all(f.isdigit() for f in fields):
             continue
         width = width or sum(1 for _ in takewhile(is_number, reversed(fields[1:])))
-        words, numbers = fields[: len(fields) - width], fields[len(fields) - width :]
+        words, values = fields[: len(fields) - width], fields[len(fields) - width :]
         if not width or not words or any(map(is_number, words[1:])):
             count = sum(map(is_number, fields[1:]))
             raise HeloError(f"{count} numbers", expected=f"a word and {width or 'its'} numbers", where=f"{path}:{n}")
         word = " ".join(words).casefold()
         if word in found or (word not in wanted and len(found) >= MOST):
             continue
-        try:
-            found[word] = np.array(numbers, np.float32)
-        except ValueError as error:
-            raise HeloError(f"{error}", expected="a word and its numbers", where=f"{path}:{n}") from error
+        found[word] = numbers.row(values, f"{path}:{n}").astype(np.float32)
     if not found:
         raise HeloError("no vectors", expected="a word and its numbers a line", where=str(path))
     return found

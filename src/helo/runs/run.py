@@ -158,6 +158,7 @@ class Run:
         otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state; the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
+        files = [files] if isinstance(files, str | Path) else files
         with engines.fastest(self.parameters) as parameters:
             return self.task.evaluate(parameters, self.about["data"], files, **how)
 

@@ -19,6 +19,7 @@ from helo.cells.functions import Array
 from helo.data import labelled
 from helo.data.buckets import Buckets, in_order
 from helo.data.labelled import Labelled
+from helo.data.readers import table
 from helo.encoders.store import clock
 from helo.errors import HeloError, fault, sound
 from helo.inputs.base import Encoded
@@ -331,7 +332,9 @@ class ExampleTask(Task):
     @final
     def again(self, data: dict[str, Any], files: Sequence[str | Path], **said: Any) -> Labelled:
         """The examples of files, or the validation examples that a run recorded."""
-        if files:
+        if isinstance(files, Labelled):
+            return files
+        if table.given(files) or files:
             return type(self).examples(files, self.reading(**said))[0]
         return self.recorded(data) if self.shown is None else self.shown
 

@@ -24,6 +24,7 @@ from helo.data import vocab as vocabularies
 from helo.data.captioned import LISTS
 from helo.data.labelled import Labelled
 from helo.data.ragged import Ragged
+from helo.data.readers import arrays, clips
 from helo.data.readers.files import parted
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
@@ -381,7 +382,9 @@ class Caption(WritingTask):
         """What a person asks about, as examples."""
         if isinstance(source, Labelled):
             return source
-        names = [source] if isinstance(source, str | Path) else list(source)
+        names = [source] if isinstance(source, str | Path) else clips.paths(source)
+        if not names and len(arrays.listed(source)):
+            raise HeloError(f"{type(source).__name__}", expected="paths of pictures", where="input")
         return self.asked(names)
 
     def lines(self, text: str, **said: Any) -> Labelled:

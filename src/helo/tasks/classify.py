@@ -20,7 +20,7 @@ from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
 from helo.data import examples as reading
 from helo.data import labelled
 from helo.data.labelled import Labelled
-from helo.data.readers import arrays, clips
+from helo.data.readers import arrays, clips, dialogue, numbers, table
 from helo.data.readers.files import parted
 from helo.drawing import confusion, reliability
 from helo.encoders.clips import framed
@@ -156,6 +156,7 @@ class Classify(ExampleTask):
         return o, form
 
     def encode(self, examples):
+        inputs.fits(self.form, examples)
         return self.form.encode(examples)
 
     def targets(self, examples):
@@ -256,8 +257,8 @@ class Classify(ExampleTask):
 
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
         """An answer an example: label and probability, and the probability of every label; or, where an example has
-        several, those above a half. source: examples, a list of texts, of paths of videos or folders of frames, or an
-        array of examples.
+        several, those above a half. source: examples, a DataFrame with the columns of the training files, a list of texts, of
+        paths of videos or folders of frames, or an array of examples.
         """
         examples = self.given(source)
         answers = self.whole(parameters, self.encode(examples))[2]
@@ -271,7 +272,7 @@ class Classify(ExampleTask):
         return {"label": self.labels[best], "probability": float(p[best]), "probabilities": probabilities}
 
     def asked(self, files, **said):
-        if isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
+        if not table.given(files) and isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
             return framed(found, self.options.encoder, self.options.fps)
         return super().asked(files, **said)
 
@@ -279,17 +280,18 @@ class Classify(ExampleTask):
         """What a person asks about, as examples."""
         if isinstance(source, Labelled):
             return source
+        if table.given(source):
+            return self.asked(source)
         if isinstance(self.form, Numbers) and (names := clips.paths(source)):
             return self.asked(names)
-        if isinstance(source, str):
-            source = [source]
-        kind = {
-            "symbols": "text",
-            "words": "text",
-            "numbers": "frames",
-            "vectors": "vector",
-            "pictures": "picture",
-        }.get(self.form.to_json()["form"], "dialogue")
+        form = self.form.to_json()["form"]
+        if form in ("symbols", "words"):
+            kind, source = "text", arrays.texts(source)
+        elif form == "dialogue":
+            kind, source = "dialogue", dialogue.given(source)
+        else:
+            kind = {"numbers": "frames", "vectors": "vector"}.get(form, "picture")
+            source = arrays.given(source, kind, missing=kind == "frames")
         return Labelled(kind, source, None, lambda i, *step: f"input {i + 1}")
 
     def lines(self, text: str) -> Labelled:
@@ -298,20 +300,10 @@ class Classify(ExampleTask):
         if isinstance(self.form, Words | Symbols):
             return self.given(rows)
         if isinstance(self.form, Vectors):
-            found = [self._row(r, f"standard input:{n}") for n, r in enumerate(rows, 1) if r.strip()]
-            return self.given(np.stack(found) if found else np.zeros((0, len(self.form.numbers.mean)), np.float32))
+            width = len(self.form.numbers.mean)
+            found = [numbers.told(r, width, f"standard input:{n}") for n, r in enumerate(rows, 1) if r.strip()]
+            return self.given(np.stack(found) if found else np.zeros((0, width)))
         raise HeloError("this model does not read lines", mend="give files, as in training", where="standard input")
-
-    def _row(self, line: str, where: str) -> np.ndarray:
-        assert isinstance(self.form, Vectors)
-        width = len(self.form.numbers.mean)
-        try:
-            found = np.array([float(v) for v in line.replace(",", " ").split()], np.float32)
-        except ValueError as error:
-            raise HeloError(f"{error}", expected="a row of numbers a line", where=where) from error
-        if len(found) != width:
-            raise HeloError(f"{len(found)} numbers", expected=f"{width}, as in training", where=where)
-        return arrays.finite(found, where)
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:
@@ -352,10 +344,10 @@ class Classify(ExampleTask):
         text = ""
         if not self.many:
             answers = p.argmax(1)
-            table = classification.statistics(answers, targets, len(self.labels))
-            confusion(folder / "confusion.png", table, self.labels)
+            counts = classification.statistics(answers, targets, len(self.labels))
+            confusion(folder / "confusion.png", counts, self.labels)
             reliability(folder / "calibration.png", calibration.statistics(p.max(1), answers == targets))
-            text = classification.table(table, self.labels)
+            text = classification.table(counts, self.labels)
         lines = []
         for i in worst:
             assert examples.labels is not None

@@ -20,7 +20,7 @@ from helo.data import examples as reading
 from helo.data import labelled
 from helo.data.labelled import Labelled
 from helo.data.ragged import Ragged
-from helo.data.readers import clips, conll
+from helo.data.readers import arrays, clips, conll, dialogue, numbers, table
 from helo.data.readers.files import named, parted, suffix
 from helo.drawing import confusion, ribbons
 from helo.encoders.clips import framed
@@ -158,6 +158,7 @@ class Tag(ExampleTask):
         return self.form.encode(examples).windows(WINDOW), self.targets(examples).windows(WINDOW)
 
     def encode(self, examples):
+        inputs.fits(self.form, examples)
         return self.form.encode(examples)
 
     def targets(self, examples):
@@ -309,11 +310,17 @@ class Tag(ExampleTask):
         """What a person asks about, as examples."""
         if isinstance(source, Labelled):
             return source
+        if table.given(source):
+            return self.asked(source)
         if isinstance(self.form, Numbers) and (names := clips.paths(source)):
             return self.asked(names)
         kind = "tokens" if isinstance(self.form, Words) else "frames" if isinstance(self.form, Numbers) else "dialogue"
         if kind == "tokens":
-            source = [x.split() if isinstance(x, str) else x for x in ([source] if isinstance(source, str) else source)]
+            source = [x.split() if isinstance(x, str) else arrays.texts(x) for x in arrays.listed(source)]
+        elif kind == "frames":
+            source = arrays.given(source, kind)
+        else:
+            source = dialogue.given(source)
         for i, x in enumerate(source):
             if len(x) == 0:
                 raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
@@ -321,6 +328,8 @@ class Tag(ExampleTask):
 
     def asked(self, files, **said):
         """Words also out of `.txt` files of running text, frames also out of videos without a table."""
+        if table.given(files):
+            return super().asked(files, **said)
         if isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
             return framed(found, self.options.encoder, self.options.fps, timed=True)
         if isinstance(self.form, Words):
@@ -368,15 +377,7 @@ class Tag(ExampleTask):
             if "\t" in line.strip():
                 raise HeloError("a tab in a word", expected="a word a line", where=where)
             return line.strip()
-        try:
-            found = np.array([float(v) for v in line.replace(",", " ").split()], np.float32)
-            if not np.isfinite(found).all():
-                raise ValueError("NaN or infinity")
-        except ValueError as error:
-            raise HeloError(f"{error}", expected="numbers", where=where) from error
-        if len(found) != len(self.form.mean):
-            raise HeloError(f"{len(found)} numbers", expected=f"{len(self.form.mean)}", where=where)
-        return found
+        return numbers.told(line, len(self.form.mean), where)
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:
@@ -414,8 +415,8 @@ class Tag(ExampleTask):
     def report(self, parameters, folder, examples):
         encoded, targets = self.encode(examples), self.targets(examples)
         answers = self.whole(parameters, encoded)[2]
-        table = classification.statistics(np.concatenate(answers), targets.values, len(self.labels))
-        confusion(folder / "confusion.png", table, self.labels)
+        counts = classification.statistics(np.concatenate(answers), targets.values, len(self.labels))
+        confusion(folder / "confusion.png", counts, self.labels)
         if not isinstance(self.form, Words):
             names = examples.notes.get("names") or [f"sequence {i + 1}" for i in range(len(answers))]
             longest = sorted(np.argsort(-targets.lengths, kind="stable")[:8])
@@ -424,7 +425,7 @@ class Tag(ExampleTask):
                 [(names[i], targets[i].tolist(), answers[i].tolist()) for i in longest],
                 self.labels,
             )
-        return classification.table(table, self.labels)
+        return classification.table(counts, self.labels)
 
     def to_json(self):
         return self.data, {"input": self.form.to_json(), "labels": self.labels, "spans": self.marked}

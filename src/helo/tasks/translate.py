@@ -23,7 +23,7 @@ from helo.data import vocab as vocabularies
 from helo.data.buckets import in_order
 from helo.data.labelled import Labelled
 from helo.data.ragged import Ragged
-from helo.data.readers import pairs
+from helo.data.readers import arrays, pairs, table
 from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
@@ -283,8 +283,9 @@ class Translate(WritingTask):
         """What a person asks about, as examples."""
         if isinstance(source, Labelled):
             return source
-        texts = [source] if isinstance(source, str) else list(source)
-        return Labelled("pair", texts, None, lambda i, *step: f"input {i + 1}")
+        if table.given(source):
+            return self.asked(source)
+        return Labelled("pair", arrays.texts(source), None, lambda i, *step: f"input {i + 1}")
 
     def lines(self, text: str) -> Labelled:
         """Standard input: a text a line."""

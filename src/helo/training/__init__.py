@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helo import cells, drawing, encoders, progress, tasks
+from helo.data.readers import table
 from helo.errors import HeloError, nearest
 from helo.runs import Run, folder
 from helo.tasks.base import Budget, Task
@@ -244,6 +245,8 @@ def _name(kind: type) -> str:
 
 
 def _listed(files: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    if table.given(files):
+        raise HeloError("a DataFrame to learn from", expected="files", mend="write it as CSV or JSONL")
     return [files] if isinstance(files, str | Path) else list(files)
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from helo.data.labelled import Labelled
-from helo.data.readers import files
+from helo.data.readers import files, numbers
 from helo.errors import HeloError, place
 
 SUFFIXES = (".npz", ".mat")
@@ -20,24 +18,38 @@ SUFFIXES = (".npz", ".mat")
 def load(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an `.npz`, or of a `.mat` (by SciPy)."""
     with place(path):
-        data = io.BytesIO(files.content(path))
+        data = files.content(path)
         if files.suffix(path) == ".mat":
+            found = _mat(data)
+        else:
+            mend = "np.savez(file, x=…, y=…) writes one"
+            if not data.startswith(b"PK"):  # as every zip does; what NumPy says of others misleads
+                raise HeloError("not an .npz file", mend=mend)
             try:
-                from scipy.io import loadmat  # pyright: ignore[reportMissingImports]
-            except ImportError as error:
-                raise HeloError(".mat files are read by SciPy", mend="pip install 'helo[frames]'") from error
-            try:
-                return {k: v for k, v in loadmat(data).items() if not k.startswith("__")}
-            except Exception as error:  # SciPy raises many kinds for damage
-                raise HeloError(f"not a whole .mat file that SciPy reads: {error}") from error
-        mend = "np.savez(file, x=…, y=…) writes one"
-        if not data.getvalue().startswith(b"PK"):  # as every zip does; what NumPy says of others misleads
-            raise HeloError("not an .npz file", mend=mend)
-        try:
-            with np.load(data) as found:
-                return {k: found[k] for k in found.files}
-        except (ValueError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-            raise HeloError(f"not a whole .npz file: {error}", mend=mend) from error
+                with np.load(io.BytesIO(data)) as archive:
+                    found = {k: archive[k] for k in archive.files}
+            except Exception as error:  # NumPy and zipfile raise many kinds for damage
+                if "allow_pickle" in str(error):
+                    raise HeloError("an array of Python objects, which are never loaded", expected="numbers, and labels as text",
+                                    mend="y.astype(str)") from error  # fmt: skip
+                raise HeloError(f"not a whole .npz file: {error}", mend=mend) from error
+        return {k: v for k, v in found.items() if isinstance(v, np.ndarray)}
+
+
+def _mat(data: bytes) -> dict[str, Any]:
+    try:
+        from scipy.io import loadmat  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise HeloError(".mat files are read by SciPy", mend="pip install 'helo[frames]'") from error
+    if data.startswith((b"MATLAB 7.3", b"\x89HDF")):
+        raise HeloError(
+            "a .mat file of version 7.3, which is HDF5", mend="save(file, '-v7') writes one that SciPy reads"
+        )
+    try:
+        found = {k: v for k, v in loadmat(io.BytesIO(data)).items() if not k.startswith("__")}
+        return {k: v.toarray() if hasattr(v, "toarray") else v for k, v in found.items()}
+    except Exception as error:  # SciPy raises many kinds for damage
+        raise HeloError(f"not a whole .mat file that SciPy reads: {error}") from error
 
 
 def named(arrays: dict[str, np.ndarray], name: str, others: tuple[str, ...] = ()) -> np.ndarray | None:
@@ -45,24 +57,47 @@ def named(arrays: dict[str, np.ndarray], name: str, others: tuple[str, ...] = ()
     return next((arrays[n] for n in (name, *others) if n in arrays), None)
 
 
-def finite(x: np.ndarray, where: str) -> np.ndarray:
-    """x, which has to be numbers. Raises HeloError with the row of the first that is none."""
-    if x.dtype.kind not in "fiub":
-        raise HeloError(f"values of the kind {x.dtype}", expected="numbers", where=where)
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        row = f" in row {int(np.argwhere(~np.isfinite(x))[0][0])}" if x.ndim > 1 else ""
-        raise HeloError(f"NaN or infinity{row}", expected="numbers", where=where)
-    return x
+def given(source: Any, kind: str, missing: bool = False) -> Any:
+    """Numbers that a person gives in Python: an array of examples, or for frames and pictures a list of arrays. missing:
+    NaN may stand in them.
+    """
+    if isinstance(source, np.ndarray) or kind == "vector":
+        return numbers.checked(listed(source), "input", missing=missing)
+    return [numbers.checked(x, f"input {i}", missing=missing) for i, x in enumerate(listed(source), 1)]
 
 
-def words(y: np.ndarray) -> list[str]:
+def listed(source: Any) -> Any:
+    """What is given as several: an array as it is, all else as a list; a text is one."""
+    if isinstance(source, np.ndarray):
+        return source
+    try:
+        return [source] if isinstance(source, str) else list(source)
+    except TypeError as error:
+        raise HeloError(f"{type(source).__name__}", expected="a list or an array of examples", where="input") from error
+
+
+def texts(source: Any) -> list[str]:
+    """Texts that a person gives in Python: one, or several. Raises HeloError for what is none."""
+    found = listed(source)
+    for i, text in enumerate(found, 1):
+        if not isinstance(text, str):
+            raise HeloError(f"{text!r:.40}, {type(text).__name__}", expected="a text", where=f"input {i}")
+    return list(found)
+
+
+def words(y: np.ndarray, where: str = "") -> list[str]:
     """Labels as text, `(labels,)` whatever the axes: whole numbers without a point, MATLAB's cells and rows of letters
     without their wrapping and blanks; a missing one is "".
     """
     flat = np.asarray(y).reshape(-1)
-    if flat.dtype.kind == "f" and np.all((flat == np.round(flat)) | np.isnan(flat)):
+    if flat.dtype.kind not in "fiubUSO":
+        raise HeloError(f"labels of the kind {flat.dtype}", expected="whole numbers or text", where=where)
+    if flat.dtype.kind == "f" and np.all((numbers.checked(flat, where, "y", True) == np.round(flat)) | np.isnan(flat)):
         return ["" if np.isnan(v) else str(int(v)) for v in flat]
-    return [_word(v) for v in flat]
+    try:
+        return [_word(v) for v in flat]
+    except UnicodeDecodeError as error:
+        raise HeloError("a label that is not UTF-8", expected="whole numbers or text", where=where) from error
 
 
 def _word(value: Any) -> str:
@@ -71,7 +106,7 @@ def _word(value: Any) -> str:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bytes):
-        value = value.decode(errors="replace")
+        value = value.decode()
     return "" if value is None or value != value else str(value).strip()  # NaN is not itself
 
 
@@ -91,11 +126,14 @@ def examples(paths: list[Path], several: str | None = None) -> Labelled:
             raise HeloError(
                 f"arrays {', '.join(arrays) or 'none'}", expected="x (examples first) and y", where=str(path)
             )
-        finite(x, str(path))
+        x = numbers.checked(x, str(path))
+        if x.ndim not in (2, 3, 4) or not x.size:
+            raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, examples first, none of them empty",
+                            where=str(path))  # fmt: skip
         if xs and x.shape[1:] != xs[0].shape[1:]:
             raise HeloError(f"x of shape {x.shape}", expected=f"(…, {xs[0].shape[1:]})", where=str(path))
         if y is not None:
-            marks = _marked(y, arrays.get("names"), path) if _marks(y, len(x)) else words(y)
+            marks = _marked(y, arrays.get("names"), path) if _marks(y, len(x)) else words(y, str(path))
             if len(marks) != len(x):
                 raise HeloError(
                     f"{len(x)} examples in x and {len(marks)} labels in y", expected="as many", where=str(path)
@@ -104,8 +142,6 @@ def examples(paths: list[Path], several: str | None = None) -> Labelled:
         xs.append(x)
         places += [f"{path} example {i}" for i in range(len(x))]
     x = np.concatenate(xs)
-    if x.ndim not in (2, 3, 4):
-        raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, examples first", where=str(paths[0]))
     if several is None and all(isinstance(y, list) and len(y) == 1 for y in ys):
         ys = [y[0] for y in ys]
     elif any(isinstance(y, list) for y in ys):
@@ -121,7 +157,7 @@ def _marks(y: np.ndarray, examples: int) -> bool:
 
 
 def _marked(y: np.ndarray, names: np.ndarray | None, path: Path) -> list[list[str]]:
-    called = [str(i) for i in range(y.shape[1])] if names is None else words(names)
+    called = [str(i) for i in range(y.shape[1])] if names is None else words(names, str(path))
     if len(called) != y.shape[1]:
         raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one a column of y", where=str(path))
     return [[called[i] for i in np.flatnonzero(row)] for row in y]

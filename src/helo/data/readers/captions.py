@@ -9,15 +9,14 @@ AI Challenger      JSON list of objects with image_id and a list `caption` (Wu e
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helo.data.readers import files
+from helo.data.readers import files, table
 from helo.errors import HeloError, fault, place
 
 PICTURES = ("image", "picture", "photo", "path", "file", "filename", "file_name", "image_id", "image_name")
@@ -72,44 +71,32 @@ Row = tuple[str, str | None, str, str | None]  # picture, sentence or None where
 
 def _lines(path: Path) -> list[Row]:
     lines = files.lines(path)
-    if files.suffix(path) == ".csv" or _headed(lines):
-        rows = _quoted(path, lines)
+    commas = files.suffix(path) == ".csv" or _headed(lines)
+    if commas:
+        rows = table.parted([f"{line}\n" for line in lines], str(path), skipinitialspace=True)
     else:
         rows = enumerate((line.split("\t") for line in lines), 1)
-    at = (0, 1)
+    at, width, headed = (0, 1), 2, False
     out: list[Row] = []
     for number, row in rows:
         if number == 1 and (heading := _heading(row)):
-            at = heading
+            at, width, headed = heading, len(row), True
             continue
         if not any(c.strip() for c in row):
             continue
         where = f"{path}:{number}"
-        if len(row) <= max(at):
-            fault(HeloError(f"{len(row)} column{'s' * (len(row) != 1)}",
-                            expected="a picture, a tab, a sentence (or .csv, .json)", where=where))  # fmt: skip
+        if len(row) > width and headed and at[1] == width - 1 and '"' not in lines[number - 1]:
+            cells = lines[number - 1].split("," if commas else "\t", width - 1)  # a sentence goes on to the line's end
+            row = [c.strip() for c in cells]
+        if len(row) != width:
+            mend = "write a sentence that has one of them in quotes" if commas else "take it out of the sentence"
+            parts = "a comma" if commas else "a tab"
+            fault(HeloError(f"{len(row)} column{'s' * (len(row) != 1)}", where=where,
+                            expected=f"{width}: a picture, {parts}, a sentence" if width == 2 else str(width),
+                            mend=mend if len(row) > width else "or .csv, .json"))  # fmt: skip
             continue
         out.append((_KEY.sub("", row[at[0]].strip()), row[at[1]], where, None))
     return out
-
-
-def _quoted(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Rows parted by commas, each with the line on which it begins. One that goes on over several lines must be quoted
-    as it should be: a quote that is not closed takes in whatever follows it.
-    """
-    ended = [f"{line}\n" for line in lines]
-    how: dict[str, Any] = {"skipinitialspace": True}
-    reader, start = csv.reader(ended, **how), 0
-    while start < len(ended):
-        try:
-            row = next(reader)
-            if reader.line_num > start + 1:
-                list(csv.reader(ended[start : reader.line_num], strict=True, **how))
-            yield start + 1, row
-        except csv.Error:
-            fault(HeloError("a quote that is not closed", expected='" at both ends, and "" for one inside',
-                            where=f"{path}:{start + 1}"))  # fmt: skip
-        start = reader.line_num
 
 
 def _headed(lines: list[str]) -> bool:
@@ -127,8 +114,9 @@ def _heading(cells: Sequence[str]) -> tuple[int, int] | None:
 
 def _json(path: Path) -> list[Row]:
     try:
-        found = json.loads(files.text(path))
-    except (ValueError, RecursionError) as error:
+        found = json.loads(files.text(path), object_pairs_hook=table.once)
+        json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+    except (ValueError, RecursionError) as error:  # a ValueError is a wrong escape, too
         raise HeloError(
             f"not JSON: {error}", expected="captions as COCO, Karpathy or AI Challenger write them"
         ) from error

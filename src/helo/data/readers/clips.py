@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from helo.data.labelled import Labelled
-from helo.data.readers import files, images, table
+from helo.data.readers import arrays, files, images, numbers, table
 from helo.data.readers.photos import pictured, pixels, squared
 from helo.errors import HeloError, fault, place
 
@@ -94,8 +94,8 @@ class Clip:
 
 def paths(source: Any) -> list[str | Path]:
     """What is asked about, if it is paths: one, or several."""
-    several = [source] if isinstance(source, str | Path) else source
-    return list(several) if all(isinstance(x, str | Path) for x in several) else []
+    several = [source] if isinstance(source, str | Path) else arrays.listed(source)
+    return list(several) if len(several) and all(isinstance(x, str | Path) for x in several) else []
 
 
 def named(names: Sequence[str | Path]) -> Labelled | None:
@@ -183,12 +183,10 @@ def _clips(rows: table.Table, video: str) -> list[Clip | None]:
 
 
 def _seconds(rows: table.Table, column: str | None, i: int, default: float) -> Any:
-    if column is None or not str(rows.columns[column][i]).strip():
+    if column is None or numbers.absent(rows.columns[column][i]):
         return default
-    try:
-        found = float(rows.columns[column][i])
-    except ValueError:
-        found = float("nan")
+    value = rows.columns[column][i]
+    found = numbers.number(value, rows.places[i], column) if numbers.fits(value) else -1.0
     if found >= 0:
         return found
     fault(HeloError(f"{rows.columns[column][i]!r} in {column!r}", expected="seconds", where=rows.places[i]))

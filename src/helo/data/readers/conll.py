@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -17,6 +18,7 @@ SUFFIXES = (".conll", ".conllu", ".conllx", ".iob", ".iob2", ".bio", ".txt", ".t
 COLUMNS = {"id": 1, "form": 2, "lemma": 3, "upos": 4, "xpos": 5, "feats": 6, "head": 7, "deprel": 8}
 #: Files that may hold running text as well as columns.
 PLAIN = (".txt", "")
+BLANKS = " \t\r"  # that part fields; others, such as no-break spaces, are parts of words
 
 
 @dataclass
@@ -75,7 +77,7 @@ def _has_columns(rows: list[str], column: str | None, known: AbstractSet[str]) -
         return False
     if tabs:
         return not any(" " in field for row in told for field in row[1:])
-    at = len(told[0]) - 1 if column is None else int(column) - 1 if column.isdigit() else 0
+    at = len(told[0]) - 1 if column is None else int(column) - 1 if _counts(column) else 0
     return 0 < at < len(told[0]) and 2 * sum(f[at] in known for f in told) > len(told)
 
 
@@ -84,7 +86,7 @@ def _fields(rows: list[str]) -> tuple[bool, list[list[str]], list[bool]]:
     them: `#` and more before a sentence, as MultiCoNER's `# id …`, or with other than the usual number of fields).
     """
     tabs = any("\t" in row.strip() for row in rows)
-    fields = [[f.strip() for f in row.split("\t")] if tabs else row.split() for row in rows]
+    fields = [[f.strip(BLANKS) for f in row.split("\t")] if tabs else re.findall(r"[^ \t\r]+", row) for row in rows]
     width = max(Counter(len(f) for row, f in zip(rows, fields, strict=True) if row.strip()).items(), default=(0, 0),
                 key=lambda n: n[1])[0]  # fmt: skip
     comments, inside = [], False
@@ -124,7 +126,7 @@ def _columns(rows: list[str], name: str, universal: bool, column: str | None, as
     usual = COLUMNS["upos"] if universal else _last(rows, parted, comments)
     number = usual if column is None else _column(column, universal, name, asked)
     word_at = 1 if universal else 0
-    found, words, tags, at = [], [], [], []
+    found, words, tags, at, widths = [], [], [], [], 0
     for n, (row, fields, comment) in enumerate(zip([*rows, ""], [*parted, []], [*comments, False], strict=True), 1):
         if not row.strip():
             if words:
@@ -143,6 +145,11 @@ def _columns(rows: list[str], name: str, universal: bool, column: str | None, as
         if not fields[word_at]:
             fault(HeloError("no word", expected="one in the first column", where=f"{name}:{n}"))
             continue
+        width = len(_filled(fields))
+        if asked and words and width not in (1, widths):
+            fault(HeloError(f"{width} columns", expected=f"{widths}, as in the lines before", where=f"{name}:{n}"))
+            continue
+        widths = max(widths, width) if words else width
         tag = fields[number - 1] if 0 < number <= len(fields) else ""
         if asked and words and bool(tag) != bool(tags):
             like = f"a label in column {number}, as in the lines before" if tags else "no label, as before"
@@ -155,6 +162,16 @@ def _columns(rows: list[str], name: str, universal: bool, column: str | None, as
     return found
 
 
+def _filled(fields: list[str]) -> list[str]:
+    """Fields but for empty ones at the end."""
+    return fields if not fields or fields[-1] else _filled(fields[:-1])
+
+
+def _counts(column: str) -> bool:
+    """Whether it is the number of a column."""
+    return column.isascii() and column.isdigit() and len(column) < 10
+
+
 def _looks_universal(rows: list[str]) -> bool:
     first = next((r for r in rows if r.strip() and not r.startswith("#")), "")
     fields = first.split("\t")
@@ -164,12 +181,14 @@ def _looks_universal(rows: list[str]) -> bool:
 def _last(rows: list[str], parted: list[list[str]], comments: list[bool]) -> int:
     """The column that holds the label by custom: in CoNLL-2003 and its like, other columns help to find the last."""
     told = zip(rows, parted, comments, strict=True)
-    return max(2, next((len(f) for r, f, c in told if r.strip() and not c and not r.startswith("-DOCSTART-")), 0))
+    return max(
+        2, next((len(_filled(f)) for r, f, c in told if r.strip() and not c and not r.startswith("-DOCSTART-")), 0)
+    )
 
 
 def _column(column: str, universal: bool, name: str, asked: bool) -> int:
     """The column of the labels, counted from 1; 0 for none."""
-    if column.isdigit():
+    if _counts(column):
         number = int(column)
         if number < 1:
             raise HeloError(f"--column {column}", expected="1 or more: columns are counted from 1")

@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from helo.data.labelled import Labelled
-from helo.data.readers import table
+from helo.data.readers import arrays, table
+from helo.errors import HeloError
+
+
+def given(source: Any) -> list[list[tuple[str, str]]]:
+    """Conversations that a person gives in Python: lists of (speaker, text)."""
+    found = []
+    for i, turns in enumerate(arrays.listed(source), 1):
+        for turn in arrays.listed(turns):
+            if (
+                isinstance(turn, str)
+                or not isinstance(turn, Sequence)
+                or len(turn) != 2
+                or not isinstance(turn[1], str)
+            ):
+                raise HeloError(f"{turn!r:.40}", expected="a list of (speaker, text)", where=f"input {i}")
+        found.append([(str(who), text) for who, text in turns])
+    return found
 
 
 def read(

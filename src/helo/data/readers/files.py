@@ -8,7 +8,8 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from helo.data.readers.text import likely, meant, wide
+from helo.data.readers.encoding import STANDARD_INPUT, decoded
+from helo.data.readers.text import hidden, meant
 from helo.errors import HeloError, place
 
 
@@ -19,9 +20,14 @@ def named(names: Sequence[str | Path], suffixes: Sequence[str] = ()) -> list[Pat
         path = Path(name).expanduser()
         with place(name):
             if path.is_dir():
-                inside = sorted(p for p in path.rglob("*") if p.is_file() and suffix(p) in suffixes)
+                inside = sorted(
+                    p for p in path.rglob("*") if suffix(p) in suffixes and p.is_file() and not hidden(p, path)
+                )
                 if not inside:
-                    raise HeloError("nothing to read in the folder", expected=f"files {', '.join(suffixes)}")
+                    raise HeloError(
+                        "nothing to read in the folder",
+                        expected=f"files {', '.join(filter(None, dict.fromkeys(suffixes)))}",
+                    )
                 found += inside
             else:
                 found += meant(name)
@@ -45,19 +51,7 @@ def content(path: Path) -> bytes:
 
 def text(path: Path) -> str:
     """A whole text file in UTF-8, without a byte-order mark. Raises HeloError with the line where it is not UTF-8."""
-    return _decoded(content(path), str(path))
-
-
-def _decoded(data: bytes, where: str) -> str:
-    if wide(data):  # of UTF-16 without its mark, what is ASCII is UTF-8 too
-        raise HeloError("not UTF-8", mend=likely(data), where=where)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise HeloError(
-            f"byte {error.start} (0x{data[error.start]:02x}) is not UTF-8", mend=likely(data), where=f"{where}:{line}"
-        ) from error
+    return decoded(content(path), str(path))
 
 
 def lines(path: Path) -> list[str]:
@@ -66,10 +60,11 @@ def lines(path: Path) -> list[str]:
 
 
 def parted(text: str) -> list[str]:
-    """The lines of a text without their ends: a line feed, with a carriage return before it or not. No other sign ends a
-    line: corpora have odd ones inside sentences, and lines of two files, or of answers, belong together by their number.
+    """The lines of a text without their ends: a line feed, with a carriage return before it or not, or, where there is no
+    line feed at all, a carriage return. No other sign ends a line: corpora have odd ones inside sentences, and lines of
+    two files, or of answers, belong together by their number.
     """
-    found = text.replace("\r\n", "\n").split("\n")
+    found = text.replace("\r\n", "\n").split("\n") if "\n" in text else text.split("\r")
     if not found[-1]:
         found.pop()
     return found
@@ -78,4 +73,4 @@ def parted(text: str) -> list[str]:
 def standard_input() -> str:
     """Standard input as text. Raises HeloError where it is not UTF-8."""
     data = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
-    return _decoded(data, "standard input")
+    return decoded(data, STANDARD_INPUT)

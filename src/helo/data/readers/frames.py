@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from helo.data.labelled import Labelled
-from helo.data.readers import arrays, files, table
+from helo.data.readers import arrays, files, numbers, table
 from helo.errors import HeloError, nearest
 
 SUFFIXES = (".npz", ".mat", ".csv", ".tsv")
@@ -41,9 +41,9 @@ def holds(path: Path) -> bool:
     if files.suffix(path) != ".tsv":
         return files.suffix(path) in SUFFIXES or _name(path).endswith(POINTS)
     rows = [line.split("\t") for line in files.lines(path)[:50]]
-    columns = [[table.is_number(v) for v in column] for column in zip(*rows[1:], strict=False)]
+    columns = [[numbers.is_number(v) for v in column] for column in zip(*rows[1:], strict=False)]
     alike = len({len(row) for row in rows}) == 1 and len(rows) > 1
-    return alike and sum(not all(c) for c in columns) <= 1 < len(columns) and not any(map(table.is_number, rows[0]))
+    return alike and sum(not all(c) for c in columns) <= 1 < len(columns) and not any(map(numbers.is_number, rows[0]))
 
 
 def beside(path: Path) -> Path | None:
@@ -57,7 +57,7 @@ def beside(path: Path) -> Path | None:
     return next((p for p in found if p.exists()), None)
 
 
-def read(paths: Sequence[Path], column: str | None, asked: bool = True) -> Labelled:
+def read(paths: Sequence[Path | table.Table], column: str | None, asked: bool = True) -> Labelled:
     """Frames `(time, features)`, an example a file. column: of the label. asked: every file has to have labels.
 
     Features that have names are put in the order of the first file's. Raises HeloError for files without frames, with
@@ -65,7 +65,8 @@ def read(paths: Sequence[Path], column: str | None, asked: bool = True) -> Label
     """
     videos: list[_Video] = []
     for path in paths:
-        video = _one(path, column)
+        video = _one(path, column) if isinstance(path, Path) else _rows(path, column)
+        path = path if isinstance(path, Path) else path.file
         if len(video.x) == 0:
             raise HeloError("no frames", where=str(path))
         if asked and video.labels is None:
@@ -73,11 +74,12 @@ def read(paths: Sequence[Path], column: str | None, asked: bool = True) -> Label
         if videos:
             _follow(video, videos[0], path)
         videos.append(video)
-    notes = {"names": [p.name for p in paths], "features": videos[0].names}
+    called = [p if isinstance(p, Path) else p.file for p in paths]
+    notes = {"names": [p.name for p in called], "features": videos[0].names}
     labels = [v.labels for v in videos if v.labels is not None]
     return Labelled(
         "frames", [v.x for v in videos], labels if len(labels) == len(videos) else None,
-        lambda i, *step: videos[i].place(step[0]) if step else str(paths[i]), notes,
+        lambda i, *step: videos[i].place(step[0]) if step else str(called[i]), notes,
     )  # fmt: skip
 
 
@@ -98,39 +100,40 @@ def _arrays(path: Path, column: str | None) -> _Video:
     found = arrays.load(path)
     x = arrays.named(found, "x", ("X", "features", "data"))
     y = arrays.named(found, column or "y", ("y", "Y", "labels", "label", "targets"))
-    if x is None or x.ndim != 2:
+    if x is None or x.ndim != 2 or not x.shape[1]:
         shape = "none" if x is None else str(x.shape)
         raise HeloError(f"x: {shape}", expected="x (frames, features) and y (frames,)", where=str(path))
-    arrays.finite(x, str(path))
-    labels = None if y is None else _as_many(arrays.words(y), len(x), path)
-    return _Video(x.astype(np.float32), None, labels, lambda i: f"{path} frame {i}")
+    x = numbers.checked(x, str(path))
+    labels = None if y is None else _as_many(arrays.words(y, str(path)), len(x), path)
+    return _Video(x, None, labels, lambda i: f"{path} frame {i}")
 
 
 def _table(path: Path, column: str | None) -> _Video:
-    rows = table.read(path, headed=not table.bare(path))
+    return _rows(table.read(path, headed=not table.bare(path)), column)
+
+
+def _rows(rows: table.Table, column: str | None) -> _Video:
     label = rows.first([column.lower()] if column is not None else LABELS)
-    names = [c for c in rows.columns if c != label]
+    names = [c for c in rows.columns if c != label and c.lower() not in TIMES]
+    if not names:
+        raise HeloError(f"columns {', '.join(rows.columns)}", expected="numbers beside the label", where=rows.heading)
     x, names = _features(table.matrix(rows, names), names, rows.headed)
-    labels = None if label is None else [str(v).strip() for v in rows.columns[label]]
-    return _Video(x.astype(np.float32), names, labels, lambda i: rows.places[i])
+    labels = None if label is None else ["" if numbers.absent(v) else str(v).strip() for v in rows.columns[label]]
+    return _Video(x, names, labels, lambda i: rows.places[i])
 
 
 def _points(path: Path) -> _Video:
     lines = [(n, line.split()) for n, line in enumerate(files.lines(path), 1) if line.strip()]
-    headed = bool(lines) and not all(map(table.is_number, lines[0][1]))
+    headed = bool(lines) and not all(map(numbers.is_number, lines[0][1]))
     names = lines.pop(0)[1] if headed else [str(i) for i in range(1, len(lines[0][1]) + 1 if lines else 1)]
     x = np.empty((len(lines), len(names)))
     for row, (n, values) in zip(x, lines, strict=True):
         where = f"{path}:{n}"
         if len(values) != len(names):
             raise HeloError(f"{len(values)} columns", expected=f"{len(names)}, as in the first line", where=where)
-        try:
-            row[:] = values
-        except ValueError as error:
-            raise HeloError(str(error), expected="numbers", where=where) from error
-        arrays.finite(row, where)
+        row[:] = numbers.row(values, where)
     x, found = _features(x, names, headed)
-    return _Video(x.astype(np.float32), found, None, lambda i: f"{path}:{lines[i][0]}")
+    return _Video(x, found, None, lambda i: f"{path}:{lines[i][0]}")
 
 
 def _features(x: np.ndarray, names: list[str], headed: bool) -> tuple[np.ndarray, list[str] | None]:

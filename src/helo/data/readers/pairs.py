@@ -22,6 +22,8 @@ def read(
     has no such names is all pairs: a source, a tab, a target. Without `asked` any number of files of sources alone.
     Lines that are blank on both sides part nothing from nothing, and are left out.
     """
+    if told := table.given(names):
+        return _pairs([row for rows in told for row in _columns(rows, asked, source, target) if _whole(*row)]), []
     paths = files.named(names, SUFFIXES)
     if {files.suffix(p) for p in paths} <= set(SUFFIXES):
         found = [_table(p, asked, source, target) for p in paths]
@@ -72,16 +74,21 @@ def _aligned(source: Path, target: Path) -> list[Row]:
 def _table(path: Path, asked: bool, source: str | None, target: str | None) -> list[Row]:
     if files.suffix(path) == ".tsv" and not (source or target or _heading(lines := files.lines(path))):
         return _bare(path, lines, asked)
-    rows = table.read(path)
+    return _columns(table.read(path), asked, source, target)
+
+
+def _columns(rows: table.Table, asked: bool, source: str | None, target: str | None) -> list[Row]:
     a = rows.first(SOURCES) if source is None else rows.find(source, "--source-column")
     b = rows.first(TARGETS) if target is None else rows.find(target, "--target-column") if asked else None
     if a is None or (asked and b is None):
         raise HeloError(
             f"columns {', '.join(rows.columns)}", expected="source and target",
-            mend="--source-column and --target-column name them", where=f"{path}:1",
+            mend="--source-column and --target-column name them", where=rows.heading,
         )  # fmt: skip
-    sources = [str(v).strip() for v in rows.columns[a]]
-    targets = [None] * len(rows) if b is None else [str(v).strip() for v in rows.columns[b]]
+    sides = [None if c is None else [table.text(v, c, w).strip() for v, w in zip(rows.columns[c], rows.places, strict=True)]
+             for c in (a, b)]  # fmt: skip
+    sources, targets = sides[0], sides[1] or [None] * len(rows)
+    assert sources is not None
     return list(zip(rows.places, sources, targets, strict=True))
 
 
@@ -93,10 +100,16 @@ def _heading(lines: list[str]) -> bool:
 
 def _bare(path: Path, lines: list[str], asked: bool) -> list[Row]:
     found: list[Row] = []
+    width = 0  # of the first row: what stands behind a target is no part of a pair, where it stands in all of them
     for n, line in enumerate(lines, 1):
         cells = [c.strip() for c in line.split("\t")]
-        if len(cells) < 2 and asked and line.strip():
-            fault(HeloError("1 column", expected="a source, a tab, a target", where=f"{path}:{n}"))
-        elif any(cells):
+        if not any(cells):
+            continue
+        width = width or max(len(cells), 1 + asked)
+        if len(cells) != width:
+            said = f"{len(cells)} column{'s' * (len(cells) != 1)}"
+            expected = "a source, a tab, a target" + ("" if width == 2 else f": {width} columns, as in the first line")
+            fault(HeloError(said, expected=expected, where=f"{path}:{n}"))
+        else:
             found.append((f"{path}:{n}", cells[0], cells[1] if len(cells) > 1 else None))
     return found

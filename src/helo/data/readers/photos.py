@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helo.data.readers.images import SUFFIXES
+from helo.data.readers.text import hidden
 from helo.errors import HeloError, place
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def find(names: Sequence[str | Path]) -> list[Photo]:
     for path in (Path(n).expanduser() for n in names):
         with place(path):
             if path.is_dir():
-                inside = sorted(p for p in path.rglob("*") if p.is_file())
+                inside = sorted(p for p in path.rglob("*") if p.is_file() and not hidden(p, path))
                 several = [Photo(p.name, p) for p in inside if pictured(p)]
                 tars = [p for p in inside if p.suffix.lower() in TARS and not p.name.startswith("._")]
                 several += [photo for p in tars for photo in _packed(p)]
@@ -160,9 +161,14 @@ def opened(data: bytes, where: str, side: int | None = None) -> Image:
             picture = picture.convert("RGBA")
             white = Image.new("RGBA", picture.size, "white")
             picture = Image.alpha_composite(white, picture)
-        elif picture.mode.startswith("I"):  # 16 bits a pixel
+        elif picture.mode.startswith(
+            ("I", "F")
+        ):  # 16 bits a pixel and more: from black, or what is less, to its brightest
             values = np.asarray(picture, np.float64)
-            picture = Image.fromarray((values / max(1.0, values.max()) * 255).astype(np.uint8))
+            if not np.isfinite(values).all():
+                raise HeloError("NaN or infinity among its pixels", expected="brightness")
+            values = values - min(0.0, values.min())
+            picture = Image.fromarray((values / (values.max() or 1.0) * 255).astype(np.uint8))
         return picture.convert("RGB")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from helo.data.labelled import Labelled
-from helo.data.readers import arrays, files, table
+from helo.data.readers import arrays, files, numbers, table
 from helo.errors import HeloError, fault
 
 SUFFIXES = (".ts",)
@@ -28,7 +28,7 @@ def read(paths: list[Path]) -> Labelled:
     """Series `(time, channels)`, one a line, channels and label parted by `:`; a missing value (`?`) is NaN."""
     inputs, labels, places, labelled = [], [], [], None
     for path in paths:
-        data = False
+        data, classes = False, set()
         for n, line in enumerate(files.lines(path), 1):
             where, line = f"{path}:{n}", line.strip()
             if not line or line.startswith(("#", "%")):
@@ -43,10 +43,14 @@ def read(paths: list[Path]) -> Labelled:
                 if word == "@timestamps" and rest[:1] == ["true"]:
                     raise HeloError("time stamps", expected="@timeStamps false: values alone", where=where)
                 if word in ("@classlabel", "@targetlabel"):
-                    labelled = rest[:1] == ["true"]
+                    labelled, classes = rest[:1] == ["true"], set(line.split()[2:])
                 continue
             channels = line.split(":")
-            label = channels.pop().strip() if labelled in (True, None) and len(channels) > 1 else None
+            label = channels.pop().strip() if labelled in (True, None) and len(channels) > 1 else ""
+            label = "" if label in MISSING else label
+            if label and classes and label not in classes:
+                fault(HeloError(f"{label[:40]!r} for a label", expected="one that @classLabel names", where=where))
+                continue
             series = _channels(channels, where)
             if series is None:
                 continue
@@ -61,7 +65,7 @@ def read(paths: list[Path]) -> Labelled:
             raise HeloError("no @data", expected="a .ts file", where=str(path))
     if not inputs:
         raise HeloError("no series", expected="one a line after @data", where=str(paths[0]))
-    return Labelled("frames", inputs, labels if all(labels) else None, lambda i, *step: places[i])
+    return Labelled("frames", inputs, labels if any(labels) else None, lambda i, *step: places[i])
 
 
 def _channels(channels: list[str], where: str) -> np.ndarray | None:
@@ -72,19 +76,16 @@ def _channels(channels: list[str], where: str) -> np.ndarray | None:
         sizes = ", ".join(str(len(c)) for c in found if c is not None)
         fault(HeloError(f"channels of {sizes} values", expected="as many in each", where=where))
         return None
-    return np.stack([c for c in found if c is not None], 1).astype(np.float32)
+    return np.stack([c for c in found if c is not None], 1)
 
 
 def _values(fields: Sequence[str], where: str) -> np.ndarray | None:
     """Numbers, NaN where one is missing; None where a fault was kept."""
     try:
-        found = np.array([float("nan") if v.strip() in MISSING else float(v) for v in fields])
-        if np.isinf(found).any():
-            raise ValueError(f"{fields[int(np.isinf(found).argmax())]!r} among the values")
-    except ValueError as error:
-        fault(HeloError(f"{error}", expected="numbers, ? where one is missing", where=where))
+        return numbers.row(["" if v.strip() in MISSING else v for v in fields], where, missing=True)
+    except HeloError as error:
+        fault(error)
         return None
-    return found
 
 
 def plain(path: Path) -> bool:
@@ -107,8 +108,12 @@ def rows(paths: list[Path]) -> Labelled:
             if not len(known):
                 fault(HeloError("no values", expected="a label, and then a series", where=where))
                 continue
-            inputs.append(values[: known[-1] + 1, None].astype(np.float32))
-            labels.append(arrays.words(np.array([float(label)]))[0] if table.is_number(label) else label.strip())
+            inputs.append(values[: known[-1] + 1, None])
+            labels.append(
+                arrays.words(np.array([numbers.number(label, where, missing=True)]))[0]
+                if numbers.is_number(label)
+                else label.strip()
+            )
             places.append(where)
     return Labelled("frames", inputs, labels, lambda i, *step: places[i])
 

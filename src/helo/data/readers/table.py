@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from helo.data.readers import files
+from helo.data.readers import files, numbers
 from helo.errors import HeloError, fault, nearest
 
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".txt")
@@ -31,6 +31,11 @@ class Table:
     def __len__(self) -> int:
         return len(self.places)
 
+    @property
+    def heading(self) -> str:
+        """Where the names of the columns stand."""
+        return f"{self.file}:1" if self.file.suffix else str(self.file)
+
     def named(self, name: str, flag: str) -> list[Any]:
         """The column that a flag names. Raises HeloError, with the nearest, where there is none."""
         return self.columns[self.find(name, flag)]
@@ -43,7 +48,7 @@ class Table:
             if column.lower() == name.lower():
                 return column
         raise HeloError(
-            f"no column {name!r}", mend=f"{flag} names it: {nearest(name, self.columns)}", where=f"{self.file}:1"
+            f"no column {name!r}", mend=f"{flag} names it: {nearest(name, self.columns)}", where=self.heading
         )
 
     def first(self, wanted: Sequence[str]) -> str | None:
@@ -64,30 +69,19 @@ def read(path: Path, headed: bool = True) -> Table:
         raise HeloError("the file is empty", where=str(path))
     file_lines = _LINE.findall(text)
     mark, quoting = _form(path, file_lines[0])
-    csv.field_size_limit(1 << 30)
-    reader = csv.reader(file_lines, delimiter=mark, quoting=quoting)
     rows: list[list[str]] = []
     lines: list[int] = []
-    start = 1
-    try:
-        for row in reader:
-            if row and any(cell.strip() for cell in row):
-                rows.append(row)
-                lines.append(start)
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise HeloError(f"not a table: {error}", where=f"{path}:{reader.line_num}") from error
+    for line, row in parted(file_lines, str(path), delimiter=mark, quoting=quoting):
+        if any(cell.strip() for cell in row):
+            rows.append(row)
+            lines.append(line)
+    if not rows:
+        raise HeloError("no rows", expected="a first line that names the columns, and rows", where=str(path))
     if not headed:
         rows.insert(0, [str(i) for i in range(1, len(rows[0]) + 1)])
         lines.insert(0, 0)
     header = [cell.strip() for cell in rows[0]]
-    if len(set(header)) != len(header) or not all(header):
-        twice = next((h for h in header if header.count(h) > 1), "")
-        raise HeloError(
-            f"the column name {twice!r} stands twice" if twice else "a column without a name",
-            expected="a first line that names each column once",
-            where=f"{path}:1",
-        )
+    _named(header, f"{path}:{max(1, lines[0])}")
     good = [0]
     for i, (row, line) in enumerate(zip(rows[1:], lines[1:], strict=True), 1):
         if len(row) == len(header):
@@ -108,6 +102,63 @@ def read(path: Path, headed: bool = True) -> Table:
     return Table(path, columns, [f"{path}:{line}" for line in lines[1:]], headed)
 
 
+def given(source: Any) -> list[Table]:
+    """DataFrames (of pandas, polars or another that has `columns`) as tables: one, or a list of them; none for all else."""
+    several = list(source) if isinstance(source, list | tuple) else [source]
+    if not several or not all(map(_frame, several)):
+        return []
+    return [_table(f, "DataFrame" if len(several) == 1 else f"DataFrame {i}") for i, f in enumerate(several, 1)]
+
+
+def _frame(source: Any) -> bool:
+    return hasattr(type(source), "columns") and hasattr(type(source), "__getitem__") and not isinstance(source, Table)
+
+
+def _table(frame: Any, called: str) -> Table:
+    """Rows are counted from 0, as DataFrames count them."""
+    if hasattr(frame, "collect"):  # polars' LazyFrame
+        raise HeloError("a LazyFrame", expected="a DataFrame", mend="collect() it")
+    names = list(frame.columns)
+    header = [str(name) for name in names]
+    _named(header, called)
+    columns = {told: _cells(frame[name]) for name, told in zip(names, header, strict=True)}
+    if not columns or not len(frame):
+        raise HeloError(f"{len(frame)} rows and {len(columns)} columns", expected="at least one", where=called)
+    return Table(Path(called), columns, [f"{called} row {i}" for i in range(len(frame))])
+
+
+def _cells(column: Any) -> list[Any]:
+    return list(column.to_list() if hasattr(column, "to_list") else column)
+
+
+def _named(header: list[str], where: str) -> None:
+    """Raises HeloError unless each column has a name of its own."""
+    if len(set(header)) != len(header) or not all(header):
+        twice = next((h for h in header if header.count(h) > 1), "")
+        raise HeloError(
+            f"the column name {twice!r} stands twice" if twice else "a column without a name",
+            expected="each column named once", where=where,
+        )  # fmt: skip
+
+
+def parted(lines: Sequence[str], file: str, **how: Any) -> Iterator[tuple[int, list[str]]]:
+    """Rows of cells, each with the line on which it begins; lines come with their ends. One that goes on over several
+    lines must be quoted as it should be: a quote that is not closed takes in whatever follows it.
+    """
+    csv.field_size_limit(1 << 30)
+    reader, start = csv.reader(lines, **how), 0
+    while start < len(lines):
+        try:
+            row = next(reader)
+            if reader.line_num > start + 1:
+                list(csv.reader(lines[start : reader.line_num], strict=True, **how))
+            yield start + 1, row
+        except csv.Error:
+            fault(HeloError("a quote that is not closed", expected='" at both ends, and "" for one inside',
+                            where=f"{file}:{start + 1}"))  # fmt: skip
+        start = reader.line_num
+
+
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # with its end, which no other sign is
 
 
@@ -121,45 +172,86 @@ def _form(path: Path, first: str) -> tuple[str, Any]:
 def bare(path: Path) -> bool:
     """Whether the first line holds numbers alone, and so no names of columns."""
     first = next((line for line in files.lines(path) if line.strip()), "")
-    return all(map(is_number, first.split(_form(path, first)[0])))
+    return all(map(numbers.is_number, first.split(_form(path, first)[0])))
 
 
 def _jsonl(path: Path) -> Table:
+    """A key that a line lacks is None there."""
     rows, places = [], []
     for n, line in enumerate(files.lines(path), 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except ValueError as error:
-            fault(HeloError(f"not JSON: {error}", where=f"{path}:{n}"))
-            continue
-        if not isinstance(row, dict):
-            raise HeloError(
-                "not a JSON object", expected='one a line, such as {"text": …, "label": …}', where=f"{path}:{n}"
-            )
-        rows.append(row)
-        places.append(f"{path}:{n}")
+            rows.append(_object(line))
+            places.append(f"{path}:{n}")
+        except HeloError as error:
+            error.where = f"{path}:{n}"
+            fault(error)
     if not rows:
-        raise HeloError("the file is empty", where=str(path))
-    names = list(rows[0])
-    for row, where in zip(rows, places, strict=True):
-        if missing := [n for n in names if n not in row]:
-            raise HeloError(f"no {missing[0]!r}", expected="the keys of the first line in every line", where=where)
-    return Table(path, {n: [row[n] for row in rows] for n in names}, places)
+        raise HeloError("no rows", expected="a JSON object a line", where=str(path))
+    names = dict.fromkeys(name for row in rows for name in row)
+    if not names:
+        raise HeloError("objects without keys", expected='such as {"text": …, "label": …}', where=places[0])
+    return Table(path, {n: [row.get(n) for row in rows] for n in names}, places)
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line, object_pairs_hook=once)
+    except RecursionError:
+        raise HeloError("JSON that is nested too deeply") from None
+    except ValueError as error:
+        mend = "jq -c '.[]' makes them of a list" if line.lstrip().startswith("[") else ""
+        raise HeloError(f"not JSON: {error}", expected="an object a line", mend=mend) from None
+    if not isinstance(row, dict):
+        raise HeloError("not a JSON object", expected='one a line, such as {"text": …, "label": …}')
+    for name, value in row.items():
+        for text in (name, *(value if isinstance(value, list) else [value])):
+            if isinstance(text, str) and (sign := re.search("[\0\ud800-\udfff]", text)):
+                what = "half of a surrogate pair" if ord(sign[0]) else "NUL"
+                raise HeloError(f"{what}, \\u{ord(sign[0]):04x}, in {_plain(name)!r}", expected="characters")
+    return row
+
+
+def _plain(text: str) -> str:
+    return text.encode(errors="replace").decode()
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise HeloError(f"the key {next(n for n in names if names.count(n) > 1)!r} twice", expected="each once")
+    return found
+
+
+def text(value: Any, column: str, where: str) -> str:
+    """A cell as text, "" where nothing is in it. A list or an object is a fault of its place: it is no text."""
+    if isinstance(value, list | dict):
+        fault(
+            HeloError(
+                f"a {'list' if isinstance(value, list) else 'JSON object'} in {column!r}",
+                expected="a text",
+                where=where,
+            )
+        )
+        return ""
+    return "" if numbers.absent(value) and not isinstance(value, str) else str(value)
 
 
 def joined(tables: Sequence[Table]) -> Table:
     """Several tables of the same columns as one."""
     first = tables[0]
+    if len(tables) == 1:
+        return first
     for t in tables[1:]:
         if missing := [c for c in first.columns if c not in t.columns]:
-            raise HeloError(f"no column {missing[0]!r}", expected=f"the columns of {first.file}", where=f"{t.file}:1")
+            raise HeloError(f"no column {missing[0]!r}", expected=f"the columns of {first.file}", where=t.heading)
     columns = {c: [v for t in tables for v in t.columns[c]] for c in first.columns}
     return Table(first.file, columns, [p for t in tables for p in t.places], first.headed)
 
 
-def numbers(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
+def numeric(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
     """The columns, but for those left out, if each begins with numbers, some of which may be missing or damaged; else
     none.
     """
@@ -168,7 +260,7 @@ def numbers(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
 
 
 def _numeric(values: Sequence[Any]) -> bool:
-    given = [is_number(v) for v in values if v is not None and str(v).strip()]
+    given = [numbers.meant(v) for v in values if not numbers.absent(v)]
     return 2 * sum(given) >= len(given)
 
 
@@ -197,8 +289,9 @@ def common(table: Table, label: str, members: Sequence[Sequence[int]], mend: str
 
 
 def _moment(value: Any, column: str, where: str) -> float:
-    if is_number(value):
-        return float(value)
+    if numbers.is_number(value):
+        number = numbers.number(value, where, column)
+        return int(value) if number == int(number) and str(value).strip().lstrip("+-").isdigit() else number
     try:
         moment = datetime.fromisoformat(str(value).strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -208,37 +301,12 @@ def _moment(value: Any, column: str, where: str) -> float:
         ) from None
 
 
-def is_number(value: Any) -> bool:
-    """Whether it can be read as a number; NaN and infinity can."""
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
 def matrix(table: Table, names: Sequence[str], missing: bool = False) -> np.ndarray:
-    """Columns as numbers `(rows, columns)`. missing: what is empty or NaN is a missing value, NaN. Raises HeloError, with
-    the line and the column, for all else that is no number.
+    """Columns as numbers `(rows, columns)`, float64. missing: what is empty or NaN is a missing value, NaN. Raises
+    HeloError, with the line and the column, for all else that is no number.
     """
-    try:
-        out = np.array([table.columns[n] for n in names], np.float64).T
-    except (TypeError, ValueError):
-        out = None
-    if out is None or not np.isfinite(out).all():
-        columns = [[_value(v, name, missing, where) for v, where in zip(table.columns[name], table.places, strict=True)]
-                   for name in names]  # fmt: skip
-        out = np.array(columns).T
-    return out.astype(np.float32)
-
-
-def _value(value: Any, column: str, missing: bool, where: str) -> float:
-    if missing and (value is None or not str(value).strip()):
-        return float("nan")
-    number = float(value) if is_number(value) else float("inf")
-    if np.isfinite(number) or (missing and np.isnan(number)):
-        return number
-    raise HeloError(f"{value!r} in the column {column!r}", expected="a number", where=where)
+    columns = [numbers.column(table.columns[n], table.places, n, missing) for n in names]
+    return np.stack(columns, 1) if columns else np.zeros((len(table), 0))
 
 
 def by_name(x: np.ndarray, names: Sequence[str], wanted: Sequence[str], where: str) -> np.ndarray:

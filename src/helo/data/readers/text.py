@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+from helo.data.readers import encoding
+from helo.data.readers.encoding import decoded
 from helo.errors import HeloError, place
 
 PIECE = 1 << 20  # bytes read at a time
@@ -40,29 +42,24 @@ class Text:
         """
         for file in self.files:
             with place(file), _open(file) as stream:
-                yield from _raw(stream) if self.raw else self._decoded(stream)
+                yield from _raw(stream) if self.raw else self._decoded(stream, str(file))
 
-    def _decoded(self, stream: IO[bytes]) -> Iterator[bytes]:
-        rest, at = b"", 0
+    def _decoded(self, stream: IO[bytes], file: str) -> Iterator[bytes]:
+        rest, at, line = b"", 0, 1
         for n, block in enumerate(_raw(stream)):
             if n == 0 and block.startswith(codecs.BOM_UTF8):
                 at, block = len(codecs.BOM_UTF8), block.removeprefix(codecs.BOM_UTF8)
             block = rest + block
             cut = block.rfind(b"\n") + 1 or self._boundary(block)
-            yield self._normal(block[:cut], at)
-            at, rest = at + cut, block[cut:]
+            yield self._normal(block[:cut], file, at, line)
+            at, line, rest = at + cut, line + block.count(b"\n", 0, cut), block[cut:]
         if rest:
-            yield self._normal(rest, at)
+            yield self._normal(rest, file, at, line)
 
-    def _normal(self, block: bytes, at: int) -> bytes:
-        try:
-            text = block.decode()
-        except UnicodeDecodeError as error:
-            raise HeloError(
-                f"byte {at + error.start} (0x{block[error.start]:02x}) is not UTF-8",
-                mend=f"{likely(block)}, or train with --units bytes",
-            ) from error
-        return block if self.form == "none" else self._normalize(text).encode()
+    def _normal(self, block: bytes, file: str, at: int, line: int) -> bytes:
+        text = decoded(block, file, at, line, "train with --units bytes")
+        whole = self.form == "none" and len(text) == len(block)
+        return block if whole else self._normalize(text).encode()
 
     def _normalize(self, text: str) -> str:
         return text if self.form == "none" else unicodedata.normalize(self.form, text)  # pyright: ignore[reportArgumentType]
@@ -109,30 +106,20 @@ def find(names: Sequence[str | Path], form: str = "none", raw: bool = False) -> 
     return Text(tuple(files), form, raw)
 
 
-def wide(data: bytes) -> bool:
-    """Whether bytes look like UTF-16: by its mark, or since many are NUL."""
-    start = data[:4096]
-    return start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or start.count(0) > len(start) // 4
-
-
-def likely(data: bytes) -> str:
-    """What mends a text that is not UTF-8."""
-    name, code = ("UTF-16", "utf-16") if wide(data) else ("Latin-1", "latin1")
-    return f"it is likely {name}: iconv -f {code} -t utf-8"
-
-
 def meant(name: str) -> list[Path]:
     """The files that a name means: itself, a folder's text, a glob's, or standard input."""
     path = Path(name).expanduser()
     if name == "-":
         return [_spooled()]
     if path.is_dir():
-        inside = [p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)) and _is_text(p)]
+        inside = [p for p in path.rglob("*") if p.is_file() and not hidden(p, path) and _is_text(p)]
         if not inside:
             raise HeloError("the folder has no text", expected="text files in it, or in folders below it")
         return sorted(inside)
     if path.exists():
         return [path]
+    if path.is_symlink():
+        raise HeloError("a link to what is not there", expected="a file or folder")
     found = sorted(Path(p) for p in glob.glob(str(path), recursive=True))
     found = [p for p in found if p.is_file()]
     if not found:
@@ -144,18 +131,23 @@ def meant(name: str) -> list[Path]:
     return found
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def hidden(path: Path, folder: Path) -> bool:
+    """Whether a path, or a folder in which it lies below `folder`, is hidden: programs leave such files beside people's."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _is_text(path: Path) -> bool:
-    """Not empty, and no NUL in its first kilobytes: how grep and git tell text from the rest."""
+    """Not empty, and no NUL in its first kilobytes, as grep and git tell text from the rest; or text by its name in what
+    has NULs, UTF-16.
+    """
     with _open(path) as stream:
         try:
             start = stream.read(8192)
         except (OSError, EOFError, zlib.error):  # a .gz that is none
             return False
-    return bool(start) and b"\0" not in start
+    if b"\0" in start or encoding.kind(start):
+        return path.suffix.lower() in (".txt", ".md") and encoding.wide(start) is not None
+    return bool(start)
 
 
 def _spooled() -> Path:
