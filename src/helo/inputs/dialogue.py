@@ -9,7 +9,7 @@ import numpy as np
 from helo import engines
 from helo.cells.functions import namespace
 from helo.data.ragged import Ragged
-from helo.inputs.base import Input
+from helo.inputs.base import EVERY, Input
 from helo.inputs.words import Words, tokens
 from helo.layers import locked, part, pooling, stack
 
@@ -70,11 +70,12 @@ class _Encoded:
         self.lengths = self.speakers.lengths
         self.turns = Ragged(np.arange(len(self.speakers.values)), self.lengths)
 
-    def batch(self, rows, rng=None):
+    def batch(self, rows, rng=None, mine=EVERY):
+        every = np.unique(self.turns.padded(rows)[0])
+        rows = rows[mine]
         speakers, lengths = self.speakers.padded(rows)
-        turns, _ = self.turns.padded(rows)
-        used, turns = np.unique(turns, return_inverse=True)
-        said = {f"words.{n}": a for n, a in self.words.batch(used, rng).items()}
+        used, turns = np.unique(self.turns.padded(rows)[0], return_inverse=True)
+        said = {f"words.{n}": a for n, a in self.words.batch(every, rng, np.isin(every, used)).items()}
         return said | {
             "speakers": speakers, "same": self.same.padded(rows)[0], "turns": turns.reshape(speakers.shape),
             "lengths": lengths,

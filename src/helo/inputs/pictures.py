@@ -6,7 +6,7 @@ import numpy as np
 
 from helo.data.readers import images
 from helo.errors import HeloError
-from helo.inputs.base import Input
+from helo.inputs.base import EVERY, Input
 
 SHIFT = 0.07  # of the smaller side: how far a picture is shifted in training, in any direction
 SIDE = 32  # training pictures of unequal sizes are brought to so many pixels a side
@@ -58,11 +58,12 @@ class _Encoded:
         self.form, self.x = form, x
         self.lengths = np.full(len(x), form.steps, np.int64)
 
-    def batch(self, rows, rng=None):
+    def batch(self, rows, rng=None, mine=EVERY):
         x = self.x[rows]
         reach = round(SHIFT * min(self.form.shape[:2]))
         if rng is not None and reach:
             x = shifted(x, reach, rng)
+        x, rows = x[mine], rows[mine]
         x = (x.astype(np.float32) - np.float32(self.form.mean)) / np.float32(self.form.spread)
         x = x.reshape(len(x), -1) if self.form.view == "whole" else x.reshape(len(x), self.form.steps, -1)
         return {"xs": x, "lengths": self.lengths[rows]}

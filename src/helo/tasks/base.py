@@ -27,8 +27,8 @@ Parameters = Mapping[str, Array]
 
 
 class Batches(Protocol):
-    """Batches without end, `per_epoch` in a pass, of whatever `Task.loss` reads. The position, `epoch` and `index`,
-    decides all that follows.
+    """Batches without end, `per_epoch` in a pass, of whatever `Task.loss` reads; None where nothing of a batch is for
+    this process. The position, `epoch` and `index`, decides all that follows, whatever the number of processes.
     """
 
     per_epoch: int
@@ -332,8 +332,8 @@ class ExampleTask(Task):
     def batches(self, seed, rank=0, world=1):
         encoded, targets = self.train
 
-        def batch(rows: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-            return encoded.batch(rows, rng) | self.wanted(targets, rows)
+        def batch(rows: np.ndarray, rng: np.random.Generator, mine: slice) -> dict[str, np.ndarray]:
+            return encoded.batch(rows, rng, mine) | self.wanted(targets, rows[mine])
 
         shares = self.shares(encoded, targets)
         return Buckets(encoded.lengths, self.options.batch, batch, seed, rank, world, shares)

@@ -31,6 +31,7 @@ from helo.encoders import Encoder
 from helo.encoders.store import BATCH, Features, clock
 from helo.errors import HeloError, fault
 from helo.inputs.pictures import SHIFT, shifted
+from helo.inputs.base import EVERY
 from helo.layers import dropped, part, stack
 from helo.metrics import captions as metric
 from helo.tasks.base import Parameters, filled, on
@@ -431,8 +432,9 @@ class _Seen:
     def __init__(self, features: Features):
         self.features, self.lengths = features, np.full(len(features), TOGETHER)
 
-    def batch(self, rows, rng=None):
-        return {"features": self.features.some(rows), "lengths": self.lengths[rows]} | _draw(rng)
+    def batch(self, rows, rng=None, mine=EVERY):
+        rows = rows[mine]
+        return {"features": self.features.some(rows), "lengths": self.lengths[rows]} | _draw(rng, mine)
 
 
 class _Pixels:
@@ -441,16 +443,16 @@ class _Pixels:
     def __init__(self, pixels: np.ndarray):
         self.pixels, self.lengths = pixels, np.full(len(pixels), TOGETHER)
 
-    def batch(self, rows, rng=None):
+    def batch(self, rows, rng=None, mine=EVERY):
         pixels = self.pixels[rows]
         if rng is not None:
             pixels = shifted(pixels, round(SHIFT * pixels.shape[1]), rng)
-        return {"pixels": pixels, "lengths": self.lengths[rows]} | _draw(rng)
+        return {"pixels": pixels[mine], "lengths": self.lengths[rows[mine]]} | _draw(rng, mine)
 
 
-def _draw(rng: np.random.Generator | None) -> dict[str, np.ndarray]:
-    """What a step draws by, so that it is the same when a training goes on."""
-    return {} if rng is None else {"draw": rng.integers(1 << 62, size=1)}
+def _draw(rng: np.random.Generator | None, mine: slice) -> dict[str, np.ndarray]:
+    """What a step draws by, so that it is the same when a training goes on; each process draws otherwise."""
+    return {} if rng is None else {"draw": rng.integers(1 << 62, size=1) + (mine.start or 0)}
 
 
 class _Captions:

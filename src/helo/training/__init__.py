@@ -137,37 +137,40 @@ def _train(request: _Request, machine: Machine, reporter: Reporter, started: flo
     from helo.training.loop import Training
 
     r, path = request, request.path
-    about = folder.describe(path) if r.resume and (path / "run.json").exists() else None
+    with machine.alike():
+        about = folder.describe(path) if r.resume and (path / "run.json").exists() else None
     if about is not None and about.get("finished"):
         reporter.say(f"{path} is finished")
         return Run(path)
-    task, options = _begun(r, machine) if about is None else _taken_up(r, about)
-    training = Training(task, path, options, machine, reporter, started + task.kept_seconds)
-    stopping.append(training)
-    if about is not None and training.resume():
-        reporter.say(f"going on from step {training.progress.step:,} of {path}")
-    elif options.start is not None:
-        training.begin_with(folder.read_arrays(Path(options.start) / "weights.safetensors")[0])
-    if about is None:
-        _write_start(training)
+    task, options = _begun(r, machine) if about is None else _taken_up(r, about, machine)
+    with machine.alike():
+        training = Training(task, path, options, machine, reporter, started + task.kept_seconds)
+        stopping.append(training)
+        if about is not None and training.resume():
+            reporter.say(f"going on from step {training.progress.step:,} of {path}")
+        elif options.start is not None:
+            training.begin_with(folder.read_arrays(Path(options.start) / "weights.safetensors")[0])
+        if about is None:
+            _write_start(training)
     reporter.say(_introduction(training))
     end = training.run()
+    machine.leave()  # what is left to do the first process does alone, and nobody waits for it
     if training.stop and (end.total is None or end.step < end.total):
-        raise Interrupted(path, end.step)
+        raise Interrupted(path, end.step) if machine.writes else machine.silent(130)
     if machine.writes:
         _finish(path, task, end)
-    machine.agreed(None)  # nobody leaves before the run is whole
     return Run(path)
 
 
 def _begun(r: _Request, machine: Machine) -> tuple[Task, Options]:
     """A new run: its folder, its data, its sizes."""
-    if machine.writes:
-        _make_room(r.path, r.overwrite)
-    machine.agreed(None)  # the folder is there
+    with machine.alike():
+        if machine.writes:
+            _make_room(r.path, r.overwrite)
     try:
-        saved = None if r.options.start is None else folder.read_json(Path(r.options.start) / "vocab.json")
-        task = r.kind.read(r.files, r.valid, r.task_options, r.path, saved)
+        with machine.alike():
+            saved = None if r.options.start is None else folder.read_json(Path(r.options.start) / "vocab.json")
+            task = r.kind.read(r.files, r.valid, r.task_options, r.path, saved)
     except BaseException:
         if machine.writes:
             with suppress(OSError):
@@ -177,15 +180,16 @@ def _begun(r: _Request, machine: Machine) -> tuple[Task, Options]:
     return task, r.options
 
 
-def _taken_up(r: _Request, about: dict[str, Any]) -> tuple[Task, Options]:
+def _taken_up(r: _Request, about: dict[str, Any], machine: Machine) -> tuple[Task, Options]:
     """A run that goes on: its options and its data, which must be what they were."""
-    task_options, options = _recorded(r.kind, about, r.given, r.path)
-    data = about["data"]
-    files = r.files or data["train"]
-    valid = r.valid or ([] if isinstance(data["valid"], str) else data["valid"])
-    task = r.kind.read(files, valid, task_options, r.path, folder.read_json(r.path / "vocab.json"))
-    if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
-        raise HeloError("the data has changed since the run began", mend="start a new run", where=str(r.path))
+    with machine.alike():
+        task_options, options = _recorded(r.kind, about, r.given, r.path)
+        data = about["data"]
+        files = r.files or data["train"]
+        valid = r.valid or ([] if isinstance(data["valid"], str) else data["valid"])
+        task = r.kind.read(files, valid, task_options, r.path, folder.read_json(r.path / "vocab.json"))
+        if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
+            raise HeloError("the data has changed since the run began", mend="start a new run", where=str(r.path))
     return task, options
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.functional import dropout as noise
 
 from helo.errors import HeloError
@@ -69,11 +70,17 @@ class Training:
         self.task.at(self.progress.step / self.progress.total if self.progress.total else 0.0)
         batch = self.batches.next()
         with self.machine.products():
-            loss, count, state = self.task.loss(self.parameters, batch, self.state, noise)
+            if batch is None:
+                loss, count, state = self._nothing(), 0, None
+            else:
+                loss, count, state = self.task.loss(self.parameters, batch, self.state, noise)
         loss.backward()
         # The chunk's border: the state goes on as numbers, and no gradient crosses.
         self.state = tuple(tuple(s.detach().float() for s in layer) for layer in state) if state else None
 
+        if self.machine.world > 1:
+            for p in self.parameters.values():  # one that this process's rows did not touch may be touched in another
+                p.grad = torch.zeros_like(p) if p.grad is None else p.grad
         gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
         total, counted, stop, due = self.machine.add(gradients, loss.detach().item(), count, self.stop, self._due())
         self.stop, self.due = bool(stop), bool(due)
@@ -81,15 +88,21 @@ class Training:
             g.div_(counted)  # from a sum to a mean, over all processes
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip).item()
         if not math.isfinite(total) or not math.isfinite(norm):
-            raise HeloError(
-                f"the loss is {total / counted} at step {self.progress.step + 1}",
-                mend=f"the last good weights stand; lower --rate ({self.options.rate}) or --clip ({self.options.clip})",
-                where=str(self.path),
+            raise self.machine.refused(
+                HeloError(
+                    f"the loss is {total / counted} at step {self.progress.step + 1}",
+                    mend=f"the last good weights stand; lower --rate ({self.options.rate}) or --clip ({self.options.clip})",
+                    where=str(self.path),
+                )
             )
         self.optimiser.step(schedule.factor(self.progress.step, self.progress.total))
         for p in self.parameters.values():
             p.grad = None
         return total, int(counted), norm
+
+    def _nothing(self) -> Tensor:
+        """The loss of a process that has no row of a batch: it gives no gradient, and takes part all the same."""
+        return 0.0 * torch.stack([p.sum() for p in self.parameters.values()]).sum()
 
     # The whole.
 
