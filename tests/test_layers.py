@@ -221,7 +221,9 @@ def test_batches_do_not_depend_on_the_number_of_processes(world):
     lengths[5] = 1000
 
     def buckets(rank=0, world=1):
-        return Buckets(lengths, 8, lambda rows, rng, mine: (rows[mine].tolist(), rng.random()), 1, rank, world, lengths / 120)
+        return Buckets(
+            lengths, 8, lambda rows, rng, mine: (rows[mine].tolist(), rng.random()), 1, rank, world, lengths / 120
+        )
 
     one, several = buckets(), [buckets(rank, world) for rank in range(world)]
     assert all(b.per_epoch == one.per_epoch for b in several)

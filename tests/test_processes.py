@@ -143,17 +143,23 @@ def test_processes_that_are_started_by_hand(tmp_path):
     said = [p.communicate(timeout=120)[1] for p in several]
     assert [p.returncode for p in several] == [2, 2], said
     assert len(said[0].splitlines()) == 1
-    assert "--batch" in said[0] and said[1] == ""
+    assert "--batch" in said[0]
+    assert said[1] == ""
     assert not (tmp_path / "none" / "run.json").exists()
 
 
 def test_what_one_process_cannot_read_all_are_refused(tmp_path):
-    words, at = ["train", "classify", *data("classify", tmp_path), *SMALL, "--steps", 4, "--out", tmp_path / "run"], port()
+    words, at = (
+        ["train", "classify", *data("classify", tmp_path), *SMALL, "--steps", 4, "--out", tmp_path / "run"],
+        port(),
+    )
     elsewhere = [*words[:2], tmp_path / "missing.tsv", *words[3:]]
     several = [alone(0, 2, at, *words), alone(1, 2, at, *elsewhere)]
     said = [p.communicate(timeout=120)[1] for p in several]
     assert [p.returncode for p in several] == [2, 2], said
-    assert "process 1: " in said[0] and "missing.tsv" in said[0] and said[1] == ""
+    assert "process 1: " in said[0]
+    assert "missing.tsv" in said[0]
+    assert said[1] == ""
     assert len(said[0].splitlines()) == 1
 
 
@@ -176,7 +182,10 @@ def test_a_place_that_is_none_is_refused_by_name(env, named, monkeypatch, tmp_pa
 
 
 def test_a_process_that_dies_ends_the_others_with_a_line(tmp_path):
-    words, at = ["train", "classify", *data("classify", tmp_path), *SMALL, "--steps", 100_000, "--out", tmp_path / "run"], port()
+    words, at = (
+        ["train", "classify", *data("classify", tmp_path), *SMALL, "--steps", 100_000, "--out", tmp_path / "run"],
+        port(),
+    )
     several = [alone(r, 2, at, *words) for r in range(2)]
     deadline = time.monotonic() + 60
     while not (tmp_path / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
@@ -185,7 +194,8 @@ def test_a_process_that_dies_ends_the_others_with_a_line(tmp_path):
     said = several[0].communicate(timeout=60)[1]
     several[1].communicate()
     assert several[0].returncode == 2
-    assert len(said.splitlines()) == 1 and "--resume" in said
+    assert len(said.splitlines()) == 1
+    assert "--resume" in said
 
 
 def test_noise_is_that_of_the_whole_batch_however_it_is_dealt_out():

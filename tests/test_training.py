@@ -93,13 +93,13 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(text, tm
 
 
 def test_minutes_are_settled_as_steps_and_recorded(text, tmp_path, monkeypatch):
-    """By a clock that goes on two milliseconds whenever it is asked, so that no machine is too slow for it."""
+    """By a clock that goes on half a millisecond whenever it is asked, so that no machine is too slow for it."""
     ticks = itertools.count()
-    monkeypatch.setattr(time, "monotonic", lambda: 0.002 * next(ticks))
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0005 * next(ticks))
     run = helo.train("lm", text, out=tmp_path / "run", minutes=0.02, **SMALL)
     assert run.about["finished"]
     reports = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
-    assert run.about["steps"] <= reports[-1]["step"] < 600  # 1.2 seconds
+    assert run.about["steps"] <= reports[-1]["step"] < 2400  # 1.2 seconds
     assert reports[-1]["step"] > 100
     assert 0.9 < reports[-1]["seconds"] < 1.3
 
@@ -152,10 +152,12 @@ def test_adamw_is_torchs():
 
 
 def test_the_schedule_ends_at_its_floor_and_validates_at_the_end():
-    assert schedule.factor(0, 100) == 1
-    assert schedule.factor(100, 100) == pytest.approx(schedule.FLOOR)
+    assert schedule.factor(0) == 1
+    assert schedule.factor(1) == pytest.approx(schedule.FLOOR)
     for steps in (1, 7, 10, 99, 2000):
-        when = [s for s in range(1, steps + 1) if schedule.validates(s, steps)]
+        when: list[int] = []
+        for s in range(1, steps + 1):
+            when += [s] if schedule.validates(s / steps, len(when)) else []
         assert when[-1] == steps
         assert len(when) <= schedule.VALIDATIONS
 

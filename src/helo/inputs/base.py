@@ -13,7 +13,6 @@ from helo.cells.functions import Array
 from helo.data.labelled import Labelled
 from helo.layers import Noise
 
-
 EVERY = slice(None)
 
 

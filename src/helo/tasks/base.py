@@ -75,8 +75,6 @@ class Task(ABC):
     kept_seconds: float = 0.0
     #: Under --minutes: more passes over the data than this are not made.
     passes: ClassVar[float] = float("inf")
-    #: So many times as long as one of its first steps a step of a whole training takes.
-    heavier: float = 1.0
     #: Options of the training where none is given, other than the language model's.
     training: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
@@ -89,6 +87,19 @@ class Task(ABC):
     def rows(self) -> int | None:
         """How many rows the parameter `embedding` has by the vocabulary, if there is such a parameter."""
         return None
+
+    def weight(self, done: float) -> float:
+        """How long a step takes when a share of the training is over, beside one of its first."""
+        return 1.0
+
+    @property
+    @abstractmethod
+    def held(self) -> int:
+        """How many symbols or examples there are to validate on."""
+
+    @abstractmethod
+    def glance(self, seen: int) -> int:
+        """On how many of them to validate while a training goes on that sees so many in all."""
 
     def at(self, done: float) -> None:
         """Told before each step what share of the training is over, 0 while its end is not settled."""
@@ -130,8 +141,10 @@ class Task(ABC):
         """(sum of the loss over the batch in nats, over how many, the state for the next batch)."""
 
     @abstractmethod
-    def validate(self, parameters: Parameters, most: int | None = None) -> dict[str, float]:
-        """Figures on the validation data, with `loss`, what training minimises; on its first `most` symbols or so."""
+    def validate(self, parameters: Parameters, most: int | None = None, brief: bool = False) -> dict[str, float]:
+        """Figures on the validation data, with `loss`, what training minimises; on `most` symbols or examples of it.
+        brief: while training, when what costs much may be left out.
+        """
 
     @abstractmethod
     def evaluate(
@@ -176,6 +189,7 @@ class ExampleTask(Task):
     train: tuple[Encoded, Any]  # what to learn from, and its targets as `targets` made them
     valid: tuple[Encoded, Any]
     shown: Labelled | None = None  # the validation examples themselves, while it trains
+    _some: tuple[int, tuple[Encoded, Any]] | None = None  # some of them: how many, and as numbers
     data: dict[str, Any]
 
     @classmethod
@@ -218,7 +232,7 @@ class ExampleTask(Task):
 
     @abstractmethod
     def figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
-        """Of all answers, in the order of the examples; None for an example that was not asked about."""
+        """Of all answers, in the order of the examples; None where `scored` was brief."""
 
     @final
     def settle(self, budget):
@@ -349,16 +363,12 @@ class ExampleTask(Task):
         encoded: Encoded,
         targets: Any = None,
         brief: bool = False,
-        chosen: np.ndarray | None = None,
     ) -> tuple[float, int, list[Any]]:
-        """(loss sum, over how many, an answer an example) over all examples in their order, or over some of them, the
-        answers of the others then None; without targets no loss.
-        """
+        """(loss sum, over how many, an answer an example) over all examples in their order; without targets no loss."""
         like = next(iter(parameters.values()))
-        chosen = np.arange(len(encoded.lengths)) if chosen is None else chosen
         answers: list[Any] = [None] * len(encoded.lengths)
         loss, count = 0.0, 0
-        for rows in (chosen[some] for some in in_order(encoded.lengths[chosen])):
+        for rows in in_order(encoded.lengths):
             batch = encoded.batch(rows) | ({} if targets is None else self.wanted(targets, rows))
             one, n, found = self.scored(parameters, on(batch, like), brief)
             loss, count = loss + one, count + n
@@ -367,12 +377,30 @@ class ExampleTask(Task):
         return loss, count, answers
 
     @final
-    def validate(self, parameters, most=None):
-        chosen, n = None, len(self.valid[0].lengths)
-        if most is not None and n > self.glanced:
-            chosen = np.linspace(0, n - 1, self.glanced).round().astype(np.int64)
-        loss, count, answers = self.whole(parameters, *self.valid, brief=most is not None, chosen=chosen)
-        return {"loss": loss / max(1, count)} | self.figures(answers, self.valid[1])
+    def validate(self, parameters, most=None, brief=False):
+        encoded, targets = self._valid(self.held if most is None else most)
+        loss, count, answers = self.whole(parameters, encoded, targets, brief)
+        return {"loss": loss / max(1, count)} | self.figures(answers, targets)
+
+    @final
+    def _valid(self, most: int) -> tuple[Encoded, Any]:
+        """The validation examples, or so many of them, evenly spaced."""
+        if most >= self.held:
+            return self.valid
+        if self._some is None or self._some[0] != most:
+            assert self.shown is not None
+            some = self.shown.take(np.linspace(0, self.held - 1, most).round().astype(np.int64))
+            self._some = most, (self.encode(some), self.targets(some))
+        return self._some[1]
+
+    @final
+    @property
+    def held(self):
+        return len(self.valid[0].lengths)
+
+    @final
+    def glance(self, seen):
+        return min(self.held, self.glanced)
 
     @final
     def evaluate(self, parameters, data, files=(), **said):

@@ -30,8 +30,8 @@ from helo.data.vocab import Vocab
 from helo.encoders import Encoder
 from helo.encoders.store import BATCH, Features, clock
 from helo.errors import HeloError, fault
-from helo.inputs.pictures import SHIFT, shifted
 from helo.inputs.base import EVERY
+from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
 from helo.metrics import captions as metric
 from helo.tasks.base import Parameters, filled, on
@@ -99,8 +99,6 @@ class Caption(WritingTask):
         self.begin, self.end = len(vocab), len(vocab) + 1
         self.cell = cells.find(options.cell)
         self.best, self.glanced = "cider", 1_000
-        share = options.self_critical or 0.0
-        self.heavier = 1 + (DRAWING - 1) * share if share < 1 else 1.0  # of steps that are all alike the first tell all
         self.at(0.0)
         self.slower = (
             {"encoder": 0.01} if isinstance(self.encoder, encoders.Trained) else {}
@@ -267,6 +265,10 @@ class Caption(WritingTask):
         super().at(done)
         self.critical = done >= 1 - (self.options.self_critical or 0.0)
 
+    def weight(self, done):
+        share = self.options.self_critical or 0.0
+        return DRAWING if share < 1 and done >= 1 - share else 1.0
+
     @cached_property
     def _truth(self) -> tuple[metric.Cider, list[list[list[str]]]]:
         """CIDEr-D over the training captions, and their words."""
@@ -315,8 +317,7 @@ class Caption(WritingTask):
     # What it answers.
 
     def figures(self, answers, targets):
-        asked = [i for i, found in enumerate(answers) if found is not None]
-        texts, truth = [self.text(answers[i][0].symbols) for i in asked], [targets.texts[i] for i in asked]
+        texts, truth = [self.text(found[0].symbols) for found in answers], targets.texts
         figures = metric.score(texts, truth, *CUTS[self.cut_by]())
         if self.cut_by == "jieba":
             beside = metric.score(texts, truth, *CUTS["characters"]())

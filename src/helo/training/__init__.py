@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -96,6 +98,7 @@ def train(
             theirs |= {k: theirs[k] / 10 for k in ("rate", "adam_rate") if k in theirs}
         given = {k: v for k, v in theirs.items() if k != "start"} | given
     task_options, training_options = _parted(kind, given)
+    _patient()
     try:
         from helo.training.machine import Machine
     except ImportError as error:
@@ -158,7 +161,7 @@ def _train(request: _Request, machine: Machine, reporter: Reporter, started: flo
     if training.stop and (end.total is None or end.step < end.total):
         raise Interrupted(path, end.step) if machine.writes else machine.silent(130)
     if machine.writes:
-        _finish(path, task, end)
+        _finish(path, task, end, training)
     return Run(path)
 
 
@@ -210,19 +213,23 @@ def _write_start(training: Training) -> None:
         pass
 
 
-def _finish(path: Path, task: Task, end: Progress) -> None:
+def _finish(path: Path, task: Task, end: Progress, training: Training) -> None:
     """The figures of the best weights on the validation data, the picture, the page."""
     from helo.training import checkpoint
 
     weights = folder.read_arrays(path / "weights.safetensors")[0]
-    figures = task.validate(weights)
+    figures = task.validate(weights, end.ending)
+    if end.ending is not None:
+        training.reporter.say(f"time for {end.ending:,} of {task.held:,} to validate on; helo eval {path} takes all")
     about = folder.read_json(path / "run.json")
     figures.pop("loss", None)
-    about |= {"figures": figures, "steps": end.step, "seconds": round(end.seconds, 2), "finished": True}
-    folder.write_json(path / "run.json", about)
     reports = checkpoint.metrics(path / "metrics.jsonl")
     drawing.loss(path / "loss.png", reports, f"{about['task']}, {task.body}", task.unit.removesuffix("s"))
-    folder.write_page(path, about | {"cell": task.body}, task.verb, task.reported(weights, about["data"], path))
+    about |= {"figures": figures, "steps": end.step}
+    page = task.reported(weights, about["data"], path)
+    about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
+    folder.write_json(path / "run.json", about)
+    folder.write_page(path, about | {"cell": task.body}, task.verb, page)
 
 
 def _introduction(training: Training) -> str:
@@ -232,6 +239,15 @@ def _introduction(training: Training) -> str:
     return (
         f"{_name(type(task))}: {task.describe()}; {training.size:,} parameters; {training.machine.device}, {precision}"
     )
+
+
+SPINS = "10000"  # half a millisecond; by itself GOMP spins for 16, which a thread that lost its core never makes up for
+
+
+def _patient() -> None:
+    """Threads that wait for each other soon sleep, where nothing else is said and torch's OpenMP is not yet there."""
+    if "torch" not in sys.modules and not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
+        os.environ["GOMP_SPINCOUNT"] = SPINS
 
 
 def _products(options: Options, machine: Machine) -> float | None:

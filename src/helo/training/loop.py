@@ -20,9 +20,12 @@ from helo.tasks.base import Task
 from helo.training import checkpoint, schedule
 from helo.training.checkpoint import Progress
 from helo.training.machine import Machine
+from helo.training.minutes import Minutes, Threads
 from helo.training.optimiser import Optimiser
 from helo.training.options import Options
 from helo.training.report import Reporter
+
+SAVE, SETTLE, REPORT = 1, 2, 4
 
 
 class Training:
@@ -42,7 +45,10 @@ class Training:
         self.before = 0.0  # seconds of earlier sittings
         self.started = started
         self.stop = False  # set from outside: save, and end
-        self.due = False  # it is time to save
+        self.due = 0  # what the first process finds that it is time for: SAVE, SETTLE, REPORT
+        self.minutes: Minutes | None = None
+        self.threads: Threads | None = None
+        self.probed = 0  # by how many reports it was measured what the final figures cost
         self.saved = time.monotonic()
 
     @property
@@ -67,7 +73,7 @@ class Training:
 
     def step(self) -> tuple[float, int, float]:
         """Read a batch, go forward and back through it, update: (loss sum in nats, over how many, gradient norm)."""
-        self.task.at(self.progress.step / self.progress.total if self.progress.total else 0.0)
+        self.task.at(self.progress.share)
         batch = self.batches.next()
         with self.machine.products():
             if batch is None:
@@ -83,7 +89,7 @@ class Training:
                 p.grad = torch.zeros_like(p) if p.grad is None else p.grad
         gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
         total, counted, stop, due = self.machine.add(gradients, loss.detach().item(), count, self.stop, self._due())
-        self.stop, self.due = bool(stop), bool(due)
+        self.stop, self.due = bool(stop), int(due)
         for g in gradients.values():
             g.div_(counted)  # from a sum to a mean, over all processes
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip).item()
@@ -95,7 +101,7 @@ class Training:
                     where=str(self.path),
                 )
             )
-        self.optimiser.step(schedule.factor(self.progress.step, self.progress.total))
+        self.optimiser.step(schedule.factor(self.progress.share))
         for p in self.parameters.values():
             p.grad = None
         return total, int(counted), norm
@@ -110,27 +116,55 @@ class Training:
         """Train to the end, or until `stop` is set; then save, and say where it stands."""
         p, speed = self.progress, _Speed()
         p.total = p.total or self._steps_of_epochs()
+        if self.options.steps is None and self.options.epochs is None:
+            seconds, p.over = 60 * (self.options.minutes or 2.0), p.over or 0.0
+            self.minutes = Minutes(self.task, seconds, self.elapsed)
+            self.threads = Threads(self.machine, seconds, self.elapsed, p.threads)
         while p.total is None or p.step < p.total:
             loss, count, norm = self.step()
             p.step += 1
             p.loss, p.count, p.norm, p.steps = p.loss + loss, p.count + count, p.norm + norm, p.steps + 1
             p.clipped += norm > self.options.clip
-            p.seconds = self.before + time.monotonic() - self.started
-            speed.step(count)
+            p.seconds = self.elapsed()
+            self._passed(speed.step(count))
             self.reporter.step(p.step, p.total, loss / count, speed.symbols, speed.left(p))
-            if p.total is None:
+            if self.due & SETTLE:
                 self._settle(speed)
-            elif schedule.validates(p.step, p.total):
+            if p.total is not None and (
+                p.step == p.total or (self.due & REPORT and schedule.validates(p.share, p.reports))
+            ):
+                began = self.elapsed()
                 self._report(speed)
                 self.save()
+                if self.minutes is not None:
+                    self.minutes.told(began)
                 speed.pause()
-            elif self.due:
+            elif self.due & SAVE:
                 self.save()
             if self.stop:
                 self._keep_something()
                 self.save()
                 break
+        if self.threads is not None:
+            self.threads.leave()
+        if self.minutes is not None:
+            p.ending = self.minutes.ending()
         return p
+
+    def elapsed(self) -> float:
+        """Seconds since the person's minutes began, earlier sittings too."""
+        return self.before + time.monotonic() - self.started
+
+    def _passed(self, spent: float) -> None:
+        """A step was made in so many seconds: what of it counts under --minutes."""
+        p = self.progress
+        if self.minutes is None or self.threads is None or p.over is None:
+            return
+        if p.total is not None:  # evenly over the steps that are left, so that no settling makes the rates jump
+            p.over = min(1.0, p.over + (1 - p.over) / max(1, p.total - p.step + 1))
+        self.minutes.step()
+        self.threads.step(spent)
+        p.threads = self.threads.now
 
     def _steps_of_epochs(self) -> int | None:
         if self.options.epochs is None:
@@ -138,20 +172,27 @@ class Training:
         return max(1, round(self.options.epochs * self.batches.per_epoch))
 
     def _settle(self, speed: _Speed) -> None:
-        """Under --minutes: after the first few steps, how many there will be. From here on it is a number of steps,
-        so that going on after a stop gives the same weights as never having stopped.
+        """Under --minutes: how many steps there will be, settled after the first few and again as it goes. Between two
+        settlings it is a number of steps, recorded with all that was decided, so that going on is exact.
         """
-        p, seconds = self.progress, 60 * (self.options.minutes or 2.0)
-        total = None
-        if (speed.measured >= 20 and speed.measuring >= schedule.MEASURE * seconds) or p.seconds >= seconds:
-            total = schedule.settled(
-                p.step, p.seconds, self.task.heavier * speed.measuring / max(1, speed.measured), seconds
-            )
-            if self.task.passes < math.inf:
-                total = min(total, max(p.step + 1, round(self.task.passes * self.batches.per_epoch)))
-        p.total = self.machine.agreed(total)
-        if p.total is not None:
+        p, most = self.progress, math.inf
+        assert self.minutes is not None
+        assert self.threads is not None
+        first = p.total is None
+        if self.task.passes < math.inf:
+            most = max(p.step + 1, round(self.task.passes * self.batches.per_epoch))
+        if self.machine.writes:
+            total = self.minutes.total(p, self.threads.usual if first else None, most)
+            if first or not self.minutes.final or (p.reports in (3, 7) and self.probed < p.reports):
+                self.probed = p.reports
+                weights = {n: w.detach().cpu().numpy() for n, w in self.parameters.items()}
+                p.glance = self.minutes.probe(self.parameters, weights, speed.per_step * total, p.glance)
+                total = self.minutes.total(p, None, most)
+            p.total = total
+        p.total, p.glance = self.machine.agreed((p.total, p.glance))
+        if first:
             self.save()
+        speed.pause()
 
     def resume(self) -> bool:
         """Take up what was saved. False where nothing was yet."""
@@ -171,9 +212,14 @@ class Training:
             self.path, self.machine, self.parameters, self.optimiser, self.batches, self.state, self.progress
         )
 
-    def _due(self) -> bool:
-        """Whether the first process finds that it is time to save."""
-        return self.machine.writes and time.monotonic() - self.saved > self.options.save_seconds
+    def _due(self) -> int:
+        """What the first process finds that it is time for, and tells the others."""
+        if not self.machine.writes:
+            return 0
+        due = SAVE * (time.monotonic() - self.saved > self.options.save_seconds)
+        if self.minutes is None or self.threads is None:
+            return due + REPORT
+        return due + SETTLE * self.minutes.due(self.progress, self.threads.trying) + REPORT * self.minutes.worth()
 
     # What is reported.
 
@@ -182,16 +228,16 @@ class Training:
         p = self.progress
         if self.machine.writes:
             assert p.total is not None
-            most = max(4096, speed.per_step * p.total // schedule.VALIDATIONS // 10)
+            most = p.glance or self.task.glance(speed.per_step * p.total)
             with torch.no_grad():
-                figures = self.task.validate(self.parameters, most)
+                figures = self.task.validate(self.parameters, most, brief=True)
             report = {
                 "step": p.step,
                 "epoch": round(self._epochs(), 4),
                 "seconds": round(p.seconds, 2),
                 "loss": p.loss / p.count,
                 "valid": figures["loss"],
-                "rate": schedule.factor(p.step, p.total),
+                "rate": schedule.factor(p.share),
                 "norm": p.norm / p.steps,
                 "clipped": p.clipped / p.steps,
                 "symbols_per_second": round(speed.symbols),
@@ -248,7 +294,8 @@ class _Speed:
         self.per_step = 0
         self.last = time.monotonic()
 
-    def step(self, count: int) -> None:
+    def step(self, count: int) -> float:
+        """A step over so many: the seconds that it took."""
         now = time.monotonic()
         spent, self.last = now - self.last, now
         self.taken += 1
@@ -257,6 +304,7 @@ class _Speed:
             self.measured, self.measuring = self.measured + 1, self.measuring + spent
             rate = count / max(spent, 1e-9)
             self.symbols = rate if not self.symbols else 0.97 * self.symbols + 0.03 * rate
+        return spent
 
     def pause(self) -> None:
         """What was done since the last step was not a step."""
