@@ -166,10 +166,21 @@ class Task(ABC):
         """What is about to be trained on what, in half a line."""
 
     def reported(
-        self, parameters: Parameters, data: dict[str, Any], folder: Path, files: Sequence[str | Path] = ()
+        self,
+        parameters: Parameters,
+        data: dict[str, Any],
+        folder: Path,
+        files: Sequence[str | Path] = (),
+        most: int | None = None,
     ) -> str:
-        """How the model does, for people: pictures into a folder, and Markdown about them; nothing by default."""
+        """How the model does, for people: pictures into a folder, and Markdown about them; nothing by default. most:
+        on so many examples.
+        """
         return ""
+
+    def paged(self, most: int) -> int:
+        """How many examples or symbols are answered again for what is reported on so many."""
+        return 0
 
     @abstractmethod
     def to_json(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -389,7 +400,7 @@ class ExampleTask(Task):
             return self.valid
         if self._some is None or self._some[0] != most:
             assert self.shown is not None
-            some = self.shown.take(np.linspace(0, self.held - 1, most).round().astype(np.int64))
+            some = self.shown.take(_spaced(self.held, most))
             self._some = most, (self.encode(some), self.targets(some))
         return self._some[1]
 
@@ -413,8 +424,14 @@ class ExampleTask(Task):
         """How the model does on examples: pictures into a folder, and Markdown."""
 
     @final
-    def reported(self, parameters, data, folder, files=(), **said):
-        return self.report(parameters, folder, self.again(data, files, **said))
+    def reported(self, parameters, data, folder, files=(), most=None, **said):
+        examples = self.again(data, files, **said)
+        if most is not None and most < len(examples):
+            examples = examples.take(_spaced(len(examples), most))
+        return self.report(parameters, folder, examples)
+
+    def paged(self, most):
+        return most
 
     @abstractmethod
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
@@ -434,6 +451,11 @@ STEPS = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,19
 UNSAID = frozenset(
     {"rows", "names", "segments", "images", "split"}
 )  # notes about examples that are no news to a person
+
+
+def _spaced(n: int, most: int) -> np.ndarray:
+    """So many of n, evenly spaced."""
+    return np.linspace(0, n - 1, most).round().astype(np.int64)
 
 
 def on(batch: Mapping[str, np.ndarray], like: Array) -> dict[str, Array]:

@@ -117,7 +117,7 @@ def train(
             return _train(request, machine, reporter, started, stopping)
     finally:
         reporter.close()
-        machine.leave()
+        machine.rest()
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def _finish(path: Path, task: Task, end: Progress, training: Training) -> None:
     """The figures of the best weights on the validation data, the picture, the page."""
     from helo.training import checkpoint
 
-    weights = folder.read_arrays(path / "weights.safetensors")[0]
+    weights = training.arrays(folder.read_arrays(path / "weights.safetensors")[0])
     figures = task.validate(weights, end.ending)
     if end.ending is not None:
         training.reporter.say(f"time for {end.ending:,} of {task.held:,} to validate on; helo eval {path} takes all")
@@ -226,7 +226,7 @@ def _finish(path: Path, task: Task, end: Progress, training: Training) -> None:
     reports = checkpoint.metrics(path / "metrics.jsonl")
     drawing.loss(path / "loss.png", reports, f"{about['task']}, {task.body}", task.unit.removesuffix("s"))
     about |= {"figures": figures, "steps": end.step}
-    page = task.reported(weights, about["data"], path)
+    page = task.reported(weights, about["data"], path, most=end.ending)
     about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
     folder.write_json(path / "run.json", about)
     folder.write_page(path, about | {"cell": task.body}, task.verb, page)

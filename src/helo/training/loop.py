@@ -145,8 +145,6 @@ class Training:
                 self._keep_something()
                 self.save()
                 break
-        if self.threads is not None:
-            self.threads.leave()
         if self.minutes is not None:
             p.ending = self.minutes.ending()
         return p
@@ -154,6 +152,10 @@ class Training:
     def elapsed(self) -> float:
         """Seconds since the person's minutes began, earlier sittings too."""
         return self.before + time.monotonic() - self.started
+
+    def arrays(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """Weights on the device that trains, for figures, without gradients."""
+        return {n: torch.from_numpy(w).to(self.machine.device) for n, w in weights.items()}
 
     def _passed(self, spent: float) -> None:
         """A step was made in so many seconds: what of it counts under --minutes."""
@@ -183,9 +185,9 @@ class Training:
             most = max(p.step + 1, round(self.task.passes * self.batches.per_epoch))
         if self.machine.writes:
             total = self.minutes.total(p, self.threads.usual if first else None, most)
-            if first or not self.minutes.final or (p.reports in (3, 7) and self.probed < p.reports):
+            if first or not self.minutes.each_final or (p.reports in (3, 7) and self.probed < p.reports):
                 self.probed = p.reports
-                weights = {n: w.detach().cpu().numpy() for n, w in self.parameters.items()}
+                weights = {n: w.detach() for n, w in self.parameters.items()}
                 p.glance = self.minutes.probe(self.parameters, weights, speed.per_step * total, p.glance)
                 total = self.minutes.total(p, None, most)
             p.total = total

@@ -10,18 +10,23 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
+from helo import drawing
 from helo.tasks.base import Parameters, Task
 from helo.training import schedule
 from helo.training.checkpoint import Progress
-from helo.training.machine import Machine
+from helo.training.machine import Idle, Machine
 
 FIRST, AGAIN = 0.03, 0.02  # of the time: until the steps are settled, and until they are settled again
 WATCHING = 0.15  # of the time may go into validations while it trains
-ENDING = 0.3  # of the time may go into the final figures, where those of all validation data would take longer
-PAGE = 0.3  # seconds for the curve and the page at the end
+ENDING = (
+    0.3  # of the time after reading may go into the final figures, where those of all validation data would take longer
+)
+PICTURES = 4  # are drawn at the end, or as much is done for the page
 LEAST = 8  # examples or symbols on which something is validated at least
 
 
@@ -33,14 +38,23 @@ class Minutes:
         self.task, self.seconds, self.elapsed = task, seconds, elapsed
         self.each = 0.0  # seconds a step takes by now
         self.report = 0.0  # seconds a report takes
-        self.final = 0.0  # seconds the final figures on all validation data would take
+        self.each_final = 0.0  # seconds an example or symbol takes in the final figures
+        self.page = 0.5  # seconds of the pictures and the page at the end
         self.steps, self.since, self.reported = 0, elapsed(), 0.0
         self.begun: float | None = None
 
     @property
     def deadline(self) -> float:
         """When the steps have to be over."""
-        return self.seconds - min(self.final, ENDING * self.seconds) - PAGE - self.report
+        return self.seconds - min(self._final(self.task.held), self._ending()) - self.page - self.report
+
+    def _ending(self) -> float:
+        """Seconds that the final figures may take."""
+        return ENDING * max(0.0, self.seconds - (self.begun or 0.0))
+
+    def _final(self, most: int) -> float:
+        """Seconds of the final figures on so many examples or symbols, and of the page."""
+        return self.each_final * (most + self.task.paged(most))
 
     def step(self) -> None:
         """A step was made."""
@@ -94,7 +108,13 @@ class Minutes:
         on how many it is validated while it trains, which stays what it is once it is settled (`glance`).
         """
         began = self.elapsed()
-        self.final = self.task.held * self._cost(lambda most: self.task.validate(final, most))
+        if not glance:
+            with TemporaryDirectory() as folder:
+                for _ in range(2):  # the first loads what draws
+                    drawn = time.monotonic()
+                    drawing.loss(Path(folder) / "loss.png", [], "", "")
+            self.page = PICTURES * (time.monotonic() - drawn)
+        self.each_final = self._cost(lambda most: self.task.validate(final, most))
         if not glance:
             with torch.no_grad():
                 one = self._cost(lambda most: self.task.validate(parameters, most, brief=True))
@@ -111,23 +131,27 @@ class Minutes:
             began = time.monotonic()
             validate(min(most, self.task.held))
             took = time.monotonic() - began
-            if most >= self.task.held or took >= 0.002 * self.seconds:
+            if most >= self.task.held or took >= 0.01 * self.seconds:
                 return took / min(most, self.task.held)
             most *= 4
 
     def ending(self) -> int | None:
         """On how many examples or symbols the final figures are to be, so that the time is kept; None for all."""
-        room = max(self.seconds - PAGE - self.elapsed(), ENDING * self.seconds)
-        return None if self.final <= room else max(LEAST, int(self.task.held * room / self.final))
+        room = max(self.seconds - self.page - self.elapsed(), self._ending())
+        most = self.task.held
+        while most > LEAST and self._final(most) > room:
+            most = max(LEAST, int(0.9 * most))
+        return None if most >= self.task.held else most
 
 
 class Threads:
     """With how many threads a step is computed: as few as are nearly as fast as the fastest, measured on the steps
     themselves. Two threads wait for each other many times a step, and a third process that takes a core away makes
-    them a hundred times slower, where one thread goes on beside it.
+    them a hundred times slower, where one thread goes on beside it. So it begins with one, tries more where cores are
+    idle, and goes back where steps become slow.
     """
 
-    NEARLY = 1.1
+    NEARLY = 1.1  # times the fastest: as good
     SLOW, HOPELESS = 1.5, 4.0  # times as long as usual: tried again, and given up at once
 
     def __init__(self, machine: Machine, seconds: float, elapsed: Callable[[], float], now: int = 0):
@@ -139,28 +163,18 @@ class Threads:
         self.now = min(now or 1, self.most)
         self.usual: float | None = None  # seconds of a step with them
         self.tries: list[int] = []
-        self.slow = self.steps = 0
-        self.spent, self.again = 0.0, math.inf
         self.found: dict[int, list[float]] = defaultdict(list)
+        self.idle = Idle()
+        self.warm, self.block = 1, 0.0
+        self.slow = self.steps = 0
+        self.spent, self.again = 0.0, elapsed()
         if not self.fixed:
             torch.set_num_threads(self.now)
-            if not now:
-                self._try([n for n in (1, 2, 4, 8, 16, 32, 64) if n < self.most] + [self.most])
-            else:
-                self.again = elapsed() + 0.05 * seconds
 
     @property
     def trying(self) -> bool:
-        return bool(self.tries)
-
-    def _try(self, numbers: list[int]) -> None:
-        """Each number of threads in its turn, twice: the machine may change while they are tried."""
-        self.tries, self.found, self.began = numbers * 2, defaultdict(list), self.elapsed()
-        self._turn()
-
-    def _turn(self) -> None:
-        self.warm, self.block = 1, 0.0
-        torch.set_num_threads(self.tries[0] if self.tries else self.now)
+        """Whether steps now tell little of those to come."""
+        return not self.fixed and (bool(self.tries) or self.usual is None)
 
     def step(self, spent: float) -> None:
         """A step took so many seconds."""
@@ -169,22 +183,39 @@ class Threads:
         if self.tries:
             self._tried(spent)
             return
-        assert self.usual is None or self.usual > 0
+        if self.warm:
+            self.warm = 0
+            return
         self.steps, self.spent = self.steps + 1, self.spent + spent
         mean = self.spent / self.steps
         if self.usual is None:
-            self.usual = mean if self.steps >= 5 else None
+            if self.steps >= 2 and self.spent >= 0.01 * self.seconds:
+                self.usual = mean
+                self._raised()
             return
         self.slow = self.slow + 1 if spent > self.HOPELESS * self.usual else 0
-        if (self.spent >= 0.02 * self.seconds and self.steps >= 5) or self.slow >= 2:
-            self.steps, self.spent = 0, 0.0
+        if self.slow >= 2 or (self.spent >= 0.02 * self.seconds and self.steps >= 3):
             if self.now > 1 and (self.slow >= 2 or mean > self.SLOW * self.usual):
-                self._try(sorted({1, self.now // 2, self.now} - {0}))
-            elif self.now < self.most and self.elapsed() >= self.again:
-                self._try([self.now, min(2 * self.now, self.most)])
+                self._try(sorted({1, self.now // 2, self.now}))
             else:
                 self.usual = mean
-            self.slow = 0
+                self._raised()
+            self.steps, self.spent, self.slow = 0, 0.0, 0
+
+    def _raised(self) -> None:
+        """Try more, where that was not lately in vain."""
+        if self.now < self.most and self.elapsed() >= self.again:
+            self._try([self.now, min(2 * self.now, self.most)])
+
+    def _try(self, numbers: list[int]) -> None:
+        """Each number of threads in its turn, twice: the machine may change while they are tried."""
+        self.tries, self.found = numbers * 2, defaultdict(list)
+        self._turn()
+
+    def _turn(self) -> None:
+        self.warm, self.block = 1, 0.0
+        self.idle.mark()
+        torch.set_num_threads(self.tries[0] if self.tries else self.now)
 
     def _tried(self, spent: float) -> None:
         now = self.tries[0]
@@ -192,23 +223,21 @@ class Threads:
         hopeless = spent > self.HOPELESS * best
         if hopeless or not self.warm:
             self.found[now].append(spent)
-        self.block += spent if not self.warm else 0.0
+        self.block += 0.0 if self.warm else spent
         self.warm = 0
         if hopeless:
             self.tries = [n for n in self.tries if n < now]
-        elif len(self.found[now]) >= 2 and (self.block >= 0.003 * self.seconds or len(self.found[now]) >= 64):
-            self.tries = self.tries[1:]
+        elif len(self.found[now]) >= 2 and self.block >= max(0.1, 0.003 * self.seconds):
+            room = now + self.idle.cores() + 0.3  # a little of a core is always busy with something
+            self.tries = [n for n in self.tries[1:] if n <= max(now, room)]
         else:
             return
-        if not self.tries:
-            means = {n: sum(t) / len(t) for n, t in self.found.items() if t}
+        if not any(n != now for n in self.tries):
+            self.tries = []
+            means = {n: sum(t) / len(t) for n, t in self.found.items()}
+            before = self.now
             self.now = min(n for n, mean in means.items() if mean <= self.NEARLY * min(means.values()))
             self.usual = means[self.now]
             lost = sum(sum(t) - len(t) * self.usual for t in self.found.values())
-            self.again = self.elapsed() + max(0.05 * self.seconds, 30 * lost)
+            self.again = self.elapsed() + (0 if self.now > before else max(0.03 * self.seconds, 30 * lost))
         self._turn()
-
-    def leave(self) -> None:
-        """As it was before."""
-        if not self.fixed:
-            torch.set_num_threads(self.most)
