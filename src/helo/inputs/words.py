@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -122,7 +123,7 @@ class _Encoded:
         if words.spelling:
             self.letters = Ragged.of([[words.letter_ids.get(c, 0) for c in w[:LONGEST]] for w in forms])
 
-    def batch(self, rows, rng=None, mine=EVERY):
+    def batch(self, rows, rng=None, mine: Any = EVERY):
         index, lengths = self.index.padded(rows[mine])
         used, inverse = np.unique(index, return_inverse=True)
         known = self.known[used] if len(self.known) else np.zeros(len(used), np.int64)

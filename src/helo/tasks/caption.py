@@ -349,7 +349,7 @@ class Caption(WritingTask):
         rng = np.random.default_rng(seed)
         for start in range(0, len(examples), 64):
             rows = np.arange(start, min(start + 64, len(examples)))
-            batch = encoded.batch(rows)
+            batch = on(encoded.batch(rows), parameters["head.bias"])
             memory = self.memory(parameters, batch)
             if temperature is None:
                 found = self.search(parameters, memory, self.most(batch), max(beam, n_best), alpha)

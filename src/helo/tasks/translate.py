@@ -30,7 +30,7 @@ from helo.decoding import beam as beams
 from helo.inputs.base import EVERY
 from helo.layers import locked, part, stack
 from helo.metrics import translation
-from helo.tasks.base import Parameters, filled
+from helo.tasks.base import Parameters, filled, on
 from helo.tasks.writing import WriterOptions, WritingTask
 
 SHORT = 32  # characters a text, on the average of both sides: up to here the units are characters, above it subwords
@@ -260,7 +260,7 @@ class Translate(WritingTask):
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = [{} for _ in range(len(examples))]
         for rows in in_order(encoded.lengths, 1024, 64):
-            batch = encoded.batch(rows)
+            batch = on(encoded.batch(rows), parameters["head.bias"])
             memory = self.memory(parameters, batch)
             found = self.search(parameters, memory, self.most(batch), max(beam, n_best), alpha)
             found = [h if examples.inputs[i].strip() else NOTHING for h, i in zip(found, rows, strict=True)]

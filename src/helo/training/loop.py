@@ -17,7 +17,7 @@ from torch.nn.functional import dropout as noise
 from helo.errors import HeloError
 from helo.runs import folder
 from helo.tasks.base import Task
-from helo.training import checkpoint, schedule
+from helo.training import checkpoint, minutes, schedule
 from helo.training.checkpoint import Progress
 from helo.training.machine import Machine
 from helo.training.minutes import Minutes, Threads
@@ -185,7 +185,10 @@ class Training:
             most = max(p.step + 1, round(self.task.passes * self.batches.per_epoch))
         if self.machine.writes:
             total = self.minutes.total(p, self.threads.usual if first else None, most)
-            if first or not self.minutes.each_final or (p.reports in (3, 7) and self.probed < p.reports):
+            unknown = self.minutes.each_final is None or (p.reports in (3, 7) and self.probed < p.reports)
+            if total == p.step:  # the time is over
+                p.glance = p.glance or min(minutes.LEAST, self.task.held)
+            elif unknown:
                 self.probed = p.reports
                 weights = {n: w.detach() for n, w in self.parameters.items()}
                 p.glance = self.minutes.probe(self.parameters, weights, speed.per_step * total, p.glance)

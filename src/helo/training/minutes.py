@@ -26,7 +26,6 @@ WATCHING = 0.15  # of the time may go into validations while it trains
 ENDING = (
     0.3  # of the time after reading may go into the final figures, where those of all validation data would take longer
 )
-PICTURES = 4  # are drawn at the end, or as much is done for the page
 LEAST = 8  # examples or symbols on which something is validated at least
 
 
@@ -38,7 +37,7 @@ class Minutes:
         self.task, self.seconds, self.elapsed = task, seconds, elapsed
         self.each = 0.0  # seconds a step takes by now
         self.report = 0.0  # seconds a report takes
-        self.each_final = 0.0  # seconds an example or symbol takes in the final figures
+        self.each_final: float | None = None  # seconds an example or symbol takes in the final figures, once measured
         self.page = 0.5  # seconds of the pictures and the page at the end
         self.steps, self.since, self.reported = 0, elapsed(), 0.0
         self.begun: float | None = None
@@ -54,7 +53,7 @@ class Minutes:
 
     def _final(self, most: int) -> float:
         """Seconds of the final figures on so many examples or symbols, and of the page."""
-        return self.each_final * (most + self.task.paged(most))
+        return (self.each_final or 0.0) * (most + self.task.paged(most))
 
     def step(self) -> None:
         """A step was made."""
@@ -110,10 +109,8 @@ class Minutes:
         began = self.elapsed()
         if not glance:
             with TemporaryDirectory() as folder:
-                for _ in range(2):  # the first loads what draws
-                    drawn = time.monotonic()
-                    drawing.loss(Path(folder) / "loss.png", [], "", "")
-            self.page = PICTURES * (time.monotonic() - drawn)
+                drawing.loss(Path(folder) / "loss.png", [], "", "")  # loads what draws, which takes as long as the rest
+            self.page = self.elapsed() - began
         self.each_final = self._cost(lambda most: self.task.validate(final, most))
         if not glance:
             with torch.no_grad():
@@ -125,18 +122,21 @@ class Minutes:
         return glance
 
     def _cost(self, validate: Callable[[int], object]) -> float:
-        """Seconds an example or symbol takes."""
-        most = max(LEAST, self.task.held // 1000)
+        """Seconds an example or symbol takes, beside what a validation of whatever size takes."""
+        most, before, held = max(LEAST, self.task.held // 1000), (0, 0.0), self.task.held
+        validate(min(most, held))  # the first warms up
         while True:
-            began = time.monotonic()
-            validate(min(most, self.task.held))
+            most, began = min(most, held), time.monotonic()
+            validate(most)
             took = time.monotonic() - began
-            if most >= self.task.held or took >= 0.01 * self.seconds:
-                return took / min(most, self.task.held)
-            most *= 4
+            if most == held or took >= 0.005 * self.seconds:
+                return max(0.3 * took / most, (took - before[1]) / (most - before[0]))
+            most, before = 4 * most, (most, took)
 
     def ending(self) -> int | None:
         """On how many examples or symbols the final figures are to be, so that the time is kept; None for all."""
+        if self.each_final is None:  # there was no time to measure it either
+            return min(LEAST, self.task.held)
         room = max(self.seconds - self.page - self.elapsed(), self._ending())
         most = self.task.held
         while most > LEAST and self._final(most) > room:
