@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from helo import cells
 from helo.data.buckets import Buckets, in_order
 from helo.data.ragged import Ragged
+from helo.data.streams import Streams
+from helo.data.symbols import Symbols
 from helo.decoding import beam
+from helo.errors import HeloError
 from helo.layers import attention, crf, pooling, stack
 
 
@@ -223,7 +226,7 @@ def test_every_pass_takes_each_example_once_and_the_position_decides():
     lengths = np.random.default_rng(0).integers(1, 30, 103)
 
     def buckets(rank=0, world=1):
-        return Buckets(lengths, 8, lambda rows, rng: (rows.tolist(), rng.random()), 1, rank, world)
+        return Buckets(lengths, 8, lambda rows, rng, mine: (rows[mine].tolist(), rng.random()), 1, rank, world)
 
     one = buckets()
     passes = [[one.next() for _ in range(one.per_epoch)] for _ in range(2)]
@@ -233,9 +236,36 @@ def test_every_pass_takes_each_example_once_and_the_position_decides():
     again = buckets()
     again.epoch, again.index = 1, 3
     assert again.next() == passes[1][3]
-    halves = [buckets(rank, 2) for rank in (0, 1)]
-    rows = sorted(i for b in halves for i in b.next()[0])
-    assert rows == sorted(passes[0][0][0])
+
+
+@pytest.mark.parametrize("world", [2, 3, 8])
+def test_batches_do_not_depend_on_the_number_of_processes(world):
+    lengths = np.random.default_rng(0).integers(1, 30, 20)
+    lengths[5] = 1000
+
+    def buckets(rank=0, world=1):
+        return Buckets(
+            lengths, 8, lambda rows, rng, mine: (rows[mine].tolist(), rng.random()), 1, rank, world, lengths / 120
+        )
+
+    one, several = buckets(), [buckets(rank, world) for rank in range(world)]
+    assert all(b.per_epoch == one.per_epoch for b in several)
+    alone = 0
+    for _ in range(3 * one.per_epoch):
+        (rows, noise), parts = one.next(), [b.next() for b in several]
+        dealt = [part for part in parts if part is not None]
+        alone += len(dealt) < world
+        assert all(part == (rows[rank::world], noise) for rank, part in enumerate(dealt))
+        assert len(dealt) == min(world, len(rows))
+        assert all((b.epoch, b.index) == (one.epoch, one.index) for b in several)
+    assert alone  # a batch of one example leaves nothing for the others
+
+
+def test_more_processes_than_examples_of_a_batch_or_streams_are_refused():
+    with pytest.raises(HeloError, match="--batch"):
+        Buckets(np.ones(20), 4, lambda rows, rng, mine: rows, 1, 0, 5)
+    with pytest.raises(HeloError, match="--streams"):
+        Streams(Symbols([np.zeros(100, np.uint8)], np.dtype(np.uint8)), 0, 100, 4, 8, 1, 0, 5)
 
 
 def test_a_batch_that_would_be_too_large_is_parted():
@@ -243,7 +273,7 @@ def test_a_batch_that_would_be_too_large_is_parted():
     lengths[[5, 50]] = 1000
 
     def buckets(rank=0, world=1, whole=120):
-        return Buckets(lengths, 8, lambda rows, rng: rows.tolist(), 1, rank, world, lengths / whole)
+        return Buckets(lengths, 8, lambda rows, rng, mine: rows[mine].tolist(), 1, rank, world, lengths / whole)
 
     one = buckets()
     for epoch in range(3):
@@ -252,9 +282,7 @@ def test_a_batch_that_would_be_too_large_is_parted():
             rows.append(one.next())
         assert sorted(i for batch in rows for i in batch) == list(range(103))
         assert all(len(batch) == 1 or len(batch) * lengths[batch].max() <= 120 for batch in rows)
-    halves = [buckets(rank, 2) for rank in (0, 1)]
-    assert all(half.next() for _ in range(2 * one.per_epoch) for half in halves)  # nobody waits for an empty batch
-    usual = Buckets(lengths, 8, lambda rows, rng: rows.tolist(), 1)
+    usual = Buckets(lengths, 8, lambda rows, rng, mine: rows.tolist(), 1)
     assert [usual.next() for _ in range(26)] == [small.next() for small in [buckets(whole=8000)] for _ in range(26)]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -153,38 +151,6 @@ def test_going_on_is_the_same_as_never_having_stopped(case, place, tmp_path, mon
     broken = helo.train(task, data, out=tmp_path / "run", resume=True, **SMALL | options)
     ours, theirs = ((r.path / "weights.safetensors").read_bytes() for r in (broken, whole))
     assert ours == theirs
-
-
-def test_two_processes_give_the_model_of_one(tmp_path):
-    data, losses = reviews(tmp_path), []
-    words = [
-        "helo",
-        "train",
-        "classify",
-        str(data),
-        "--steps",
-        "3",
-        "--hidden",
-        "8",
-        "--dropout",
-        "0",
-        "--batch",
-        "16",
-        "--quiet",
-    ]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for n, starter in (
-        (1, [sys.executable, "-m"]),
-        (2, [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m"]),
-    ):
-        out = tmp_path / f"{n}"
-        done = subprocess.run(
-            [*starter, *words, "--out", str(out)], env=env, capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stderr
-        losses.append([json.loads(line)["loss"] for line in (out / "metrics.jsonl").read_text().splitlines()])
-    # Which rare words are taken for unknown is drawn a process at a time, so that the figures are near, not equal.
-    np.testing.assert_allclose(losses[0], losses[1], rtol=0.05)
 
 
 def test_a_live_stream_is_tagged_as_the_batch_and_its_state_can_be_taken_up(place, tmp_path):

@@ -18,10 +18,14 @@ import torch
 import helo
 from fixtures import stopped
 from helo import cells
+from helo.engines.device import Device, Idle
 from helo.errors import HeloError
 from helo.layers import stack
+from helo.runs import folder
 from helo.training import Interrupted, schedule
 from helo.training.loop import Training
+from helo.training.machine import Machine
+from helo.training.minutes import Threads
 from helo.training.optimiser import Optimiser, orthogonalised
 from helo.training.options import Options
 from helo.training.report import Plain
@@ -97,15 +101,109 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(text, tm
 
 
 def test_minutes_are_settled_as_steps_and_recorded(text, tmp_path, monkeypatch):
-    """By a clock that goes on two milliseconds whenever it is asked, so that no machine is too slow for it."""
+    """By a clock that goes on half a millisecond whenever it is asked, so that no machine is too slow for it."""
     ticks = itertools.count()
-    monkeypatch.setattr(time, "monotonic", lambda: 0.002 * next(ticks))
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0005 * next(ticks))
     run = helo.train("lm", text, out=tmp_path / "run", minutes=0.02, **SMALL)
     assert run.about["finished"]
     reports = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
-    assert run.about["steps"] <= reports[-1]["step"] < 600  # 1.2 seconds
+    assert run.about["steps"] <= reports[-1]["step"] < 2400  # 1.2 seconds
     assert reports[-1]["step"] > 100
     assert 0.9 < reports[-1]["seconds"] < 1.3
+
+
+def at_pace(monkeypatch, pace):
+    """A clock that stands still but in a step, which takes `pace(seconds so far)`."""
+    now, step = [0.0], Training.step
+
+    def slowly(self):
+        now[0] += pace(now[0])
+        return step(self)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Training, "step", slowly)
+    monkeypatch.setattr(Threads, "_raised", lambda self: None)
+
+
+@pytest.mark.parametrize(
+    "pace",
+    [lambda t: 0.05, lambda t: 0.05 if t < 6 else 0.5, lambda t: 0.5 if t < 6 else 0.05, lambda t: 4.0,
+     lambda t: 0.05 if t < 11 else 3.0],
+    ids=["alone", "a load begins", "a load ends", "slower than the time", "a load begins at the end"],
+)  # fmt: skip
+def test_minutes_end_in_time_whatever_the_machine_does(text, tmp_path, monkeypatch, pace):
+    rates = []
+    factor = schedule.factor
+
+    def watched(share):
+        rates.append(factor(share))
+        return rates[-1]
+
+    monkeypatch.setattr(schedule, "factor", watched)
+    at_pace(monkeypatch, pace)
+    run = helo.train("lm", text, out=tmp_path / "run", minutes=0.2, **SMALL)
+    assert run.about["finished"]
+    reports = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    assert run.about["seconds"] <= 12 + pace(12)
+    assert run.about["seconds"] >= 12 - 1.2 - pace(12)
+    assert 1 <= len(reports) <= schedule.VALIDATIONS
+    assert all(a >= b for a, b in itertools.pairwise(rates))
+    if pace(0) == pace(12) < 1:
+        assert rates[-1] < 0.05
+        assert max(a - b for a, b in itertools.pairwise(rates)) < 0.03
+    state = folder.read_arrays(run.path / "last/state.safetensors")[1]
+    assert state["over"] == pytest.approx(1) or pace(12) > 1
+    assert state["glance"] > 0
+
+
+def test_a_run_of_minutes_goes_on_with_what_was_settled(text, tmp_path, monkeypatch):
+    """What has been settled, and how far the rates are down, is taken up again."""
+    at_pace(monkeypatch, lambda t: 0.05)
+    stopped(monkeypatch, 60, lambda: helo.train("lm", text, out=tmp_path / "run", minutes=0.2, **SMALL))
+    before = folder.read_arrays(tmp_path / "run" / "last/state.safetensors")[1]
+    assert 0.2 < before["over"] < 0.4
+    assert before["total"] > 200
+    seen = []
+    step = Training.step
+    monkeypatch.setattr(Training, "step", lambda self: (seen.append(self.progress.share), step(self))[1])
+    run = helo.train("lm", text, out=tmp_path / "run", minutes=0.2, resume=True, **SMALL)
+    assert seen[0] == before["over"]
+    assert run.about["finished"]
+
+
+def test_threads_are_as_few_as_are_nearly_as_fast(monkeypatch):
+    """One where two gain nothing; two where they gain and a core is idle; one again when they collapse."""
+    machine = Machine(Device(torch.device("cpu"), torch.float32), 0, 1)
+    now, idle, used = [0.0], [1.0], [2]
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Idle, "cores", lambda self: idle[0])
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: used.append(n))
+
+    def steps(threads, seconds, costs):
+        end = now[0] + seconds
+        while now[0] < end:
+            spent = costs[used[-1]]
+            now[0] += spent
+            threads.step(spent)
+        return used[-1]
+
+    small = Threads(machine, 60, lambda: now[0])
+    assert steps(small, 5, {1: 0.01, 2: 0.0095}) == 1
+    large = Threads(machine, 60, lambda: now[0])
+    assert steps(large, 5, {1: 0.1, 2: 0.06}) == 2
+    idle[0] = 0.0
+    before = now[0]
+    assert steps(large, 5, {1: 0.1, 2: 5.0}) == 1  # another program begins
+    assert now[0] - before < 20
+    used.append(1)
+    assert steps(large, 20, {1: 0.1, 2: 5.0}) == 1
+    assert not large.trying  # no core is idle: it is not even tried
+    idle[0] = 1.0
+    assert steps(large, 20, {1: 0.1, 2: 0.06}) == 2  # it ends
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert Threads(machine, 60, lambda: now[0]).fixed
 
 
 def test_like_takes_another_runs_options(text, tmp_path):
@@ -270,10 +368,12 @@ def test_adamw_is_torchs():
 
 
 def test_the_schedule_ends_at_its_floor_and_validates_at_the_end():
-    assert schedule.factor(0, 100) == 1
-    assert schedule.factor(100, 100) == pytest.approx(schedule.FLOOR)
+    assert schedule.factor(0) == 1
+    assert schedule.factor(1) == pytest.approx(schedule.FLOOR)
     for steps in (1, 7, 10, 99, 2000):
-        when = [s for s in range(1, steps + 1) if schedule.validates(s, steps)]
+        when: list[int] = []
+        for s in range(1, steps + 1):
+            when += [s] if schedule.validates(s / steps, len(when)) else []
         assert when[-1] == steps
         assert len(when) <= schedule.VALIDATIONS
 

@@ -32,6 +32,11 @@ def rounded(count: int) -> int:
     return -(-count // step) * step
 
 
+def filled_up(rows: np.ndarray) -> np.ndarray:
+    """Rows `(n, …)`, and where few shapes are wanted so many of the first again that there are `rounded(n)`."""
+    return np.concatenate([rows, np.repeat(rows[:1], rounded(len(rows)) - len(rows), axis=0)])
+
+
 class Ragged:
     """values `(total, …)`, all sequences joined; sequence i is the `lengths[i]` values from `starts[i]` on."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from helo.data.symbols import Symbols
+from helo.errors import HeloError
 
 
 class Streams:
@@ -30,6 +31,12 @@ class Streams:
         rank: int = 0,
         world: int = 1,
     ):
+        """Raises HeloError for more processes than streams."""
+        if world > streams:
+            raise HeloError(
+                f"{world} processes for {streams} streams", expected="a stream for each at least",
+                mend="fewer processes, or more --streams", where="WORLD_SIZE",
+            )  # fmt: skip
         self.symbols, self.start, self.stop, self.streams, self.chunk = symbols, start, stop, streams, chunk
         self.seed, self.rank, self.world = seed, rank, world
         self.epoch = self.index = 0

@@ -13,15 +13,20 @@ from helo.cells.functions import Array
 from helo.data.labelled import Labelled
 from helo.layers import Noise
 
+EVERY = slice(None)
+
 
 class Encoded(Protocol):
     """Examples as numbers. lengths `(examples,)`: the steps of each."""
 
     lengths: np.ndarray
 
-    def batch(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> dict[str, np.ndarray]:
+    def batch(
+        self, rows: np.ndarray, rng: np.random.Generator | None = None, mine: Any = EVERY
+    ) -> dict[str, np.ndarray]:
         """Arrays of some examples for `forward`, with `lengths (rows,)`. rng: for training, with what makes one
-        example look like its neighbours (rare words unknown, pictures shifted); without it, as they are.
+        example look like its neighbours (rare words unknown, pictures shifted); without it, as they are. mine: which
+        of the rows are given; the noise is drawn for all, so that it is the same however they are dealt out.
         """
         ...
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from helo import engines
 from helo.cells.functions import namespace
-from helo.data.ragged import Ragged, rounded
-from helo.inputs.base import Input
+from helo.data.ragged import Ragged, filled_up
+from helo.inputs.base import EVERY, Input
 from helo.inputs.words import Words, tokens
 from helo.layers import locked, part, pooling, stack
 
@@ -72,12 +72,13 @@ class _Encoded:
         self.lengths = self.speakers.lengths
         self.turns = Ragged(np.arange(len(self.speakers.values)), self.lengths)
 
-    def batch(self, rows, rng=None):
+    def batch(self, rows, rng=None, mine=EVERY):
+        every = np.unique(self.turns.padded(rows)[0])
+        rows = rows[mine]
         speakers, lengths = self.speakers.padded(rows)
-        turns, _ = self.turns.padded(rows)
-        used, turns = np.unique(turns, return_inverse=True)
-        used = np.append(used, np.full(rounded(len(used)) - len(used), used[0]))
-        said = {f"words.{n}": a for n, a in self.words.batch(used, rng).items()}
+        used, turns = np.unique(self.turns.padded(rows)[0], return_inverse=True)
+        said = self.words.batch(every, rng, filled_up(np.searchsorted(every, used)))
+        said = {f"words.{n}": a for n, a in said.items()}
         return said | {
             "speakers": speakers, "same": self.same.padded(rows)[0], "turns": turns.reshape(speakers.shape),
             "lengths": lengths,

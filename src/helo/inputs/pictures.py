@@ -6,7 +6,7 @@ import numpy as np
 
 from helo.data.readers import images
 from helo.errors import HeloError
-from helo.inputs.base import Input
+from helo.inputs.base import EVERY, Input
 from helo.inputs.numbers import varied
 
 SHIFT = 0.07  # of the smaller side: how far a picture is shifted in training, in any direction
@@ -68,11 +68,12 @@ class _Encoded:
         self.form, self.x = form, x
         self.lengths = np.full(len(x), form.steps, np.int64)
 
-    def batch(self, rows, rng=None):
+    def batch(self, rows, rng=None, mine=EVERY):
         x = self.x[rows]
         reach = round(SHIFT * min(self.form.shape[:2]))
         if rng is not None and reach:
             x = shifted(x, reach, rng)
+        x, rows = x[mine], rows[mine]
         x = (x.astype(np.float32 if x.dtype == np.uint8 else np.float64) - self.form.mean) / self.form.spread
         x = np.clip(x, -FAR, FAR).astype(np.float32)
         x = x.reshape(len(x), -1) if self.form.view == "whole" else x.reshape(len(x), self.form.steps, -1)

@@ -9,7 +9,7 @@ import numpy as np
 from helo import engines
 from helo.data import vocab as vocabularies
 from helo.data.ragged import Ragged
-from helo.inputs.base import Input
+from helo.inputs.base import EVERY, Input
 
 
 class Symbols(Input):
@@ -46,7 +46,8 @@ class _Encoded:
     def __init__(self, ids: Ragged):
         self.ids, self.lengths = ids, ids.lengths
 
-    def batch(self, rows, rng=None):
+    def batch(self, rows, rng=None, mine=EVERY):
+        rows = rows[mine]
         ids, lengths = self.ids.padded(rows)
         return {"ids": ids, "lengths": lengths}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helo.errors import HeloError
-from helo.inputs.base import Input
+from helo.inputs.base import EVERY, Input
 from helo.inputs.numbers import Numbers
 
 
@@ -40,7 +40,8 @@ class _Encoded:
     def __init__(self, xs: np.ndarray):
         self.xs, self.lengths = xs, np.ones(len(xs), np.int64)
 
-    def batch(self, rows, rng=None):
+    def batch(self, rows, rng=None, mine=EVERY):
+        rows = rows[mine]
         return {"xs": self.xs[rows], "lengths": self.lengths[rows]}
 
 

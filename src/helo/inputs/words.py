@@ -8,21 +8,23 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from helo import engines
 from helo.cells.functions import namespace
-from helo.data.ragged import Ragged, rounded
+from helo.data.ragged import Ragged, filled_up
 from helo.data.readers import files, numbers
 from helo.data.readers.numbers import is_number
 from helo.errors import HeloError
-from helo.inputs.base import Input
-from helo.layers import locked, part, pooling, stack
+from helo.inputs.base import EVERY, Input
+from helo.layers import part, pooling, stack
 
 LEAST, MOST = 2, 50_000  # a word is known when it was seen so often; at most so many are
 RARE = 0.25  # in training a word seen n times is unknown with the chance RARE / (RARE + n) (Kiperwasser, Goldberg 2016)
 LETTER = 32  # numbers a letter becomes
+FADED = 0.1  # of which so many are dropped in training, the same ones in all letters of a word
 LONGEST = 40  # letters of a word that are read
 
 # Letters and digits with what joins them; scripts without spaces sign by sign; every other mark by itself.
@@ -91,7 +93,9 @@ class Words(Input):
     def forward(self, parameters, batch, cell, noise):
         vectors = engines.embedding(parameters["embedding"], batch["forms"])
         if self.spelling:
-            letters = locked(engines.embedding(parameters["letters"], batch["letters"]), 0.1, noise)
+            letters = engines.embedding(parameters["letters"], batch["letters"])
+            if "letters_kept" in batch:
+                letters = letters * batch["letters_kept"]
             lengths = batch["letter_lengths"]
             read = stack.read(cell, 1, part(parameters, "recurrent"), letters, lengths, both=True)
             spelled = pooling.pool("last", {}, read, lengths, both=True)
@@ -121,18 +125,24 @@ class _Encoded:
         if words.spelling:
             self.letters = Ragged.of([[words.letter_ids.get(c, 0) for c in w[:LONGEST]] for w in forms])
 
-    def batch(self, rows, rng=None):
-        index, lengths = self.index.padded(rows)
-        used, index = np.unique(index, return_inverse=True)
-        used = np.append(used, np.full(rounded(len(used)) - len(used), used[0]))
+    def batch(self, rows, rng=None, mine: Any = EVERY):
+        index, lengths = self.index.padded(rows[mine])
+        used, inverse = np.unique(index, return_inverse=True)
         known = self.known[used] if len(self.known) else np.zeros(len(used), np.int64)
-        if rng is not None:
-            known = np.where(rng.random(len(known)) < self.rare[known], 0, known)
-        batch = {"forms": known, "index": index.reshape(len(rows), -1), "lengths": lengths}
+        noisy: dict[str, np.ndarray] = {}
+        if rng is not None and len(self.known):
+            every = np.unique(self.index.padded(rows)[0])
+            lost = every[rng.random(len(every)) < self.rare[self.known[every]]]
+            known = np.where(np.isin(used, lost), 0, known)
+            if self.letters is not None:  # drawn here and not where it is used, since a process reads some forms only
+                kept = rng.random((len(every), 1, LETTER)) >= FADED
+                noisy["letters_kept"] = filled_up(kept[np.isin(every, used)].astype(np.float32) / np.float32(1 - FADED))
+        used, known = filled_up(used), filled_up(known)
+        batch = {"forms": known, "index": inverse.reshape(index.shape), "lengths": lengths}
         if self.letters is not None:
             batch["letters"], batch["letter_lengths"] = self.letters.padded(used) if len(self.letters) else (
                 np.zeros((len(used), 1), np.int64), np.zeros(len(used), np.int64))  # fmt: skip
-        return batch
+        return batch | noisy
 
 
 def _vectors(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:

@@ -31,7 +31,7 @@ from helo.training.options import Options
 from helo.training.report import Silent
 
 TEXT = "What is carried from one chunk to the next is what came before; it is written twice, and it is read once. " * 20
-STEPS, SECONDS = 5, 120
+STEPS, STEPS_IN_ALL, SECONDS = 5, 40, 120
 NEAR = 1e-5  # of weights after a few steps whose sums were added up in another order
 
 
@@ -58,11 +58,11 @@ def steps_are_plain(parts: Parts) -> None:
     optimiser = parts.optimiser(parameters, options, machine.device.precision, task.slower, task.cell.blocks)
     batches, state = task.batches(options.seed), None
     for step in range(STEPS):
-        loss, count, state = task.loss(parameters, machine.device.put(batches.next()), state, None)
+        loss, count, state = task.loss(parameters, machine.device.put(batches.next() or {}), state, None)
         (loss / count).backward()
         state = tuple(tuple(s.detach() for s in layer) for layer in state)
         torch.nn.utils.clip_grad_norm_(parameters.values(), options.clip)
-        optimiser.step(schedule.factor(step, training.progress.total))
+        optimiser.step(schedule.factor(step / STEPS_IN_ALL))
         for p in parameters.values():
             p.grad = None
     _same("steps_are_plain", _arrays(training.parameters), _arrays(parameters))
@@ -124,10 +124,10 @@ def _begun(parts: Parts, folder: Path, rank: int, world: int) -> Training:
     """A small language model before its first step. Without dropout: chance is another one in every process."""
     file = folder / f"text-{rank}-{world}.txt"
     file.write_text(TEXT)
-    kind, options = find("lm"), Options(steps=40, clip=0.3, precision="float32", device="cpu")
+    kind, options = find("lm"), Options(steps=STEPS_IN_ALL, clip=0.3, precision="float32", device="cpu")
     sizes = kind.Options(hidden=8, embedding=8, streams=4, chunk=8, layers=2, dropout=0.0)
     task = kind.read([file], [], sizes, folder)
-    task.settle(Budget(steps=40))
+    task.settle(Budget(steps=STEPS_IN_ALL))
     machine = parts.machine(Device(torch.device("cpu"), torch.float32), rank, world)
     return parts.training(task, folder, options, machine, Silent(), time.monotonic())
 

@@ -29,8 +29,9 @@ Parameters = Mapping[str, Array]
 
 
 class Batches(Protocol):
-    """Batches without end, `per_epoch` in a pass, each the arrays that `Task.loss` reads by their names. The position,
-    `epoch` and `index`, decides all that follows. fresh: no state is carried into the next one.
+    """Batches without end, `per_epoch` in a pass, each the arrays that `Task.loss` reads by their names; None where nothing
+    of a batch is for this process. The position, `epoch` and `index`, decides all that follows, whatever the number of
+    processes. fresh: no state is carried into the next one.
     """
 
     per_epoch: int
@@ -40,7 +41,7 @@ class Batches(Protocol):
     @property
     def fresh(self) -> bool: ...
 
-    def next(self) -> dict[str, np.ndarray]: ...
+    def next(self) -> dict[str, np.ndarray] | None: ...
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,6 @@ class Task(ABC):
     kept_seconds: float = 0.0
     #: Under --minutes: more passes over the data than this are not made.
     passes: ClassVar[float] = float("inf")
-    #: So many times as long as one of its first steps a step of a whole training takes.
-    heavier: float = 1.0
     #: Options of the training where none is given, other than the language model's.
     training: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
@@ -95,6 +94,19 @@ class Task(ABC):
     def rows(self) -> int | None:
         """How many rows the parameter `embedding` has by the vocabulary, if there is such a parameter."""
         return None
+
+    def weight(self, done: float) -> float:
+        """How long a step takes when a share of the training is over, beside one of its first."""
+        return 1.0
+
+    @property
+    @abstractmethod
+    def held(self) -> int:
+        """How many symbols or examples there are to validate on."""
+
+    @abstractmethod
+    def glance(self, seen: int) -> int:
+        """On how many of them to validate while a training goes on that sees so many in all."""
 
     def at(self, done: float) -> None:
         """Told before each step what share of the training is over, 0 while its end is not settled."""
@@ -146,8 +158,10 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def validate(self, parameters: Parameters, most: int | None = None) -> dict[str, float]:
-        """Figures on the validation data, with `loss`, what training minimises; on its first `most` symbols or so."""
+    def validate(self, parameters: Parameters, most: int | None = None, brief: bool = False) -> dict[str, float]:
+        """Figures on the validation data, with `loss`, what training minimises; on `most` symbols or examples of it.
+        brief: while training, when what costs much may be left out.
+        """
 
     @abstractmethod
     def evaluate(
@@ -169,10 +183,21 @@ class Task(ABC):
         """What is about to be trained on what, in half a line."""
 
     def reported(
-        self, parameters: Parameters, data: dict[str, Any], folder: Path, files: Sequence[str | Path] = ()
+        self,
+        parameters: Parameters,
+        data: dict[str, Any],
+        folder: Path,
+        files: Sequence[str | Path] = (),
+        most: int | None = None,
     ) -> str:
-        """How the model does, for people: pictures into a folder, and Markdown about them; nothing by default."""
+        """How the model does, for people: pictures into a folder, and Markdown about them; nothing by default. most:
+        on so many examples.
+        """
         return ""
+
+    def paged(self, most: int) -> int:
+        """How many examples or symbols are answered again for what is reported on so many."""
+        return 0
 
     @abstractmethod
     def to_json(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -192,6 +217,7 @@ class ExampleTask(Task):
     train: tuple[Encoded, Any]  # what to learn from, and its targets as `targets` made them
     valid: tuple[Encoded, Any]
     shown: Labelled | None = None  # the validation examples themselves, while it trains
+    _some: tuple[int, tuple[Encoded, Any]] | None = None  # some of them: how many, and as numbers
     data: dict[str, Any]
 
     @classmethod
@@ -238,7 +264,7 @@ class ExampleTask(Task):
 
     @abstractmethod
     def figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
-        """Of all answers, in the order of the examples; None for an example that was not asked about."""
+        """Of all answers, in the order of the examples; None where `scored` was brief."""
 
     @final
     def settle(self, budget):
@@ -354,8 +380,8 @@ class ExampleTask(Task):
     def batches(self, seed, rank=0, world=1):
         encoded, targets = self.train
 
-        def batch(rows: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-            return encoded.batch(rows, rng) | self.wanted(targets, rows)
+        def batch(rows: np.ndarray, rng: np.random.Generator, mine: slice) -> dict[str, np.ndarray]:
+            return encoded.batch(rows, rng, mine) | self.wanted(targets, rows[mine])
 
         shares = self.shares(encoded, targets)
         return Buckets(encoded.lengths, self.options.batch, batch, seed, rank, world, shares)
@@ -371,16 +397,12 @@ class ExampleTask(Task):
         encoded: Encoded,
         targets: Any = None,
         brief: bool = False,
-        chosen: np.ndarray | None = None,
     ) -> tuple[float, int, list[Any]]:
-        """(loss sum, over how many, an answer an example) over all examples in their order, or over some of them, the
-        answers of the others then None; without targets no loss.
-        """
+        """(loss sum, over how many, an answer an example) over all examples in their order; without targets no loss."""
         like = next(iter(parameters.values()))
-        chosen = np.arange(len(encoded.lengths)) if chosen is None else chosen
         answers: list[Any] = [None] * len(encoded.lengths)
         losses, counts, every, several = [], [], [], []
-        for rows in (chosen[some] for some in in_order(encoded.lengths[chosen])):
+        for rows in in_order(encoded.lengths):
             batch = encoded.batch(rows) | ({} if targets is None else self.wanted(targets, rows))
             loss, count, found = self.scored(parameters, on(batch, like), brief)
             for kept, one in ((every, rows), (losses, loss), (counts, count), (several, found)):
@@ -393,12 +415,30 @@ class ExampleTask(Task):
         return float(np.sum(losses, dtype=np.float64)), int(np.sum(counts)), answers
 
     @final
-    def validate(self, parameters, most=None):
-        chosen, n = None, len(self.valid[0].lengths)
-        if most is not None and n > self.glanced:
-            chosen = np.linspace(0, n - 1, self.glanced).round().astype(np.int64)
-        loss, count, answers = self.whole(parameters, *self.valid, brief=most is not None, chosen=chosen)
-        return {"loss": loss / max(1, count)} | self.figures(answers, self.valid[1])
+    def validate(self, parameters, most=None, brief=False):
+        encoded, targets = self._valid(self.held if most is None else most)
+        loss, count, answers = self.whole(parameters, encoded, targets, brief)
+        return {"loss": loss / max(1, count)} | self.figures(answers, targets)
+
+    @final
+    def _valid(self, most: int) -> tuple[Encoded, Any]:
+        """The validation examples, or so many of them, evenly spaced."""
+        if most >= self.held:
+            return self.valid
+        if self._some is None or self._some[0] != most:
+            assert self.shown is not None
+            some = self.shown.take(_spaced(self.held, most))
+            self._some = most, (self.encode(some), self.targets(some))
+        return self._some[1]
+
+    @final
+    @property
+    def held(self):
+        return len(self.valid[0].lengths)
+
+    @final
+    def glance(self, seen):
+        return min(self.held, self.glanced)
 
     @final
     def evaluate(self, parameters, data, files=(), **said):
@@ -411,8 +451,14 @@ class ExampleTask(Task):
         """How the model does on examples: pictures into a folder, and Markdown."""
 
     @final
-    def reported(self, parameters, data, folder, files=(), **said):
-        return self.report(parameters, folder, self.again(data, files, **said))
+    def reported(self, parameters, data, folder, files=(), most=None, **said):
+        examples = self.again(data, files, **said)
+        if most is not None and most < len(examples):
+            examples = examples.take(_spaced(len(examples), most))
+        return self.report(parameters, folder, examples)
+
+    def paged(self, most):
+        return most
 
     @abstractmethod
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
@@ -432,6 +478,11 @@ STEPS = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,19
 UNSAID = frozenset(
     {"rows", "names", "segments", "images", "split"}
 )  # notes about examples that are no news to a person
+
+
+def _spaced(n: int, most: int) -> np.ndarray:
+    """So many of n, evenly spaced."""
+    return np.linspace(0, n - 1, most).round().astype(np.int64)
 
 
 def on(batch: Mapping[str, np.ndarray], like: Array) -> dict[str, Array]:

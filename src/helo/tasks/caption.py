@@ -31,6 +31,7 @@ from helo.data.vocab import Vocab
 from helo.encoders import Encoder
 from helo.encoders.store import BATCH, Features, clock
 from helo.errors import HeloError, fault
+from helo.inputs.base import EVERY
 from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
 from helo.metrics import captions as metric
@@ -99,8 +100,6 @@ class Caption(WritingTask):
         self.begin, self.end = len(vocab), len(vocab) + 1
         self.cell = cells.find(options.cell)
         self.best, self.glanced = "cider", 1_000
-        share = options.self_critical or 0.0
-        self.heavier = 1 + (DRAWING - 1) * share if share < 1 else 1.0  # of steps that are all alike the first tell all
         self.at(0.0)
         self.slower = (
             {"encoder": 0.01} if isinstance(self.encoder, encoders.Trained) else {}
@@ -271,6 +270,10 @@ class Caption(WritingTask):
         super().at(done)
         self.critical = done >= 1 - (self.options.self_critical or 0.0)
 
+    def weight(self, done):
+        share = self.options.self_critical or 0.0
+        return DRAWING if share < 1 and done >= 1 - share else 1.0
+
     @cached_property
     def _truth(self) -> tuple[metric.Cider, list[list[list[str]]]]:
         """CIDEr-D over the training captions, and their words."""
@@ -321,8 +324,7 @@ class Caption(WritingTask):
     # What it answers.
 
     def figures(self, answers, targets):
-        asked = [i for i, found in enumerate(answers) if found is not None]
-        texts, truth = [self.text(answers[i][0].symbols) for i in asked], [targets.texts[i] for i in asked]
+        texts, truth = [self.text(found[0].symbols) for found in answers], targets.texts
         figures = metric.score(texts, truth, *CUTS[self.cut_by]())
         if self.cut_by == "jieba":
             beside = metric.score(texts, truth, *CUTS["characters"]())
@@ -440,8 +442,9 @@ class _Seen:
     def __init__(self, features: Features):
         self.features, self.lengths = features, np.full(len(features), TOGETHER)
 
-    def batch(self, rows, rng=None):
-        return {"features": self.features.some(rows), "lengths": self.lengths[rows]} | _draw(rng)
+    def batch(self, rows, rng=None, mine=EVERY):
+        rows = rows[mine]
+        return {"features": self.features.some(rows), "lengths": self.lengths[rows]} | _draw(rng, mine)
 
 
 class _Pixels:
@@ -450,16 +453,16 @@ class _Pixels:
     def __init__(self, pixels: np.ndarray):
         self.pixels, self.lengths = pixels, np.full(len(pixels), TOGETHER)
 
-    def batch(self, rows, rng=None):
+    def batch(self, rows, rng=None, mine=EVERY):
         pixels = self.pixels[rows]
         if rng is not None:
             pixels = shifted(pixels, round(SHIFT * pixels.shape[1]), rng)
-        return {"pixels": pixels, "lengths": self.lengths[rows]} | _draw(rng)
+        return {"pixels": pixels[mine], "lengths": self.lengths[rows[mine]]} | _draw(rng, mine)
 
 
-def _draw(rng: np.random.Generator | None) -> dict[str, np.ndarray]:
-    """What a step draws by, so that it is the same when a training goes on."""
-    return {} if rng is None else {"draw": rng.integers(1 << 62, size=1)}
+def _draw(rng: np.random.Generator | None, mine: slice) -> dict[str, np.ndarray]:
+    """What a step draws by, so that it is the same when a training goes on; each process draws otherwise."""
+    return {} if rng is None else {"draw": rng.integers(1 << 62, size=1) + (mine.start or 0)}
 
 
 class _Captions:

@@ -247,10 +247,17 @@ class LM(Task):
 
     # What it is worth.
 
-    def validate(self, parameters, most=None):
+    @property
+    def held(self):
+        return min(MOST, len(self.symbols) - self.split)
+
+    def glance(self, seen):
+        return min(self.held, max(4096, seen // 100))
+
+    def validate(self, parameters, most=None, brief=False):
         length = len(self.symbols) - self.split
-        rows = 1 if most is None and length <= ONE_ROW else 16
-        scored = min(length, most or MOST)
+        rows = 1 if not brief and length <= ONE_ROW else 16
+        scored = max(2, min(self.held, most or MOST))
         score = self.score(parameters, self.symbols, self.split, self.split + scored, rows)
         how = protocol(rows) + (f", its first {scored:,} symbols" if scored < length else "")
         score = replace(score, nats=score.total)

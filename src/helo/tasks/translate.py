@@ -27,6 +27,7 @@ from helo.data.readers import arrays, pairs, table
 from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
+from helo.inputs.base import EVERY
 from helo.layers import locked, part, stack
 from helo.metrics import translation
 from helo.tasks.base import Parameters, filled, on
@@ -339,7 +340,8 @@ class _Sources:
         self.ids, self.strangers = ids, strangers
         self.lengths = np.maximum(ids.lengths, 1)  # an empty line is one symbol long, and stays in its place
 
-    def batch(self, rows, rng=None):
+    def batch(self, rows, rng=None, mine=EVERY):
+        rows = rows[mine]
         ids, strangers = self.ids.padded(rows)[0], self.strangers.padded(rows)[0]
         return {"ids": ids, "strangers": strangers, "lengths": self.lengths[rows]}
 

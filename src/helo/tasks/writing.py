@@ -63,6 +63,9 @@ class WritingTask(ExampleTask):
         """How its attention scores, a name of `layers.attention`; Show, Attend and Tell calls the additive one soft."""
         return "additive" if self.options.attention == "soft" else self.options.attention
 
+    def paged(self, most):
+        return min(10, most)
+
     @property
     def symbols(self) -> int:
         """How many the decoder can write."""

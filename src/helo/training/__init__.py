@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -97,6 +99,7 @@ def train(
             theirs |= {k: theirs[k] / 10 for k in ("rate", "adam_rate") if k in theirs}
         given = {k: v for k, v in theirs.items() if k != "start"} | given
     task_options, training_options = _parted(kind, given)
+    _patient()
     try:
         from helo.training.machine import Machine
     except ImportError as error:
@@ -115,7 +118,7 @@ def train(
             return _train(request, machine, reporter, started, stopping)
     finally:
         reporter.close()
-        machine.leave()
+        machine.rest()
 
 
 @dataclass(frozen=True)
@@ -138,37 +141,40 @@ def _train(request: _Request, machine: Machine, reporter: Reporter, started: flo
     from helo.training.loop import Training
 
     r, path = request, request.path
-    about = folder.describe(path) if r.resume and (path / "run.json").exists() else None
+    with machine.alike():
+        about = folder.describe(path) if r.resume and (path / "run.json").exists() else None
     if about is not None and about.get("finished"):
         reporter.say(f"{path} is finished")
         return Run(path)
-    task, options = _begun(r, machine) if about is None else _taken_up(r, about)
-    training = Training(task, path, options, machine, reporter, started + task.kept_seconds)
-    stopping.append(training)
-    if about is not None and training.resume():
-        reporter.say(f"going on from step {training.progress.step:,} of {path}")
-    elif options.start is not None:
-        training.begin_with(folder.read_arrays(Path(options.start) / "weights.safetensors")[0])
-    if about is None:
-        _write_start(training)
+    task, options = _begun(r, machine) if about is None else _taken_up(r, about, machine)
+    with machine.alike():
+        training = Training(task, path, options, machine, reporter, started + task.kept_seconds)
+        stopping.append(training)
+        if about is not None and training.resume():
+            reporter.say(f"going on from step {training.progress.step:,} of {path}")
+        elif options.start is not None:
+            training.begin_with(folder.read_arrays(Path(options.start) / "weights.safetensors")[0])
+        if about is None:
+            _write_start(training)
     reporter.say(_introduction(training))
     end = training.run()
+    machine.leave()  # what is left to do the first process does alone, and nobody waits for it
     if training.stop and (end.total is None or end.step < end.total):
-        raise Interrupted(path, end.step)
+        raise Interrupted(path, end.step) if machine.writes else machine.silent(130)
     if machine.writes:
         _finish(path, training, end)
-    machine.agreed(None)  # nobody leaves before the run is whole
     return Run(path)
 
 
 def _begun(r: _Request, machine: Machine) -> tuple[Task, Options]:
     """A new run: its folder, its data, its sizes."""
-    if machine.writes:
-        _make_room(r.path, r.overwrite)
-    machine.agreed(None)  # the folder is there
+    with machine.alike():
+        if machine.writes:
+            _make_room(r.path, r.overwrite)
     try:
-        saved = None if r.options.start is None else folder.read_json(Path(r.options.start) / "vocab.json")
-        task = r.kind.read(r.files, r.valid, r.task_options, r.path, saved)
+        with machine.alike():
+            saved = None if r.options.start is None else folder.read_json(Path(r.options.start) / "vocab.json")
+            task = r.kind.read(r.files, r.valid, r.task_options, r.path, saved)
     except BaseException:
         if machine.writes:
             with suppress(OSError):
@@ -178,15 +184,16 @@ def _begun(r: _Request, machine: Machine) -> tuple[Task, Options]:
     return task, r.options
 
 
-def _taken_up(r: _Request, about: dict[str, Any]) -> tuple[Task, Options]:
+def _taken_up(r: _Request, about: dict[str, Any], machine: Machine) -> tuple[Task, Options]:
     """A run that goes on: its options and its data, which must be what they were."""
-    task_options, options = _recorded(r.kind, about, r.given, r.path)
-    data = about["data"]
-    files = r.files or data["train"]
-    valid = r.valid or ([] if isinstance(data["valid"], str) else data["valid"])
-    task = r.kind.read(files, valid, task_options, r.path, folder.read_json(r.path / "vocab.json"))
-    if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
-        raise HeloError("the data has changed since the run began", mend="start a new run", where=str(r.path))
+    with machine.alike():
+        task_options, options = _recorded(r.kind, about, r.given, r.path)
+        data = about["data"]
+        files = r.files or data["train"]
+        valid = r.valid or ([] if isinstance(data["valid"], str) else data["valid"])
+        task = r.kind.read(files, valid, task_options, r.path, folder.read_json(r.path / "vocab.json"))
+        if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
+            raise HeloError("the data has changed since the run began", mend="start a new run", where=str(r.path))
     return task, options
 
 
@@ -213,22 +220,34 @@ def _finish(path: Path, training: Training, end: Progress) -> None:
 
     task, weights = training.task, folder.read_arrays(path / "weights.safetensors")[0]
     with training.answering(weights) as parameters:
-        figures = task.validate(parameters)
+        figures = task.validate(parameters, end.ending)
+    if end.ending is not None:
+        training.reporter.say(f"time for {end.ending:,} of {task.held:,} to validate on; helo eval {path} takes all")
     about = folder.read_json(path / "run.json")
     figures.pop("loss", None)
-    about |= {"figures": figures, "steps": end.step, "seconds": round(end.seconds, 2), "finished": True}
-    folder.write_json(path / "run.json", about)
     reports = checkpoint.metrics(path / "metrics.jsonl")
     drawing.loss(path / "loss.png", reports, f"{about['task']}, {task.body}", task.unit.removesuffix("s"))
+    about |= {"figures": figures, "steps": end.step}
     with training.answering(weights) as parameters:
-        report = task.reported(parameters, about["data"], path)
-    folder.write_page(path, about | {"cell": task.body}, task.verb, report)
+        page = task.reported(parameters, about["data"], path, most=end.ending)
+    about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
+    folder.write_json(path / "run.json", about)
+    folder.write_page(path, about | {"cell": task.body}, task.verb, page)
 
 
 def _introduction(training: Training) -> str:
     """What is about to be trained, in a line."""
     task = training.task
     return f"{_name(type(task))}: {task.describe()}; {training.size:,} parameters; {training.machine.device}"
+
+
+SPINS = "10000"  # half a millisecond; by itself GOMP spins for 16, which a thread that lost its core never makes up for
+
+
+def _patient() -> None:
+    """Threads that wait for each other soon sleep, where nothing else is said and torch's OpenMP is not yet there."""
+    if "torch" not in sys.modules and not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
+        os.environ["GOMP_SPINCOUNT"] = SPINS
 
 
 def _products(options: Options, machine: Machine) -> float | None:

@@ -21,7 +21,12 @@ FILE = "last/state.safetensors"
 
 @dataclass
 class Progress:
-    """The counters. total: steps in all, None until it is settled. loss, count, clipped: since the last report."""
+    """The counters. total: steps in all, None until it is settled. loss, count, clipped: since the last report.
+
+    Under --minutes the total is settled again as it goes, and what is recorded of that makes going on exact: over, the
+    share of the training that is over, None where steps are given; glance, on how many examples or symbols it is
+    validated while it trains; threads; ending, on how many the final figures are, None for all.
+    """
 
     step: int = 0
     total: int | None = None
@@ -33,6 +38,17 @@ class Progress:
     clipped: int = 0
     norm: float = 0.0
     reports: int = 0
+    over: float | None = None
+    glance: int = 0
+    threads: int = 0
+    ending: int | None = None
+
+    @property
+    def share(self) -> float:
+        """What of the training is over, from 0 to 1; 0 until its end is settled."""
+        if self.over is not None:
+            return self.over
+        return self.step / self.total if self.total else 0.0
 
 
 def save(

@@ -5,26 +5,29 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.functional import dropout as noise
 
 from helo.data.ragged import few_shapes
 from helo.errors import HeloError
 from helo.runs import folder
 from helo.tasks.base import Task
-from helo.training import checkpoint, schedule
+from helo.training import checkpoint, minutes, schedule
 from helo.training.checkpoint import Progress
 from helo.training.machine import Machine
+from helo.training.minutes import Minutes, Threads
 from helo.training.optimiser import Optimiser
 from helo.training.options import Options
 from helo.training.report import Reporter
 
+SAVE, SETTLE, REPORT = 1, 2, 4
 READ_SECONDS = 0.2  # between two looks at how an accelerator is doing
 
 
@@ -54,7 +57,10 @@ class Training:
         self.before = 0.0  # seconds of earlier sittings
         self.started = started
         self.stop = False  # set from outside: save, and end
-        self.due = False  # it is time to save
+        self.due = 0  # what the first process finds that it is time for: SAVE, SETTLE, REPORT
+        self.minutes: Minutes | None = None
+        self.threads: Threads | None = None
+        self.probed = 0  # by how many reports it was measured what the final figures cost
         self.saved = time.monotonic()
 
     @property
@@ -79,32 +85,33 @@ class Training:
 
     def step(self) -> None:
         """Read a batch, go forward and back through it, update. What comes of it stays on the device: `_read`."""
-        p = self.progress
-        self.task.at(p.step / p.total if p.total else 0.0)
+        share = self.progress.share
+        self.task.at(share)
         fresh = self.batches.fresh
         with few_shapes(self.device.captures):
             batch = self.batches.next()
-        factor = np.array(schedule.factor(p.step, p.total), np.float32)
-        self.steps(batch | {"factor": factor}, fresh, self.task.fixed and self.machine.world == 1)
+        factor = np.array(schedule.factor(share), np.float32)
+        self.steps((batch or {}) | {"factor": factor}, fresh, self.task.fixed and self.machine.world == 1)
 
     def _step(self, batch: dict[str, Any], fresh: bool) -> None:
         """All of a step that is computed, on tensors alone. fresh: no state is carried into it."""
         factor, batch = batch["factor"], {n: a for n, a in batch.items() if n != "factor"}
         with self.device.products():
-            loss, count, state = self.task.loss(self.parameters, batch, None if fresh else self.state, noise)
+            if batch:
+                loss, count, state = self.task.loss(self.parameters, batch, None if fresh else self.state, noise)
+            else:
+                loss, count, state = self._nothing(), 0, None
         loss.backward()
         self._carry(state)
 
-        gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
-        if self.progress.step == 0 and (idle := sorted(self.parameters.keys() - gradients)):
+        if self.progress.step == 0 and (idle := sorted(n for n, p in self.parameters.items() if p.grad is None)):
             self.reporter.say(f"{', '.join(idle)}: no gradient comes there; left as it is")
         loss = loss.detach()
         count = torch.full_like(loss, count) if isinstance(count, int) else count.to(loss.dtype)
         if self.machine.world > 1:
-            total, counted, stop, due = self.machine.add(gradients, loss.item(), count.item(), self.stop, self._due())
-            loss, count = torch.full_like(loss, total), torch.full_like(loss, counted)
-            self.stop, self.due = bool(stop), bool(due)
-        for g in gradients.values():
+            loss, count = self._exchanged(loss, count)
+        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+        for g in gradients:
             g.div_(count)  # from a sum to a mean, over all processes
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip)
         self.optimiser.step(factor)
@@ -113,6 +120,19 @@ class Training:
         now = torch.stack([x.double() for x in (loss, count, norm, norm > self.options.clip)])
         self.sums[:4] += now
         self.sums[4:] = now[:2]
+
+    def _exchanged(self, loss: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients, loss and count summed over all processes, and what the first one finds that it is time for."""
+        for p in self.parameters.values():  # one that this process's rows did not touch may be touched in another
+            p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+        gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
+        total, counted, stop, due = self.machine.add(gradients, loss.item(), count.item(), self.stop, self._due())
+        self.stop, self.due = bool(stop), int(due)
+        return torch.full_like(loss, total), torch.full_like(count, counted)
+
+    def _nothing(self) -> Tensor:
+        """The loss of a process that has no row of a batch: it gives no gradient, and takes part all the same."""
+        return 0.0 * torch.stack([p.sum() for p in self.parameters.values()]).sum()
 
     def _carry(self, state: Any) -> None:
         """The chunk's border: the state goes on as numbers, where it was, and no gradient crosses."""
@@ -133,19 +153,24 @@ class Training:
         """
         p = self.progress
         if now or self.reading is None:
-            if not now and self.device.accelerator and time.monotonic() - self.read_at < READ_SECONDS and self.last[1]:
+            soon = (
+                self.device.accelerator and self.machine.world == 1 and time.monotonic() - self.read_at < READ_SECONDS
+            )
+            if not now and soon and self.last[1]:
                 return
             self.reading, self.read_at = self.device.later(self.sums), time.monotonic()
-        if not now and not self.reading.ready and self.last[1]:
+        if not now and not self.reading.ready and self.last[1] and self.machine.world == 1:
             return
         p.loss, count, p.norm, clipped, loss, last = self.reading.numbers()
         self.reading = None
         p.count, p.clipped, self.last = round(count), round(clipped), (loss, round(last))
         if not math.isfinite(p.loss) or not math.isfinite(p.norm):
-            raise HeloError(
-                f"the loss is {loss / max(1, last)} at step {p.step}",
-                mend=f"the last good weights stand; lower --rate ({self.options.rate}) or --clip ({self.options.clip})",
-                where=str(self.path),
+            raise self.machine.refused(
+                HeloError(
+                    f"the loss is {loss / max(1, last)} at step {p.step}",
+                    mend=f"the last good weights stand; lower --rate ({self.options.rate}) or --clip ({self.options.clip})",
+                    where=str(self.path),
+                )
             )
 
     # The whole.
@@ -158,29 +183,63 @@ class Training:
     def _run(self) -> Progress:
         p, speed = self.progress, _Speed()
         p.total = p.total or self._steps_of_epochs()
+        if self.options.steps is None and self.options.epochs is None:
+            seconds, p.over = 60 * (self.options.minutes or 2.0), p.over or 0.0
+            self.minutes = Minutes(self.task, seconds, self.elapsed)
+            self.threads = Threads(self.machine, seconds, self.elapsed, p.threads)
         while p.total is None or p.step < p.total:
             self.step()
             p.step, p.steps = p.step + 1, p.steps + 1
             if self.machine.world == 1:
                 self.due = self._due()
             self._read(now=False)
-            p.seconds = self.before + time.monotonic() - self.started
+            p.seconds = self.elapsed()
             loss, count = self.last
-            speed.step(count)
+            self._passed(speed.step(count))
             self.reporter.step(p.step, p.total, loss / max(1, count), speed.symbols, speed.left(p))
-            if p.total is None:
+            if self.due & SETTLE:
                 self._settle(speed)
-            elif schedule.validates(p.step, p.total):
+            if p.total is not None and (
+                p.step == p.total or (self.due & REPORT and schedule.validates(p.share, p.reports))
+            ):
+                began = self.elapsed()
                 self._report(speed)
                 self.save()
+                if self.minutes is not None:
+                    self.minutes.told(began)
                 speed.pause()
-            elif self.due:
+            elif self.due & SAVE:
                 self.save()
             if self.stop:
                 self._keep_something()
                 self.save()
                 break
+        if self.minutes is not None:
+            p.ending = self.minutes.ending()
         return p
+
+    def elapsed(self) -> float:
+        """Seconds since the person's minutes began, earlier sittings too."""
+        return self.before + time.monotonic() - self.started
+
+    @contextmanager
+    def answering(self, weights: Mapping[str, np.ndarray]) -> Iterator[dict[str, Tensor]]:
+        """Weights where it trains, for the figures at the end: on an accelerator in its precision, else in float32, as
+        answers are given.
+        """
+        with torch.no_grad(), self.device.products() if self.device.accelerator else nullcontext():
+            yield self.device.put(weights)
+
+    def _passed(self, spent: float) -> None:
+        """A step was made in so many seconds: what of it counts under --minutes."""
+        p = self.progress
+        if self.minutes is None or self.threads is None or p.over is None:
+            return
+        if p.total is not None:  # evenly over the steps that are left, so that no settling makes the rates jump
+            p.over = min(1.0, p.over + (1 - p.over) / max(1, p.total - p.step + 1))
+        self.minutes.step()
+        self.threads.step(spent)
+        p.threads = self.threads.now
 
     def _steps_of_epochs(self) -> int | None:
         if self.options.epochs is None:
@@ -188,20 +247,30 @@ class Training:
         return max(1, round(self.options.epochs * self.batches.per_epoch))
 
     def _settle(self, speed: _Speed) -> None:
-        """Under --minutes: after the first few steps, how many there will be. From here on it is a number of steps,
-        so that going on after a stop gives the same weights as never having stopped.
+        """Under --minutes: how many steps there will be, settled after the first few and again as it goes. Between two
+        settlings it is a number of steps, recorded with all that was decided, so that going on is exact.
         """
-        p, seconds = self.progress, 60 * (self.options.minutes or 2.0)
-        total = None
-        if (speed.measured >= 20 and speed.measuring >= schedule.MEASURE * seconds) or p.seconds >= seconds:
-            total = schedule.settled(
-                p.step, p.seconds, self.task.heavier * speed.measuring / max(1, speed.measured), seconds
-            )
-            if self.task.passes < math.inf:
-                total = min(total, max(p.step + 1, round(self.task.passes * self.batches.per_epoch)))
-        p.total = self.machine.agreed(total)
-        if p.total is not None:
+        p, most = self.progress, math.inf
+        assert self.minutes is not None
+        assert self.threads is not None
+        first = p.total is None
+        if self.task.passes < math.inf:
+            most = max(p.step + 1, round(self.task.passes * self.batches.per_epoch))
+        if self.machine.writes:
+            total = self.minutes.total(p, self.threads.usual if first else None, most)
+            unknown = self.minutes.each_final is None or (p.reports in (3, 7) and self.probed < p.reports)
+            if total == p.step:  # the time is over
+                p.glance = p.glance or min(minutes.LEAST, self.task.held)
+            elif unknown:
+                self.probed = p.reports
+                with torch.no_grad(), self.device.products() if self.device.accelerator else nullcontext():
+                    p.glance = self.minutes.probe(self.parameters, speed.per_step * total, p.glance)
+                total = self.minutes.total(p, None, most)
+            p.total = total
+        p.total, p.glance = self.machine.agreed((p.total, p.glance))
+        if first:
             self.save()
+        speed.pause()
 
     def resume(self) -> bool:
         """Take up what was saved. False where nothing was yet."""
@@ -224,9 +293,14 @@ class Training:
             self.path, self.machine, self.parameters, self.optimiser, self.batches, self.state, self.progress
         )
 
-    def _due(self) -> bool:
-        """Whether the first process finds that it is time to save."""
-        return self.machine.writes and time.monotonic() - self.saved > self.options.save_seconds
+    def _due(self) -> int:
+        """What the first process finds that it is time for, and tells the others."""
+        if not self.machine.writes:
+            return 0
+        due = SAVE * (time.monotonic() - self.saved > self.options.save_seconds)
+        if self.minutes is None or self.threads is None:
+            return due + REPORT
+        return due + SETTLE * self.minutes.due(self.progress, self.threads.trying) + REPORT * self.minutes.worth()
 
     # What is reported.
 
@@ -236,9 +310,9 @@ class Training:
         self._read()
         if self.machine.writes:
             assert p.total is not None
-            most = max(4096, speed.per_step * p.total // schedule.VALIDATIONS // 10)
+            most = p.glance or self.task.glance(speed.per_step * p.total)
             with torch.no_grad(), self.device.products():
-                figures = self.task.validate(self.parameters, most)
+                figures = self.task.validate(self.parameters, most, brief=True)
             weights = self.device.back(self.parameters)
             report = {
                 "step": p.step,
@@ -246,7 +320,7 @@ class Training:
                 "seconds": round(p.seconds, 2),
                 "loss": p.loss / p.count,
                 "valid": figures["loss"],
-                "rate": schedule.factor(p.step, p.total),
+                "rate": schedule.factor(p.share),
                 "norm": p.norm / p.steps,
                 "clipped": p.clipped / p.steps,
                 "symbols_per_second": round(speed.symbols),
@@ -282,10 +356,6 @@ class Training:
         about |= {"figures": figures, "steps": self.progress.step, "seconds": round(self.progress.seconds, 2)}
         folder.write_json(self.path / "run.json", about)
 
-    def answering(self, weights: dict[str, np.ndarray]) -> AbstractContextManager[Mapping[str, Any]]:
-        """The parameters that give the figures at the end: on an accelerator there, else NumPy's, as answers are given."""
-        return self.device.answering(weights) if self.device.accelerator else nullcontext(weights)
-
     def _keep_something(self) -> None:
         """A run that stops before its first validation has weights too."""
         if self.machine.writes and not (self.path / "weights.safetensors").exists():
@@ -307,7 +377,8 @@ class _Speed:
         self.per_step = 0
         self.last = time.monotonic()
 
-    def step(self, count: int) -> None:
+    def step(self, count: int) -> float:
+        """A step over so many: the seconds that it took."""
         now = time.monotonic()
         spent, self.last = now - self.last, now
         self.taken += 1
@@ -316,6 +387,7 @@ class _Speed:
             self.measured, self.measuring = self.measured + 1, self.measuring + spent
             rate = count / max(spent, 1e-9)
             self.symbols = rate if not self.symbols else 0.97 * self.symbols + 0.03 * rate
+        return spent
 
     def pause(self) -> None:
         """What was done since the last step was not a step."""
