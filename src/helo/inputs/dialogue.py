@@ -12,6 +12,7 @@ from helo.data.ragged import Ragged
 from helo.inputs.base import Input
 from helo.inputs.words import Words, tokens
 from helo.layers import locked, part, pooling, stack
+from helo.saved import distinct, fields, least
 
 SPEAKER, MOST = 16, 200  # numbers a speaker becomes; so many of the most frequent have a row of their own
 
@@ -56,7 +57,12 @@ class Dialogue(Input):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(Words.from_json(saved["words"]), saved["speakers"], saved["hidden"], saved["dropout"])
+        _, words, speakers, hidden, dropout = fields(
+            saved, form=str, words=dict, speakers=list[str], hidden=int, dropout=float
+        )
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout is {dropout}")
+        return cls(Words.from_json(words), distinct(speakers, "speakers"), least(hidden, 1, "hidden"), dropout)
 
 
 class _Encoded:

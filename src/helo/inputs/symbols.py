@@ -10,6 +10,7 @@ from helo import engines
 from helo.data import vocab as vocabularies
 from helo.data.ragged import Ragged
 from helo.inputs.base import Input
+from helo.saved import fields, least
 
 
 class Symbols(Input):
@@ -37,7 +38,8 @@ class Symbols(Input):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(vocabularies.from_json(saved["vocab"]), saved["width"])
+        _, width, vocab = fields(saved, form=str, width=int, vocab=dict)
+        return cls(vocabularies.from_json(vocab), least(width, 1, "width"))
 
 
 class _Encoded:

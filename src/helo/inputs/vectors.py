@@ -7,6 +7,7 @@ import numpy as np
 from helo.errors import HeloError
 from helo.inputs.base import Input
 from helo.inputs.numbers import Numbers
+from helo.saved import fields
 
 
 class Vectors(Input):
@@ -32,7 +33,7 @@ class Vectors(Input):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(Numbers.from_json(saved["numbers"]))
+        return cls(Numbers.from_json(fields(saved, form=str, numbers=dict)[1]))
 
 
 class _Encoded:

@@ -103,6 +103,10 @@ class LM(Task):
     @classmethod
     def load(cls, options, saved, data):
         self = cls(options, vocabularies.from_json(saved))
+        if self.vocab.to_json()["unit"] != options.units:
+            raise ValueError(f"{self.vocab.to_json()['unit']}, not {options.units}, as run.json says")
+        if not 0 <= data.get("start", -1) < len(self.vocab):
+            raise ValueError(f"data.start of run.json is {data.get('start')}, not a symbol of {len(self.vocab)}")
         self.data = data
         return self
 

@@ -29,6 +29,7 @@ from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.layers import locked, part, stack
 from helo.metrics import translation
+from helo.saved import distinct, fields
 from helo.tasks.base import Parameters, filled
 from helo.tasks.writing import WriterOptions, WritingTask
 
@@ -84,7 +85,8 @@ class Translate(WritingTask):
 
     @classmethod
     def load(cls, options, saved, data):
-        return cls(options, vocabularies.from_json(saved["vocab"]), saved["characters"])
+        vocab, characters = fields(saved, vocab=dict, characters=str)
+        return cls(options, vocabularies.from_json(vocab), distinct(characters, "characters"))
 
     @classmethod
     def learned(cls, options, examples):

@@ -36,6 +36,7 @@ class Training:
         self.parameters = {n: torch.from_numpy(p).clone().to(machine.device).requires_grad_() for n, p in fresh.items()}
         self.optimiser = Optimiser(self.parameters, options, machine.precision, task.slower)
         self.batches = task.batches(options.seed, machine.rank, machine.world)
+        self.home = path  # where it is written; beside `path` until it is whole
         self.state: Any = None
         self.progress = Progress(total=options.steps)
         self.before = 0.0  # seconds of earlier sittings
@@ -142,21 +143,29 @@ class Training:
 
     def resume(self) -> bool:
         """Take up what was saved. False where nothing was yet."""
-        found = checkpoint.load(self.path, self.machine, self.parameters, self.optimiser, self.batches)
-        if found is None:
-            return False
-        self.state, self.progress = found
-        self.before = self.progress.seconds
+        zero = getattr(self.task, "zero_state", None)  # of a task that carries one from step to step
+        like = zero(self.parameters, 1) if zero else ()
+        found = checkpoint.load(self.path, self.machine, self.parameters, self.optimiser, self.batches, like)
+        if found is not None:
+            self.state, self.progress = found
+            self.before = self.progress.seconds
         if self.machine.writes:
             checkpoint.cut_metrics(self.path / "metrics.jsonl", self.progress.reports)
-        return True
+        return found is not None
 
     def save(self) -> None:
         """Where training stands, whole."""
         self.saved = time.monotonic()
         checkpoint.save(
-            self.path, self.machine, self.parameters, self.optimiser, self.batches, self.state, self.progress
+            self.home, self.machine, self.parameters, self.optimiser, self.batches, self.state, self.progress
         )
+
+    def arrive(self) -> None:
+        """What was written beside the run folder's files takes their place."""
+        if self.home != self.path:
+            if self.machine.writes:
+                folder.take_place(self.path)
+            self.home = self.path
 
     def _due(self) -> bool:
         """Whether the first process finds that it is time to save."""
@@ -190,7 +199,7 @@ class Training:
             if best:
                 p.best = badness
                 self.keep(figures)
-            folder.append(self.path / "metrics.jsonl", json.dumps(report))
+            folder.append(self.home / "metrics.jsonl", json.dumps(report))
             self.reporter.say(_line(p, report, best, key, self.task.unit))
             weights = {n: w.detach().cpu().numpy() for n, w in self.parameters.items()}
             self.reporter.say(f"    {self.task.show(weights, np.random.default_rng(p.step))}")
@@ -202,22 +211,23 @@ class Training:
         if self.options.tensorboard:
             from torch.utils.tensorboard.writer import SummaryWriter
 
-            with SummaryWriter(str(self.path / "tensorboard")) as writer:
+            with SummaryWriter(str(self.home / "tensorboard")) as writer:
                 for key in ("loss", "valid", "rate", "norm", "clipped", "symbols_per_second"):
                     writer.add_scalar(key, report[key], report["step"])
 
     def keep(self, figures: dict[str, Any]) -> None:
         """The weights as they are, as the run's own."""
         weights = {n: w.detach().cpu().numpy() for n, w in self.parameters.items()}
-        folder.write_arrays(self.path / "weights.safetensors", weights)
-        about = folder.read_json(self.path / "run.json")
+        folder.write_arrays(self.home / "weights.safetensors", weights)
+        about = folder.read_json(self.home / "run.json")
         figures = {k: v for k, v in figures.items() if k != "loss"}
         about |= {"figures": figures, "steps": self.progress.step, "seconds": round(self.progress.seconds, 2)}
-        folder.write_json(self.path / "run.json", about)
+        folder.write_json(self.home / "run.json", about)
+        self.arrive()
 
     def _keep_something(self) -> None:
         """A run that stops before its first validation has weights too."""
-        if self.machine.writes and not (self.path / "weights.safetensors").exists():
+        if self.machine.writes and not (self.home / "weights.safetensors").exists():
             self.keep({})
 
     def _epochs(self) -> float:
