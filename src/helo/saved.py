@@ -99,6 +99,13 @@ def distinct(values: T, name: str) -> T:
     return values
 
 
+def settled(options: Any, *names: str) -> None:
+    """Raises ValueError where an option was left open that every run has settled."""
+    for name in names:
+        if getattr(options, name) is None:
+            raise ValueError(f"options.{name} of run.json is null")
+
+
 def least(number: int, bound: int, name: str) -> int:
     """The number, which may not be below a bound."""
     if number < bound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Literal
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Dialogue(Input):
     @classmethod
     def from_json(cls, saved):
         _, words, speakers, hidden, dropout = fields(
-            saved, form=str, words=dict, speakers=list[str], hidden=int, dropout=float
+            saved, form=Literal["dialogue"], words=dict, speakers=list[str], hidden=int, dropout=float
         )
         if not 0 <= dropout <= 1:
             raise ValueError(f"dropout is {dropout}")

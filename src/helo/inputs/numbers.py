@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from helo.data.ragged import Ragged
@@ -78,7 +80,7 @@ class Numbers(Input):
     @classmethod
     def from_json(cls, saved):
         _, mean, spread, missing, names, level = fields(
-            {"names": None, "level": True, **saved}, form=str, mean=list[float], spread=list[float], missing=bool,
+            {"names": None, "level": True, **saved}, form=Literal["numbers"], mean=list[float], spread=list[float], missing=bool,
             names=list[str] | None, level=bool,
         )  # fmt: skip
         if not mean or len(spread) != len(mean) or (names is not None and len(names) != len(mean)):

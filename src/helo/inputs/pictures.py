@@ -54,7 +54,12 @@ class Pictures(Input):
     @classmethod
     def from_json(cls, saved):
         _, shape, view, mean, spread = fields(
-            saved, form=str, shape=list[int], view=Literal["whole", "rows", "pixels"], mean=float, spread=float
+            saved,
+            form=Literal["pictures"],
+            shape=list[int],
+            view=Literal["whole", "rows", "pixels"],
+            mean=float,
+            spread=float,
         )
         if len(shape) not in (2, 3) or min(shape) < 1 or max(shape) > 1 << 20 or not spread > 0:
             raise ValueError(f"pictures of shape {shape}, spread {spread}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Literal
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Symbols(Input):
 
     @classmethod
     def from_json(cls, saved):
-        _, width, vocab = fields(saved, form=str, width=int, vocab=dict)
+        _, width, vocab = fields(saved, form=Literal["symbols"], width=int, vocab=dict)
         return cls(vocabularies.from_json(vocab), least(width, 1, "width"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from helo.errors import HeloError
@@ -33,7 +35,7 @@ class Vectors(Input):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(Numbers.from_json(fields(saved, form=str, numbers=dict)[1]))
+        return cls(Numbers.from_json(fields(saved, form=Literal["vectors"], numbers=dict)[1]))
 
 
 class _Encoded:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -104,7 +105,7 @@ class Words(Input):
     @classmethod
     def from_json(cls, saved):
         _, words, letters, embedding, spelling = fields(
-            saved, form=str, words=list[str], letters=str, embedding=int, spelling=int
+            saved, form=Literal["words"], words=list[str], letters=str, embedding=int, spelling=int
         )
         distinct(letters, "letters")
         return cls(distinct(words, "words"), letters, least(embedding, 1, "embedding"), least(spelling, 0, "spelling"))

@@ -280,6 +280,8 @@ def _looked_at(about: dict[str, Any]) -> dict[str, Any]:
     for name, hint in DATA.items():
         if name in data:
             saved.typed(data[name], hint, f"data.{name}")
+    if not data["train"] or not data["valid"]:
+        raise ValueError("data names no files")
     for name in ("symbols", "examples"):
         if any(n < 0 for n in data.get(name, {}).values()):
             raise ValueError(f"data.{name} is below 0")
@@ -319,10 +321,12 @@ def held(path: Path, free: bool = False) -> Iterator[None]:
             settle(path)
             yield
         finally:
-            with suppress(HeloError):  # the next start does it
-                settle(path)
-            with suppress(OSError):
-                os.close(handle)
+            try:
+                with suppress(HeloError):  # the next start does it
+                    settle(path)
+            finally:
+                with suppress(OSError):
+                    os.close(handle)
     finally:
         with suppress(OSError):
             for folder in reversed(made):

@@ -33,7 +33,7 @@ from helo.errors import HeloError, fault
 from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
 from helo.metrics import captions as metric
-from helo.saved import fields
+from helo.saved import fields, settled
 from helo.tasks.base import Parameters, filled, on
 from helo.tasks.writing import Memory, WriterOptions, WritingTask, matrix
 
@@ -164,6 +164,7 @@ class Caption(WritingTask):
 
     @classmethod
     def load(cls, options, saved, data):
+        settled(options, "units", "hidden", "embedding", "dropout")
         vocab, most, cut = fields(saved, vocab=dict, most=int, cut=str)
         if not 1 <= most <= LONGEST or cut not in CUTS:
             raise ValueError(f"most is {most} and cut {cut!r}; at most {LONGEST}, and one of {', '.join(CUTS)}")

@@ -32,7 +32,7 @@ from helo.layers import crf, locked, part, stack
 from helo.metrics import classification, segments
 from helo.metrics import spans as span_metric
 from helo.metrics.spans import marks, scheme, spans, written
-from helo.saved import distinct, fields
+from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleTask, Parameters, filled, on
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
@@ -103,6 +103,7 @@ class Tag(ExampleTask):
             raise ValueError(f"{len(labels)} labels, not two or more")
         if marked is not None and (marked not in span_metric.SCHEMES or set(labels) != set(_spanning(_types(labels)))):
             raise ValueError(f"spans is {marked!r}, and the labels mark none")
+        settled(options, "layers", "hidden", "dropout")
         return cls(options, inputs.from_json(form), labels, marked)
 
     @classmethod

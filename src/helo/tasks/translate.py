@@ -29,7 +29,7 @@ from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.layers import locked, part, stack
 from helo.metrics import translation
-from helo.saved import distinct, fields
+from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, filled
 from helo.tasks.writing import WriterOptions, WritingTask
 
@@ -85,6 +85,7 @@ class Translate(WritingTask):
 
     @classmethod
     def load(cls, options, saved, data):
+        settled(options, "units", "hidden", "embedding", "dropout", "layers")
         vocab, characters = fields(saved, vocab=dict, characters=str)
         return cls(options, vocabularies.from_json(vocab), distinct(characters, "characters"))
 
