@@ -590,7 +590,7 @@ def evil(tmp_path):
 
 
 def test_a_strangers_code_does_not_run(evil, tmp_path):
-    run, mark, cell = evil
+    run, mark, _ = evil
     text = _written("short.txt", prose(2000))
     for words in (
         ("sample", run, "-n", 3), ("eval", run), ("eval", run, text), ("eval", run, text, "--dynamic"), ("predict", run, "-"),
