@@ -712,6 +712,11 @@ def test_the_schema_says_what_is_looked_at():
             changed = about | {key: new}
             with pytest.raises((HeloError, ValueError)) if not _fits(jsonschema, changed, schema) else _nothing():
                 folder._looked_at(changed)
+    for key in about["data"]:
+        for new in OTHERS:
+            changed = about | {"data": about["data"] | {key: new}}
+            with pytest.raises((HeloError, ValueError)) if not _fits(jsonschema, changed, schema) else _nothing():
+                folder._looked_at(changed)
 
 
 def _fits(jsonschema: Any, value: Any, schema: Any) -> bool:
