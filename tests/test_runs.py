@@ -146,11 +146,11 @@ def test_a_cell_of_a_relative_path(tmp_path, monkeypatch):
         "        h = state[0] + self.speed * (namespace(x).tanh(x @ parameters['w'].T) - state[0])\n        return (h,), h\n"
     )
     run = train(text_file(), Path("run"), cell="mine.py:Mine,speed=0.25", steps=3)
-    text = sample(run)
+    text = run.sample("The ", 30, temperature=0)
     monkeypatch.chdir("/")
-    again = helo.load(tmp_path / "run")
+    again = helo.load(tmp_path / "run", trust=True)
     assert again.task.cell.speed == 0.25
-    assert sample(again) == text
+    assert again.sample("The ", 30, temperature=0) == text
 
 
 def test_python_and_numbers_of_the_same_run():

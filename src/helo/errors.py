@@ -1,16 +1,26 @@
 """The one kind of error that a person sees: where, what was found, what was expected, what mends it.
 
 HeloError                a fault in what the person gave; the command line prints its one line and exits with 2
+plain(text)              without signs that would steer a terminal
 place(file, line)        pins the place to whatever is raised inside, so that deep code need not know where it is
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from os import PathLike
+
+
+def plain(text: str) -> str:
+    """Text for a terminal: signs that would steer it, and what is no character, are spelled out; line ends and tabs stay."""
+    return _STEERING.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 256 else f"\\u{ord(m[0]):04x}", text)
+
+
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class HeloError(Exception):
@@ -32,7 +42,7 @@ class HeloError(Exception):
             parts.append(self.mend)
         line = "; ".join(parts)
         line = f"{self.where}: {line}" if self.where else line
-        return " ".join(line.split("\n"))
+        return plain(" ".join(line.split("\n")))
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 Listener = Callable[[str, int, int], None]  # what, how many are done, of how many
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
@@ -34,3 +37,44 @@ def listening(listener: Listener, speaker: Callable[[str], None] | None = None) 
     finally:
         _listener.reset(tokens[0])
         _speaker.reset(tokens[1])
+
+
+def stops() -> list[signal.Signals]:
+    """The signals that ask a process to end. One that `nohup` told it to ignore is not among them."""
+    hang_up = getattr(signal, "SIGHUP", None)
+    more = [hang_up] if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN else []
+    return [signal.SIGINT, signal.SIGTERM, *more]
+
+
+class Stopping:
+    """Whether somebody asked to stop, by Ctrl-C, SIGTERM or SIGHUP. What is at work asks now and then, and ends where
+    nothing is half done; what waits (`waiting`) is stopped at once, and so is everything by a second signal.
+    """
+
+    def __init__(self):
+        self.asked = self.waiting = False
+
+    def ask(self, number: int, frame: Any) -> None:
+        if self.asked or self.waiting:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def end(self) -> None:
+        """Raises KeyboardInterrupt if it was asked for."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def stoppable() -> Iterator[Stopping]:
+    """Signals to stop do not end the block in the middle of anything."""
+    stopping = Stopping()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping
+        return
+    before = {s: signal.signal(s, stopping.ask) for s in stops()}
+    try:
+        yield stopping
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)

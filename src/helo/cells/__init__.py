@@ -42,17 +42,34 @@ def find(spec: str) -> Cell:
     """
     name, *given = spec.split(",")
     with place(name):
-        kind = _outside(name) if ".py:" in name else _registered(name)
+        kind = _outside(name) if outside(name) else _registered(name)
         return kind(**dict(_option(kind, g) for g in given))
 
 
 def located(spec: str) -> str:
     """The same specification, valid in every working folder: a file's path is made absolute."""
     name, *given = spec.split(",")
-    if ".py:" in name:
+    if outside(name):
         file, _, kind = name.rpartition(":")
         name = f"{Path(file).expanduser().resolve()}:{kind}"
     return ",".join([name, *given])
+
+
+def outside(spec: str) -> bool:
+    """Whether a specification names a file, which runs when the cell is found."""
+    return ".py:" in spec.split(",")[0]
+
+
+def named(spec: str, recorded: str, where: str) -> str:
+    """The cell that a person names in place of the one that a run recorded, which is the same but for where its file lies;
+    its options may be left out. Raises HeloError for another cell.
+    """
+    spec = located(spec)
+    (file, *given), (theirs, *own) = spec.split(","), recorded.split(",")
+    same = file.rpartition(":")[2] == theirs.rpartition(":")[2] and outside(file) == outside(theirs)
+    if not same or (given and given != own):
+        raise HeloError(f"--cell {spec}", expected=f"--cell {recorded}, or the same from another file", where=where)
+    return ",".join([file, *own])
 
 
 def step(cell: Cell | str, parameters: Parameters, state: State, x: Array) -> tuple[State, Array]:

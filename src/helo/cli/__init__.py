@@ -11,7 +11,7 @@ import sys
 import click
 
 from helo import registry
-from helo.errors import HeloError, nearest
+from helo.errors import HeloError, nearest, plain
 
 ORDER = ("hello", "demo", "train", "sample", "predict", "eval", "info", "data", "check")
 
@@ -84,5 +84,5 @@ def _say(line: str, code: int, debug: bool) -> int:
         import traceback
 
         traceback.print_exc()
-    print(line, file=sys.stderr)
+    print(plain(line), file=sys.stderr)
     return code

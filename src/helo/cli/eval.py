@@ -8,6 +8,7 @@ from helo.cli import flags
 
 
 @flags.common
+@flags.cell
 @flags.as_json
 @click.command()
 @click.argument("run")
@@ -22,10 +23,11 @@ from helo.cli import flags
     default=None,
     help="a table, the most wrong, and pictures into a folder",
 )
+@click.option("--overwrite", is_flag=True, help="--report: replace an older report")
 @click.option(
     "--skip-bad", is_flag=True, help="caption: leave out pictures that are missing or cannot be read, and say which"
 )
-def command(run, files, blocks, dynamic, report, skip_bad, seed, quiet, as_json):
+def command(run, files, blocks, dynamic, report, overwrite, skip_bad, cell, seed, quiet, as_json):
     """Figures of a run on files, or on the validation data that it recorded.
 
     \b
@@ -37,7 +39,9 @@ def command(run, files, blocks, dynamic, report, skip_bad, seed, quiet, as_json)
 
     if blocks and dynamic:
         raise HeloError("--blocks and --dynamic", expected="one of them")
-    model = load(run)
+    if overwrite and not report:
+        raise HeloError("--overwrite without --report", expected="both, or neither")
+    model = load(run, cell=cell)
     if (blocks or dynamic) and model.about["task"] != "lm":
         raise HeloError(
             f"{'--blocks' if blocks else '--dynamic'} of a {model.about['task']} model",
@@ -58,14 +62,11 @@ def command(run, files, blocks, dynamic, report, skip_bad, seed, quiet, as_json)
 
         with progress.listening(working(quiet)):
             figures = model.evaluate(files, blocks=blocks) if blocks else model.evaluate(files, **said)
-    text = model.report(report, files, **said) if report else ""
+    text = model.report(report, files, overwrite, **said) if report else ""
     if as_json:
         flags.show({"run": run, "figures": figures})
         return
     for name, value in figures.items():
-        click.echo(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value}")
+        flags.tell(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value}")
     if text:
-        from pathlib import Path
-
-        (Path(report) / "report.md").write_text(text, encoding="utf-8")
-        click.echo(f"\n{text}")
+        flags.tell(f"\n{text}")

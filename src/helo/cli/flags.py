@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import types
 import typing
 from typing import Any
 
 import click
 
-from helo.errors import HeloError
+from helo.errors import HeloError, plain
 
 
 def common(command: click.Command) -> click.Command:
@@ -27,6 +28,19 @@ def as_json(command: click.Command) -> click.Command:
     """A verb with --json: one object on standard output, and nothing else there."""
     command.params.append(click.Option(["--json", "as_json"], is_flag=True, help="print one JSON object"))
     return command
+
+
+def cell(command: click.Command) -> click.Command:
+    """A verb with --cell, the one way to a run whose cell is code in a file."""
+    text = "run this cell, which the run names by its file: code that you trust"
+    command.params.append(click.Option(["--cell"], metavar="FILE.py:NAME", help=text))
+    return command
+
+
+def tell(text: str = "", err: bool = False, end: str = "\n") -> None:
+    """Text for people: on a terminal without signs that would steer it; a pipe or a file gets it as it is."""
+    stream = sys.stderr if err else sys.stdout
+    click.echo((plain(text) if stream.isatty() else text) + end, err=err, nl=False)
 
 
 SIDES = ("source", "target")
@@ -56,7 +70,7 @@ def aligned(options: dict[str, Any], which: str, files: tuple[str, ...]) -> tupl
 
 def show(value: Any) -> None:
     """The one JSON object of a verb."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    tell(json.dumps(value, ensure_ascii=False))
 
 
 def of(kind: type[Any], leave_out: tuple[str, ...] = ()) -> list[click.Option]:

@@ -8,10 +8,11 @@ from helo.cli import flags
 
 
 @flags.common
+@flags.cell
 @flags.as_json
 @click.command()
 @click.argument("run")
-def command(run, seed, quiet, as_json):
+def command(run, cell, seed, quiet, as_json):
     """What a run is: its task, cell, options and figures.
 
     \b
@@ -20,7 +21,10 @@ def command(run, seed, quiet, as_json):
     """
     from helo.runs import load
 
-    about = load(run).about
+    model = load(run, cell=cell)
+    if cell is not None:
+        model.cell  # noqa: B018  another cell than the run's is refused
+    about = model.about
     if as_json:
         flags.show(about)
         return
@@ -28,4 +32,4 @@ def command(run, seed, quiet, as_json):
         about |= {f"{section}.{k}": v for k, v in about.pop(section).items()}
     for name, value in about.items():
         if value is not None:
-            click.echo(f"{name:28} {value:.4f}" if isinstance(value, float) else f"{name:28} {value}")
+            flags.tell(f"{name:28} {value:.4f}" if isinstance(value, float) else f"{name:28} {value}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 import click
 
@@ -10,6 +11,7 @@ from helo.cli import flags
 
 
 @flags.common
+@flags.cell
 @flags.as_json
 @click.command()
 @click.argument("run")
@@ -62,7 +64,7 @@ from helo.cli import flags
     help="tag --stream: go on from this file, and write it at the end",
 )
 def command(
-    run, files, beam, n_best, alpha, attention, temperature, out, skip_bad, stream, state, seed, quiet, as_json
+    run, files, beam, n_best, alpha, attention, temperature, out, skip_bad, stream, state, cell, seed, quiet, as_json
 ):
     """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
 
@@ -80,11 +82,12 @@ def command(
     if stream:
         others = {"beam": beam, "n-best": n_best, "alpha": alpha, "attention": attention, "temperature": temperature}
         _streams(run, files, others | {"out": out, "skip-bad": skip_bad or None})
-        _live(load(run), state, as_json)
+        with progress.stoppable() if state else nullcontext() as stopping:
+            _live(load(run, cell=cell), state, as_json, stopping)
         return
     if state:
         raise HeloError("--state without --stream", expected="both, or neither")
-    model = load(run)
+    model = load(run, cell=cell)
     if not files:
         raise HeloError("no files are given", expected=f"helo predict {run} FILES…, or - for standard input")
     how = {"beam": beam, "n_best": n_best, "alpha": alpha, "attention": bool(attention) or None}
@@ -115,7 +118,7 @@ def command(
         flags.show({"run": run, "answers": answers})
     elif not out:
         for answer in answers:
-            click.echo(model.task.line(answer))
+            flags.tell(model.task.line(answer))
     if attention:
         _draw(attention, answers, model.task, quiet)
     if out:
@@ -133,14 +136,14 @@ def _streams(run, files, others):
         raise HeloError(f"--{given[0]} beside --stream", expected="--state alone beside it")
 
 
-def _live(model, state, as_json):
-    """Each line as it comes. However it ends, the state is kept."""
+def _live(model, state, as_json, stopping):
+    """Each line as it comes. However it ends, the state is kept: it stands behind the last line that was answered."""
     from pathlib import Path
 
     live = model.live(state if state and Path(state).exists() else None)
     labels = [[]]
     try:
-        for number, line in enumerate(_lines(), 1):
+        for number, line in enumerate(_lines(stopping), 1):
             if not line.strip():
                 live.reset()
                 labels.append([])
@@ -149,7 +152,7 @@ def _live(model, state, as_json):
                 continue
             labels[-1].append(live.feed(model.task.item(line, number)))
             if not as_json:
-                click.echo(f"{line.strip()}\t{labels[-1][-1]}")
+                flags.tell(f"{line.strip()}\t{labels[-1][-1]}")
                 sys.stdout.flush()
     finally:
         if state:
@@ -158,12 +161,21 @@ def _live(model, state, as_json):
         flags.show({"answers": [{"labels": row} for row in labels if row]})
 
 
-def _lines():
-    """Standard input, a line as soon as it is there."""
+def _lines(stopping):
+    """Standard input, a line as soon as it is there. Whoever asks to stop is heard between two lines."""
     from helo.data.readers.encoding import STANDARD_INPUT, decoded
 
-    at = 0
-    for number, line in enumerate(sys.stdin.buffer, 1):
+    at = number = 0
+    while True:
+        if stopping is not None:
+            stopping.end()
+            stopping.waiting = True
+        line = sys.stdin.buffer.readline()
+        if stopping is not None:
+            stopping.waiting = False
+        if not line:
+            return
+        number += 1
         yield decoded(line, STANDARD_INPUT, at, number)
         at += len(line)
 
@@ -218,7 +230,7 @@ def _draw(path, answers, task, quiet):
         else:
             drawing.attention(beside, looks[:DRAWN], form)
     if len(looks) > DRAWN and form != "json" and not quiet:
-        click.echo(f"the first {DRAWN} of {len(looks):,} are drawn in {path}", err=True)
+        flags.tell(f"the first {DRAWN} of {len(looks):,} are drawn in {path}", err=True)
 
 
 def _page(path, model, examples, answers, quiet):
@@ -234,4 +246,4 @@ def _page(path, model, examples, answers, quiet):
     with replacing(Path(path)) as beside:
         beside.write_text(text, encoding="utf-8")
     if not quiet:
-        click.echo(f"{count} in {path}", err=True)
+        flags.tell(f"{count} in {path}", err=True)

@@ -10,6 +10,7 @@ from helo.cli import flags
 
 
 @flags.common
+@flags.cell
 @flags.as_json
 @click.command()
 @click.argument("run")
@@ -28,13 +29,55 @@ from helo.cli import flags
 @click.option(
     "--state", type=click.Path(dir_okay=False), default=None, help="go on from this file, and write it at the end"
 )
-def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, state, seed, quiet, as_json):
+def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, state, cell, seed, quiet, as_json):
     """Write text with a language model.
 
     \b
     helo sample runs/novel --prompt "It was" --length 1000
     helo sample runs/novel --temperature 0.5 --seed 1 --state where.safetensors
     """
+    from helo import progress
+
+    if state is None:
+        _write(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, None, cell, seed, quiet, as_json)
+        return
+    with progress.stoppable() as stopping:  # from here on no signal loses what was read and written
+        _write(
+            run,
+            prompt,
+            length,
+            temperature,
+            top_k,
+            top_p,
+            min_p,
+            stop,
+            streams,
+            state,
+            cell,
+            seed,
+            quiet,
+            as_json,
+            stopping,
+        )
+
+
+def _write(
+    run,
+    prompt,
+    length,
+    temperature,
+    top_k,
+    top_p,
+    min_p,
+    stop,
+    streams,
+    state,
+    cell,
+    seed,
+    quiet,
+    as_json,
+    stopping=None,
+):
     from pathlib import Path
 
     from helo.decoding.sampling import Choice
@@ -44,24 +87,30 @@ def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams
     choice = Choice(**{k: v for k, v in given.items() if v is not None})
     if prompt == "-":
         prompt = sys.stdin.read()
-    model = load(run)
+    model = load(run, cell=cell)
     stream = model.stream(streams, state if state and Path(state).exists() else None)
-    texts = [""] * stream.rows
+    texts = [[] for _ in range(stream.rows)]
     live = stream.rows == 1 and not as_json
     pieces = model.writing(prompt, length, seed, stop, stream, choice)
     if live and not quiet:
-        click.echo(prompt, nl=False)
-    for piece in pieces:
-        if live:
-            sys.stdout.write(piece[0])
-            sys.stdout.flush()
-        texts = [t + p for t, p in zip(texts, piece, strict=True)]
-    if state:
-        stream.save(state)
+        flags.tell(prompt, end="")
+    try:
+        for piece in pieces:
+            if live:
+                flags.tell(piece[0], end="")
+                sys.stdout.flush()
+            for text, p in zip(texts, piece, strict=True):
+                text.append(p)
+            if stopping is not None:
+                stopping.end()
+    finally:
+        if state:
+            stream.save(state)
+    texts = ["".join(text) for text in texts]
     if as_json:
         flags.show({"texts": texts})
     elif live:
         click.echo()
     else:
         for i, text in enumerate(texts, 1):
-            click.echo(f"--- {i}\n{'' if quiet else prompt}{text}")
+            flags.tell(f"--- {i}\n{'' if quiet else prompt}{text}")

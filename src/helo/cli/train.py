@@ -64,7 +64,7 @@ def _command(task: str) -> click.Command:
         elif not quiet:
             figures = ", ".join(f"{k} {v:.4f}" for k, v in done.figures.items() if isinstance(v, float))
             figures += "".join(f"\n{k}: {v}" for k, v in done.figures.items() if isinstance(v, str))
-            click.echo(f"{figures}\nthe run lies in {done.path}; next: {NEXT[own.verb].format(done.path)}", err=True)
+            flags.tell(f"{figures}\nthe run lies in {done.path}; next: {NEXT[own.verb].format(done.path)}", err=True)
 
     parameters: list[click.Parameter] = [
         *(flags.sides("", "valid_") if own.paired else ()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from helo.data.ragged import Ragged, filled_up
 from helo.inputs.base import EVERY, Input
 from helo.inputs.words import Words, tokens
 from helo.layers import locked, part, pooling, stack
+from helo.saved import distinct, fields, least
 
 SPEAKER, MOST = 16, 200  # numbers a speaker becomes; so many of the most frequent have a row of their own
 
@@ -58,7 +60,12 @@ class Dialogue(Input):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(Words.from_json(saved["words"]), saved["speakers"], saved["hidden"], saved["dropout"])
+        _, words, speakers, hidden, dropout = fields(
+            saved, form=Literal["dialogue"], words=dict, speakers=list[str], hidden=int, dropout=float
+        )
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout is {dropout}")
+        return cls(Words.from_json(words), distinct(speakers, "speakers"), least(hidden, 1, "hidden"), dropout)
 
 
 class _Encoded:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from helo.data.readers import images
 from helo.errors import HeloError
 from helo.inputs.base import EVERY, Input
 from helo.inputs.numbers import varied
+from helo.saved import fields
 
 SHIFT = 0.07  # of the smaller side: how far a picture is shifted in training, in any direction
 SIDE = 32  # training pictures of unequal sizes are brought to so many pixels a side
@@ -54,7 +57,17 @@ class Pictures(Input):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(saved["shape"], saved["view"], saved["mean"], saved["spread"])
+        _, shape, view, mean, spread = fields(
+            saved,
+            form=Literal["pictures"],
+            shape=list[int],
+            view=Literal["whole", "rows", "pixels"],
+            mean=float,
+            spread=float,
+        )
+        if len(shape) not in (2, 3) or min(shape) < 1 or max(shape) > 1 << 20 or not spread > 0:
+            raise ValueError(f"pictures of shape {shape}, spread {spread}")
+        return cls(shape, view, mean, spread)
 
 
 def _moments(x: np.ndarray) -> tuple[float, float]:

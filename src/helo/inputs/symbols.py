@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Literal
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from helo import engines
 from helo.data import vocab as vocabularies
 from helo.data.ragged import Ragged
 from helo.inputs.base import EVERY, Input
+from helo.saved import fields, least
 
 
 class Symbols(Input):
@@ -39,7 +41,8 @@ class Symbols(Input):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(vocabularies.from_json(saved["vocab"]), saved["width"])
+        _, width, vocab = fields(saved, form=Literal["symbols"], width=int, vocab=dict)
+        return cls(vocabularies.from_json(vocab), least(width, 1, "width"))
 
 
 class _Encoded:

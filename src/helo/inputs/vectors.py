@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from helo.errors import HeloError
 from helo.inputs.base import EVERY, Input
 from helo.inputs.numbers import Numbers
+from helo.saved import fields
 
 
 class Vectors(Input):
@@ -33,7 +36,7 @@ class Vectors(Input):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(Numbers.from_json(saved["numbers"]))
+        return cls(Numbers.from_json(fields(saved, form=Literal["vectors"], numbers=dict)[1]))
 
 
 class _Encoded:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from helo.data.readers.numbers import is_number
 from helo.errors import HeloError
 from helo.inputs.base import EVERY, Input
 from helo.layers import part, pooling, stack
+from helo.saved import distinct, fields, least
 
 LEAST, MOST = 2, 50_000  # a word is known when it was seen so often; at most so many are
 RARE = 0.25  # in training a word seen n times is unknown with the chance RARE / (RARE + n) (Kiperwasser, Goldberg 2016)
@@ -108,7 +109,11 @@ class Words(Input):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(saved["words"], saved["letters"], saved["embedding"], saved["spelling"])
+        _, words, letters, embedding, spelling = fields(
+            saved, form=Literal["words"], words=list[str], letters=str, embedding=int, spelling=int
+        )
+        distinct(letters, "letters")
+        return cls(distinct(words, "words"), letters, least(embedding, 1, "embedding"), least(spelling, 0, "spelling"))
 
 
 class _Encoded:

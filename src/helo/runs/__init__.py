@@ -10,6 +10,9 @@ from helo.runs.stream import Stream
 __all__ = ["Run", "Stream", "load"]
 
 
-def load(path: str | Path) -> Run:
-    """The run in a folder. Raises HeloError where there is none, or a newer helo wrote it."""
-    return Run(path)
+def load(path: str | Path, trust: bool = False, cell: str | None = None) -> Run:
+    """The run in a folder. trust: a cell that it names by its file may be run; cell: `file.py:Name`, that cell.
+
+    Raises HeloError where there is none, it is damaged, or a newer helo wrote it.
+    """
+    return Run(path, trust, cell)

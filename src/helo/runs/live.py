@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from helo import saved
 from helo.errors import HeloError, place
+from helo.inputs.dialogue import Dialogue
+from helo.layers import part, stack
 from helo.runs import folder
 
 if TYPE_CHECKING:
@@ -48,13 +51,26 @@ class Live:
     @classmethod
     def load(cls, run: Run, path: str | Path) -> Self:
         """Where `save` left off. Raises HeloError for the state of another model."""
-        arrays, about = folder.read_arrays(Path(path))
+        path = Path(path)
+        live, labels = cls(run), len(run.task.labels)
+        arrays, about = folder.read_arrays(path)
         with place(path):
             if about.get("model") != run.identity:
                 raise HeloError(
                     "a state of another run", expected=f"one that {run.path} wrote", mend="name another --state file"
                 )
-        live = cls(run)
-        if arrays:
-            live.state, live.past = folder.layered(arrays), about.get("past", {})
+            if not arrays:
+                return live
+            options = run.task.options
+            like = stack.state(run.task.cell, options.layers, part(run.parameters, "recurrent"), 1)
+            live.state = folder.checked_state(arrays, like, 1)
+            try:
+                past = about.get("past", {})
+                hints = {"label": int, "speaker": str} if isinstance(run.task.form, Dialogue) else {"label": int}
+                label, *_ = saved.fields(past, **hints)
+                if not 0 <= label < labels:
+                    raise ValueError(f"label {label}, not one of {labels}")
+            except ValueError as error:
+                raise HeloError(f"damaged: {error}", mend="name another --state file") from error
+        live.past = past
         return live

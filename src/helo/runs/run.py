@@ -5,18 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from helo import engines, tasks
+from helo import cells, engines, tasks
 from helo.decoding.sampling import Choice
-from helo.errors import HeloError, place
-from helo.runs import folder
+from helo.errors import HeloError
+from helo.runs import folder, reports
 from helo.runs.live import Live
+from helo.runs.options import within
+from helo.runs.sizes import expected
 from helo.runs.stream import Stream
 from helo.tasks.base import ExampleTask
 from helo.tasks.lm import LM
@@ -25,45 +29,61 @@ from helo.tasks.lm import LM
 class Run:
     """What `helo.load` gives. Everything is read when it is first needed."""
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, trust: bool = False, cell: str | None = None):
+        """trust: a cell that the run names by its file may be run. cell: that cell, by a person's own word, wherever its
+        file lies now. Without either nothing that a folder says is ever run.
+        """
         self.path = Path(path)
         self.about = folder.describe(self.path)
+        self.trust, self._cell = trust, cell
+
+    @property
+    def cell(self) -> str:
+        """The specification of the cell that may be run. Raises HeloError for one of a file that nobody vouched for."""
+        recorded = self.about["cell"]
+        if self._cell is not None:
+            return cells.named(self._cell, recorded, str(self.path))
+        if cells.outside(recorded) and not self.trust:
+            raise HeloError(
+                f"the cell is code from a file: {recorded}", expected="the word of a person who trusts it",
+                mend=f"look at the file, then --cell {recorded}", where=str(self.path),
+            )  # fmt: skip
+        return recorded
 
     @cached_property
     def task(self) -> Any:
         """The task with the options of the run."""
-        with place(self.path / "run.json"):
+        cell, file = self.cell, folder.inside(self.path, "run.json")
+        with _within(file):
             kind = tasks.find(self.about["task"])
             try:
-                options = kind.Options(**self.about["options"])
+                options = within(kind.Options(**(self.about["options"] | {"cell": cell})))
             except TypeError as error:
                 raise HeloError(f"options that this helo does not know: {error}", mend="pip install -U helo") from error
-        with place(self.path / "vocab.json"):
-            return kind.load(options, folder.read_json(self.path / "vocab.json"), self.about["data"])
+        file = folder.inside(self.path, "vocab.json")
+        saved = folder.read_json(file)
+        with _within(file), _sound("not what a run of its shape keeps"):
+            return kind.load(options, saved, self.about["data"])
 
     @cached_property
     def parameters(self) -> dict[str, np.ndarray]:
-        """The best weights by validation."""
-        file = self.path / "weights.safetensors"
-        if not file.exists() and not self.about.get("finished"):
+        """The best weights by validation, of the shapes that the options and the vocabulary give."""
+        file, task = folder.inside(self.path, "weights.safetensors"), self.task
+        if not os.path.lexists(file) and not self.about.get("finished"):
             raise HeloError(
                 "the run has no weights yet", mend="let it train a little longer (--resume)", where=str(self.path)
             )
-        parameters = folder.read_arrays(file)[0]
+
+        def wanted(numbers: int, arrays: int) -> folder.Sizes:
+            with _sound("options that make no model"):
+                return expected(task, numbers, arrays)
+
+        parameters = folder.read_arrays(file, wanted)[0]
         count = sum(p.size for p in parameters.values())
         if count != self.about["parameters"]:
             raise HeloError(
                 f"{count} numbers",
                 expected=f"{self.about['parameters']}, as run.json says",
-                mend="take both from one run",
-                where=str(file),
-            )
-        table = parameters.get("embedding")
-        rows = self.task.rows
-        if table is not None and rows is not None and len(table) != rows:
-            raise HeloError(
-                f"weights for {len(table)} symbols",
-                expected=f"{rows}, as vocab.json has",
                 mend="take both from one run",
                 where=str(file),
             )
@@ -146,12 +166,14 @@ class Run:
             )
         return self.task
 
-    def report(self, out: str | Path, files: Sequence[str | Path] = (), **said: Any) -> str:
-        """Pictures of how it does on files, or on the recorded validation data, into a folder; and Markdown."""
-        out = Path(out)
-        out.mkdir(parents=True, exist_ok=True)
-        with engines.fastest(self.parameters) as parameters:
-            return self.task.reported(parameters, self.about["data"], out, files, **said)
+    def report(self, out: str | Path, files: Sequence[str | Path] = (), overwrite: bool = False, **said: Any) -> str:
+        """How it does on files, or on the recorded validation data: report.md and pictures into a folder, and the Markdown.
+        overwrite: an older report there goes. Raises HeloError for files of those names that no report wrote.
+        """
+        with reports.folder(out, overwrite) as (beside, written), engines.fastest(self.parameters) as parameters:
+            text = self.task.reported(parameters, self._recorded(files), beside, files, **said)
+            written.append(text)
+            return text
 
     def evaluate(self, files: Sequence[str | Path] = (), **how: Any) -> dict[str, Any]:
         """Figures on whole files, or on the validation data that the run recorded. how: what the task knows to do
@@ -160,7 +182,21 @@ class Run:
         """
         files = [files] if isinstance(files, str | Path) else files
         with engines.fastest(self.parameters) as parameters:
-            return self.task.evaluate(parameters, self.about["data"], files, **how)
+            return self.task.evaluate(parameters, self._recorded(files), files, **how)
+
+    def _recorded(self, files: Sequence[str | Path]) -> dict[str, Any]:
+        """`data` of run.json. Raises HeloError where the run's own files are meant and it names no files: what a folder
+        from elsewhere names is never searched for.
+        """
+        data, file = self.about["data"], folder.inside(self.path, "run.json")
+        for name in () if len(files) else [*data["train"], *(data["valid"] if isinstance(data["valid"], list) else ())]:
+            if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.about["task"] == "caption")):
+                raise HeloError(
+                    f"no file {name}, which the run was trained with",
+                    mend="give the files to evaluate on",
+                    where=str(file),
+                )
+        return data
 
     def __repr__(self) -> str:
         a = self.about
@@ -174,8 +210,8 @@ class Run:
             f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(_number(v))}</td></tr>"
             for k, v in facts.items()
         ]
-        curve, picture = self.path / "loss.png", ""
-        if curve.exists():
+        curve, picture = folder.inside(self.path, "loss.png"), ""
+        if curve.is_file():
             data = base64.b64encode(curve.read_bytes()).decode()
             picture = f"<img alt='loss curve' style='max-width:32em' src='data:image/png;base64,{data}'>"
         return f"<table><caption>{html.escape(str(self.path))}</caption>{''.join(rows)}</table>{picture}"
@@ -203,6 +239,35 @@ class _Row:
     def rest(self) -> str:
         text, self.held = ("", "") if self.ended else (self.held, "")
         return text
+
+
+@contextmanager
+def _within(file: Path) -> Iterator[None]:
+    """The place of whatever is wrong inside, which may name an option as its own."""
+    try:
+        yield
+    except HeloError as error:
+        if error.where != str(file):
+            error.where = f"{file}: {error.where}" if error.where else str(file)
+        raise
+
+
+@contextmanager
+def _sound(what: str) -> Iterator[None]:
+    """What a damaged file leads to, as an error of that file."""
+    try:
+        yield
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        MemoryError,
+    ) as error:
+        raise HeloError(f"damaged: {what} ({type(error).__name__}: {error})", mend=folder.AGAIN) from error
 
 
 def _number(value: Any) -> str:

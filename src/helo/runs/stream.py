@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from helo import saved
 from helo.decoding.sampling import Choice, write
 from helo.errors import HeloError, place
 from helo.runs import folder
@@ -88,16 +89,32 @@ class Stream:
     @classmethod
     def load(cls, run: Run, path: str | Path) -> Self:
         """Where `save` left off. Raises HeloError for the state of another model."""
-        arrays, about = folder.read_arrays(Path(path))
+        path = Path(path)
+        one, like = run.task.zero_state(run.parameters, 1), run.task.vocab
+        arrays, about = folder.read_arrays(path)
         with place(path):
             if about.get("model") != run.identity or "last" not in arrays:
                 raise HeloError(
                     "a state of another run", expected=f"one that {run.path} wrote", mend="name another --state file"
                 )
-        stream = cls(run, len(arrays["last"]))
-        stream.last, stream._bytes = arrays["last"], [bytes.fromhex(b) for b in about["bytes"]]
-        if len(arrays) > 1:
-            stream.state = folder.layered({n: a for n, a in arrays.items() if n != "last"})
+            last = arrays.pop("last")
+            if (
+                last.dtype != np.int64
+                or last.ndim != 1
+                or not len(last)
+                or not ((last >= 0) & (last < len(like))).all()
+            ):
+                raise HeloError("damaged: no row of symbols of the model", mend="name another --state file")
+            state = folder.checked_state(arrays, one, len(last)) if arrays else None
+            try:
+                (cut,) = saved.fields({"bytes": about.get("bytes")}, bytes=list[str])
+                pieces = [bytes.fromhex(b) for b in cut]
+                if len(pieces) != len(last) or any(len(p) > 3 for p in pieces):
+                    raise ValueError(f"{len(pieces)} characters that are not whole, of {len(last)} rows")
+            except ValueError as error:
+                raise HeloError(f"damaged: {error}", mend="name another --state file") from error
+        stream = cls(run, len(last))
+        stream.last, stream._bytes, stream.state = last, pieces, state
         return stream
 
 

@@ -35,6 +35,7 @@ from helo.inputs.base import EVERY
 from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
 from helo.metrics import captions as metric
+from helo.saved import fields, settled
 from helo.tasks.base import Parameters, filled, on
 from helo.tasks.writing import Memory, WriterOptions, WritingTask, matrix, told
 
@@ -163,7 +164,11 @@ class Caption(WritingTask):
 
     @classmethod
     def load(cls, options, saved, data):
-        return cls(options, vocabularies.from_json(saved["vocab"]), saved["most"], saved["cut"])
+        settled(options, "units", "hidden", "embedding", "dropout")
+        vocab, most, cut = fields(saved, vocab=dict, most=int, cut=str)
+        if not 1 <= most <= LONGEST or cut not in CUTS:
+            raise ValueError(f"most is {most} and cut {cut!r}; at most {LONGEST}, and one of {', '.join(CUTS)}")
+        return cls(options, vocabularies.from_json(vocab), most, cut)
 
     @classmethod
     def learned(cls, options, examples):

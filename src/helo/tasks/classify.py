@@ -33,6 +33,7 @@ from helo.inputs.vectors import Vectors
 from helo.inputs.words import Words, tokens
 from helo.layers import dense, dropped, locked, part, pooling, stack
 from helo.metrics import calibration, classification, several
+from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleTask, Parameters, filled
 
 LEAST = 2  # examples of a label, where each example has one
@@ -95,7 +96,18 @@ class Classify(ExampleTask):
 
     @classmethod
     def load(cls, options, saved, data):
-        return cls(options, inputs.from_json(saved["input"]), saved["labels"], saved.get("weights"))
+        form, labels, weights = fields(
+            {"weights": None, **saved}, input=dict, labels=list[str], weights=list[float] | None
+        )
+        if len(distinct(labels, "labels")) < 2:
+            raise ValueError(f"{len(labels)} labels, not two or more")
+        if weights is not None and (len(weights) != len(labels) or not all(0 < w < 1e30 for w in weights)):
+            raise ValueError(f"{len(weights)} weights of {len(labels)} labels, or one that is none")
+        settled(options, "layers", "hidden", "dropout")
+        self = cls(options, inputs.from_json(form), labels, weights)
+        if self.form.sequence:
+            settled(options, "pool")
+        return self
 
     @classmethod
     def learned(cls, options, examples):

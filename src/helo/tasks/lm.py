@@ -24,6 +24,7 @@ from helo.data.vocab import Vocab
 from helo.decoding.sampling import Choice, write
 from helo.errors import HeloError
 from helo.layers import Noise, locked, part, stack
+from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Task
 
 State = tuple[tuple[Any, ...], ...]
@@ -119,7 +120,12 @@ class LM(Task):
 
     @classmethod
     def load(cls, options, saved, data):
+        settled(options, "hidden", "embedding", "chunk", "streams")
         self = cls(options, vocabularies.from_json(saved))
+        if self.vocab.to_json()["unit"] != options.units:
+            raise ValueError(f"{self.vocab.to_json()['unit']}, not {options.units}, as run.json says")
+        if not 0 <= data.get("start", -1) < len(self.vocab):
+            raise ValueError(f"data.start of run.json is {data.get('start')}, not a symbol of {len(self.vocab)}")
         self.data = data
         return self
 

@@ -32,6 +32,7 @@ from helo.layers import crf, locked, part, stack
 from helo.metrics import classification, segments
 from helo.metrics import spans as span_metric
 from helo.metrics.spans import marks, scheme, spans, written
+from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleTask, Parameters, filled
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
@@ -97,7 +98,13 @@ class Tag(ExampleTask):
 
     @classmethod
     def load(cls, options, saved, data):
-        return cls(options, inputs.from_json(saved["input"]), saved["labels"], saved["spans"])
+        form, labels, marked = fields(saved, input=dict, labels=list[str], spans=str | None)
+        if len(distinct(labels, "labels")) < 2:
+            raise ValueError(f"{len(labels)} labels, not two or more")
+        if marked is not None and (marked not in span_metric.SCHEMES or set(labels) != set(_spanning(_types(labels)))):
+            raise ValueError(f"spans is {marked!r}, and the labels mark none")
+        settled(options, "layers", "hidden", "dropout")
+        return cls(options, inputs.from_json(form), labels, marked)
 
     @classmethod
     def learned(cls, options, examples):
@@ -135,7 +142,7 @@ class Tag(ExampleTask):
             form = Numbers.learn(examples, o.level)
         names = list(counts)
         if marked is not None:  # a type of which training happens to have spans of one word alone has longer ones too
-            names = ["O", *(span_metric.as_label(mark, kind) for kind in _types(counts) for mark in "BI")]
+            names = _spanning(_types(counts))
         return cls(o, form, labelled.counted(names), marked)
 
     @classmethod
@@ -434,6 +441,11 @@ class Tag(ExampleTask):
 def _types(labels: Iterable[str]) -> list[str]:
     """The types of the spans that labels mark."""
     return sorted({y[2:] for y in labels if y != "O"})
+
+
+def _spanning(kinds: Iterable[str]) -> list[str]:
+    """The labels of spans of some types."""
+    return ["O", *(span_metric.as_label(mark, kind) for kind in kinds for mark in "BI")]
 
 
 def _plain(labels: Sequence[Sequence[str]], marked: str | None) -> Sequence[Sequence[str]]:

@@ -30,6 +30,7 @@ from helo.decoding import beam as beams
 from helo.inputs.base import EVERY
 from helo.layers import locked, part, stack
 from helo.metrics import translation
+from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, filled, on
 from helo.tasks.writing import WriterOptions, WritingTask
 
@@ -85,7 +86,9 @@ class Translate(WritingTask):
 
     @classmethod
     def load(cls, options, saved, data):
-        return cls(options, vocabularies.from_json(saved["vocab"]), saved["characters"])
+        settled(options, "units", "hidden", "embedding", "dropout", "layers")
+        vocab, characters = fields(saved, vocab=dict, characters=str)
+        return cls(options, vocabularies.from_json(vocab), distinct(characters, "characters"))
 
     @classmethod
     def learned(cls, options, examples):

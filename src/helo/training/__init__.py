@@ -9,16 +9,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helo import cells, drawing, encoders, progress, tasks
+from helo import cells, drawing, encoders, progress, saved, tasks
 from helo.data.readers import table
-from helo.errors import HeloError, nearest
+from helo.errors import HeloError, nearest, place
 from helo.runs import Run, folder
+from helo.runs.options import within
 from helo.tasks.base import Budget, Task
 from helo.training.options import Options
 from helo.training.report import Reporter, Silent
@@ -64,15 +65,17 @@ def train(
     like: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    trust: bool = False,
     reporter: Reporter | None = None,
     **options: Any,
 ) -> Run:
     """Train a model on files and give its run.
 
     task: "lm", …. files, valid: paths, folders, globs. out: the run folder, `runs/NAME` if None, never one that
-    exists unless `overwrite`, or `resume`, which goes on exactly where the run was stopped. like: another run, whose
-    options are taken where none is given. options: of the task and of the training (`helo train lm --help`).
-    Raises HeloError for input that cannot be trained on, Interrupted after Ctrl-C or SIGTERM, saved.
+    exists unless `overwrite`, or `resume`, which goes on exactly where the run was stopped, or, where it is finished,
+    to more steps, epochs or minutes. like: another run, whose options are taken where none is given. trust: a cell that
+    a run folder names by its file may be run. options: of the task and of the training (`helo train lm --help`).
+    Raises HeloError for input that cannot be trained on, Interrupted after Ctrl-C, SIGTERM or SIGHUP, saved.
     """
     started = time.monotonic()
     kind = tasks.find(task)
@@ -85,9 +88,16 @@ def train(
     if given.get("start") is not None:
         given["start"] = str(Path(given["start"]).absolute())
         like = given["start"] if like is None else like
+    if out is not None and not str(out):
+        raise HeloError("an empty name", expected="a folder", mend="--out . is the current one", where="--out")
     path = _place(out, files)
-    if like is not None and not (resume and (path / "run.json").exists()):
+    if like is not None and not (resume and folder.inside(path, "run.json").exists()):
         about = folder.describe(Path(like))
+        if "cell" not in given and cells.outside(about["cell"]) and not trust:
+            raise HeloError(
+                f"the cell is code from a file: {about['cell']}", expected="the word of a person who trusts it",
+                mend=f"look at the file, then --cell {about['cell']}", where=str(like),
+            )  # fmt: skip
         if "start" in given and about["task"] != task:
             raise HeloError(f"a run of {about['task']}", expected=f"one of {task}", where=f"--start {like}")
         theirs = _options_of(about)
@@ -112,9 +122,15 @@ def train(
 
     machine = Machine.here(training_options)
     reporter = reporter if reporter is not None and machine.writes else Silent()
-    request = _Request(kind, files, valid, path, task_options, training_options, given, resume, overwrite)
     try:
-        with _signals() as stopping, progress.listening(reporter.work, reporter.say):
+        with (
+            _signals() as stopping,
+            progress.listening(reporter.work, reporter.say),
+            _held(path, out is None, machine) as path,
+        ):
+            request = _Request(
+                kind, files, valid, path, task_options, training_options, given, resume, overwrite, trust
+            )
             return _train(request, machine, reporter, started, stopping)
     finally:
         reporter.close()
@@ -134,6 +150,23 @@ class _Request:
     given: dict[str, Any]
     resume: bool
     overwrite: bool
+    trust: bool
+
+
+@contextmanager
+def _held(path: Path, free: bool, machine: Machine) -> Iterator[Path]:
+    """The run folder, into which no other training writes meanwhile; all processes wait until the first one has it.
+    free: where it is there already, the next one of a free name.
+    """
+    with ExitStack() as stack:
+        with machine.alike():
+            while machine.writes:
+                try:
+                    stack.enter_context(folder.held(path, free))
+                    break
+                except FileExistsError:  # another training took the name at the same moment
+                    path = free_place(path.name)
+        yield machine.agreed(path)
 
 
 def _train(request: _Request, machine: Machine, reporter: Reporter, started: float, stopping: list[Any]) -> Run:
@@ -142,83 +175,185 @@ def _train(request: _Request, machine: Machine, reporter: Reporter, started: flo
 
     r, path = request, request.path
     with machine.alike():
-        about = folder.describe(path) if r.resume and (path / "run.json").exists() else None
-    if about is not None and about.get("finished"):
+        about = folder.describe(path) if r.resume and os.path.lexists(folder.inside(path, "run.json")) else None
+        goes_on = about is None or _goes_on(r, about)
+    if not goes_on:
         reporter.say(f"{path} is finished")
-        return Run(path)
+        return Run(path, r.trust, r.given.get("cell"))
+    replaces = False
+    with machine.alike():
+        if about is None and machine.writes:
+            replaces = _make_room(path, r.overwrite)
+    replaces = machine.agreed(replaces)
     task, options = _begun(r, machine) if about is None else _taken_up(r, about, machine)
     with machine.alike():
         training = Training(task, path, options, machine, reporter, started + task.kept_seconds)
         stopping.append(training)
-        if about is not None and training.resume():
-            reporter.say(f"going on from step {training.progress.step:,} of {path}")
-        elif options.start is not None:
-            training.begin_with(folder.read_arrays(Path(options.start) / "weights.safetensors")[0])
-        if about is None:
-            _write_start(training)
+        if about is None and options.start is not None:
+            training.begin_with(Run(options.start, r.trust, r.given.get("cell")).parameters)
+        found = about is not None and training.resume()
+    if about is None:
+        _write_start(training, replaces)
+    else:
+        further = bool(about.get("finished"))
+        if further:
+            _go_further(training, about)
+        if found:
+            more = _schedule(training) if further else ""
+            reporter.say(f"going on from step {training.progress.step:,} of {path}{more}")
     reporter.say(_introduction(training))
     end = training.run()
     machine.leave()  # what is left to do the first process does alone, and nobody waits for it
     if training.stop and (end.total is None or end.step < end.total):
         raise Interrupted(path, end.step) if machine.writes else machine.silent(130)
     if machine.writes:
-        _finish(path, training, end)
-    return Run(path)
+        _finish(training, end)
+    return Run(path, trust=True)
 
 
 def _begun(r: _Request, machine: Machine) -> tuple[Task, Options]:
-    """A new run: its folder, its data, its sizes."""
+    """A new run: its data, its sizes."""
     with machine.alike():
-        if machine.writes:
-            _make_room(r.path, r.overwrite)
-    try:
-        with machine.alike():
-            saved = None if r.options.start is None else folder.read_json(Path(r.options.start) / "vocab.json")
-            task = r.kind.read(r.files, r.valid, r.task_options, r.path, saved)
-    except BaseException:
-        if machine.writes:
-            with suppress(OSError):
-                r.path.rmdir()  # it is as it was before, if nothing lies in it
-        raise
+        saved = None
+        if r.options.start is not None:
+            saved = folder.read_json(folder.inside(Path(r.options.start), "vocab.json"))
+            Run(r.options.start, r.trust, r.given.get("cell")).task  # noqa: B018  whatever is wrong with it is said first
+        task = r.kind.read(r.files, r.valid, r.task_options, r.path, saved)
     task.settle(machine.agreed(Budget(_products(r.options, machine), r.options.steps, r.options.epochs)))
     return task, r.options
 
 
+def _goes_on(r: _Request, about: dict[str, Any]) -> bool:
+    """Whether there is anything to do for a run that is there. Raises HeloError where another is meant, or where its weights
+    are there and where its training stood is not: they would be trained over.
+    """
+    finished = bool(about.get("finished"))
+    _recorded(r, about)
+    further = finished and _further(r, about) is not None
+    if finished and not further:
+        if r.files or r.valid:
+            _read_again(r, about)  # files that are given again must be the same
+        return False
+    weights, state = (folder.inside(r.path, name) for name in ("weights.safetensors", folder.STATE))
+    if os.path.lexists(weights) and not os.path.lexists(state):
+        raise HeloError(
+            "no such file, and without it nobody knows where the training stood",
+            mend="take it from a whole copy of the run, or begin another with these weights: --start", where=str(state),
+        )  # fmt: skip
+    return True
+
+
+def _further(r: _Request, about: dict[str, Any]) -> tuple[str, float] | None:
+    """How far a finished run is to go on: "steps", "epochs" or "minutes", and to how many; None: no further. Raises
+    HeloError for less than it has had.
+    """
+    asked = next(((n, float(r.given[n])) for n in sorted(BUDGETS) if n in r.given), None)
+    if asked is None:
+        return None
+    name, value = asked
+    had: dict[str, Any] = {"steps": about.get("steps"), "minutes": about.get("seconds", 0) / 60} | {
+        n: v for n in BUDGETS if (v := about["training"].get(n)) is not None
+    }
+    if had.get(name) is not None and value <= had[name]:
+        if value < had[name]:
+            flag = f"--{name} {r.given[name]}"
+            raise HeloError(
+                flag,
+                expected=f"--{name} {had[name]:g} or more, as the run has had",
+                mend="leave it out",
+                where=str(r.path),
+            )
+        return None
+    return asked
+
+
+def _go_further(training: Training, about: dict[str, Any]) -> None:
+    """A finished run gets its new end. What decides what follows, the saved training, has it first: a kill in between
+    leaves a run that is finished, and the same command does it again.
+    """
+    from helo.training.schedule import VALIDATIONS
+
+    p, o = training.progress, training.options
+    p.over, p.ending = None, None
+    if o.steps is not None:
+        p.total = o.steps
+    elif o.epochs is not None:
+        p.total = max(1, round(o.epochs * training.batches.per_epoch))
+    else:  # as many steps a minute as before, until they are settled again
+        p.over = min(1.0, p.seconds / (60 * (o.minutes or 2.0)))
+        p.total = round(p.step / max(1e-9, p.over))
+    p.earlier = p.reports - int(p.share * VALIDATIONS + 1e-9)
+    if p.total <= p.step:
+        raise HeloError(
+            f"{p.step:,} steps are made",
+            expected=f"more than those ({p.total:,} are asked for)",
+            where=str(training.path),
+        )
+    training.save()
+    if training.machine.writes:
+        about |= {"training": asdict(o), "finished": False}
+        folder.write_json(training.path / "run.json", about)
+
+
+def _schedule(training: Training) -> str:
+    """How far a run goes on that was finished, and how fast it learns from here on."""
+    from helo.training.schedule import factor
+
+    p = training.progress
+    return f" to {p.total:,}: rates from {factor(p.share):.0%} of their peak down to {factor(1):.0%}"
+
+
 def _taken_up(r: _Request, about: dict[str, Any], machine: Machine) -> tuple[Task, Options]:
-    """A run that goes on: its options and its data, which must be what they were."""
+    """A run that goes on, in all processes or in none."""
     with machine.alike():
-        task_options, options = _recorded(r.kind, about, r.given, r.path)
-        data = about["data"]
-        files = r.files or data["train"]
-        valid = r.valid or ([] if isinstance(data["valid"], str) else data["valid"])
-        task = r.kind.read(files, valid, task_options, r.path, folder.read_json(r.path / "vocab.json"))
-        if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
-            raise HeloError("the data has changed since the run began", mend="start a new run", where=str(r.path))
+        taken = _read_again(r, about)
+    return taken
+
+
+def _read_again(r: _Request, about: dict[str, Any]) -> tuple[Task, Options]:
+    """A run that goes on: its options and its data, which must be what they were."""
+    task_options, options = _recorded(r, about)
+    run = Run(r.path, trust=True, cell=r.given.get("cell"))  # whose cell was looked at
+    run.task  # noqa: B018  whatever is damaged is said by its file
+    data = run._recorded(r.files)
+    files = r.files or data["train"]
+    valid = r.valid or ([] if isinstance(data["valid"], str) else data["valid"])
+    saved = folder.read_json(folder.inside(r.path, "vocab.json"))
+    task = r.kind.read(files, valid, task_options, r.path, saved)
+    if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
+        raise HeloError("the data has changed since the run began", mend="start a new run", where=str(r.path))
     return task, options
 
 
-def _write_start(training: Training) -> None:
-    """What is known of a run before its first step."""
-    if not training.machine.writes:
-        return
+def _write_start(training: Training, replaces: bool) -> None:
+    """What is known of a run before its first step, and where it stands: beside the folder's files, and in their place when
+    all is whole. replaces: only when there are weights; until then the run that stands there is not touched.
+    """
     task, path = training.task, training.path
+    training.home = home = path / folder.NEW
     data, vocab = task.to_json()
-    folder.clear(path)
-    folder.write_json(path / "vocab.json", vocab)
-    folder.write_json(path / "run.json", {
-        "format": folder.FORMAT, "helo": version("helo"), "task": _name(type(task)), "cell": task.options.cell,
-        "parameters": training.size, "options": asdict(task.options), "training": asdict(training.options),
-        "data": data, "figures": {}, "steps": 0, "seconds": 0.0, "finished": False,
-    })  # fmt: skip
-    with folder.replacing(path / "metrics.jsonl"):
-        pass
+    if training.machine.writes:
+        folder.write_json(home / "vocab.json", vocab)
+        folder.write_json(home / "run.json", {
+            "format": folder.FORMAT, "helo": version("helo"), "task": _name(type(task)), "cell": task.options.cell,
+            "parameters": training.size, "options": asdict(task.options), "training": asdict(training.options),
+            "data": data, "figures": {}, "steps": 0, "seconds": 0.0, "finished": False,
+        })  # fmt: skip
+        with folder.replacing(home / "metrics.jsonl"):
+            pass
+    training.save()  # without it a kill after the first report would leave a line of it that is written again
+    if not replaces:
+        training.arrive()
 
 
-def _finish(path: Path, training: Training, end: Progress) -> None:
+def _finish(training: Training, end: Progress) -> None:
     """The figures of the best weights on the validation data, the picture, the page."""
     from helo.training import checkpoint
 
-    task, weights = training.task, folder.read_arrays(path / "weights.safetensors")[0]
+    path, task = training.path, training.task
+    if training.home != path or not (path / "weights.safetensors").exists():
+        raise HeloError("no validation gave a number, and no weights were kept", mend="lower --rate", where=str(path))
+    weights = folder.read_arrays(path / "weights.safetensors")[0]
     with training.answering(weights) as parameters:
         figures = task.validate(parameters, end.ending)
     if end.ending is not None:
@@ -276,38 +411,28 @@ def _parted(kind: type[Task], given: dict[str, Any]) -> tuple[Any, Options]:
         if name not in own | training:
             raise HeloError(f"no option {name!r}", mend=nearest(name, own | training))
     return (
-        _within(kind.Options(**{k: v for k, v in given.items() if k in own})),
+        within(kind.Options(**{k: v for k, v in given.items() if k in own})),
         Options(**dict(kind.training) | {k: v for k, v in given.items() if k in training}),
     )
-
-
-SHARES = {"dropout", "weight_dropout", "scheduled", "self_critical"}  # options from 0 to 1
-MAY_BE_NONE = {"spelling"}  # sizes that may be 0: without it
-
-
-def _within(options: Any) -> Any:
-    """A task's options. Raises HeloError for a size below 1, a share that is none, a rate that is not above 0."""
-    for name, value in asdict(options).items():
-        where = "--" + name.replace("_", "-")
-        least = 0 if name in MAY_BE_NONE else 1
-        if isinstance(value, int) and not isinstance(value, bool) and value < least:
-            raise HeloError(f"{value}", expected=f"{least} or more", where=where)
-        if name in SHARES and value is not None and not 0 <= value <= 1:
-            raise HeloError(f"{value}", expected="a number between 0 and 1", where=where)
-        if isinstance(value, float) and name not in SHARES and not 0 < value < float("inf"):
-            raise HeloError(f"{value}", expected="more than 0", where=where)
-    return options
 
 
 def _options_of(about: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in (about["options"] | about["training"]).items() if v is not None}
 
 
-def _recorded(kind: type[Task], about: dict[str, Any], given: dict[str, Any], path: Path) -> tuple[Any, Options]:
-    """The options of a run that goes on. What is given again must be what it was, but for how it is saved."""
+def _recorded(r: _Request, about: dict[str, Any]) -> tuple[Any, Options]:
+    """The options of a run that goes on. What is given again must be what it was, but for how it is saved, and how long a
+    finished one goes on.
+    """
+    kind, given, path = r.kind, dict(r.given), r.path
+    if about["task"] != _name(kind):
+        raise HeloError(f"a run of {about['task']}", expected=f"one of {_name(kind)}", where=str(path))
+    cell = Run(path, r.trust, given.get("cell")).cell
     recorded = about["options"] | about["training"]
+    if "cell" in given:
+        given["cell"] = recorded["cell"]  # the same, as `Run.cell` found
     asked = {k: v for part in map(asdict, _parted(kind, given)) for k, v in part.items()}
-    free = {"save_seconds", "tensorboard", "device"}
+    free = {"save_seconds", "tensorboard", "device"} | (BUDGETS if about.get("finished") else set())
     for name in given:
         value = asked[name]
         if name in recorded and name not in free | kind.places and recorded[name] != value:
@@ -316,9 +441,17 @@ def _recorded(kind: type[Task], about: dict[str, Any], given: dict[str, Any], pa
                 f"{flag} {value}", expected=f"{flag} {recorded[name]}, as the run began",
                 mend="leave it out to go on, or start a new run", where=str(path),
             )  # fmt: skip
-    task_options, training = _parted(kind, recorded)
+    with place(path / "run.json"):
+        try:
+            saved.options(Options, about["training"])
+            task_options, training = _parted(kind, recorded | {"cell": cell})
+        except ValueError as error:
+            raise HeloError(f"damaged: {error}", mend=folder.AGAIN) from error
     task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.places})
-    return task_options, replace(training, **{k: v for k, v in given.items() if k in free})
+    changed = {k: v for k, v in given.items() if k in free}
+    if about.get("finished") and BUDGETS & set(given):
+        changed = dict.fromkeys(BUDGETS) | changed
+    return task_options, replace(training, **changed)
 
 
 def _place(out: str | Path | None, files: list[str | Path]) -> Path:
@@ -337,31 +470,40 @@ def free_place(name: str) -> Path:
     return path
 
 
-def _make_room(path: Path, overwrite: bool) -> None:
-    """A folder for a run. What it would replace is refused unless that is asked for, and taken away only when the text
-    has been read.
+def _make_room(path: Path, overwrite: bool) -> bool:
+    """Whether a run stands there that is to be replaced. Raises HeloError where anything of a run's names stands there that
+    is not, or is somebody else's.
     """
-    if path.exists() and not path.is_dir():
-        raise HeloError("a file of that name stands there", expected="a folder or nothing", where=str(path))
-    # A start that was cut short leaves vocab.json alone.
-    found = [name for name in folder.NAMES if (path / name).exists() and name != "vocab.json"]
+    with _listing(path):
+        found = [name for name in folder.NAMES if os.path.lexists(path / name)]
+        anything = any(path.iterdir())
+    if overwrite and anything and not folder.is_run(path):
+        raise HeloError(
+            "the folder is no run", expected="a run, or an empty folder", mend="--out names another", where=str(path)
+        )
     if found and not overwrite:
         raise HeloError(
-            "there is a run already" if "run.json" in found else f"{found[0]} stands there, and a run has its own",
-            mend="--resume goes on with it, --overwrite replaces it, --out names another",
+            "there is a run already" if folder.is_run(path) else f"{found[0]} stands there, and a run has its own",
+            mend="--resume goes on with it, --overwrite replaces it, --out names another" if folder.is_run(path)
+            else "--out names another",
             where=str(path),
-        )
+        )  # fmt: skip
+    return bool(found)
+
+
+@contextmanager
+def _listing(path: Path) -> Iterator[None]:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise HeloError(
-            f"cannot be written: {error.strerror}", mend="--out names another folder", where=str(path)
+            f"cannot be read: {error.strerror}", mend="--out names another folder", where=str(path)
         ) from error
 
 
 @contextmanager
 def _signals() -> Iterator[list[Any]]:
-    """Ctrl-C and SIGTERM ask the training to save and end; a second one ends it at once. Yields the list into which
+    """Ctrl-C, SIGTERM and SIGHUP ask the training to save and end; a second one ends it at once. Yields the list into which
     the training is put when there is one.
     """
     box: list[Any] = []
@@ -377,7 +519,7 @@ def _signals() -> Iterator[list[Any]]:
     if threading.current_thread() is not threading.main_thread():
         yield box
         return
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = {s: signal.signal(s, ask) for s in progress.stops()}
     try:
         yield box
     finally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import typing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from helo import saved
+from helo.errors import HeloError, place
 from helo.runs import folder
 from helo.tasks.base import Batches
 from helo.training.machine import Machine
 from helo.training.optimiser import Optimiser
 
-FILE = "last/state.safetensors"
+FILE = folder.STATE
 
 
 @dataclass
@@ -41,6 +45,7 @@ class Progress:
     over: float | None = None
     glance: int = 0
     threads: int = 0
+    earlier: int = 0  # reports that a run which goes further than at first has had beyond those of the new total
     ending: int | None = None
 
     @property
@@ -73,25 +78,63 @@ def save(
 
 
 def load(
-    path: Path, machine: Machine, parameters: dict[str, Tensor], optimiser: Optimiser, batches: Batches
+    path: Path,
+    machine: Machine,
+    parameters: dict[str, Tensor],
+    optimiser: Optimiser,
+    batches: Batches,
+    like: Any = (),
 ) -> tuple[Any, Progress] | None:
-    """Take up what was saved: the carried state and the counters; None where nothing was saved yet.
+    """Take up what was saved: the carried state and the counters; None where nothing was saved yet. like: a carried state
+    of one row, where the task has one.
 
     With another number of processes than before, the streams' states are dealt out anew; only dropout's noise differs.
+    Raises HeloError for a file that is damaged, or of another run.
     """
-    if not (path / FILE).exists():
+    file = folder.inside(path, FILE)
+    if not os.path.lexists(file):
         return None
-    arrays, about = folder.read_arrays(path / FILE)
+    arrays, about = folder.read_arrays(file)
+    with place(file):
+        try:
+            epoch, index, world, *counters = saved.fields(about, epoch=int, index=int, world=int, **_counters())
+            progress = Progress(**dict(zip(_counters(), counters, strict=True)))
+            if not (isinstance(progress.best, float) and progress.best == progress.best):  # inf: none was kept yet
+                raise ValueError(f"best is {progress.best}")
+            if (
+                min(epoch, index, progress.step, progress.reports) < 0
+                or not 0 < world <= len(arrays)
+                or index > 2 * batches.per_epoch  # that of the first pass; others have about as many
+            ):
+                raise ValueError(
+                    f"step {progress.step}, epoch {epoch}, batch {index} of {batches.per_epoch}, {world} processes"
+                )
+        except ValueError as error:
+            raise HeloError(f"damaged: {error}", mend=folder.AGAIN) from error
+        own = {f"weights.{n}": p for n, p in parameters.items()} | optimiser.tensors()
+        wanted = {n: (tuple(p.shape) or (1,), torch.empty(0, dtype=p.dtype).numpy().dtype) for n, p in own.items()}
+        streams = getattr(batches, "streams", 0)
+        for rank in range(world):
+            random = arrays.get(f"random.{rank}")
+            wanted[f"random.{rank}"] = ((0,) if random is None else random.shape, np.dtype(np.uint8))
+            if any(n.startswith("state.") for n in arrays):
+                mine = len(range(rank, streams, world))
+                for i, layer in enumerate(like):
+                    for j, s in enumerate(layer):
+                        wanted[f"state.{rank}.{i}.{j}"] = ((mine, *s.shape[1:]), np.dtype(np.float32))
+        folder.compare(arrays, wanted)
     tensors = {n: torch.from_numpy(a) for n, a in arrays.items()}
     with torch.no_grad():
         for name, p in parameters.items():
             p.copy_(tensors[f"weights.{name}"])
     optimiser.load(tensors)
-    batches.epoch, batches.index = about.pop("epoch"), about.pop("index")
-    world = about.pop("world")
-    progress = Progress(**about)
+    batches.epoch, batches.index = epoch, index
     if world == machine.world:
-        machine.device.set_random(arrays[f"random.{machine.rank}"], progress.step)
+        with place(file):
+            try:
+                machine.device.set_random(arrays[f"random.{machine.rank}"], progress.step)
+            except (KeyError, RuntimeError) as error:
+                raise HeloError(f"damaged: the random state: {error}", mend=folder.AGAIN) from error
     rows: dict[tuple[int, int], list[np.ndarray]] = {}
     for rank in range(world):
         for name in sorted(n for n in arrays if n.startswith(f"state.{rank}.")):
@@ -102,6 +145,10 @@ def load(
         for i in sorted({i for i, _ in rows})
     ]
     return tuple(tuple(layer) for layer in layers) or None, progress
+
+
+def _counters() -> dict[str, Any]:
+    return typing.get_type_hints(Progress) | {"best": Any}
 
 
 def _dealt(parts: list[np.ndarray], machine: Machine) -> np.ndarray:
@@ -121,17 +168,19 @@ def _host(state: Any, machine: Machine) -> list[list[np.ndarray]]:
 def cut_metrics(path: Path, reports: int) -> None:
     """Keep the first `reports` lines of metrics.jsonl: what came after the save is made again."""
     if path.exists():
-        lines = path.read_text().splitlines()[:reports]
+        lines = folder.content(path).splitlines()[:reports]
         with folder.replacing(path) as beside:
-            beside.write_text("".join(f"{line}\n" for line in lines))
+            beside.write_bytes(b"".join(line + b"\n" for line in lines))
 
 
 def metrics(path: Path) -> list[dict[str, Any]]:
     """All reports of a run; a last line that a kill cut short is left out."""
     reports = []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in folder.content(path).splitlines() if path.exists() else ():
         try:
-            reports.append(json.loads(line))
-        except ValueError:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if isinstance(found, dict) and all(isinstance(found.get(k), int | float) for k in ("step", "loss", "valid")):
+            reports.append(found)
     return reports

@@ -46,6 +46,7 @@ class Training:
         self.parameters = {n: self.device.own(p).requires_grad_() for n, p in fresh.items()}
         self.optimiser = Optimiser(self.parameters, options, self.device.precision, task.slower, task.cell.blocks)
         self.batches = task.batches(options.seed, machine.rank, machine.world)
+        self.home = path  # where it is written; beside `path` until it is whole
         self.state: Any = None
         self.steps = self.device.steps(self._step)
         # Since the last report: loss, count, norm, steps that were clipped; and the last step's loss and count.
@@ -200,7 +201,7 @@ class Training:
             if self.due & SETTLE:
                 self._settle(speed)
             if p.total is not None and (
-                p.step == p.total or (self.due & REPORT and schedule.validates(p.share, p.reports))
+                p.step == p.total or (self.due & REPORT and schedule.validates(p.share, p.reports - p.earlier))
             ):
                 began = self.elapsed()
                 self._report(speed)
@@ -274,24 +275,32 @@ class Training:
 
     def resume(self) -> bool:
         """Take up what was saved. False where nothing was yet."""
-        found = checkpoint.load(self.path, self.machine, self.parameters, self.optimiser, self.batches)
-        if found is None:
-            return False
-        self.state, self.progress = found
-        p = self.progress
-        self.sums.copy_(self.device.own(np.array([p.loss, p.count, p.norm, p.clipped, 0, 0], float)))
-        self.before = p.seconds
+        zero = getattr(self.task, "zero_state", None)  # of a task that carries one from step to step
+        like = zero(self.parameters, 1) if zero else ()
+        found = checkpoint.load(self.path, self.machine, self.parameters, self.optimiser, self.batches, like)
+        if found is not None:
+            self.state, self.progress = found
+            p = self.progress
+            self.sums.copy_(self.device.own(np.array([p.loss, p.count, p.norm, p.clipped, 0, 0], float)))
+            self.before = p.seconds
         if self.machine.writes:
             checkpoint.cut_metrics(self.path / "metrics.jsonl", self.progress.reports)
-        return True
+        return found is not None
 
     def save(self) -> None:
         """Where training stands, whole."""
         self._read()
         self.saved = time.monotonic()
         checkpoint.save(
-            self.path, self.machine, self.parameters, self.optimiser, self.batches, self.state, self.progress
+            self.home, self.machine, self.parameters, self.optimiser, self.batches, self.state, self.progress
         )
+
+    def arrive(self) -> None:
+        """What was written beside the run folder's files takes their place."""
+        if self.home != self.path:
+            if self.machine.writes:
+                folder.take_place(self.path)
+            self.home = self.path
 
     def _due(self) -> int:
         """What the first process finds that it is time for, and tells the others."""
@@ -332,7 +341,7 @@ class Training:
             if best:
                 p.best = badness
                 self.keep(figures, weights)
-            folder.append(self.path / "metrics.jsonl", json.dumps(report))
+            folder.append(self.home / "metrics.jsonl", json.dumps(report))
             self.reporter.say(_line(p, report, best, key, self.task.unit))
             self.reporter.say(f"    {self.task.show(weights, np.random.default_rng(p.step))}")
             self._tensorboard(report)
@@ -344,21 +353,22 @@ class Training:
         if self.options.tensorboard:
             from torch.utils.tensorboard.writer import SummaryWriter
 
-            with SummaryWriter(str(self.path / "tensorboard")) as writer:
+            with SummaryWriter(str(self.home / "tensorboard")) as writer:
                 for key in ("loss", "valid", "rate", "norm", "clipped", "symbols_per_second"):
                     writer.add_scalar(key, report[key], report["step"])
 
     def keep(self, figures: dict[str, Any], weights: Mapping[str, np.ndarray]) -> None:
         """The weights as they are, as the run's own."""
-        folder.write_arrays(self.path / "weights.safetensors", weights)
-        about = folder.read_json(self.path / "run.json")
+        folder.write_arrays(self.home / "weights.safetensors", weights)
+        about = folder.read_json(self.home / "run.json")
         figures = {k: v for k, v in figures.items() if k != "loss"}
         about |= {"figures": figures, "steps": self.progress.step, "seconds": round(self.progress.seconds, 2)}
-        folder.write_json(self.path / "run.json", about)
+        folder.write_json(self.home / "run.json", about)
+        self.arrive()
 
     def _keep_something(self) -> None:
         """A run that stops before its first validation has weights too."""
-        if self.machine.writes and not (self.path / "weights.safetensors").exists():
+        if self.machine.writes and not (self.home / "weights.safetensors").exists():
             self._read()
             self.keep({}, self.device.back(self.parameters))
 

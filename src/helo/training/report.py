@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from helo.errors import plain
+
 
 class Reporter(Protocol):
     """Anything that is told how training goes."""
@@ -44,7 +46,7 @@ class Plain(Silent):
         self.said = 0.0
 
     def say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        print(plain(line), file=sys.stderr, flush=True)
 
     def work(self, what: str, done: int, total: int) -> None:
         if done == total or time.monotonic() - self.said > 10:
@@ -74,7 +76,7 @@ class Live:
         self.bar.start()
 
     def say(self, line: str) -> None:
-        self.bar.console.print(line, markup=False, highlight=False)
+        self.bar.console.print(plain(line), markup=False, highlight=False)
 
     def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
         if self.other is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helo.data.vocab.base import Vocab
+from helo.saved import fields
 
 
 class Bytes(Vocab):
@@ -24,4 +25,5 @@ class Bytes(Vocab):
 
     @classmethod
     def from_json(cls, saved):
+        fields(saved, unit=str)
         return cls()

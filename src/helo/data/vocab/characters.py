@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from helo.data.vocab.base import Vocab, lacks
+from helo.saved import distinct, fields
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
@@ -48,7 +49,8 @@ class Characters(Vocab):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(saved["characters"])
+        _, characters = fields(saved, unit=str, characters=str)
+        return cls(distinct(characters, "characters"))
 
 
 def _codes(text: bytes) -> np.ndarray:

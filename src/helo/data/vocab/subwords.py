@@ -11,6 +11,7 @@ import numpy as np
 
 from helo.data.vocab.base import Vocab
 from helo.errors import HeloError
+from helo.saved import fields
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -57,7 +58,7 @@ class Subwords(Vocab):
 
     @classmethod
     def from_json(cls, saved):
-        tokenizers, text = _library(), json.dumps(saved["tokenizer"])
+        tokenizers, text = _library(), json.dumps(fields(saved, unit=str, tokenizer=dict)[1])
         try:
             return cls(tokenizers.Tokenizer.from_str(text))
         except Exception as error:  # the library raises no narrower kind

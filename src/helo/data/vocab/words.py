@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from helo.data.vocab.base import Vocab, lacks
+from helo.saved import distinct, fields
 
 MOST, LEAST = 20_000, 3  # at most so many words, each seen at least so often
 
@@ -65,4 +66,6 @@ class Words(Vocab):
 
     @classmethod
     def from_json(cls, saved):
-        return cls(saved["characters"], saved["words"])
+        _, characters, words = fields(saved, unit=str, characters=str, words=list[str])
+        distinct((*characters, *words), "characters and words")
+        return cls(characters, words)
