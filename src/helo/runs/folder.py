@@ -262,13 +262,14 @@ def describe(path: Path) -> dict[str, Any]:
         if missing := [k for k in MUST if k not in about]:
             raise HeloError(f"no {missing[0]!r}", mend=AGAIN)
         try:
-            return _looked_at(about)
+            _looked_at(about)
+            return about
         except ValueError as error:
             raise HeloError(f"damaged: {error}", mend=AGAIN) from error
 
 
-def _looked_at(about: dict[str, Any]) -> dict[str, Any]:
-    """The same, or ValueError (HeloError for a task that is not known)."""
+def _looked_at(about: dict[str, Any]) -> None:
+    """Raises ValueError for a value that is not of its type, HeloError for a task that is not known."""
     saved.fields(about, **{k: hint for k, hint in ABOUT.items() if k in about})
     data, figures, options = about["data"], about["figures"], about["options"]
     for name in ("parameters", "steps", "seconds"):
@@ -290,8 +291,7 @@ def _looked_at(about: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"figures.{name} is neither a number nor text")
     if about["cell"] != options.get("cell", about["cell"]):
         raise ValueError("cell and options.cell differ")
-    kind = tasks.find(about["task"])
-    return about | {"options": saved.options(kind.Options, options)}
+    saved.options(tasks.find(about["task"]).Options, options)
 
 
 def is_run(path: Path) -> bool:

@@ -22,6 +22,7 @@ from helo.runs.live import Live
 from helo.runs.options import within
 from helo.runs.sizes import expected
 from helo.runs.stream import Stream
+from helo.saved import options as typed
 from helo.tasks.base import ExampleTask
 from helo.tasks.lm import LM
 
@@ -57,7 +58,7 @@ class Run:
         with _within(file):
             kind = tasks.find(self.about["task"])
             try:
-                options = within(kind.Options(**(self.about["options"] | {"cell": cell})))
+                options = within(kind.Options(**typed(kind.Options, self.about["options"] | {"cell": cell})))
             except TypeError as error:
                 raise HeloError(f"options that this helo does not know: {error}", mend="pip install -U helo") from error
         file = folder.inside(self.path, "vocab.json")
