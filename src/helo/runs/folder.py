@@ -47,7 +47,7 @@ NEXT = {"sample": 'helo sample {} --prompt "..."', "predict": "helo predict {} F
 
 def schema() -> dict[str, Any]:
     """The JSON schema of run.json."""
-    return json.loads(resources.files("helo.runs").joinpath("run.schema.json").read_text())
+    return json.loads(resources.files("helo.runs").joinpath("run.schema.json").read_text(encoding="utf-8"))
 
 
 @contextmanager
@@ -102,7 +102,8 @@ def _umask() -> int:
 def write_json(path: Path, value: Any) -> None:
     """Written whole or not at all."""
     with replacing(path) as beside:
-        beside.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files need not be UTF-8
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def read_json(path: Path) -> dict[str, Any]:
             value = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise HeloError("no such file", expected="a run folder, as `helo train` writes it") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise HeloError(f"damaged: {error}", mend="take it from a whole copy of the run") from error
         if not isinstance(value, dict):
             raise HeloError("damaged: not a JSON object", mend="take it from a whole copy of the run")
@@ -135,7 +136,7 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             with safe_open(path, "numpy") as file:
                 arrays = {name: file.get_tensor(name) for name in list(file.keys())}
                 return arrays, json.loads((file.metadata() or {}).get("about", "{}"))
-        except (SafetensorError, OSError, ValueError) as error:
+        except (SafetensorError, OSError, ValueError, RecursionError) as error:
             raise HeloError(f"damaged: {error}", mend="take it from a whole copy") from error
 
 
@@ -225,4 +226,4 @@ Type next, in the folder above:
 (needed only to go on with `--resume`), `metrics.jsonl` one object a report. NumPy alone is enough to use it.
 """
     with replacing(path / "README.md") as beside:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -137,6 +137,10 @@ class Run:
         """
         return self._answers().asked([files] if isinstance(files, str | Path) else files, **said)
 
+    def lines(self, text: str, **said: Any) -> Any:
+        """What `predict` is asked about, out of text with one example a line. said: as for `examples`."""
+        return self._answers().lines(text, **said)
+
     def _answers(self) -> ExampleTask:
         if not isinstance(self.task, ExampleTask):
             raise HeloError(

@@ -7,6 +7,7 @@ The decoder is that of every task that writes: `helo.tasks.writing`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -73,9 +74,9 @@ class Options(WriterOptions):
     def __post_init__(self):
         """Files by their whole paths: a run is used from other folders too."""
         whole: dict[str, Any] = {
-            name: str(Path(v).expanduser().absolute()) for name in LISTS if (v := getattr(self, name))
+            name: str(Path(os.path.expanduser(v)).absolute()) for name in LISTS if (v := getattr(self, name))
         }
-        whole["images"] = tuple(str(Path(p).expanduser().absolute()) for p in self.images)
+        whole["images"] = tuple(str(Path(os.path.expanduser(p)).absolute()) for p in self.images)
         for name, value in whole.items():
             object.__setattr__(self, name, value)
 

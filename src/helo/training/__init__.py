@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helo import cells, drawing, encoders, progress, tasks
-from helo.errors import HeloError, nearest
+from helo.errors import HeloError, door, nearest
 from helo.runs import Run, folder
 from helo.tasks.base import Budget, Task
-from helo.training.options import Options
+from helo.training.options import Options, checked
 from helo.training.report import Reporter, Silent
 
 BUDGETS = {"minutes", "epochs", "steps"}  # one of them is given
@@ -52,6 +52,7 @@ class Interrupted(KeyboardInterrupt):
         self.path, self.step = path, step
 
 
+@door
 def train(
     task: str,
     files: str | Path | Sequence[str | Path],
@@ -97,9 +98,12 @@ def train(
         given = {k: v for k, v in theirs.items() if k != "start"} | given
     task_options, training_options = _parted(kind, given)
     try:
+        from helo.training import before
         from helo.training.machine import Machine
     except ImportError as error:
         raise HeloError("training needs torch", mend="pip install 'helo[train]'") from error
+    before.fits(task_options)
+    before.keeps(task_options)
     if training_options.tensorboard:
         try:
             import torch.utils.tensorboard.writer  # noqa: F401  # pyright: ignore[reportUnusedImport]
@@ -254,27 +258,9 @@ def _parted(kind: type[Task], given: dict[str, Any]) -> tuple[Any, Options]:
         if name not in own | training:
             raise HeloError(f"no option {name!r}", mend=nearest(name, own | training))
     return (
-        _within(kind.Options(**{k: v for k, v in given.items() if k in own})),
+        checked(kind.Options(**{k: v for k, v in given.items() if k in own})),
         Options(**dict(kind.training) | {k: v for k, v in given.items() if k in training}),
     )
-
-
-SHARES = {"dropout", "weight_dropout", "scheduled", "self_critical"}  # options from 0 to 1
-MAY_BE_NONE = {"spelling"}  # sizes that may be 0: without it
-
-
-def _within(options: Any) -> Any:
-    """A task's options. Raises HeloError for a size below 1, a share that is none, a rate that is not above 0."""
-    for name, value in asdict(options).items():
-        where = "--" + name.replace("_", "-")
-        least = 0 if name in MAY_BE_NONE else 1
-        if isinstance(value, int) and not isinstance(value, bool) and value < least:
-            raise HeloError(f"{value}", expected=f"{least} or more", where=where)
-        if name in SHARES and value is not None and not 0 <= value <= 1:
-            raise HeloError(f"{value}", expected="a number between 0 and 1", where=where)
-        if isinstance(value, float) and name not in SHARES and not 0 < value < float("inf"):
-            raise HeloError(f"{value}", expected="more than 0", where=where)
-    return options
 
 
 def _options_of(about: dict[str, Any]) -> dict[str, Any]:

@@ -124,15 +124,15 @@ def _set_random(saved: np.ndarray, machine: Machine) -> None:
 def cut_metrics(path: Path, reports: int) -> None:
     """Keep the first `reports` lines of metrics.jsonl: what came after the save is made again."""
     if path.exists():
-        lines = path.read_text().splitlines()[:reports]
+        lines = path.read_text(encoding="utf-8").splitlines()[:reports]
         with folder.replacing(path) as beside:
-            beside.write_text("".join(f"{line}\n" for line in lines))
+            beside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def metrics(path: Path) -> list[dict[str, Any]]:
     """All reports of a run; a last line that a kill cut short is left out."""
     reports = []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             reports.append(json.loads(line))
         except ValueError:

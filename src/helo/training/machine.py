@@ -32,14 +32,21 @@ class Machine:
         cuda = torch.cuda.is_available()
         if options.device == "cuda" and not cuda:
             raise HeloError("there is no CUDA device here", mend="leave --device out", where="--device cuda")
-        rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        world = _told("WORLD_SIZE", 1, 1, 1 << 20)
+        rank = _told("RANK", 0, 0, world - 1)
         device = torch.device("cuda" if cuda and options.device != "cpu" else "cpu")
         if device.type == "cuda":
-            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+            device = torch.device("cuda", _told("LOCAL_RANK", 0, 0, torch.cuda.device_count() - 1))
             torch.cuda.set_device(device)
             torch.backends.cuda.matmul.allow_tf32 = True
         if world > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            try:
+                dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            except (RuntimeError, ValueError) as error:
+                raise HeloError(
+                    f"the {world} processes do not find each other: {error}", mend="torchrun starts them",
+                    where="WORLD_SIZE",
+                ) from error  # fmt: skip
         return cls(device, precision(options.precision, device), rank, world)
 
     @property
@@ -86,6 +93,21 @@ class Machine:
         """End this process's part."""
         if self.world > 1 and dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _told(name: str, default: int, least: int, most: int) -> int:
+    """A whole number that torchrun puts into the environment. Raises HeloError where something else stands there."""
+    value = os.environ.get(name, default)
+    try:
+        number = int(value)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise HeloError(
+            f"{value!r}", expected=f"a whole number from {least} to {most}, as torchrun gives it",
+            mend=f"unset {name}, for one process", where=name,
+        )  # fmt: skip
+    return number
 
 
 def precision(asked: str, device: torch.device) -> torch.dtype:

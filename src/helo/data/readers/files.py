@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sys
 import zlib
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ def named(names: Sequence[str | Path], suffixes: Sequence[str] = ()) -> list[Pat
     """The files meant: files, globs, and of folders the files with one of these suffixes (`.gz` aside), sorted."""
     found: list[Path] = []
     for name in map(str, names):
-        path = Path(name).expanduser()
+        path = Path(os.path.expanduser(name))
         with place(name):
             if path.is_dir():
                 inside = sorted(p for p in path.rglob("*") if p.is_file() and suffix(p) in suffixes)

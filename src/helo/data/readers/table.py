@@ -125,14 +125,14 @@ def bare(path: Path) -> bool:
 
 
 def _jsonl(path: Path) -> Table:
-    rows, places = [], []
+    rows, places, wrong = [], [], None
     for n, line in enumerate(files.lines(path), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
-            fault(HeloError(f"not JSON: {error}", where=f"{path}:{n}"))
+        except (ValueError, RecursionError) as error:
+            fault(wrong := HeloError(f"not JSON: {error}", where=f"{path}:{n}"))
             continue
         if not isinstance(row, dict):
             raise HeloError(
@@ -141,7 +141,7 @@ def _jsonl(path: Path) -> Table:
         rows.append(row)
         places.append(f"{path}:{n}")
     if not rows:
-        raise HeloError("the file is empty", where=str(path))
+        raise wrong or HeloError("the file is empty", where=str(path))
     names = list(rows[0])
     for row, where in zip(rows, places, strict=True):
         if missing := [n for n in names if n not in row]:
