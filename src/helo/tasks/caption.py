@@ -76,7 +76,10 @@ class Options(WriterOptions):
         whole: dict[str, Any] = {
             name: str(Path(os.path.expanduser(v)).absolute()) for name in LISTS if (v := getattr(self, name))
         }
-        whole["images"] = tuple(str(Path(os.path.expanduser(p)).absolute()) for p in self.images)
+        whole["images"] = tuple(
+            str(Path(os.path.expanduser(p)).absolute())
+            for p in ([self.images] if isinstance(self.images, str | Path) else self.images)
+        )
         for name, value in whole.items():
             object.__setattr__(self, name, value)
 
