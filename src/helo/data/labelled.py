@@ -54,6 +54,42 @@ class Labelled:
         return [a | answer for a, answer in zip(about, answers, strict=True)]
 
 
+def given(kind: str, source: Any) -> Labelled:
+    """Examples of a kind that come from Python, not out of files. Raises HeloError with the number of the first that is not
+    of that kind, TypeError where there are no examples at all.
+    """
+    inputs = source if isinstance(source, np.ndarray) else list(source)
+    for i, x in enumerate(inputs):
+        if not _IS[kind](x):
+            raise HeloError(f"{x!r:.80}", expected=_CALLED[kind], where=f"input {i + 1}")
+    return Labelled(kind, inputs, None, lambda i, *step: f"input {i + 1}")
+
+
+def _words(x: Any) -> bool:
+    return isinstance(x, list | tuple | np.ndarray) and all(isinstance(w, str) for w in x)
+
+
+def _numbers(x: Any) -> bool:
+    try:
+        return np.asarray(x).dtype.kind in "fiub"
+    except (TypeError, ValueError):  # rows of unequal length
+        return False
+
+
+def _turns(x: Any) -> bool:
+    return isinstance(x, list | tuple) and all(_words(turn) and len(turn) == 2 for turn in x)
+
+
+_IS: dict[str, Callable[[Any], bool]] = {
+    "text": lambda x: isinstance(x, str), "pair": lambda x: isinstance(x, str), "tokens": _words, "dialogue": _turns,
+    "vector": _numbers, "frames": _numbers, "picture": _numbers,
+}  # fmt: skip
+_CALLED = {
+    "text": "a text", "pair": "a text", "tokens": "a list of words", "dialogue": "a list of (speaker, text)",
+    "vector": "numbers (features,)", "frames": "numbers (time, features)", "picture": "numbers (height, width[, channels])",
+}  # fmt: skip
+
+
 def fingerprint(files: Sequence[Path]) -> str:
     """SHA-256 of the bytes of all files, in order; in 16 hex digits."""
     digest = hashlib.sha256()

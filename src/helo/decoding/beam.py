@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from helo.errors import HeloError
 
 Step = Callable[[np.ndarray, Any, np.ndarray], tuple[np.ndarray, Any]]
 
@@ -21,6 +24,17 @@ class Hypothesis:
     symbols: list[int]
     score: float
     rank: float
+
+
+WIDEST = 1000  # hypotheses: what is unlikelier than a thousand others is no answer
+
+
+def width(beam: int, n_best: int) -> int:
+    """How many hypotheses are kept for a beam and so many answers. Raises HeloError for none, or for more than WIDEST."""
+    for name, value in (("--beam", beam), ("--n-best", n_best)):
+        if not 1 <= operator.index(value) <= WIDEST:
+            raise HeloError(f"{value}", expected=f"a whole number from 1 to {WIDEST:,}", where=name)
+    return max(beam, n_best)
 
 
 def search(

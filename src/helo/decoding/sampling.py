@@ -57,6 +57,14 @@ class Choice:
         return np.minimum((reach <= drawn).sum(-1), p.shape[-1] - 1)
 
 
+def generator(seed: int | None) -> np.random.Generator:
+    """What draws; from chance itself without a seed. Raises HeloError for a seed below 0."""
+    try:
+        return np.random.default_rng(seed)
+    except ValueError as error:
+        raise HeloError(f"{seed}", expected="0 or more", where="--seed") from error
+
+
 def write(
     step: Callable[[np.ndarray], np.ndarray], last: np.ndarray, length: int, choice: Choice, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from helo import tasks
+from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
-from helo.errors import HeloError, place
+from helo.errors import HeloError, door, place
 from helo.runs import folder
 from helo.runs.live import Live
 from helo.runs.stream import Stream
@@ -82,21 +83,28 @@ class Run:
         """Of the weights on the validation data, when they were saved."""
         return self.about["figures"]
 
+    @door
     def stream(self, rows: int = 1, state: str | Path | None = None) -> Stream:
         """A stream at the beginning, or where a saved state left off."""
         self._writes()
         return Stream(self, rows) if state is None else Stream.load(self, state)
 
+    @door
     def sample(
         self,
         prompt: str = "",
         length: int = 500,
         seed: int | None = None,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
         stream: Stream | None = None,
         **choice: Any,
     ) -> str:
         """A text that goes on from the prompt, without it. choice: temperature, top_k, top_p, min_p."""
+        if not isinstance(prompt, str):
+            raise TypeError(f"the prompt {prompt!r:.80} is no text")
+        if stream is not None and not isinstance(stream, Stream):
+            raise TypeError(f"stream={stream!r:.80} is none: run.stream() gives one")
+        stop = (stop,) if isinstance(stop, str) else stop
         return "".join(
             p[0] for p in self.writing(prompt, length, seed, stop, stream or self.stream(), Choice(**choice))
         )
@@ -121,22 +129,26 @@ class Run:
                 where=str(self.path),
             )
 
+    @door
     def predict(self, source: Any, **how: Any) -> list[dict[str, Any]]:
         """An answer an example, in order. source: for a model of texts a list of texts; numbers for one of numbers; or
         what `examples` gave.
         """
         return self._answers().predict(self.parameters, source, **how)
 
+    @door
     def live(self, state: str | Path | None = None) -> Live:
         """A tagger that answers step by step, at the beginning or where a saved state left off."""
         return Live(self) if state is None else Live.load(self, state)
 
+    @door
     def examples(self, files: str | Path | Sequence[str | Path], **said: Any) -> Any:
         """What `predict` is asked about, out of files as for training; labels may be missing. said: options of reading
         that are to be others, such as `skip_bad=True` of a captioner.
         """
-        return self._answers().asked([files] if isinstance(files, str | Path) else files, **said)
+        return self._answers().asked(listed(files), **said)
 
+    @door
     def lines(self, text: str, **said: Any) -> Any:
         """What `predict` is asked about, out of text with one example a line. said: as for `examples`."""
         return self._answers().lines(text, **said)
@@ -150,18 +162,20 @@ class Run:
             )
         return self.task
 
-    def report(self, out: str | Path, files: Sequence[str | Path] = (), **said: Any) -> str:
+    @door
+    def report(self, out: str | Path, files: str | Path | Sequence[str | Path] = (), **said: Any) -> str:
         """Pictures of how it does on files, or on the recorded validation data, into a folder; and Markdown."""
         out = Path(out)
         out.mkdir(parents=True, exist_ok=True)
-        return self.task.reported(self.parameters, self.about["data"], out, files, **said)
+        return self.task.reported(self.parameters, self.about["data"], out, listed(files), **said)
 
-    def evaluate(self, files: Sequence[str | Path] = (), **how: Any) -> dict[str, Any]:
+    @door
+    def evaluate(self, files: str | Path | Sequence[str | Path] = (), **how: Any) -> dict[str, Any]:
         """Figures on whole files, or on the validation data that the run recorded. how: what the task knows to do
         otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state; the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
-        return self.task.evaluate(self.parameters, self.about["data"], files, **how)
+        return self.task.evaluate(self.parameters, self.about["data"], listed(files), **how)
 
     def __repr__(self) -> str:
         a = self.about

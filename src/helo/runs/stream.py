@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from helo.decoding.sampling import Choice, write
+from helo.decoding.sampling import Choice, generator, write
 from helo.errors import HeloError, place
 from helo.runs import folder
 
@@ -25,6 +25,8 @@ class Stream:
     """
 
     def __init__(self, run: Run, rows: int = 1):
+        if rows < 1:
+            raise HeloError(f"{rows}", expected="1 or more", where="--streams")
         self.run = run
         self.state: Any = None
         self.last = np.full(rows, run.task.start, np.int64)
@@ -58,7 +60,7 @@ class Stream:
         """Go on by `length` symbols: at each, what it adds to every row's text (nothing, while a character of several
         bytes is not whole). The stream stands after what was taken from the iterator.
         """
-        for symbols in write(self._step, self.last, length, choice or Choice(), np.random.default_rng(seed)):
+        for symbols in write(self._step, self.last, length, choice or Choice(), generator(seed)):
             self.last = symbols
             yield [self._text(row, int(i)) for row, i in enumerate(symbols)]
 

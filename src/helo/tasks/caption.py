@@ -28,6 +28,8 @@ from helo.data.ragged import Ragged
 from helo.data.readers.files import parted
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
+from helo.decoding import beam as beams
+from helo.decoding.sampling import generator
 from helo.encoders import Encoder
 from helo.encoders.store import BATCH, Features, clock
 from helo.errors import HeloError, fault
@@ -345,16 +347,16 @@ class Caption(WritingTask):
 
         source: examples, or a list of paths of pictures, folders, tars.
         """
-        examples = self.given(source)
+        wide, examples = beams.width(beam, n_best), self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = []
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         for start in range(0, len(examples), 64):
             rows = np.arange(start, min(start + 64, len(examples)))
             batch = encoded.batch(rows)
             memory = self.memory(parameters, batch)
             if temperature is None:
-                found = self.search(parameters, memory, self.most(batch), max(beam, n_best), alpha)
+                found = self.search(parameters, memory, self.most(batch), wide, alpha)
             else:
                 several = [self.drawn(parameters, memory, self.most(batch), rng, temperature) for _ in range(n_best)]
                 found = [sorted(drawn, key=lambda h: -h.score) for drawn in zip(*several, strict=True)]

@@ -299,10 +299,11 @@ class Tag(ExampleTask):
         kind = "tokens" if isinstance(self.form, Words) else "frames" if isinstance(self.form, Numbers) else "dialogue"
         if kind == "tokens":
             source = [x.split() if isinstance(x, str) else x for x in ([source] if isinstance(source, str) else source)]
-        for i, x in enumerate(source):
+        examples = labelled.given(kind, source)
+        for i, x in enumerate(examples.inputs):
             if len(x) == 0:
                 raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
-        return Labelled(kind, source, None, lambda i, *step: f"input {i + 1}")
+        return examples
 
     def asked(self, files, **said):
         """Words also out of `.txt` files of running text, frames also out of videos without a table."""

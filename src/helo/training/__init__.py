@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helo import cells, drawing, encoders, progress, tasks
+from helo.data.readers.files import listed
 from helo.errors import HeloError, door, nearest
 from helo.runs import Run, folder
 from helo.tasks.base import Budget, Task
@@ -30,7 +31,8 @@ if TYPE_CHECKING:  # these import torch
 __all__ = ["Interrupted", "Options", "dynamic_evaluation", "free_place", "train"]
 
 
-def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, Any]:
+@door
+def dynamic_evaluation(run: Run, files: str | Path | Sequence[str | Path] = ()) -> dict[str, Any]:
     """Figures of a run whose weights go on learning from text already scored: `helo.training.dynamic`."""
     try:
         from helo.training import dynamic
@@ -38,7 +40,9 @@ def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, 
         raise HeloError(
             "dynamic evaluation learns, and learning needs torch", mend="pip install 'helo[train]'"
         ) from error
-    return dynamic.dynamic_evaluation(run, files)
+    if run.about["task"] != "lm":
+        raise HeloError(f"a model of the shape {run.about['task']}", expected="a language model", where=str(run.path))
+    return dynamic.dynamic_evaluation(run, listed(files))
 
 
 USEFUL = 0.75  # of a step's time goes into the products that are counted; measured with an LSTM of 256
@@ -74,12 +78,15 @@ def train(
     """
     started = time.monotonic()
     kind = tasks.find(task)
-    files, valid = _listed(files), _listed(valid)
-    given = {k: v for k, v in options.items() if v is not None and v != ()}
+    files, valid = listed(files), listed(valid)
+    given: dict[str, Any] = {k: v for k, v in options.items() if v is not None and not (isinstance(v, tuple) and not v)}
+    for name in ("cell", "encoder", "start"):
+        if name in given and not isinstance(given[name], str | Path):
+            raise TypeError(f"{name}={given[name]!r:.80} is no text")
     if "cell" in given:
-        given["cell"] = cells.located(given["cell"])
+        given["cell"] = cells.located(str(given["cell"]))
     if "encoder" in given:
-        given["encoder"] = encoders.located(given["encoder"])
+        given["encoder"] = encoders.located(str(given["encoder"]))
     if given.get("start") is not None:
         given["start"] = str(Path(given["start"]).absolute())
         like = given["start"] if like is None else like
@@ -245,10 +252,6 @@ def _products(options: Options, machine: Machine) -> float | None:
 
 def _name(kind: type) -> str:
     return kind.__module__.rpartition(".")[2]
-
-
-def _listed(files: str | Path | Sequence[str | Path]) -> list[str | Path]:
-    return [files] if isinstance(files, str | Path) else list(files)
 
 
 def _parted(kind: type[Task], given: dict[str, Any]) -> tuple[Any, Options]:

@@ -41,8 +41,8 @@ def fits(options: Any) -> None:
     if count * BYTES > here:
         name = max(sizes, key=lambda n: sizes[n])
         raise HeloError(
-            f"about {_short(count)} parameters, which take {_short(count * BYTES)} bytes while they learn",
-            expected=f"sizes for the {_short(here)} bytes of memory here",
+            f"about {_short(count)} parameters, which take {_gigabytes(count * BYTES)} while they learn",
+            expected=f"sizes for the {_gigabytes(here)} of memory here",
             where=f"--{name} {sizes[name]}",
         )
 
@@ -74,12 +74,13 @@ def _law(cell: Cell) -> Any:
     return lambda i, h: float(law @ terms(float(i), float(h)))
 
 
+def _gigabytes(n: float) -> str:
+    return f"{n / 1e9:,.0f} GB" if n < 1e15 else f"{n / 1e9:.0e} GB"
+
+
 def _short(n: float) -> str:
     """A large number for people."""
-    for size, name in ((1e15, ""), (1e12, "million million"), (1e9, "thousand million"), (1e6, "million")):
-        if n >= size:
-            return f"{n / size:.3g} {name}" if name else f"{n:.0e}"
-    return f"{n:,.0f}"
+    return f"{n:,.0f}" if n < 1e15 else f"{n:.0e}"
 
 
 def keeps(options: Any) -> None:
@@ -102,7 +103,7 @@ def keeps(options: Any) -> None:
 
 def _fault(cell: Cell, hidden: int) -> tuple[str, str] | None:
     """(what was found, what was expected) of the first thing that is not as the contract says."""
-    inputs, rows = 8, 2
+    inputs, rows = hidden + 3, 2  # of a size of its own, so that none is taken for another
     fresh: Any = cell.init(np.random.default_rng(0), inputs, hidden)
     if not isinstance(fresh, Mapping) or not fresh:
         return f"init gives {_said(fresh)}", "a dict of float32 NumPy arrays"

@@ -13,6 +13,17 @@ from helo.data.readers.text import likely, meant, wide
 from helo.errors import HeloError, place
 
 
+def listed(names: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    """One name or several, as a list. Raises TypeError for what is no name."""
+    found: list[str | Path] = [names] if isinstance(names, str | Path) else list(names)
+    for name in found:
+        if not isinstance(name, str | Path):
+            raise TypeError(f"{name!r:.80} is no name of a file")
+        if "\0" in str(name):
+            raise HeloError("a NUL in a name", expected="a file", where=str(name))
+    return found
+
+
 def named(names: Sequence[str | Path], suffixes: Sequence[str] = ()) -> list[Path]:
     """The files meant: files, globs, and of folders the files with one of these suffixes (`.gz` aside), sorted."""
     found: list[Path] = []

@@ -77,6 +77,8 @@ def read(path: Path, headed: bool = True) -> Table:
             start = reader.line_num + 1
     except csv.Error as error:
         raise HeloError(f"not a table: {error}", where=f"{path}:{reader.line_num}") from error
+    if not rows:
+        raise HeloError("nothing in any row", expected="a table", where=str(path))
     if not headed:
         rows.insert(0, [str(i) for i in range(1, len(rows[0]) + 1)])
         lines.insert(0, 0)
