@@ -146,7 +146,9 @@ class Run:
         """What `predict` is asked about, out of files as for training; labels may be missing. said: options of reading
         that are to be others, such as `skip_bad=True` of a captioner.
         """
-        return self._answers().asked(listed(files), **said)
+        if not (names := listed(files)):
+            raise HeloError("no files are given", expected="files as for training")
+        return self._answers().asked(names, **said)
 
     @door
     def lines(self, text: str, **said: Any) -> Any:
@@ -165,7 +167,7 @@ class Run:
     @door
     def report(self, out: str | Path, files: str | Path | Sequence[str | Path] = (), **said: Any) -> str:
         """Pictures of how it does on files, or on the recorded validation data, into a folder; and Markdown."""
-        out = Path(out)
+        out = Path(listed(out)[0])
         out.mkdir(parents=True, exist_ok=True)
         return self.task.reported(self.parameters, self.about["data"], out, listed(files), **said)
 

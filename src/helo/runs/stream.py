@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from helo.runs.run import Run
 
 
+MOST = 1 << 20  # rows
+
+
 class Stream:
     """One or several rows of text that a language model is in the middle of.
 
@@ -25,8 +28,8 @@ class Stream:
     """
 
     def __init__(self, run: Run, rows: int = 1):
-        if rows < 1:
-            raise HeloError(f"{rows}", expected="1 or more", where="--streams")
+        if not 1 <= rows <= MOST:
+            raise HeloError(f"{rows}", expected=f"a whole number from 1 to {MOST:,}", where="--streams")
         self.run = run
         self.state: Any = None
         self.last = np.full(rows, run.task.start, np.int64)

@@ -80,6 +80,8 @@ def train(
     kind = tasks.find(task)
     files, valid = listed(files), listed(valid)
     given: dict[str, Any] = {k: v for k, v in options.items() if v is not None and not (isinstance(v, tuple) and not v)}
+    if not isinstance(resume, bool) or not isinstance(overwrite, bool):
+        raise TypeError("resume and overwrite are True or False")
     for name in ("cell", "encoder", "start"):
         if name in given and not isinstance(given[name], str | Path):
             raise TypeError(f"{name}={given[name]!r:.80} is no text")

@@ -19,8 +19,11 @@ def listed(names: str | Path | Sequence[str | Path]) -> list[str | Path]:
     for name in found:
         if not isinstance(name, str | Path):
             raise TypeError(f"{name!r:.80} is no name of a file")
-        if "\0" in str(name):
-            raise HeloError("a NUL in a name", expected="a file", where=str(name))
+        try:
+            if "\0" in os.fsdecode(os.fsencode(name)):
+                raise HeloError("a NUL in a name", expected="a file", where=str(name))
+        except UnicodeEncodeError:
+            raise HeloError("no name that a file can have", expected="a file", where=str(name)) from None
     return found
 
 
