@@ -108,7 +108,21 @@ RARE: list[list[str]] = [  # they take seconds each
     ["demo", "classify", "--minutes", "0.001", "--quiet"],
     ["demo", "tag", "--minutes", "0.001", "--quiet"],
 ]
-WITHOUT_END = {"length", "steps", "epochs", "minutes", "save_seconds", "streams", "beam", "n_best", "layers", "batch", "chunk", "blocks", "dynamic"}
+WITHOUT_END = {
+    "length",
+    "steps",
+    "epochs",
+    "minutes",
+    "save_seconds",
+    "streams",
+    "beam",
+    "n_best",
+    "layers",
+    "batch",
+    "chunk",
+    "blocks",
+    "dynamic",
+}
 
 WHOLE = ["-1", "0", "1", "2", "3", "7", "-9223372036854775808", "2147483648", "9223372036854775808", "1" + "0" * 30,
          "9" * 5000, "1.5", "1e3", "nan", "abc", "", " 5", "1_0", "0x10", "٣", "٣٣", "+1", "--"]  # fmt: skip
@@ -119,8 +133,51 @@ TEXT = ["", " ", "-", ".", "..", "nowhere", "~", "~nobody-here/x", "*", "**", "[
         "pics/1.png", "text", "label", "2", "0", "-1", "upos", "lstm", "lstm,x=1", "rnn,nonlinearity=relu", "rnn,nonlinearity=", "mingru", "gru,", ",", "cell.py", "cell.py:Good",
         "cell.py:Nobody", "nowhere.py:Good", ".py:", "a.py:b:c", "small", "thumbnail", "efficientnet-lite9", "x.onnx", "{}", "{x}", "%s", "%", "\u202e", "春", "\ud83d\ude00"[:0] + "😀",
         os.fsdecode(b"\xff\xfe"), "a" * 255, "a/" * 2000, "-h", "--help", "--", "=", "\t", "NaN", "None", "empty", "fifo"]  # fmt: skip
-WORDS = ["--", "-", "--help", "-h", "--version", "--debug", "--quiet", "--json", "help", "helo", "--no-such-flag", "--hiden", "--seed", "--out", "", "-x", "-n", "train", "lm", "lm", "nix"]
-SUFFIXES = ["txt", "tsv", "csv", "jsonl", "ts", "npz", "mat", "conll", "conllu", "json", "png", "jpg", "tar", "gz", "vec", "onnx", "mp4", "py", "TXT", ""]
+WORDS = [
+    "--",
+    "-",
+    "--help",
+    "-h",
+    "--version",
+    "--debug",
+    "--quiet",
+    "--json",
+    "help",
+    "helo",
+    "--no-such-flag",
+    "--hiden",
+    "--seed",
+    "--out",
+    "",
+    "-x",
+    "-n",
+    "train",
+    "lm",
+    "lm",
+    "nix",
+]
+SUFFIXES = [
+    "txt",
+    "tsv",
+    "csv",
+    "jsonl",
+    "ts",
+    "npz",
+    "mat",
+    "conll",
+    "conllu",
+    "json",
+    "png",
+    "jpg",
+    "tar",
+    "gz",
+    "vec",
+    "onnx",
+    "mp4",
+    "py",
+    "TXT",
+    "",
+]
 CELLS = {
     "import": "import sys\nsys.exit(7)\n",
     "raises": "raise ValueError('mine')\n",
@@ -166,7 +223,22 @@ SURROUNDINGS: list[dict[str, str | None]] = [
     {"HOME": None}, {"HOME": ""}, {"HOME": "/nowhere"}, {"HELO_DATA": "/proc/x"}, {"HELO_DATA": ""}, {"PYTHONWARNINGS": "default"}, {"PATH": ""}, {"LANG": "zh_CN.GBK"},
     {"XDG_CACHE_HOME": "/proc/x"}, {"MPLCONFIGDIR": "/proc/x"}, {"PYTHONOPTIMIZE": "2"},
 ]  # fmt: skip
-STREAMS = ["", "<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&1", "| head -c 10", "| head -1", "2>&1 | head -1", "| true", "</dev/full", "</proc/self/mem"]
+STREAMS = [
+    "",
+    "<&-",
+    ">&-",
+    "2>&-",
+    "<&- >&- 2>&-",
+    ">/dev/full",
+    "2>/dev/full",
+    ">/dev/full 2>&1",
+    "| head -c 10",
+    "| head -1",
+    "2>&1 | head -1",
+    "| true",
+    "</dev/full",
+    "</proc/self/mem",
+]
 
 
 @dataclass
@@ -191,7 +263,13 @@ class Case:
     def __str__(self) -> str:
         env = " ".join(f"{k}={shlex.quote(v)}" if v is not None else f"-u {k}" for k, v in self.env.items())
         words = shlex.join(w if len(w) < 200 else f"{w[:40]}…({len(w):,})" for w in self.words)
-        parts = [f"[{self.kind}]", f"env {env}" if env else "", f"helo {words}" if words else "", self.streams, self.said]
+        parts = [
+            f"[{self.kind}]",
+            f"env {env}" if env else "",
+            f"helo {words}" if words else "",
+            self.streams,
+            self.said,
+        ]
         return " ".join(p for p in parts if p) + (f"  <<< {self.stdin[:60]!r}" if self.stdin else "")
 
 
@@ -203,18 +281,39 @@ def stock(folder: Path) -> None:
     import helo
 
     r = random.Random(1)
-    some = "the cat sat on a mat and saw one dog run by it".split()
+    some = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "one", "dog", "run", "by", "it"]
     text = " ".join(r.choice(some) for _ in range(600)) + "\n"
     (folder / "t.txt").write_text(text)
-    (folder / "t.tsv").write_text("text\tlabel\n" + "".join(f"{' '.join(r.choices(some, k=4))}\t{'ab'[i % 2]}\n" for i in range(24)))
-    (folder / "t.jsonl").write_text("".join(json.dumps({"text": " ".join(r.choices(some, k=4)), "label": "ab"[i % 2]}) + "\n" for i in range(24)))
-    (folder / "n.csv").write_text("a,b,label\n" + "".join(f"{r.gauss(0, 1):.3f},{i},{'ab'[i % 2]}\n" for i in range(24)))
-    (folder / "c.csv").write_text("who,text,label,speaker\n" + "".join(f"{i // 4},{r.choice(some)} {r.choice(some)},{'ab'[i % 2]},{'xy'[i % 2]}\n" for i in range(32)))
+    (folder / "t.tsv").write_text(
+        "text\tlabel\n" + "".join(f"{' '.join(r.choices(some, k=4))}\t{'ab'[i % 2]}\n" for i in range(24))
+    )
+    (folder / "t.jsonl").write_text(
+        "".join(json.dumps({"text": " ".join(r.choices(some, k=4)), "label": "ab"[i % 2]}) + "\n" for i in range(24))
+    )
+    (folder / "n.csv").write_text(
+        "a,b,label\n" + "".join(f"{r.gauss(0, 1):.3f},{i},{'ab'[i % 2]}\n" for i in range(24))
+    )
+    (folder / "c.csv").write_text(
+        "who,text,label,speaker\n"
+        + "".join(f"{i // 4},{r.choice(some)} {r.choice(some)},{'ab'[i % 2]},{'xy'[i % 2]}\n" for i in range(32))
+    )
     rng = np.random.default_rng(0)
     np.savez(folder / "x.npz", x=rng.standard_normal((24, 5, 2)), y=np.arange(24) % 2)
-    (folder / "s.ts").write_text("@problemName x\n@classLabel true a b\n@data\n" + "".join(f"{','.join(f'{v:.2f}' for v in rng.standard_normal(6))}:{'ab'[i % 2]}\n" for i in range(24)))
-    (folder / "w.conll").write_text("\n\n".join("\n".join(f"{w}\t{'N' if len(w) > 2 else 'V'}" for w in r.choices(some, k=4)) for _ in range(20)) + "\n")
-    rows = (["\t".join([str(j), w, w, "NOUN" if len(w) > 2 else "VERB", *"______"]) for j, w in enumerate(r.choices(some, k=4), 1)] for _ in range(20))
+    (folder / "s.ts").write_text(
+        "@problemName x\n@classLabel true a b\n@data\n"
+        + "".join(f"{','.join(f'{v:.2f}' for v in rng.standard_normal(6))}:{'ab'[i % 2]}\n" for i in range(24))
+    )
+    (folder / "w.conll").write_text(
+        "\n\n".join("\n".join(f"{w}\t{'N' if len(w) > 2 else 'V'}" for w in r.choices(some, k=4)) for _ in range(20))
+        + "\n"
+    )
+    rows = (
+        [
+            "\t".join([str(j), w, w, "NOUN" if len(w) > 2 else "VERB", *"______"])
+            for j, w in enumerate(r.choices(some, k=4), 1)
+        ]
+        for _ in range(20)
+    )
     (folder / "u.conllu").write_text("\n\n".join("\n".join(s) for s in rows) + "\n\n")
     (folder / "frames").mkdir()
     for i in range(6):
@@ -228,7 +327,9 @@ def stock(folder: Path) -> None:
 
     for i in range(6):
         Image.fromarray(rng.integers(0, 255, (24, 24, 3), np.uint8)).save(folder / "pics" / f"{i}.png")
-    (folder / "k.txt").write_text("".join(f"{i}.png\t{r.choice(some)} {r.choice(some)}\n" for i in range(6) for _ in range(2)))
+    (folder / "k.txt").write_text(
+        "".join(f"{i}.png\t{r.choice(some)} {r.choice(some)}\n" for i in range(6) for _ in range(2))
+    )
     (folder / "v.vec").write_text("".join(f"{w} 0.1 0.2 {i}\n" for i, w in enumerate(sorted(set(some)))))
     (folder / "cell.py").write_text(BODY.format(""))
     (folder / "empty").mkdir()
@@ -294,7 +395,9 @@ def command_line(r: random.Random, folder: Path) -> Case:
         if how < 0.6 and known:
             p = r.choice(known)
             if (name := p.opts[0]) in words and not getattr(p, "is_flag", False) and r.random() < 0.7:
-                words[words.index(name) + 1 : words.index(name) + 2] = [r.choice(WHOLE + REAL if name in SMALL else TEXT)]
+                words[words.index(name) + 1 : words.index(name) + 2] = [
+                    r.choice(WHOLE + REAL if name in SMALL else TEXT)
+                ]
             else:
                 words += values_of(p, r)
         elif how < 0.8:  # another file
@@ -306,7 +409,20 @@ def command_line(r: random.Random, folder: Path) -> Case:
             del words[r.randrange(len(words))]
         else:
             r.shuffle(words)
-    stdin = r.choice([b"", b"abc\n", b"\n\n\n", b"\xff\xfe\n", b"1,2\n", b"\0", "the cat\n春\n".encode(), b"a" * 10000 + b"\n", b"nan,inf\n", b"t.txt\npics/1.png\n"])
+    stdin = r.choice(
+        [
+            b"",
+            b"abc\n",
+            b"\n\n\n",
+            b"\xff\xfe\n",
+            b"1,2\n",
+            b"\0",
+            "the cat\n春\n".encode(),
+            b"a" * 10000 + b"\n",
+            b"nan,inf\n",
+            b"t.txt\npics/1.png\n",
+        ]
+    )
     return Case("words", words, stdin)
 
 
@@ -322,7 +438,33 @@ def odd(content: bytes, suffix: str, r: random.Random) -> bytes:
     def cell(line: str) -> str:
         mark = "\t" if "\t" in line else ","
         parts = line.split(mark)
-        parts[r.randrange(len(parts))] = r.choice(["", " ", "nan", "inf", "-inf", "1e39", "1e400", "1.8e308", "-0", "9" * 5000, '"', '""', '"a', "'", "\x85", "\u2028", "\0", "\x1b[2J", "x" * 3000, "None", "春", "\ufeff", "NA"])
+        parts[r.randrange(len(parts))] = r.choice(
+            [
+                "",
+                " ",
+                "nan",
+                "inf",
+                "-inf",
+                "1e39",
+                "1e400",
+                "1.8e308",
+                "-0",
+                "9" * 5000,
+                '"',
+                '""',
+                '"a',
+                "'",
+                "\x85",
+                "\u2028",
+                "\0",
+                "\x1b[2J",
+                "x" * 3000,
+                "None",
+                "春",
+                "\ufeff",
+                "NA",
+            ]
+        )
         return mark.join(parts)
 
     def row(line: str) -> str:
@@ -339,7 +481,11 @@ def odd(content: bytes, suffix: str, r: random.Random) -> bytes:
         lambda: b"\n".join(content.split(b"\n")[:2]) + b"\n", lambda: b"[" * 100000, lambda: b"{}", lambda: b"x" * 3000, lambda: content * 2, lambda: gzip.compress(content)[:-9],
         lambda: bytes(b ^ (r.random() < 0.01) * 0xFF for b in content),
     ]  # fmt: skip
-    ways += [lambda: cells(cell)] * 6 + [lambda: cells(row)] * 6 + [lambda: cells(lambda line: line * 2), lambda: cells(lambda line: "")]
+    ways += (
+        [lambda: cells(cell)] * 6
+        + [lambda: cells(row)] * 6
+        + [lambda: cells(lambda line: line * 2), lambda: cells(lambda line: "")]
+    )
     return r.choice(ways)()
 
 
@@ -373,7 +519,13 @@ def arrays(path: Path, r: random.Random) -> None:
 def files(r: random.Random, folder: Path) -> Case:
     bases = [b for b in BASES if b[0] in ("train", "predict", "eval") or b[:2] == ["data", "check"]]
     words = list(r.choice(bases))
-    named = [i for i, w in enumerate(words) if i > 1 and (folder / w).exists() and w not in ("o", "lm", "classify", "numbers", "tag", "translate", "caption")]
+    named = [
+        i
+        for i, w in enumerate(words)
+        if i > 1
+        and (folder / w).exists()
+        and w not in ("o", "lm", "classify", "numbers", "tag", "translate", "caption")
+    ]
     whole = [p for p in folder.iterdir() if p.is_file()]
     if not named:
         words.append("t.txt")
@@ -422,7 +574,31 @@ def damaged(value: Any, r: random.Random) -> Any:
     if isinstance(value, list) and value and r.random() < 0.6:
         at = r.randrange(len(value))
         return value[:at] + [damaged(value[at], r)] + value[at + r.choice([0, 1]) :]
-    return r.choice([None, True, 0, -1, 1.5, 1e300, 10**30, float("nan"), float("inf"), "", "x", "\x1b[2J", "../../etc/passwd", "cell.py:Good", [], {}, [[]], {"a": 1}, ["x"] * 3, [1, "a"], "春"])
+    return r.choice(
+        [
+            None,
+            True,
+            0,
+            -1,
+            1.5,
+            1e300,
+            10**30,
+            float("nan"),
+            float("inf"),
+            "",
+            "x",
+            "\x1b[2J",
+            "../../etc/passwd",
+            "cell.py:Good",
+            [],
+            {},
+            [[]],
+            {"a": 1},
+            ["x"] * 3,
+            [1, "a"],
+            "春",
+        ]
+    )
 
 
 def folders(r: random.Random, folder: Path) -> Case:
@@ -430,7 +606,17 @@ def folders(r: random.Random, folder: Path) -> Case:
     bases = [b for b in BASES if run in b[1:] and b[:2] != ["train", run] and b[:3] != ["data", "check", run]]
     bases += [["info", run], ["info", run, "--json"], ["eval", run]]
     words = list(r.choice(bases))
-    names = ["run.json", "run.json", "run.json", "vocab.json", "vocab.json", "weights.safetensors", "metrics.jsonl", "last/state.safetensors", "README.md"]
+    names = [
+        "run.json",
+        "run.json",
+        "run.json",
+        "vocab.json",
+        "vocab.json",
+        "weights.safetensors",
+        "metrics.jsonl",
+        "last/state.safetensors",
+        "README.md",
+    ]
     file = folder / run / r.choice(names)
     how = r.choice(["json", "json", "json", "json", "odd", "odd", "gone", "folder", "fifo", "other", "rows"])
     if how == "json" and file.suffix == ".json":
@@ -447,7 +633,11 @@ def folders(r: random.Random, folder: Path) -> Case:
         file.unlink()
         os.mkfifo(file)
     elif how == "other":
-        theirs = folder / r.choice(["lm", "classify", "numbers", "tag", "translate", "caption"]) / file.relative_to(folder / run)
+        theirs = (
+            folder
+            / r.choice(["lm", "classify", "numbers", "tag", "translate", "caption"])
+            / file.relative_to(folder / run)
+        )
         file.write_bytes(theirs.read_bytes())
     elif file.suffix == ".safetensors" and how != "odd":
         from safetensors.numpy import load_file, save_file
@@ -455,7 +645,18 @@ def folders(r: random.Random, folder: Path) -> Case:
         found = load_file(file)
         name = r.choice(sorted(found))
         a = found[name]
-        change = r.choice([a.T.copy(), a[:1].copy() if a.ndim else a, a.astype(np.float16), a.astype(np.float64), np.full_like(a, np.nan) if a.dtype.kind == "f" else a, a.reshape(-1).copy(), np.zeros(0, a.dtype), None])
+        change = r.choice(
+            [
+                a.T.copy(),
+                a[:1].copy() if a.ndim else a,
+                a.astype(np.float16),
+                a.astype(np.float64),
+                np.full_like(a, np.nan) if a.dtype.kind == "f" else a,
+                a.reshape(-1).copy(),
+                np.zeros(0, a.dtype),
+                None,
+            ]
+        )
         del found[name]
         save_file(found | ({} if change is None else {name: change}), file)
     else:
@@ -493,7 +694,30 @@ ODD: list[Callable[[random.Random], Any]] = [
     lambda r: iter(["the cat"]), lambda r: {"a": 1}, lambda r: True, lambda r: 10**30, lambda r: "n" * 300, lambda r: [("a", "b")], lambda r: [[("a", "b")]], lambda r: lambda: 1, lambda r: np.float32(1), lambda r: range(3),
     lambda r: {"the cat"}, lambda r: "lm", lambda r: "classify", lambda r: np.zeros((2, 2), complex), lambda r: np.array(["the cat"]), lambda r: [np.zeros(2)], lambda r: [np.zeros((3, 2))], lambda r: "pics", lambda r: [b"x"],
 ]  # fmt: skip
-OPTIONS = ["hidden", "embedding", "cell", "steps", "minutes", "rate", "seed", "dropout", "units", "batch", "text", "label", "images", "vectors", "start", "precision", "clip", "nix", "layers", "tensorboard", "encoder", "fps"]
+OPTIONS = [
+    "hidden",
+    "embedding",
+    "cell",
+    "steps",
+    "minutes",
+    "rate",
+    "seed",
+    "dropout",
+    "units",
+    "batch",
+    "text",
+    "label",
+    "images",
+    "vectors",
+    "start",
+    "precision",
+    "clip",
+    "nix",
+    "layers",
+    "tensorboard",
+    "encoder",
+    "fps",
+]
 
 
 def python(r: random.Random, folder: Path) -> Case:
@@ -503,21 +727,52 @@ def python(r: random.Random, folder: Path) -> Case:
         return r.choice(ODD)(r)
 
     def number() -> Any:
-        return r.choice(ODD[:20] + ODD[1:5] * 5 + [lambda r: 2**63, lambda r: float("inf"), lambda r: np.int64(2), lambda r: True])(r)
+        return r.choice(
+            ODD[:20] + ODD[1:5] * 5 + [lambda r: 2**63, lambda r: float("inf"), lambda r: np.int64(2), lambda r: True]
+        )(r)
 
     run = r.choice(["lm", "classify", "numbers", "tag", "translate", "caption"])
-    what = r.choice(["train", "train", "train", "load", "predict", "predict", "predict", "evaluate", "sample", "examples", "stream", "live", "report", "dynamic"])
+    what = r.choice(
+        [
+            "train",
+            "train",
+            "train",
+            "load",
+            "predict",
+            "predict",
+            "predict",
+            "evaluate",
+            "sample",
+            "examples",
+            "stream",
+            "live",
+            "report",
+            "dynamic",
+        ]
+    )
     args: list[Any] = [one()]
     more: dict[str, Any] = {}
     if what == "train":
         small = {"hidden": 8, "embedding": 4, "steps": 2}
-        task, file = r.choice([("lm", "t.txt"), ("classify", "t.tsv"), ("classify", "n.csv"), ("tag", "w.conll"), ("translate", "p.tsv"), (one(), "t.txt"), ("lm", one())])
+        task, file = r.choice(
+            [
+                ("lm", "t.txt"),
+                ("classify", "t.tsv"),
+                ("classify", "n.csv"),
+                ("tag", "w.conll"),
+                ("translate", "p.tsv"),
+                (one(), "t.txt"),
+                ("lm", one()),
+            ]
+        )
         more = small | ({"chunk": 8, "streams": 2} if isinstance(task, str) and task == "lm" else {}) | {"out": "o"}
         more |= {r.choice([*OPTIONS, "out", "valid", "like", "resume", "overwrite"]): r.choice([one, number])()}
         args = [task, file]
     elif what == "sample":
         args = [r.choice(["the", one()])]
-        more = {"length": 5} | {r.choice(["length", "seed", "stop", "stream", "temperature", "top_k", "top_p", "min_p", "nix"]): number()}
+        more = {"length": 5} | {
+            r.choice(["length", "seed", "stop", "stream", "temperature", "top_k", "top_p", "min_p", "nix"]): number()
+        }
     elif what == "predict" and r.random() < 0.3:
         more = {r.choice(["beam", "n_best", "alpha", "attention", "temperature", "seed", "nix"]): number()}
     elif what == "evaluate" and r.random() < 0.3:
@@ -539,7 +794,11 @@ def python(r: random.Random, folder: Path) -> Case:
             return list(model.stream(*args).write(3))
         return getattr(model, what)(*args, **more)
 
-    return Case("python", call=call, said=f"{'' if what in ('train', 'load') else run + '.'}{what}({', '.join([*map(_short, args), *(f'{k}={_short(v)}' for k, v in more.items())])})")
+    return Case(
+        "python",
+        call=call,
+        said=f"{'' if what in ('train', 'load') else run + '.'}{what}({', '.join([*map(_short, args), *(f'{k}={_short(v)}' for k, v in more.items())])})",
+    )
 
 
 def _short(value: Any) -> str:
@@ -601,14 +860,24 @@ def _inside(case: Case) -> tuple[int, str, str]:
 
 
 def _outside(case: Case, folder: Path) -> tuple[int, str, str]:
-    env = {k: v for k, v in os.environ.items() if k not in case.env} | {k: v for k, v in case.env.items() if v is not None}
+    env = {k: v for k, v in os.environ.items() if k not in case.env} | {
+        k: v for k, v in case.env.items() if v is not None
+    }
     env["HELO_DATA"] = env.get("HELO_DATA", str(folder / "kept"))
     python = f"{shlex.quote(sys.executable)} -m helo"
     gone = "gone" in case.streams
     first = "/bin/mkdir gone; cd gone; /bin/rmdir ../gone; " if gone else ""
     line = f"{first}{python} {shlex.join(case.words)} {case.streams}\nexit ${{PIPESTATUS[0]}}"
     limits = lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # noqa: E731
-    done = subprocess.run(["/bin/bash", "-c", line], input=case.stdin, capture_output=True, env=env, cwd=folder, timeout=SECONDS, preexec_fn=limits)
+    done = subprocess.run(
+        ["/bin/bash", "-c", line],
+        input=case.stdin,
+        capture_output=True,
+        env=env,
+        cwd=folder,
+        timeout=SECONDS,
+        preexec_fn=limits,
+    )
     return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
 
@@ -623,7 +892,11 @@ def fault(case: Case, folder: Path, show: bool = False) -> str | None:
                     case.call()
                 except (HeloError, TypeError) as error:
                     said = str(error)
-                    return f"several lines: {said!r}" if isinstance(error, HeloError) and len(said.splitlines()) > 1 else None
+                    return (
+                        f"several lines: {said!r}"
+                        if isinstance(error, HeloError) and len(said.splitlines()) > 1
+                        else None
+                    )
                 except Exception as error:
                     where = traceback.extract_tb(error.__traceback__)[-1]
                     if show:
@@ -656,14 +929,30 @@ def fault(case: Case, folder: Path, show: bool = False) -> str | None:
         return f"exit code {code}: {' '.join(lines)[-200:]}"
     if code == 2 and not err and not out and "2>" not in case.streams:
         return "refused without a word"
-    several = len(lines) > 1 and "--debug" not in case.words and ("--quiet" in case.words or case.words[:1] not in (["train"], ["demo"]))
-    if code == 2 and several and not (case.words[:2] == ["data", "check"] and all(s.startswith("helo:") for s in lines)):
+    several = (
+        len(lines) > 1
+        and "--debug" not in case.words
+        and ("--quiet" in case.words or case.words[:1] not in (["train"], ["demo"]))
+    )
+    if (
+        code == 2
+        and several
+        and not (case.words[:2] == ["data", "check"] and all(s.startswith("helo:") for s in lines))
+    ):
         return f"{len(lines)} lines: {' | '.join(lines)[:300]}"
     if code == 2 and len(lines) == 1 and len(lines[0]) > 1100:
         return f"a line of {len(lines[0])} characters"
     if code == 0 and lines and case.words[:1] == ["sample"] and case.streams == "":
         return f"says on standard error: {lines[0][:200]}"
-    if code == 0 and "--json" in case.words and "|" not in case.streams and ">" not in case.streams and "--help" not in case.words and "-h" not in case.words and "--version" not in case.words:
+    if (
+        code == 0
+        and "--json" in case.words
+        and "|" not in case.streams
+        and ">" not in case.streams
+        and "--help" not in case.words
+        and "-h" not in case.words
+        and "--version" not in case.words
+    ):
         try:
             json.loads(out, parse_constant=lambda word: (_ for _ in ()).throw(ValueError(word)))
         except ValueError as error:
@@ -698,7 +987,9 @@ def trying() -> Iterator[Path]:
             os.umask(umask)
 
 
-def tried(home: Path, seed: int, number: int, only: Sequence[str] = tuple(KINDS), show: bool = False) -> tuple[Case, str | None]:
+def tried(
+    home: Path, seed: int, number: int, only: Sequence[str] = tuple(KINDS), show: bool = False
+) -> tuple[Case, str | None]:
     """A case by its number, and its fault."""
     r = random.Random(f"{seed}:{number}")
     kind = r.choices(only, [KINDS[k][0] for k in only])[0]
@@ -741,7 +1032,9 @@ def main() -> None:
                 again = f"python tests/badinput.py --seed {asked.seed} --case {number}{kinds_asked}"
                 print(f"{found}\n    {case}\n    {again}", flush=True)
         seconds = time.monotonic() - started
-        print(f"{faults} faults in {asked.count:,} cases ({', '.join(f'{k} {n}' for k, n in kinds.items())}), {seconds:.0f} s")
+        print(
+            f"{faults} faults in {asked.count:,} cases ({', '.join(f'{k} {n}' for k, n in kinds.items())}), {seconds:.0f} s"
+        )
         print("the slowest:", ", ".join(f"{n} ({s:.1f} s)" for s, n in sorted(slow)[-5:]))
         sys.exit(bool(faults))
 

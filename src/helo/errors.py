@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -132,6 +133,14 @@ def door(function: Callable[P, T]) -> Callable[P, T]:
             raise found from error
 
     return inside
+
+
+def here() -> None:
+    """Raises HeloError where the working folder is gone: nothing is found from there, and libraries end the process."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise HeloError(f"the working folder is gone: {error.strerror}", mend="cd to one that is there") from error
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -73,6 +73,7 @@ def main() -> None:
 
 def _answered(debug: bool) -> int:
     try:
+        here()
         code = cli.main(standalone_mode=False)
         return code if isinstance(code, int) else 0
     except HeloError as error:
