@@ -374,7 +374,7 @@ def flags_of(words: list[str]) -> list[click.Parameter]:
 
 def values_of(p: click.Parameter, r: random.Random) -> list[str]:
     """Something odd for a flag, as words."""
-    name = r.choice([o for o in p.opts + p.secondary_opts])
+    name = r.choice([*p.opts, *p.secondary_opts])
     if getattr(p, "is_flag", False):
         return [name] if r.random() < 0.9 else [f"{name}={r.choice(TEXT)}"]
     kind = type(p.type).__name__
@@ -573,7 +573,7 @@ def damaged(value: Any, r: random.Random) -> Any:
         return value | {key: damaged(value[key], r)}
     if isinstance(value, list) and value and r.random() < 0.6:
         at = r.randrange(len(value))
-        return value[:at] + [damaged(value[at], r)] + value[at + r.choice([0, 1]) :]
+        return [*value[:at], damaged(value[at], r), *value[at + r.choice([0, 1]) :]]
     return r.choice(
         [
             None,

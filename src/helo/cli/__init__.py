@@ -13,7 +13,7 @@ import click
 
 from helo import registry
 from helo.cli import streams
-from helo.errors import HeloError, nearest, one_line, told
+from helo.errors import HeloError, here, nearest, one_line, told
 
 ORDER = ("hello", "demo", "train", "sample", "predict", "eval", "info", "data", "check")
 
