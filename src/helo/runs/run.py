@@ -167,7 +167,7 @@ class Run:
     @door
     def report(self, out: str | Path, files: str | Path | Sequence[str | Path] = (), **said: Any) -> str:
         """Pictures of how it does on files, or on the recorded validation data, into a folder; and Markdown."""
-        out = Path(listed(out)[0])
+        out = Path(listed([out])[0])
         out.mkdir(parents=True, exist_ok=True)
         return self.task.reported(self.parameters, self.about["data"], out, listed(files), **said)
 
