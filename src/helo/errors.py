@@ -56,13 +56,12 @@ def one_line(text: str) -> str:
 @contextmanager
 def place(file: str | PathLike[str], line: int | None = None) -> Iterator[None]:
     """Pin `file` or `file:line` to any HeloError raised inside that has no place yet. What the machine refuses inside
-    becomes one, and so does nesting without end, which only a file can have.
+    becomes one.
     """
     try:
         yield
     except (HeloError, OSError, MemoryError, RecursionError) as error:
-        deep = HeloError("nested too deeply") if isinstance(error, RecursionError) else None
-        found = deep or told(error)
+        found = told(error)
         if found is None:
             raise
         if not found.where:
@@ -89,6 +88,8 @@ def told(error: BaseException) -> HeloError | None:
     if (file := _raiser(error)) is not None:
         what = f"it calls exit({error.code!r})" if isinstance(error, SystemExit) else _named(error)
         return HeloError(what, mend="helo check tells more" if isinstance(error, Exception) else "", where=file)
+    if isinstance(error, RecursionError):  # helo itself hardly recurs: a path or a file does
+        return HeloError("nested too deeply", expected="some hundred levels at most")
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _full(str(error))):
         said = f": {error}" if str(error) else ""
         return HeloError(f"there is not enough memory{said}", mend="ask for smaller sizes, or less at once")

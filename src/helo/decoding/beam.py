@@ -29,8 +29,12 @@ class Hypothesis:
 WIDEST = 1000  # hypotheses: what is unlikelier than a thousand others is no answer
 
 
-def width(beam: int, n_best: int) -> int:
-    """How many hypotheses are kept for a beam and so many answers. Raises HeloError for none, or for more than WIDEST."""
+def width(beam: int, n_best: int, alpha: float | None = None) -> int:
+    """How many hypotheses are kept for a beam and so many answers. Raises HeloError for none, for more than WIDEST, and for an
+    alpha that no length can be raised to.
+    """
+    if alpha is not None and not 0 <= alpha <= 10:
+        raise HeloError(f"{alpha}", expected="a number from 0 to 10", where="--alpha")
     for name, value in (("--beam", beam), ("--n-best", n_best)):
         if not 1 <= operator.index(value) <= WIDEST:
             raise HeloError(f"{value}", expected=f"a whole number from 1 to {WIDEST:,}", where=name)
