@@ -341,7 +341,7 @@ def stock(folder: Path) -> None:
         helo.train("classify", "n.csv", out="numbers", **small)
         helo.train("tag", "w.conll", out="tag", bidirectional=False, **small)
         helo.train("translate", "p.tsv", out="translate", **small)
-        helo.train("caption", "k.txt", out="caption", images="pics", encoder="small", **small)
+        helo.train("caption", "k.txt", out="caption", images=("pics",), encoder="small", **small)
 
 
 def copied(stock: Path, to: Path) -> None:
@@ -855,6 +855,8 @@ def _inside(case: Case) -> tuple[int, str, str]:
             main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    for stream in streams[1:]:
+        stream.flush()
     out, err = (s.buffer.getvalue().decode(errors="replace") for s in streams[1:])  # pyright: ignore[reportAttributeAccessIssue]
     return code, out, err
 
