@@ -33,6 +33,8 @@ def width(beam: int, n_best: int, alpha: float | None = None) -> int:
     """How many hypotheses are kept for a beam and so many answers. Raises HeloError for none, for more than WIDEST, and for an
     alpha that no length can be raised to.
     """
+    if alpha is not None and not isinstance(alpha, int | float):
+        raise TypeError(f"alpha={alpha!r:.80} is no number")
     if alpha is not None and not 0 <= alpha <= 10:
         raise HeloError(f"{alpha}", expected="a number from 0 to 10", where="--alpha")
     for name, value in (("--beam", beam), ("--n-best", n_best)):
