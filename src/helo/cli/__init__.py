@@ -66,8 +66,8 @@ def main() -> None:
             sys.stdout.flush()
         except HeloError as error:  # standard output cannot be written
             code = _say(f"helo: {error}", 2, debug)
-        except SystemExit:  # whoever read us has had enough: head, less
-            code = 0
+        except SystemExit as end:  # with 0 where whoever read us has had enough: head, less
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
     sys.exit(code)
 
 
