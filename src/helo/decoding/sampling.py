@@ -40,7 +40,8 @@ class Choice:
         scores = scores.astype(np.float64)
         if self.temperature == 0:
             return scores.argmax(-1)
-        p = np.exp((scores - scores.max(-1, keepdims=True)) / self.temperature)
+        with np.errstate(over="ignore"):  # by the least temperatures: minus infinity is what is meant
+            p = np.exp((scores - scores.max(-1, keepdims=True)) / self.temperature)
         p /= p.sum(-1, keepdims=True)
         if self.top_k and self.top_k < p.shape[-1]:
             least = np.partition(p, -self.top_k, -1)[:, -self.top_k, None]
