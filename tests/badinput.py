@@ -478,7 +478,7 @@ def odd(content: bytes, suffix: str, r: random.Random) -> bytes:
         lambda: b"", lambda: b"\n", lambda: b"a", lambda: b"\0" * 100, lambda: r.randbytes(200), lambda: b"\n" * 500, lambda: b"\r" * 9, lambda: b",,,\n" * 30, lambda: b"\t\t\n" * 30,
         lambda: content[: r.randrange(len(content) + 1)], lambda: content.decode(errors="replace").encode("utf-16"), lambda: content.decode(errors="replace").encode("utf-16-le"),
         lambda: b"\xef\xbb\xbf" + content, lambda: content + "café\n".encode("latin-1"), lambda: content.replace(b"\n", b"\r\n"), lambda: content.replace(b"\n", b"\r"), lambda: content.split(b"\n")[0],
-        lambda: b"\n".join(content.split(b"\n")[:2]) + b"\n", lambda: b"[" * 100000, lambda: b"{}", lambda: b"x" * 3000, lambda: content * 2, lambda: gzip.compress(content)[:-9],
+        lambda: b"\n".join(content.split(b"\n")[:2]) + b"\n", lambda: b"[" * (100000 if "json" in suffix else 3000), lambda: b"{}", lambda: b"x" * 3000, lambda: content * 2, lambda: gzip.compress(content)[:-9],
         lambda: bytes(b ^ (r.random() < 0.01) * 0xFF for b in content),
     ]  # fmt: skip
     ways += (
