@@ -1,6 +1,28 @@
-"""`python -m helo`: the command line."""
+"""The command line: `helo`, `python -m helo`. Ctrl-C is answered in a word from the first moment to the last."""
 
-from helo.cli import main
+import atexit
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    """`helo.cli.main`, which takes a moment to be imported."""
+    try:
+        from helo.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("helo: stopped", file=sys.stderr)
+        os._exit(130)
+    except SystemExit as end:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the answer stands, and the exit code with it
+        if end.code != 130:
+            raise
+        # Where Ctrl-C came inside an `exec`, as of a named tuple, Python would end by the signal in place of the code.
+        atexit._run_exitfuncs()
+        os._exit(130)
+
 
 if __name__ == "__main__":
     main()

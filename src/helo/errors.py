@@ -3,16 +3,24 @@
 HeloError                a fault in what the person gave; the command line prints its one line and exits with 2
 plain(text)              without signs that would steer a terminal
 place(file, line)        pins the place to whatever is raised inside, so that deep code need not know where it is
+told(error)              what the machine refuses, or a person's own code raises, as a HeloError: no bug of helo
+door                     a public function from which nothing but HeloError and its own kinds come out for bad input
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from os import PathLike
+from os import PathLike, fspath
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def plain(text: str) -> str:
@@ -41,19 +49,109 @@ class HeloError(Exception):
         if self.mend:
             parts.append(self.mend)
         line = "; ".join(parts)
-        line = f"{self.where}: {line}" if self.where else line
-        return plain(" ".join(line.split("\n")))
+        return one_line(f"{self.where}: {line}" if self.where else line)
+
+
+LONGEST = 1000  # characters of a line; of a longer one the middle is left out
+
+
+def one_line(text: str) -> str:
+    """A text as one line that any terminal can show: what is no letter stands there as Python writes it."""
+    text = " ".join(text.split())
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @contextmanager
 def place(file: str | PathLike[str], line: int | None = None) -> Iterator[None]:
-    """Pin `file` or `file:line` to any HeloError raised inside that has no place yet."""
+    """Pin `file` or `file:line` to any HeloError raised inside that has no place yet. What the machine refuses inside
+    becomes one.
+    """
     try:
         yield
-    except HeloError as error:
-        if not error.where:
-            error.where = str(file) if line is None else f"{file}:{line}"
-        raise
+    except (HeloError, OSError, MemoryError, RecursionError) as error:
+        found = told(error)
+        if found is None:
+            raise
+        if not found.where:
+            found.where = str(file) if line is None else f"{file}:{line}"
+        if found is error:
+            raise
+        raise found from error
+
+
+_others: set[str] = set()
+
+
+def others(file: str) -> None:
+    """Code in this file is not helo's own: what it raises is said of it."""
+    _others.add(file)
+
+
+def told(error: BaseException) -> HeloError | None:
+    """What is no bug of helo though nothing in helo expected it, in words: what the machine refuses (a file, memory), and
+    what a person's own code raises. None for everything else.
+    """
+    if isinstance(error, HeloError):
+        return error
+    if (file := _raiser(error)) is not None:
+        what = f"it calls exit({error.code!r})" if isinstance(error, SystemExit) else _named(error)
+        return HeloError(what, mend="helo check tells more" if isinstance(error, Exception) else "", where=file)
+    if isinstance(error, RecursionError):  # helo itself hardly recurs: a path or a file does
+        return HeloError("nested too deeply", expected="some hundred levels at most")
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _full(str(error))):
+        said = f": {error}" if str(error) else ""
+        return HeloError(f"there is not enough memory{said}", mend="ask for smaller sizes, or less at once")
+    if isinstance(error, OSError):
+        name = error.filename
+        where = fspath(name) if isinstance(name, str | bytes | PathLike) else ""
+        where = where.decode(errors="backslashreplace") if isinstance(where, bytes) else where
+        return HeloError(error.strerror or _named(error), where=where)
+    return None
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _full(said: str) -> bool:
+    """Whether torch says that memory is full: it has no kind of error for it on a processor."""
+    return any(words in said for words in ("not enough memory", "can't allocate memory", "out of memory"))
+
+
+def _raiser(error: BaseException) -> str | None:
+    """The file of a person's own code through which an error came."""
+    trace = error.__traceback__
+    while trace is not None:
+        if (file := trace.tb_frame.f_code.co_filename) in _others:
+            return f"{file}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return None
+
+
+def door(function: Callable[P, T]) -> Callable[P, T]:
+    """A function that people call from Python: what `told` knows comes out of it as a HeloError."""
+
+    @functools.wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except (Exception, SystemExit) as error:
+            found = told(error)
+            if found is None or found is error:
+                raise
+            raise found from error
+
+    return inside
+
+
+def here() -> None:
+    """Raises HeloError where the working folder is gone: nothing is found from there, and libraries end the process."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise HeloError(f"the working folder is gone: {error.strerror}", mend="cd to one that is there") from error
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

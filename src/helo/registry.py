@@ -25,6 +25,8 @@ def names(room: str, not_these: tuple[str, ...] = ()) -> list[str]:
 
 def module(room: str, name: str, what: str, known: list[str]) -> ModuleType:
     """The module of a registered thing. HeloError, with the nearest name, where there is none."""
+    if not isinstance(name, str):
+        raise TypeError(f"{name!r:.80} is no name of a {what}")
     if name not in known:
         raise HeloError(f"no {what} is called {name!r}", mend=nearest(name, known))
     return importlib.import_module(f"{room}.{name}")

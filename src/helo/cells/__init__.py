@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
+import os
 import sys
 import typing
 from importlib.metadata import entry_points
@@ -18,11 +19,12 @@ from pathlib import Path
 from helo import registry
 from helo.cells.base import Cell, LinearCell, Parameters, State
 from helo.cells.functions import Array
-from helo.errors import HeloError, nearest, place
+from helo.errors import HeloError, nearest, others, place
 
 __all__ = ["Cell", "LinearCell", "find", "names", "step"]
 
 _NOT_CELLS = ("base", "functions")
+_OUTSIDE = "helo_cell_"  # how modules of files from outside are called
 
 
 def names() -> list[str]:
@@ -42,8 +44,22 @@ def find(spec: str) -> Cell:
     """
     name, *given = spec.split(",")
     with place(name):
-        kind = _outside(name) if outside(name) else _registered(name)
-        return kind(**dict(_option(kind, g) for g in given))
+        if not outside(name):
+            kind = _registered(name)
+            return kind(**dict(_option(kind, g) for g in given))
+        kind = _outside(name)
+        try:
+            return kind(**dict(_option(kind, g) for g in given))
+        except HeloError:
+            raise
+        except Exception as error:
+            raise HeloError(f"the cell cannot be made: {type(error).__name__}: {error}") from error
+
+
+def home(cell: Cell) -> str | None:
+    """The file of a cell from outside, `file.py:Name`; None of one that is registered."""
+    module = type(cell).__module__
+    return sys.modules[module].__file__ if module.startswith(_OUTSIDE) else None
 
 
 def located(spec: str) -> str:
@@ -51,7 +67,7 @@ def located(spec: str) -> str:
     name, *given = spec.split(",")
     if outside(name):
         file, _, kind = name.rpartition(":")
-        name = f"{Path(file).expanduser().resolve()}:{kind}"
+        name = f"{Path(os.path.expanduser(file)).resolve()}:{kind}"
     return ",".join([name, *given])
 
 
@@ -83,16 +99,21 @@ def _registered(name: str) -> type[Cell]:
     if name not in own:  # only then: reading what all packages register takes longer than a short answer
         for e in entry_points(group="helo.cells"):
             if e.name == name:
-                return e.load()
+                try:
+                    kind = e.load()
+                except Exception as error:
+                    raise HeloError(f"{e.value} cannot be loaded: {type(error).__name__}: {error}") from error
+                others(sys.modules[kind.__module__].__file__ or "")
+                return kind
     return registry.offered(registry.module("helo.cells", name, "cell", own if name in own else names()), Cell)
 
 
 def _outside(spec: str) -> type[Cell]:
     path, _, name = spec.rpartition(":")
-    file = Path(path).expanduser().resolve()
+    file = Path(os.path.expanduser(path)).resolve()
     if not file.is_file():
         raise HeloError("no such file", expected="file.py:Name, a Python file and the cell's class in it")
-    module_name = "helo_cell_" + hashlib.sha256(str(file).encode()).hexdigest()[:12]
+    module_name = _OUTSIDE + hashlib.sha256(str(file).encode()).hexdigest()[:12]
     if module_name not in sys.modules:
         loader = importlib.util.spec_from_file_location(module_name, file)
         assert loader is not None
@@ -101,9 +122,10 @@ def _outside(spec: str) -> type[Cell]:
         sys.modules[module_name] = module  # dataclasses look their own module up
         try:
             loader.loader.exec_module(module)
-        except Exception as error:
-            del sys.modules[module_name]
+        except (Exception, SystemExit) as error:
+            sys.modules.pop(module_name, None)
             raise HeloError(f"the file does not run: {type(error).__name__}: {error}") from error
+        others(str(file))
     kinds = {
         k: v
         for k, v in vars(sys.modules[module_name]).items()

@@ -7,11 +7,13 @@ slower); a verb's file is imported when it is called, so that `helo --help` star
 from __future__ import annotations
 
 import sys
+import warnings
 
 import click
 
 from helo import registry
-from helo.errors import HeloError, nearest, plain
+from helo.cli import streams
+from helo.errors import HeloError, here, nearest, one_line, told
 
 ORDER = ("hello", "demo", "train", "sample", "predict", "eval", "info", "data", "check")
 
@@ -20,10 +22,12 @@ class Verbs(click.Group):
     """The files of this room, found by their names."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        found = registry.names("helo.cli", ("flags",))
+        found = registry.names("helo.cli", ("flags", "streams"))
         return sorted(found, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "help":
+            return _HELP
         if cmd_name not in self.list_commands(ctx):
             raise HeloError(f"no verb is called {cmd_name!r}", mend=nearest(cmd_name, self.list_commands(ctx)))
         import importlib
@@ -44,29 +48,56 @@ def cli() -> None:
     """
 
 
+def _help(words: tuple[str, ...]) -> None:
+    cli.main([*words, "--help"], prog_name="helo", standalone_mode=False)
+
+
+#: `helo help train`, as people type it; the flag is what is documented.
+_HELP = click.Command("help", params=[click.Argument(["words"], nargs=-1)], callback=_help, add_help_option=False)
+
+
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 a bug or a broken law, 2 bad input, 130 stopped."""
     debug = "--debug" in sys.argv
+    with streams.standing():
+        warnings.filterwarnings("ignore", append=True)  # they are for whoever writes code; -W still shows them
+        try:
+            code = _answered(debug)
+            sys.stdout.flush()
+        except HeloError as error:  # standard output cannot be written
+            code = _say(f"helo: {error}", 2, debug)
+        except SystemExit as end:  # with 0 where whoever read us has had enough: head, less
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    sys.exit(code)
+
+
+def _answered(debug: bool) -> int:
     try:
+        here()
         code = cli.main(standalone_mode=False)
+        return code if isinstance(code, int) else 0
     except HeloError as error:
-        code = _say(f"helo: {error}", 2, debug)
+        return _say(f"helo: {error}", 2, debug)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
     except click.UsageError as error:
-        code = _say(f"helo: {_usage(error)}", 2, debug)
+        return _say(f"helo: {_usage(error)}", 2, debug)
     except click.ClickException as error:
-        code = _say(f"helo: {error.format_message()}", 2, debug)
+        return _say(f"helo: {error.format_message()}", 2, debug)
     except (KeyboardInterrupt, click.Abort) as error:
         said = str(error.__cause__ or "") if isinstance(error, click.Abort) else str(error)  # click wraps Ctrl-C
-        code = _say(f"helo: {said or 'stopped'}", 130, debug)
-    except BrokenPipeError:  # whoever read us has had enough: head, less
-        sys.stderr.close()
-        code = 0
-    except Exception as error:
-        line = (
-            f"helo: this is a bug in helo: {type(error).__name__}: {error}; please report it, with what --debug shows"
+        return _say(f"helo: {said or 'stopped'}", 130, debug)
+    except (Exception, SystemExit) as error:
+        if (known := told(error)) is not None:
+            return _say(f"helo: {known}", 2, debug)
+        if isinstance(error, SystemExit):
+            raise
+        return _say(
+            f"helo: this is a bug in helo: {type(error).__name__}: {error}; please report it, with what --debug shows",
+            1,
+            debug,
         )
-        code = _say(" ".join(line.split()), 1, debug)
-    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _usage(error: click.UsageError) -> str:
@@ -84,5 +115,5 @@ def _say(line: str, code: int, debug: bool) -> int:
         import traceback
 
         traceback.print_exc()
-    print(plain(line), file=sys.stderr)
+    print(one_line(line), file=sys.stderr)
     return code

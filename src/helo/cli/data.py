@@ -102,19 +102,20 @@ def _check(task: str) -> click.Command:
 
     def run(files, seed, quiet, as_json, **given) -> None:
         from helo.errors import collecting
+        from helo.runs.options import checked
 
         if kind.paired:
             files = flags.aligned(given, "", files)
         if not files:
             raise HeloError("no files are given", expected=f"helo data check {task} {kind.example}")
-        options = kind.Options(**{k: v for k, v in given.items() if v is not None})
+        options = checked(kind.Options(**{k: v for k, v in given.items() if v is not None}))
         with collecting() as faults:
             try:
                 found = kind.understood(files, options)
             except HeloError as error:
                 if not faults:
                     raise
-                faults.append(error)
+                faults += [error] if error not in faults else []
                 found = {}
         if as_json:
             flags.show({"understood": found, "faults": [str(f) for f in faults]})

@@ -41,11 +41,14 @@ def command(task, minutes, out, seed, quiet):
     from helo.data.embedded import WRITERS
     from helo.errors import HeloError, nearest
     from helo.training import free_place, train
+    from helo.training.options import Options
     from helo.training.report import reporter
 
     if task not in WRITERS:
         raise HeloError(f"no demo of {task!r}", mend=nearest(task, WRITERS))
-    minutes = minutes or (1.0 if task in TRIES or task == "caption" else 0.75)
+    if minutes is None:
+        minutes = 1.0 if task in TRIES or task == "caption" else 0.75
+    Options(minutes=minutes)  # refused before any data is written
     run = Path(out) if out else free_place("demo" if task == "lm" else f"demo-{task}")
     if task == "caption" and run.with_name(f"{run.name}-zh").exists():
         raise HeloError("there is a run already", mend="--out names another", where=f"{run}-zh")

@@ -11,13 +11,14 @@ from typing import Any
 
 import click
 
+from helo.cli import streams
 from helo.errors import HeloError, plain
 
 
 def common(command: click.Command) -> click.Command:
     """A verb with --seed, --quiet and --debug."""
     command.params += [
-        click.Option(["--seed"], type=int, default=None, help="of everything random"),
+        click.Option(["--seed"], type=click.IntRange(0, 2**63 - 1), default=None, help="of everything random"),
         click.Option(["--quiet", "-q"], is_flag=True, help="say nothing but the result"),
         click.Option(["--debug"], is_flag=True, expose_value=False, help="show the traceback of an error"),
     ]
@@ -70,7 +71,8 @@ def aligned(options: dict[str, Any], which: str, files: tuple[str, ...]) -> tupl
 
 def show(value: Any) -> None:
     """The one JSON object of a verb."""
-    tell(json.dumps(value, ensure_ascii=False))
+    text = json.dumps(value, ensure_ascii=False)
+    tell(text if streams.spells(text) else json.dumps(value))
 
 
 def of(kind: type[Any], leave_out: tuple[str, ...] = ()) -> list[click.Option]:

@@ -109,7 +109,7 @@ def command(
         raise HeloError(f"--skip-bad of a {model.about['task']} model", expected="it of a caption model")
     said = {"skip_bad": True} if skip_bad else {}
     with progress.listening(working(quiet)):
-        examples = model.task.lines(standard_input(), **said) if list(files) == ["-"] else model.examples(files, **said)
+        examples = model.lines(standard_input(), **said) if list(files) == ["-"] else model.examples(files, **said)
     if out and model.about["task"] != "caption":
         raise HeloError(f"--out of a {model.about['task']} model", expected="it of a caption model")
     with progress.listening(working(quiet)):

@@ -109,6 +109,7 @@ def _fetch(url: str, path: Path) -> None:
         import requests
     except ImportError as error:
         raise HeloError("corpora are fetched by pooch", mend="pip install 'helo[data]'") from error
+    pooch.get_logger().setLevel("WARNING")  # what comes from where we say ourselves
     try:
         pooch.retrieve(url, known_hash=None, fname=path.name, path=path.parent, downloader=_Resuming(path))  # pyright: ignore[reportArgumentType]
     except (requests.exceptions.RequestException, OSError) as error:

@@ -40,7 +40,8 @@ class Choice:
         scores = scores.astype(np.float64)
         if self.temperature == 0:
             return scores.argmax(-1)
-        p = np.exp((scores - scores.max(-1, keepdims=True)) / self.temperature)
+        with np.errstate(over="ignore"):  # by the least temperatures: minus infinity is what is meant
+            p = np.exp((scores - scores.max(-1, keepdims=True)) / self.temperature)
         p /= p.sum(-1, keepdims=True)
         if self.top_k and self.top_k < p.shape[-1]:
             least = np.partition(p, -self.top_k, -1)[:, -self.top_k, None]
@@ -55,6 +56,14 @@ class Choice:
         reach = np.cumsum(p, -1)
         drawn = rng.random(len(p))[:, None] * reach[:, -1:]
         return np.minimum((reach <= drawn).sum(-1), p.shape[-1] - 1)
+
+
+def generator(seed: int | None) -> np.random.Generator:
+    """What draws; from chance itself without a seed. Raises HeloError for a seed below 0."""
+    try:
+        return np.random.default_rng(seed)
+    except ValueError as error:
+        raise HeloError(f"{seed}", expected="0 or more", where="--seed") from error
 
 
 def write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def find(name: str) -> Encoder:
 
 def located(name: str) -> str:
     """A name as a run folder keeps it: a file by its whole path."""
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     return str(path.absolute()) if path.suffix else name
 
 

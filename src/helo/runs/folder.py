@@ -486,4 +486,4 @@ Type next, in the folder above:
 (needed only to go on with `--resume`), `metrics.jsonl` one object a report. NumPy alone is enough to use it.
 """
     with replacing(path / "README.md") as beside:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")

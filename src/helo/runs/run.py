@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from helo import cells, engines, tasks
+from helo.data.readers import table
+from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
-from helo.errors import HeloError
+from helo.errors import HeloError, door
 from helo.runs import folder, reports
 from helo.runs.live import Live
-from helo.runs.options import within
+from helo.runs.options import checked
 from helo.runs.sizes import expected
 from helo.runs.stream import Stream
 from helo.saved import options as typed
@@ -58,7 +60,7 @@ class Run:
         with _within(file):
             kind = tasks.find(self.about["task"])
             try:
-                options = within(kind.Options(**typed(kind.Options, self.about["options"] | {"cell": cell})))
+                options = checked(kind.Options(**typed(kind.Options, self.about["options"] | {"cell": cell})))
             except TypeError as error:
                 raise HeloError(f"options that this helo does not know: {error}", mend="pip install -U helo") from error
         file = folder.inside(self.path, "vocab.json")
@@ -103,21 +105,28 @@ class Run:
         """Of the weights on the validation data, when they were saved."""
         return self.about["figures"]
 
+    @door
     def stream(self, rows: int = 1, state: str | Path | None = None) -> Stream:
         """A stream at the beginning, or where a saved state left off."""
         self._writes()
         return Stream(self, rows) if state is None else Stream.load(self, state)
 
+    @door
     def sample(
         self,
         prompt: str = "",
         length: int = 500,
         seed: int | None = None,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
         stream: Stream | None = None,
         **choice: Any,
     ) -> str:
         """A text that goes on from the prompt, without it. choice: temperature, top_k, top_p, min_p."""
+        if not isinstance(prompt, str):
+            raise TypeError(f"the prompt {prompt!r:.80} is no text")
+        if stream is not None and not isinstance(stream, Stream):
+            raise TypeError(f"stream={stream!r:.80} is none: run.stream() gives one")
+        stop = (stop,) if isinstance(stop, str) else stop
         return "".join(
             p[0] for p in self.writing(prompt, length, seed, stop, stream or self.stream(), Choice(**choice))
         )
@@ -142,21 +151,31 @@ class Run:
                 where=str(self.path),
             )
 
+    @door
     def predict(self, source: Any, **how: Any) -> list[dict[str, Any]]:
         """An answer an example, in order. source: for a model of texts a list of texts; numbers for one of numbers; or
         what `examples` gave.
         """
         return self._answers().predict(self.parameters, source, **how)
 
+    @door
     def live(self, state: str | Path | None = None) -> Live:
         """A tagger that answers step by step, at the beginning or where a saved state left off."""
         return Live(self) if state is None else Live.load(self, state)
 
+    @door
     def examples(self, files: str | Path | Sequence[str | Path], **said: Any) -> Any:
         """What `predict` is asked about, out of files as for training; labels may be missing. said: options of reading
         that are to be others, such as `skip_bad=True` of a captioner.
         """
-        return self._answers().asked([files] if isinstance(files, str | Path) else files, **said)
+        if not (names := listed(files)):
+            raise HeloError("no files are given", expected="files as for training")
+        return self._answers().asked(names, **said)
+
+    @door
+    def lines(self, text: str, **said: Any) -> Any:
+        """What `predict` is asked about, out of text with one example a line. said: as for `examples`."""
+        return self._answers().lines(text, **said)
 
     def _answers(self) -> ExampleTask:
         if not isinstance(self.task, ExampleTask):
@@ -167,23 +186,28 @@ class Run:
             )
         return self.task
 
-    def report(self, out: str | Path, files: Sequence[str | Path] = (), overwrite: bool = False, **said: Any) -> str:
+    @door
+    def report(
+        self, out: str | Path, files: str | Path | Sequence[str | Path] = (), overwrite: bool = False, **said: Any
+    ) -> str:
         """How it does on files, or on the recorded validation data: report.md and pictures into a folder, and the Markdown.
         overwrite: an older report there goes. Raises HeloError for files of those names that no report wrote.
         """
+        out, files = listed([out])[0], listed(files)
         with reports.folder(out, overwrite) as (beside, written), engines.fastest(self.parameters) as parameters:
             text = self.task.reported(parameters, self._recorded(files), beside, files, **said)
             written.append(text)
             return text
 
-    def evaluate(self, files: Sequence[str | Path] = (), **how: Any) -> dict[str, Any]:
+    @door
+    def evaluate(self, files: str | Path | Sequence[str | Path] = (), **how: Any) -> dict[str, Any]:
         """Figures on whole files, or on the validation data that the run recorded. how: what the task knows to do
         otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state; the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
-        files = [files] if isinstance(files, str | Path) else files
+        found: Any = files if table.given(files) else listed(files)
         with engines.fastest(self.parameters) as parameters:
-            return self.task.evaluate(parameters, self._recorded(files), files, **how)
+            return self.task.evaluate(parameters, self._recorded(found), found, **how)
 
     def _recorded(self, files: Sequence[str | Path]) -> dict[str, Any]:
         """`data` of run.json. Raises HeloError where the run's own files are meant and it names no files: what a folder

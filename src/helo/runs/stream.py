@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from helo import saved
-from helo.decoding.sampling import Choice, write
+from helo.decoding.sampling import Choice, generator, write
 from helo.errors import HeloError, place
 from helo.runs import folder
 
 if TYPE_CHECKING:
     from helo.runs.run import Run
+
+
+MOST = 1 << 20  # rows
 
 
 class Stream:
@@ -26,6 +29,8 @@ class Stream:
     """
 
     def __init__(self, run: Run, rows: int = 1):
+        if not 1 <= rows <= MOST:
+            raise HeloError(f"{rows}", expected=f"a whole number from 1 to {MOST:,}", where="--streams")
         self.run = run
         self.state: Any = None
         self.last = np.full(rows, run.task.start, np.int64)
@@ -59,7 +64,7 @@ class Stream:
         """Go on by `length` symbols: at each, what it adds to every row's text (nothing, while a character of several
         bytes is not whole). The stream stands after what was taken from the iterator.
         """
-        for symbols in write(self._step, self.last, length, choice or Choice(), np.random.default_rng(seed)):
+        for symbols in write(self._step, self.last, length, choice or Choice(), generator(seed)):
             self.last = symbols
             yield [self._text(row, int(i)) for row, i in enumerate(symbols)]
 

@@ -7,6 +7,7 @@ The decoder is that of every task that writes: `helo.tasks.writing`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ from helo.data.readers import arrays, clips
 from helo.data.readers.files import parted
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
+from helo.decoding import beam as beams
+from helo.decoding.sampling import generator
 from helo.encoders import Encoder
 from helo.encoders.store import BATCH, Features, clock
 from helo.errors import HeloError, fault
@@ -76,9 +79,12 @@ class Options(WriterOptions):
     def __post_init__(self):
         """Files by their whole paths: a run is used from other folders too."""
         whole: dict[str, Any] = {
-            name: str(Path(v).expanduser().absolute()) for name in LISTS if (v := getattr(self, name))
+            name: str(Path(os.path.expanduser(v)).absolute()) for name in LISTS if (v := getattr(self, name))
         }
-        whole["images"] = tuple(str(Path(p).expanduser().absolute()) for p in self.images)
+        whole["images"] = tuple(
+            str(Path(os.path.expanduser(p)).absolute())
+            for p in ([self.images] if isinstance(self.images, str | Path) else self.images)
+        )
         for name, value in whole.items():
             object.__setattr__(self, name, value)
 
@@ -355,16 +361,16 @@ class Caption(WritingTask):
 
         source: examples, or a list of paths of pictures, folders, tars.
         """
-        examples = self.given(source)
+        wide, examples = beams.width(beam, n_best, alpha), self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = []
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         for start in range(0, len(examples), 64):
             rows = np.arange(start, min(start + 64, len(examples)))
             batch = on(encoded.batch(rows), parameters["head.bias"])
             memory = self.memory(parameters, batch)
             if temperature is None:
-                found = self.search(parameters, memory, self.most(batch), max(beam, n_best), alpha)
+                found = self.search(parameters, memory, self.most(batch), wide, alpha)
             else:
                 several = [self.drawn(parameters, memory, self.most(batch), rng, temperature) for _ in range(n_best)]
                 found = [sorted(drawn, key=lambda h: -h.score) for drawn in zip(*several, strict=True)]

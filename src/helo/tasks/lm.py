@@ -6,6 +6,7 @@ ids → embedding → recurrent layers → scores over the vocabulary → cross 
 from __future__ import annotations
 
 import math
+import operator
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -315,6 +316,8 @@ class LM(Task):
         return loss, Score(nats, targets.size, int(characters), int(width), unknown), state
 
     def evaluate(self, parameters, data, files=(), blocks=None):
+        if blocks is not None and operator.index(blocks) < 2:
+            raise HeloError(f"{blocks}", expected="2 or more", where="--blocks")
         symbols, start = self.text(data, files)
         score = self.score(parameters, symbols, start, len(symbols), block=blocks)
         return score.figures(protocol(block=blocks))

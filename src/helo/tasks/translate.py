@@ -259,13 +259,13 @@ class Translate(WritingTask):
 
         source: examples, or a list of texts. alpha: of the beam's length normalisation (`helo.decoding.beam`).
         """
-        examples = self.given(source)
+        wide, examples = beams.width(beam, n_best, alpha), self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = [{} for _ in range(len(examples))]
         for rows in in_order(encoded.lengths, 1024, 64):
             batch = on(encoded.batch(rows), parameters["head.bias"])
             memory = self.memory(parameters, batch)
-            found = self.search(parameters, memory, self.most(batch), max(beam, n_best), alpha)
+            found = self.search(parameters, memory, self.most(batch), wide, alpha)
             found = [h if examples.inputs[i].strip() else NOTHING for h, i in zip(found, rows, strict=True)]
             finished = self.finished(parameters, memory, batch, found)
             for row, several in zip(rows, finished, strict=True):

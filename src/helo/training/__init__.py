@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from helo import cells, drawing, encoders, progress, saved, tasks
 from helo.data.readers import table
-from helo.errors import HeloError, nearest, place
+from helo.data.readers.files import listed
+from helo.errors import HeloError, door, nearest, place
 from helo.runs import Run, folder
-from helo.runs.options import within
+from helo.runs.options import checked
 from helo.tasks.base import Budget, Task
 from helo.training.options import Options
 from helo.training.report import Reporter, Silent
@@ -34,7 +35,8 @@ if TYPE_CHECKING:  # these import torch
 __all__ = ["Interrupted", "Options", "dynamic_evaluation", "free_place", "train"]
 
 
-def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, Any]:
+@door
+def dynamic_evaluation(run: Run, files: str | Path | Sequence[str | Path] = ()) -> dict[str, Any]:
     """Figures of a run whose weights go on learning from text already scored: `helo.training.dynamic`."""
     try:
         from helo.training import dynamic
@@ -42,7 +44,9 @@ def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, 
         raise HeloError(
             "dynamic evaluation learns, and learning needs torch", mend="pip install 'helo[train]'"
         ) from error
-    return dynamic.dynamic_evaluation(run, files)
+    if run.about["task"] != "lm":
+        raise HeloError(f"a model of the shape {run.about['task']}", expected="a language model", where=str(run.path))
+    return dynamic.dynamic_evaluation(run, listed(files))
 
 
 USEFUL = 0.75  # of a step's time goes into the products that are counted; measured with an LSTM of 256
@@ -56,6 +60,7 @@ class Interrupted(KeyboardInterrupt):
         self.path, self.step = path, step
 
 
+@door
 def train(
     task: str,
     files: str | Path | Sequence[str | Path],
@@ -80,11 +85,16 @@ def train(
     started = time.monotonic()
     kind = tasks.find(task)
     files, valid = _listed(files), _listed(valid)
-    given = {k: v for k, v in options.items() if v is not None and v != ()}
+    given: dict[str, Any] = {k: v for k, v in options.items() if v is not None and not (isinstance(v, tuple) and not v)}
+    if not isinstance(resume, bool) or not isinstance(overwrite, bool):
+        raise TypeError("resume and overwrite are True or False")
+    for name in ("cell", "encoder", "start"):
+        if name in given and not isinstance(given[name], str | Path):
+            raise TypeError(f"{name}={given[name]!r:.80} is no text")
     if "cell" in given:
-        given["cell"] = cells.located(given["cell"])
+        given["cell"] = cells.located(str(given["cell"]))
     if "encoder" in given:
-        given["encoder"] = encoders.located(given["encoder"])
+        given["encoder"] = encoders.located(str(given["encoder"]))
     if given.get("start") is not None:
         given["start"] = str(Path(given["start"]).absolute())
         like = given["start"] if like is None else like
@@ -111,9 +121,12 @@ def train(
     task_options, training_options = _parted(kind, given)
     _patient()
     try:
+        from helo.training import before
         from helo.training.machine import Machine
     except ImportError as error:
         raise HeloError("training needs torch", mend="pip install 'helo[train]'") from error
+    before.fits(task_options)
+    before.keeps(task_options)
     if training_options.tensorboard:
         try:
             import torch.utils.tensorboard.writer  # noqa: F401  # pyright: ignore[reportUnusedImport]
@@ -398,10 +411,10 @@ def _name(kind: type) -> str:
     return kind.__module__.rpartition(".")[2]
 
 
-def _listed(files: str | Path | Sequence[str | Path]) -> list[str | Path]:
+def _listed(files: Any) -> list[str | Path]:
     if table.given(files):
         raise HeloError("a DataFrame to learn from", expected="files", mend="write it as CSV or JSONL")
-    return [files] if isinstance(files, str | Path) else list(files)
+    return listed(files)
 
 
 def _parted(kind: type[Task], given: dict[str, Any]) -> tuple[Any, Options]:
@@ -411,7 +424,7 @@ def _parted(kind: type[Task], given: dict[str, Any]) -> tuple[Any, Options]:
         if name not in own | training:
             raise HeloError(f"no option {name!r}", mend=nearest(name, own | training))
     return (
-        within(kind.Options(**{k: v for k, v in given.items() if k in own})),
+        checked(kind.Options(**{k: v for k, v in given.items() if k in own})),
         Options(**dict(kind.training) | {k: v for k, v in given.items() if k in training}),
     )
 

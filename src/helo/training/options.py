@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from helo.errors import HeloError
+from helo.runs.options import checked
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,7 @@ class Options:
     seed: Annotated[int, "of weights, dropout and order"] = 0
 
     def __post_init__(self):
+        checked(self)
         given = [n for n in ("minutes", "epochs", "steps") if getattr(self, n) is not None]
         if len(given) > 1:
             raise HeloError(" and ".join(f"--{n}" for n in given), expected="one of them")
-        for name in ("minutes", "epochs", "steps", "rate", "adam_rate", "clip", "save_seconds"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise HeloError(f"{value}", expected="more than 0", where="--" + name.replace("_", "-"))

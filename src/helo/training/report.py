@@ -76,7 +76,7 @@ class Live:
         self.bar.start()
 
     def say(self, line: str) -> None:
-        self.bar.console.print(plain(line), markup=False, highlight=False)
+        self.bar.console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
 
     def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
         if self.other is not None:

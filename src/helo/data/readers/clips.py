@@ -5,6 +5,7 @@ A table has a column `video` (or `clip`) and a label; with `start` and `end`, in
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def paths(source: Any) -> list[str | Path]:
 
 def named(names: Sequence[str | Path]) -> Labelled | None:
     """Video files and folders of frames that are named themselves; None where any name is of something else."""
-    paths = [Path(n).expanduser() for n in names]
+    paths = [Path(os.path.expanduser(n)) for n in names]
     if not paths or not all(p.suffix.lower() in SUFFIXES or (p.is_dir() and _frames(p)) for p in paths):
         return None
     return Labelled("clip", [Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
@@ -169,7 +170,7 @@ def _clips(rows: table.Table, video: str) -> list[Clip | None]:
     out: list[Clip | None] = []
     start, end = rows.first(STARTS), rows.first(ENDS)
     for i, (name, where) in enumerate(zip(rows.columns[video], rows.places, strict=True)):
-        path = Path(str(name).strip()).expanduser()
+        path = Path(os.path.expanduser(str(name).strip()))
         path = path if path.is_absolute() else Path(where.rpartition(":")[0]).parent / path
         if not path.exists():
             fault(HeloError(f"no video {name}", expected="a path, from the table's folder on", where=where))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sys
 import zlib
 from collections.abc import Sequence
@@ -13,11 +14,25 @@ from helo.data.readers.text import hidden, meant
 from helo.errors import HeloError, place
 
 
+def listed(names: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    """One name or several, as a list. Raises TypeError for what is no name."""
+    found: list[str | Path] = [names] if isinstance(names, str | Path) else list(names)
+    for name in found:
+        if not isinstance(name, str | Path):
+            raise TypeError(f"{name!r:.80} is no name of a file")
+        try:
+            if "\0" in os.fsdecode(os.fsencode(name)):
+                raise HeloError("a NUL in a name", expected="a file", where=str(name))
+        except UnicodeEncodeError:
+            raise HeloError("no name that a file can have", expected="a file", where=str(name)) from None
+    return found
+
+
 def named(names: Sequence[str | Path], suffixes: Sequence[str] = ()) -> list[Path]:
     """The files meant: files, globs, and of folders the files with one of these suffixes (`.gz` aside), sorted."""
     found: list[Path] = []
     for name in map(str, names):
-        path = Path(name).expanduser()
+        path = Path(os.path.expanduser(name))
         with place(name):
             if path.is_dir():
                 inside = sorted(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tarfile
 import warnings
 from collections.abc import Iterable, Sequence
@@ -81,7 +82,7 @@ def pictured(path: PurePath) -> bool:
 def find(names: Sequence[str | Path]) -> list[Photo]:
     """The pictures of files, folders and tars, those of a folder or tar sorted by name."""
     found: list[Photo] = []
-    for path in (Path(n).expanduser() for n in names):
+    for path in (Path(os.path.expanduser(n)) for n in names):
         with place(path):
             if path.is_dir():
                 inside = sorted(p for p in path.rglob("*") if p.is_file() and not hidden(p, path))

@@ -6,6 +6,7 @@ import codecs
 import glob
 import gzip
 import hashlib
+import os
 import shutil
 import sys
 import tempfile
@@ -108,14 +109,19 @@ def find(names: Sequence[str | Path], form: str = "none", raw: bool = False) -> 
 
 def meant(name: str) -> list[Path]:
     """The files that a name means: itself, a folder's text, a glob's, or standard input."""
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if name == "-":
-        return [_spooled()]
+        return [_spooled(sys.stdin.buffer, "standard input")]
     if path.is_dir():
         inside = [p for p in path.rglob("*") if p.is_file() and not hidden(p, path) and _is_text(p)]
         if not inside:
             raise HeloError("the folder has no text", expected="text files in it, or in folders below it")
         return sorted(inside)
+    if path.is_fifo():  # such as <(zcat a.gz b.gz)
+        with path.open("rb") as stream:
+            return [_spooled(stream, path.name)]
+    if path.is_char_device() or path.is_block_device() or path.is_socket():
+        raise HeloError("a device", expected="a file", mend="- reads standard input")
     if path.exists():
         return [path]
     if path.is_symlink():
@@ -150,13 +156,13 @@ def _is_text(path: Path) -> bool:
     return bool(start)
 
 
-def _spooled() -> Path:
-    """Standard input as a file, since a text is read more than once; it goes when the process ends."""
+def _spooled(stream: IO[bytes], name: str) -> Path:
+    """What comes once as a file, since a text is read more than once; it goes when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="helo-")
     _kept.append(folder)
-    path = Path(folder.name) / "standard input"
+    path = Path(folder.name) / name
     with path.open("wb") as to:
-        shutil.copyfileobj(sys.stdin.buffer, to)
+        shutil.copyfileobj(stream, to)
     return path
 
 
