@@ -24,11 +24,11 @@ def test_bad_input_ends_in_one_line(home, kind, count):
 
 
 def test_the_generator_finds_a_fault(home, monkeypatch):
-    def broken(path):
+    def broken(path, **more):
         raise KeyError("planted")
 
     monkeypatch.setattr("helo.runs.load", broken)
     case = badinput.Case("words", ["info", "lm"])
     assert "bug" in (badinput.fault(case, home) or "")
-    monkeypatch.setattr("helo.runs.load", lambda path: print("a\nb", file=badinput.sys.stderr) or badinput.sys.exit(2))
+    monkeypatch.setattr("helo.runs.load", lambda path, **more: print("a\nb", file=badinput.sys.stderr) or badinput.sys.exit(2))
     assert "2 lines" in (badinput.fault(case, home) or "")

@@ -97,9 +97,9 @@ def test_names_that_are_no_utf8_are_read_and_kept(tmp_path):
     "env, names",
     [
         ({"RANK": "x"}, ("RANK", "'x'")),
-        ({"RANK": "1"}, ("RANK", "'1'")),
-        ({"WORLD_SIZE": "0"}, ("WORLD_SIZE", "'0'")),
-        ({"WORLD_SIZE": "-1"}, ("WORLD_SIZE", "'-1'")),
+        ({"RANK": "1"}, ("RANK", "WORLD_SIZE", "torchrun")),
+        ({"WORLD_SIZE": "0"}, ("WORLD_SIZE", "0")),
+        ({"WORLD_SIZE": "-1"}, ("WORLD_SIZE", "-1")),
         ({"WORLD_SIZE": "abc"}, ("WORLD_SIZE", "'abc'")),
         ({"WORLD_SIZE": "2"}, ("WORLD_SIZE", "torchrun")),
     ],

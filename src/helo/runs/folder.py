@@ -270,7 +270,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 def _looked_at(about: dict[str, Any]) -> None:
     """Raises ValueError for a value that is not of its type, HeloError for a task that is not known."""
-    saved.fields(about, **{k: hint for k, hint in ABOUT.items() if k in about})
+    saved.known(about, **{k: hint for k, hint in ABOUT.items() if k in about})
     data, figures, options = about["data"], about["figures"], about["options"]
     for name in ("parameters", "steps", "seconds"):
         if about.get(name, 0) < 0:
