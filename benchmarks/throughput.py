@@ -77,7 +77,7 @@ def begun(device, folder, text, cell, layers, hidden, streams, chunk) -> Trainin
     options = kind.Options(cell=cell, layers=layers, hidden=hidden, streams=streams, chunk=chunk, dropout=0.1)
     task = kind.read([text], [], options, folder)
     task.settle(Budget(steps=100_000))
-    options = Options(steps=100_000, save_seconds=1e9)
+    options = Options(steps=100_000, save_seconds=1e6)
     training = Training(task, folder, options, Machine(device, 0, 1), Silent(), time.monotonic())
     training.progress.total = options.steps
     return training

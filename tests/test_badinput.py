@@ -30,5 +30,7 @@ def test_the_generator_finds_a_fault(home, monkeypatch):
     monkeypatch.setattr("helo.runs.load", broken)
     case = badinput.Case("words", ["info", "lm"])
     assert "bug" in (badinput.fault(case, home) or "")
-    monkeypatch.setattr("helo.runs.load", lambda path, **more: print("a\nb", file=badinput.sys.stderr) or badinput.sys.exit(2))
+    monkeypatch.setattr(
+        "helo.runs.load", lambda path, **more: print("a\nb", file=badinput.sys.stderr) or badinput.sys.exit(2)
+    )
     assert "2 lines" in (badinput.fault(case, home) or "")

@@ -62,13 +62,14 @@ def test_every_task_trains_goes_on_and_answers(task, precision, tmp_path, monkey
             whole = helo.train(task, files, out=tmp_path / "whole", **options)
             stopped(monkeypatch, 13, lambda: helo.train(task, files, out=tmp_path / "broken", **options))
             broken = helo.train(task, files, out=tmp_path / "broken", resume=True, **options)
+            figures = broken.evaluate()
     finally:
         torch.use_deterministic_algorithms(False)
     for name, p in whole.parameters.items():
         np.testing.assert_allclose(broken.parameters[name], p, atol=1e-6, err_msg=name)
-    figures = broken.evaluate()
     for name, value in broken.figures.items():
-        assert figures[name] == pytest.approx(value, abs=1e-4) if isinstance(value, float) else figures[name] == value
+        wanted = pytest.approx(value, abs=1e-4) if isinstance(value, float) else value
+        assert figures[name] == wanted, name
     if task == "lm":
         assert len(broken.sample("the ", 10, seed=1)) == 10
     else:

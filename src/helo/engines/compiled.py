@@ -34,12 +34,14 @@ class Compiled:
     def step(self, parameters: Parameters, state: State, x: Tensor) -> tuple[State, Tensor]:
         if self._step is None:
             progress.say(f"the step of {self._name} is compiled, which takes up to half a minute")
-            self._step = torch.compile(self.cell.step)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what torch itself imports
+                self._step = torch.compile(self.cell.step)
         if self._step == self.cell.step:
             return self._step(parameters, state, x)
         try:  # each kind of arguments is compiled when it first comes
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of what torch itself imports and chooses
+                warnings.simplefilter("ignore")  # of what it imports and chooses
                 return self._step(parameters, state, x)
         except Exception as error:  # no compiler, or a step that it does not know
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]

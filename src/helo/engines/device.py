@@ -275,6 +275,32 @@ class Idle:
             return None
 
 
+def symbols_per_second(device: Device) -> float:
+    """Symbols a second that a captured step of a recurrent layer reads there, forward and backward, measured."""
+    hidden, inputs, rows, steps = 512, 64, 32, 64
+    model = torch.nn.LSTM(inputs, hidden, batch_first=True).to(device.at)
+    x = torch.randn(rows, steps, inputs, device=device.at)
+    random = device.random()
+
+    def once(batch: dict[str, Tensor], key: Any) -> None:
+        with device.products():
+            model(batch["x"])[0].float().square().mean().backward()
+        model.zero_grad()
+
+    with device.busy():
+        run, batch = device.steps(once), {"x": x.cpu().numpy()}
+        for _ in range(SEEN + 2):
+            run(batch, None)
+        torch.cuda.synchronize(device.at)
+        start, count = time.perf_counter(), 20
+        for _ in range(count):
+            run(batch, None)
+        torch.cuda.synchronize(device.at)
+        took = (time.perf_counter() - start) / count
+    device.set_random(random, 0)
+    return rows * steps / took
+
+
 def products_per_second(device: Device) -> float:
     """Multiplications a second there in a fused recurrent layer, forward and backward, measured."""
     hidden, inputs, rows, steps = 256, 64, 32, 32

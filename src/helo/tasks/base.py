@@ -46,11 +46,12 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Budget:
-    """What a training may cost: products (multiplications of the model, forward and backward), or symbols, or epochs;
-    one of them is known.
+    """What a training may cost: products (multiplications of the model, forward and backward), or, on an accelerator, which
+    takes as long for a narrow model as for a wide one, symbols; or steps, or epochs. One of them is known.
     """
 
     products: float | None = None
+    symbols: float | None = None
     steps: int | None = None
     epochs: float | None = None
 
@@ -81,7 +82,7 @@ class Task(ABC):
     #: Seconds that reading took for what is kept for ever after: no part of a person's minutes.
     kept_seconds: float = 0.0
     #: Under --minutes: more passes over the data than this are not made.
-    passes: ClassVar[float] = float("inf")
+    passes: float = float("inf")
     #: Options of the training where none is given, other than the language model's.
     training: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 

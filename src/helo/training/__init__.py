@@ -232,7 +232,7 @@ def _begun(r: _Request, machine: Machine) -> tuple[Task, Options]:
             saved = folder.read_json(folder.inside(Path(r.options.start), "vocab.json"))
             Run(r.options.start, r.trust, r.given.get("cell")).task  # noqa: B018  whatever is wrong with it is said first
         task = r.kind.read(r.files, r.valid, r.task_options, r.path, saved)
-    task.settle(machine.agreed(Budget(_products(r.options, machine), r.options.steps, r.options.epochs)))
+    task.settle(machine.agreed(_budget(r.options, machine)))
     return task, r.options
 
 
@@ -398,13 +398,16 @@ def _patient() -> None:
         os.environ["GOMP_SPINCOUNT"] = SPINS
 
 
-def _products(options: Options, machine: Machine) -> float | None:
-    """How many products the time given is worth on this machine; None where steps or epochs are given."""
-    if options.steps is not None or options.epochs is not None:
-        return None
-    from helo.engines.device import products_per_second
+def _budget(options: Options, machine: Machine) -> Budget:
+    """What is given, or how much the time given is worth on this machine."""
+    from helo.engines.device import products_per_second, symbols_per_second
 
-    return 60 * (options.minutes or 2.0) * USEFUL * products_per_second(machine.device)
+    if options.steps is not None or options.epochs is not None:
+        return Budget(steps=options.steps, epochs=options.epochs)
+    seconds = 60 * (options.minutes or 2.0) * USEFUL
+    if machine.device.captures:
+        return Budget(symbols=seconds * symbols_per_second(machine.device))
+    return Budget(products=seconds * products_per_second(machine.device))
 
 
 def _name(kind: type) -> str:

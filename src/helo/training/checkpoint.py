@@ -45,6 +45,7 @@ class Progress:
     over: float | None = None
     glance: int = 0
     threads: int = 0
+    passes: float | None = None  # over the data, at most; None: any number
     earlier: int = 0  # reports that a run which goes further than at first has had beyond those of the new total
     ending: int | None = None
 

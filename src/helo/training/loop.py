@@ -54,7 +54,7 @@ class Training:
         self.reading: Any = None  # of these sums, on their way back
         self.read_at = 0.0
         self.last = (0.0, 0)  # the last step's loss and count, as far as they are known
-        self.progress = Progress(total=options.steps)
+        self.progress = Progress(total=options.steps, passes=task.passes if task.passes < math.inf else None)
         self.before = 0.0  # seconds of earlier sittings
         self.started = started
         self.stop = False  # set from outside: save, and end
@@ -255,8 +255,8 @@ class Training:
         assert self.minutes is not None
         assert self.threads is not None
         first = p.total is None
-        if self.task.passes < math.inf:
-            most = max(p.step + 1, round(self.task.passes * self.batches.per_epoch))
+        if p.passes is not None:
+            most = max(p.step + 1, round(p.passes * self.batches.per_epoch))
         if self.machine.writes:
             total = self.minutes.total(p, self.threads.usual if first else None, most)
             unknown = self.minutes.each_final is None or (p.reports in (3, 7) and self.probed < p.reports)
