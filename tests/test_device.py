@@ -116,7 +116,10 @@ def test_a_loss_that_is_none_is_found_before_anything_is_kept(tmp_path, apart):
     files, options = made("lm", tmp_path)
     with pytest.raises(helo.HeloError, match="nan|inf"):
         helo.train(
-            "lm", files, out=tmp_path / "run", **SMALL | options | {"steps": 200, "rate": 1e30, "adam_rate": 1e30}
+            "lm",
+            files,
+            out=tmp_path / "run",
+            **SMALL | options | {"steps": 200, "rate": 1e6, "adam_rate": 1e6, "clip": 1e30},
         )
     kept = tmp_path / "run" / "weights.safetensors"
     reports = (tmp_path / "run" / "metrics.jsonl").read_text() if (tmp_path / "run" / "metrics.jsonl").exists() else ""

@@ -310,7 +310,7 @@ def test_what_no_gradient_reaches_is_left_and_named(text, tmp_path, capsys):
 @pytest.mark.parametrize("kind", ["int64", "float64"])
 def test_parameters_that_are_not_float32_are_refused(kind, text, tmp_path):
     (tmp_path / "spare.py").write_text(SPARE.replace("np.float32", f"np.{kind}"))
-    with pytest.raises(HeloError, match=rf"spare\.py:Spare: recurrent\.0\.matrix is {kind}; .*float32"):
+    with pytest.raises(HeloError, match=rf"spare\.py:Spare: .*{kind}.*matrix.*float32"):
         helo.train("lm", text, out=tmp_path / "run", cell=f"{tmp_path}/spare.py:Spare", steps=3, **SMALL)
 
 

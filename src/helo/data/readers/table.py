@@ -177,7 +177,7 @@ def bare(path: Path) -> bool:
 
 def _jsonl(path: Path) -> Table:
     """A key that a line lacks is None there."""
-    rows, places = [], []
+    rows, places, wrong = [], [], None
     for n, line in enumerate(files.lines(path), 1):
         if not line.strip():
             continue
@@ -185,10 +185,10 @@ def _jsonl(path: Path) -> Table:
             rows.append(_object(line))
             places.append(f"{path}:{n}")
         except HeloError as error:
-            error.where = f"{path}:{n}"
+            error.where, wrong = f"{path}:{n}", wrong or error
             fault(error)
     if not rows:
-        raise HeloError("no rows", expected="a JSON object a line", where=str(path))
+        raise wrong or HeloError("no rows", expected="a JSON object a line", where=str(path))
     names = dict.fromkeys(name for row in rows for name in row)
     if not names:
         raise HeloError("objects without keys", expected='such as {"text": …, "label": …}', where=places[0])
