@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,15 +43,24 @@ def begun(cell: Cell, parameters: Parameters, xs: Array, state: State | None, dt
     return state
 
 
+def each(xs: Array) -> list[Array]:
+    """The steps of xs `(batch, time, …)`."""
+    return [xs[:, t] for t in range(xs.shape[1])]
+
+
 def steps(
-    cell: Cell, parameters: Parameters, xs: Array, state: State, lengths: Array | None = None
+    cell: Cell,
+    parameters: Parameters,
+    xs: Array,
+    state: State,
+    lengths: Array | None = None,
+    each: Callable[[Array], Sequence[Array]] = each,
 ) -> tuple[Array, State]:
-    """Each step as the cell writes it, on arrays of any library."""
+    """Each step as the cell writes it, on arrays of any library. each: the way of the library to part the steps."""
     xp = namespace(xs)
-    projected = cell.project(parameters, xs)
     outputs = []
-    for t in range(xs.shape[1]):
-        new, output = cell.step(parameters, state, projected[:, t])
+    for t, x in enumerate(each(cell.project(parameters, xs))):
+        new, output = cell.step(parameters, state, x)
         if lengths is None:
             state = new
         else:
