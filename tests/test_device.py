@@ -26,7 +26,7 @@ READS = {"_local_scalar_dense", "_to_copy"}  # a number, numbers
 def apart(monkeypatch):
     """The stand-in is the device that training finds."""
     device = Device(torch.device(TYPE, 0), torch.float32)
-    monkeypatch.setattr(Device, "here", classmethod(lambda cls, *asked: device))
+    monkeypatch.setattr(Device, "here", classmethod(lambda cls, *asked, **more: device))
     monkeypatch.setattr(engines, "_accelerated", lambda: True)
     with stand_in() as counting:
         yield counting
@@ -95,7 +95,7 @@ def test_every_cell_computes_as_on_the_processor(cell, tmp_path, apart):
     there = helo.train("lm", files, out=tmp_path / "there", **SMALL | options | {"cell": cell, "dropout": 0.0})
     with pytest.MonkeyPatch.context() as patch:
         here = Device(torch.device("cpu"), torch.float32)
-        patch.setattr(Device, "here", classmethod(lambda cls, *asked: here))
+        patch.setattr(Device, "here", classmethod(lambda cls, *asked, **more: here))
         run = helo.train("lm", files, out=tmp_path / "here", **SMALL | options | {"cell": cell, "dropout": 0.0})
     for name, p in run.parameters.items():
         np.testing.assert_allclose(there.parameters[name], p, atol=2e-5, err_msg=name)
@@ -106,7 +106,7 @@ def test_begun_on_one_device_and_gone_on_with_on_another(tmp_path, monkeypatch, 
     options = SMALL | options
     stopped(monkeypatch, 7, lambda: helo.train("lm", files, out=tmp_path / "run", **options))
     here = Device(torch.device("cpu"), torch.float32)
-    monkeypatch.setattr(Device, "here", classmethod(lambda cls, *asked: here))
+    monkeypatch.setattr(Device, "here", classmethod(lambda cls, *asked, **more: here))
     run = helo.train("lm", files, out=tmp_path / "run", **options | {"resume": True})
     assert run.about["finished"]
     assert len((run.path / "metrics.jsonl").read_text().splitlines()) <= schedule.VALIDATIONS
@@ -125,3 +125,18 @@ def test_a_loss_that_is_none_is_found_before_anything_is_kept(tmp_path, apart):
     reports = (tmp_path / "run" / "metrics.jsonl").read_text() if (tmp_path / "run" / "metrics.jsonl").exists() else ""
     assert all(np.isfinite(json.loads(line)["loss"]) for line in reports.splitlines())
     assert not kept.exists() or all(np.isfinite(p).all() for p in helo.load(tmp_path / "run").parameters.values())
+
+
+def test_features_of_pictures_are_computed_there(apart):
+    from helo import encoders
+
+    network = type(encoders.find("efficientnet-lite0"))("efficientnet-lite0")  # not the one that is kept for all tests
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    network.encode(pixels[:1])  # it goes there once
+    apart.blocking.clear()
+    there = network.encode(pixels)
+    assert apart.blocking.total() == 1
+    with torch.no_grad():
+        xs = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - 127.0) / 128.0
+        here = network.network.extract_features(xs).flatten(2).mT.numpy()
+    np.testing.assert_allclose(there, here, atol=1e-4)

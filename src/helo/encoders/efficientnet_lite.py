@@ -78,12 +78,23 @@ class EfficientNetLite(Trained, Learned):
         own = {f"network.{n}": p for n, p in parameters.items()}
         return functional_call(Maps(self.network), own, (xs,)).flatten(2).mT
 
+    @cached_property
+    def _fastest(self):
+        """Where features are computed, and the network there."""
+        from copy import deepcopy
+
+        from helo.engines.device import Device
+
+        device = Device.here(precision="float32")  # features are kept, for machines of every precision
+        return device, deepcopy(self.network).to(device.at) if device.accelerator else self.network
+
     def encode(self, pixels):
         import torch
 
-        with torch.inference_mode():
-            xs = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - 127.0) / 128.0
-            return self.network.extract_features(xs).flatten(2).mT.contiguous().numpy()
+        device, network = self._fastest
+        with torch.no_grad():
+            xs = (device.put({"xs": pixels})["xs"].permute(0, 3, 1, 2).float() - 127.0) / 128.0
+            return device.back({"maps": network.extract_features(xs).flatten(2).mT.contiguous()})["maps"]
 
 
 PAIRS = (("_conv_stem", "_bn0"), ("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"),
