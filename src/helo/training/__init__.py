@@ -85,7 +85,7 @@ def train(
     started = time.monotonic()
     kind = tasks.find(task)
     files, valid = _listed(files), _listed(valid)
-    given: dict[str, Any] = {k: v for k, v in options.items() if v is not None and not (isinstance(v, tuple) and not v)}
+    given: dict[str, Any] = {k: v for k, v in options.items() if v is not None and not (v == () and k in kind.places)}
     if not isinstance(resume, bool) or not isinstance(overwrite, bool):
         raise TypeError("resume and overwrite are True or False")
     for name in ("cell", "encoder", "start"):
@@ -210,14 +210,15 @@ def _train(request: _Request, machine: Machine, reporter: Reporter, started: flo
     else:
         further = bool(about.get("finished"))
         if further:
-            _go_further(training, about)
+            with machine.alike():
+                _go_further(training, about)
         if found:
             more = _schedule(training) if further else ""
             reporter.say(f"going on from step {training.progress.step:,} of {path}{more}")
     reporter.say(_introduction(training))
     end = training.run()
     machine.leave()  # what is left to do the first process does alone, and nobody waits for it
-    if training.stop and (end.total is None or end.step < end.total):
+    if end.total is None or end.step < end.total:
         raise Interrupted(path, end.step) if machine.writes else machine.silent(130)
     if machine.writes:
         _finish(training, end)

@@ -58,6 +58,7 @@ class Training:
         self.before = 0.0  # seconds of earlier sittings
         self.started = started
         self.stop = False  # set from outside: save, and end
+        self.stops = False  # the same as all processes know it: one that ended alone would leave the others waiting
         self.due = 0  # what the first process finds that it is time for: SAVE, SETTLE, REPORT
         self.minutes: Minutes | None = None
         self.threads: Threads | None = None
@@ -128,7 +129,7 @@ class Training:
             p.grad = torch.zeros_like(p) if p.grad is None else p.grad
         gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
         total, counted, stop, due = self.machine.add(gradients, loss.item(), count.item(), self.stop, self._due())
-        self.stop, self.due = bool(stop), int(due)
+        self.stops, self.due = bool(stop), int(due)
         return torch.full_like(loss, total), torch.full_like(count, counted)
 
     def _nothing(self) -> Tensor:
@@ -205,18 +206,19 @@ class Training:
             ):
                 began = self.elapsed()
                 self._report(speed)
+                if self.minutes is not None and self.machine.writes and p.step == p.total:
+                    with torch.no_grad(), self.device.products() if self.device.accelerator else nullcontext():
+                        p.ending = self.minutes.ending(self.parameters)
                 self.save()
                 if self.minutes is not None:
                     self.minutes.told(began)
                 speed.pause()
             elif self.due & SAVE:
                 self.save()
-            if self.stop:
+            if self.stop if self.machine.world == 1 else self.stops:
                 self._keep_something()
                 self.save()
                 break
-        if self.minutes is not None:
-            p.ending = self.minutes.ending()
         return p
 
     def elapsed(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -110,7 +110,8 @@ class Machine:
 
     def silent(self, code: int) -> SystemExit:
         """The end of a process for which the first one speaks."""
-        time.sleep(PARTING)
+        with suppress(KeyboardInterrupt):  # whoever started all ends this one too, which needs no word more
+            time.sleep(PARTING)
         return SystemExit(code)
 
     def rest(self) -> None:

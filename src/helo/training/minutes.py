@@ -133,10 +133,12 @@ class Minutes:
                 return max(0.3 * took / most, (took - before[1]) / (most - before[0]))
             most, before = 4 * most, (most, took)
 
-    def ending(self) -> int | None:
+    def ending(self, parameters: Parameters) -> int | None:
         """On how many examples or symbols the final figures are to be, so that the time is kept; None for all."""
-        if self.each_final is None:  # there was no time to measure it either
-            return min(LEAST, self.task.held)
+        if self.each_final is None:  # a run that went on shortly before its end, or had no time
+            if self.elapsed() >= self.seconds:
+                return min(LEAST, self.task.held)
+            self.each_final = self._cost(lambda most: self.task.validate(parameters, most))
         room = max(self.seconds - self.page - self.elapsed(), self._ending())
         most = self.task.held
         while most > LEAST and self._final(most) > room:
