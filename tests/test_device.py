@@ -60,6 +60,7 @@ def test_every_task_trains_goes_on_and_answers(task, tmp_path, monkeypatch, apar
     there = broken.evaluate([files] if task not in ("caption",) else [])
     assert there.keys() >= {"nats"} if task == "lm" else there
     if task == "lm":
+        assert helo.dynamic_evaluation(broken)["nats"] < figures["nats"]
         assert len(broken.sample("the ", 10, seed=1)) == 10
     else:
         shown = broken.task.recorded(broken.about["data"]) if task == "caption" else broken.examples(files)

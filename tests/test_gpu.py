@@ -77,6 +77,7 @@ def test_every_task_trains_goes_on_and_answers(task, precision, tmp_path, monkey
         assert len(broken.predict(shown)) == len(shown)
 
 
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns of what it imports itself
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize(
     "task, cell", [*((t, "lstm") for t in TASKS), *(("lm", c) for c in cells.names()), ("lm", PEEPHOLE)]

@@ -410,7 +410,34 @@ def test_killed_before_it_goes_further(tmp_path, monkeypatch):
     assert train(text_file(), run, resume=True, steps=30).about["steps"] == 30
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_killed_in_the_final_figures(recorded, tmp_path, monkeypatch):
+    """Under --minutes they are taken again on as much as there is time for, recorded or measured anew."""
+    from helo import training
+    from helo.training.minutes import Minutes
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_finish", mock.Mock(side_effect=Killed))
+        if not recorded:
+            patched.setattr(Minutes, "ending", lambda self, parameters: None)
+        with pytest.raises(Killed):
+            helo.train("lm", text_file(), out=run, **SMALL | {"steps": None, "minutes": 0.04})
+    finished = helo.train("lm", text_file(), out=run, resume=True)
+    assert finished.figures["symbols"] > 100
+
+
 # Signals.
+
+
+def test_a_signal_ends_the_final_figures(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, "write_page", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(Interrupted, match="resume"):
+            train(text_file(), run)
+    train(text_file(), run, resume=True)
+    assert (run / "README.md").exists()
 
 
 def running(*words, stdin=None):

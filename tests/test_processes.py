@@ -108,15 +108,26 @@ main()
 """
 
 
-def stopped(world: int, at: int, *words: Any) -> None:
+def stopped(world: int, at: int, *words: Any, script: str = STOPPING) -> None:
     """A training that is stopped in its middle, by a script that each process runs."""
-    script = Path(words[words.index("--out") + 1]).with_suffix(".py")
-    script.write_text(STOPPING)
+    file = Path(words[words.index("--out") + 1]).with_suffix(".py")
+    file.write_text(script)
     start = command(world, at, *words, "--resume")
-    start[start.index("helo") - 1 : start.index("helo") + 1] = [str(script)]
+    start[start.index("helo") - 1 : start.index("helo") + 1] = [str(file)]
     done = subprocess.run(start, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120)
     assert done.returncode == (130 if world == 1 else 1), done.stderr  # torchrun has a code of its own
     assert done.stderr.count("helo: stopped at step") == 1
+
+
+def test_a_signal_that_reaches_one_process_late_stops_all(tmp_path):
+    """It comes after that process has told the others that there was none: all end after the next step."""
+    late = STOPPING.replace("self.stop = ", "late = ").replace(
+        "    return step(self)", "    step(self)\n    self.stop = late or self.stop"
+    )
+    words = ["train", "lm", *data("lm", tmp_path), *SMALL, "--steps", 24, "--out", tmp_path / "run"]
+    stopped(2, 8, *words, script=late)
+    run(1, *words, "--resume")
+    assert json.loads((tmp_path / "run/run.json").read_text())["finished"]
 
 
 def alone(rank: int, world: int, at: str, *words: Any) -> subprocess.Popen[str]:

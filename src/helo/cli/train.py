@@ -74,7 +74,11 @@ def _command(task: str) -> click.Command:
         ),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
         click.Option(["--like"], metavar="RUN", help="take another run's options where none is given"),
-        click.Option(["--resume"], is_flag=True, help="go on with a run that was stopped"),
+        click.Option(
+            ["--resume"],
+            is_flag=True,
+            help="go on with a run that was stopped, or with more steps, epochs or minutes than it had",
+        ),
         click.Option(["--overwrite"], is_flag=True, help="replace a run"),
         *flags.of(own.Options),
         *flags.of(Options, leave_out=("seed",)),

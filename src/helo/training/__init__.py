@@ -85,7 +85,9 @@ def train(
     started = time.monotonic()
     kind = tasks.find(task)
     files, valid = _listed(files), _listed(valid)
-    given: dict[str, Any] = {k: v for k, v in options.items() if v is not None and not (v == () and k in kind.places)}
+    given: dict[str, Any] = {
+        k: v for k, v in options.items() if v is not None and not (isinstance(v, tuple) and not v and k in kind.places)
+    }
     if not isinstance(resume, bool) or not isinstance(overwrite, bool):
         raise TypeError("resume and overwrite are True or False")
     for name in ("cell", "encoder", "start"):
@@ -221,7 +223,11 @@ def _train(request: _Request, machine: Machine, reporter: Reporter, started: flo
     if end.total is None or end.step < end.total:
         raise Interrupted(path, end.step) if machine.writes else machine.silent(130)
     if machine.writes:
-        _finish(training, end)
+        stopping.clear()  # all is saved, and figures can take minutes: a signal ends them at once
+        try:
+            _finish(training, end)
+        except KeyboardInterrupt:
+            raise Interrupted(path, end.step) from None
     return Run(path, trust=True)
 
 
@@ -285,17 +291,20 @@ def _go_further(training: Training, about: dict[str, Any]) -> None:
     """A finished run gets its new end. What decides what follows, the saved training, has it first: a kill in between
     leaves a run that is finished, and the same command does it again.
     """
+    from helo.training.minutes import LEAST
     from helo.training.schedule import VALIDATIONS
 
     p, o = training.progress, training.options
     p.over, p.ending = None, None
+    if 0 < p.glance <= LEAST < training.task.held:  # what was best on so few says nothing
+        p.glance, p.best = 0, float("inf")
     if o.steps is not None:
         p.total = o.steps
     elif o.epochs is not None:
         p.total = max(1, round(o.epochs * training.batches.per_epoch))
     else:  # as many steps a minute as before, until they are settled again
         p.over = min(1.0, p.seconds / (60 * (o.minutes or 2.0)))
-        p.total = round(p.step / max(1e-9, p.over))
+        p.total = max(p.step + 1, round(p.step / max(1e-9, p.over)))
     p.earlier = p.reports - int(p.share * VALIDATIONS + 1e-9)
     if p.total <= p.step:
         raise HeloError(
@@ -380,8 +389,10 @@ def _finish(training: Training, end: Progress) -> None:
     with training.answering(weights) as parameters:
         page = task.reported(parameters, about["data"], path, most=end.ending)
     about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
-    folder.write_json(path / "run.json", about)
     folder.write_page(path, about | {"cell": task.body}, task.verb, page)
+    folder.write_json(
+        path / "run.json", about
+    )  # last: who goes on with a run that is not finished makes the rest again
 
 
 def _introduction(training: Training) -> str:

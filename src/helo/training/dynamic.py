@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from helo.engines.device import Device
 from helo.errors import HeloError
 from helo.runs import Run
 from helo.tasks.lm import LM, Score, protocol
@@ -32,7 +33,8 @@ def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, 
     symbols, start = task.text(run.about["data"], files)
     if len(symbols) - start < 2:
         raise HeloError("a text of one symbol", expected="at least two: the second is predicted from the first")
-    trained = {n: torch.from_numpy(p) for n, p in run.parameters.items()}
+    device = Device.here(precision="float32")  # steps are small beside the weights
+    trained = {n: device.own(p) for n, p in run.parameters.items()}
     live = {n: p.clone().requires_grad_() for n, p in trained.items()}
     squares = {n: torch.zeros_like(p) for n, p in trained.items()}
     chunk, state, total = task.options.chunk, None, Score()
