@@ -128,6 +128,23 @@ def test_a_loss_that_is_none_is_found_before_anything_is_kept(tmp_path, apart):
     assert not kept.exists() or all(np.isfinite(p).all() for p in helo.load(tmp_path / "run").parameters.values())
 
 
+def test_minutes_there_are_worth_wide_layers_and_no_more_passes_than_teach(tmp_path, apart):
+    files, _ = made("lm", tmp_path)
+    run = helo.train("lm", files, out=tmp_path / "run", minutes=0.2, chunk=4, embedding=8, precision="float32")
+    assert run.about["options"]["hidden"] == 512
+    assert run.about["options"]["dropout"] <= 0.5
+    assert run.about["finished"]
+    from helo.tasks import find
+    from helo.tasks.base import Budget
+
+    task = find("lm").read([files], [], find("lm").Options(), tmp_path)
+    task.settle(Budget(symbols=1e9))
+    assert (task.options.hidden, task.options.dropout, task.passes) == (512, 0.5, 40)
+    task = find("lm").read([files], [], find("lm").Options(), tmp_path)
+    task.settle(Budget(symbols=13 * task.split))
+    assert task.options.dropout == 0.35
+
+
 def test_features_of_pictures_are_computed_there(apart):
     from helo import encoders
 

@@ -417,7 +417,7 @@ def _budget(options: Options, machine: Machine) -> Budget:
     if options.steps is not None or options.epochs is not None:
         return Budget(steps=options.steps, epochs=options.epochs)
     seconds = 60 * (options.minutes or 2.0) * USEFUL
-    if machine.device.captures:
+    if machine.device.accelerator:
         return Budget(symbols=seconds * symbols_per_second(machine.device))
     return Budget(products=seconds * products_per_second(machine.device))
 
