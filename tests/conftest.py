@@ -3,7 +3,11 @@
 pytest --hypothesis-profile=thorough      many more, and others every time
 """
 
+import os
+
 from hypothesis import HealthCheck, settings
+
+os.environ["HELO_TRUSTED"] = os.devnull  # which cells a person has named is remembered in the tests of it alone
 
 slow = [HealthCheck.too_slow]
 settings.register_profile("usual", max_examples=6, derandomize=True, deadline=None, suppress_health_check=slow)

@@ -737,3 +737,17 @@ def test_a_start_up_is_short():
     """Nothing that looks at files is imported before there is one to look at."""
     code = "import sys, helo.cli; assert not {'jsonschema', 'torch', 'numpy'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_a_cell_that_its_person_named_once_is_remembered_until_it_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("HELO_TRUSTED", str(tmp_path / "trusted"))
+    file = tmp_path / "mine.py"
+    file.write_text("from helo.cells.lstm import LSTM\nclass Mine(LSTM):\n    pass\n")
+    text = tmp_path / "t.txt"
+    text.write_text("the cat sat on the mat. " * 200)
+    small = {"hidden": 8, "embedding": 8, "streams": 2, "chunk": 8, "steps": 3}
+    helo.train("lm", text, out=tmp_path / "run", cell=f"{file}:Mine", **small)
+    assert len(helo.load(tmp_path / "run").sample("the", 5, seed=1)) == 5
+    file.write_text(file.read_text() + "# changed\n")
+    with pytest.raises(HeloError, match=r"mine\.py"):
+        helo.load(tmp_path / "run").sample("the", 5, seed=1)

@@ -228,6 +228,15 @@ class Recurrent(nn.Module):
                     state_dict[prefix + ours] = state_dict.pop(f"{prefix}layers.{at}.{name}")
         super()._load_from_state_dict(state_dict, prefix, *rest, **more)
 
+    def load_torch(self, other: nn.RNNBase) -> None:
+        """Take the weights of torch's own module of the same cell and sizes: `load_state_dict(other.state_dict())`."""
+        if getattr(self.cell, "nonlinearity", None) != getattr(other, "nonlinearity", None):
+            raise HeloError(f"{other}", expected="the same cell, sizes, layers and biases")
+        try:
+            self.load_state_dict(other.state_dict())
+        except RuntimeError as error:
+            raise HeloError(f"{other}", expected="the same cell, sizes, layers and biases") from error
+
     def extra_repr(self) -> str:
         said = {
             "num_layers": 1, "batch_first": True, "dropout": 0.0, "bidirectional": False

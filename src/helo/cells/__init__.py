@@ -13,6 +13,7 @@ import importlib.util
 import os
 import sys
 import typing
+from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -74,6 +75,36 @@ def located(spec: str) -> str:
 def outside(spec: str) -> bool:
     """Whether a specification names a file, which runs when the cell is found."""
     return ".py:" in spec.split(",")[0]
+
+
+def remember(spec: str) -> None:
+    """A person has named this file by their own word: from then on, as long as not a byte of it changes, runs that name it
+    may run it on this account. Where nothing can be written nothing is remembered.
+    """
+    if outside(spec) and not remembered(spec):
+        with suppress(OSError, ValueError):
+            file = _trusted()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a", encoding="ascii") as lines:
+                lines.write(_digest(spec) + "\n")
+
+
+def remembered(spec: str) -> bool:
+    """Whether a person on this account has once named this file, as it is now."""
+    with suppress(OSError, ValueError):
+        return _digest(spec) in _trusted().read_text(encoding="ascii").split()
+    return False
+
+
+def _digest(spec: str) -> str:
+    """Of a file's place and content."""
+    file = Path(spec.split(",")[0].rpartition(":")[0]).resolve()
+    return hashlib.sha256(os.fsencode(file) + b"\0" + file.read_bytes()).hexdigest()
+
+
+def _trusted() -> Path:
+    """Where it is kept which files were named: HELO_TRUSTED, or a file of the account."""
+    return Path(os.environ.get("HELO_TRUSTED") or os.path.expanduser("~/.local/state/helo/trusted"))
 
 
 def named(spec: str, recorded: str, where: str) -> str:

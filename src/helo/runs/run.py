@@ -46,7 +46,7 @@ class Run:
         recorded = self.about["cell"]
         if self._cell is not None:
             return cells.named(self._cell, recorded, str(self.path))
-        if cells.outside(recorded) and not self.trust:
+        if cells.outside(recorded) and not self.trust and not cells.remembered(recorded):
             raise HeloError(
                 f"the cell is code from a file: {recorded}", expected="the word of a person who trusts it",
                 mend=f"look at the file, then --cell {recorded}", where=str(self.path),

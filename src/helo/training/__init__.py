@@ -95,6 +95,8 @@ def train(
             raise TypeError(f"{name}={given[name]!r:.80} is no text")
     if "cell" in given:
         given["cell"] = cells.located(str(given["cell"]))
+        cells.find(given["cell"])
+        cells.remember(given["cell"])
     if "encoder" in given:
         given["encoder"] = encoders.located(str(given["encoder"]))
     if given.get("start") is not None:
@@ -105,7 +107,7 @@ def train(
     path = _place(out, files)
     if like is not None and not (resume and folder.inside(path, "run.json").exists()):
         about = folder.describe(Path(like))
-        if "cell" not in given and cells.outside(about["cell"]) and not trust:
+        if "cell" not in given and cells.outside(about["cell"]) and not (trust or cells.remembered(about["cell"])):
             raise HeloError(
                 f"the cell is code from a file: {about['cell']}", expected="the word of a person who trusts it",
                 mend=f"look at the file, then --cell {about['cell']}", where=str(like),
