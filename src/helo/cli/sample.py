@@ -36,29 +36,16 @@ def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams
     helo sample runs/novel --prompt "It was" --length 1000
     helo sample runs/novel --temperature 0.5 --seed 1 --state where.safetensors
     """
+    from contextlib import nullcontext
+
     from helo import progress
 
-    if state is None:
-        _write(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, None, cell, seed, quiet, as_json)
-        return
-    with progress.stoppable() as stopping:  # from here on no signal loses what was read and written
+    # With a state, no signal loses what was read and written.
+    with progress.stoppable() if state is not None else nullcontext() as stopping:
         _write(
-            run,
-            prompt,
-            length,
-            temperature,
-            top_k,
-            top_p,
-            min_p,
-            stop,
-            streams,
-            state,
-            cell,
-            seed,
-            quiet,
-            as_json,
+            run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, state, cell, seed, quiet, as_json,
             stopping,
-        )
+        )  # fmt: skip
 
 
 def _write(
