@@ -1,5 +1,8 @@
 """A few hundred of the generator's cases; by hand thousands (`python tests/badinput.py`), and its seeds are kept."""
 
+import os
+import stat
+
 import pytest
 
 import badinput
@@ -21,6 +24,7 @@ def test_bad_input_ends_in_one_line(home, kind, count):
         if found:
             faults.append(f"{found}\n    {case}\n    python tests/badinput.py --seed 7 --case {number} --only {kind}")
     assert not faults, "\n".join(faults)
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)  # a file that takes the place of a device breaks the machine
 
 
 def test_the_generator_finds_a_fault(home, monkeypatch):

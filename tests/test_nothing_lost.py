@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -438,6 +439,24 @@ def test_a_signal_ends_the_final_figures(tmp_path, monkeypatch):
             train(text_file(), run)
     train(text_file(), run, resume=True)
     assert (run / "README.md").exists()
+
+
+def test_what_a_person_names_stays_what_it_is(tmp_path):
+    real, link, pipe = tmp_path / "real", tmp_path / "link", tmp_path / "pipe"
+    real.write_bytes(b"before")
+    link.symlink_to(real)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for place in (link, pipe, Path(os.devnull)):
+        with folder.replacing(place, named=True) as beside:
+            beside.write_bytes(b"after")
+    assert (os.read(reader, 100), real.read_bytes(), link.is_symlink()) == (b"after", b"after", True)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+    # In a run folder, which may be a stranger's, a link leads nowhere.
+    with folder.replacing(link) as beside:
+        beside.write_bytes(b"ours")
+    assert (real.read_bytes(), link.is_symlink(), link.read_bytes()) == (b"after", False, b"ours")
 
 
 def running(*words, stdin=None):

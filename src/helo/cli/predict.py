@@ -210,7 +210,7 @@ def _draw(path, answers, task, quiet):
     from helo.runs.folder import replacing
 
     looks, form = [a["attention"] for a in answers], Path(path).suffix.lower()[1:]
-    with replacing(Path(path)) as beside:
+    with replacing(Path(path), named=True) as beside:
         if form == "json":
             beside.write_text(json.dumps(looks, ensure_ascii=False), encoding="utf-8")
         elif looks and "place" in looks[0]:
@@ -243,7 +243,7 @@ def _page(path, model, examples, answers, quiet):
     count = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
     about = f"{count}, each with what the model says of it"
     text = page(model.path.name, about, examples.inputs, answers, examples.labels)
-    with replacing(Path(path)) as beside:
+    with replacing(Path(path), named=True) as beside:
         beside.write_text(text, encoding="utf-8")
     if not quiet:
         flags.tell(f"{count} in {path}", err=True)

@@ -17,6 +17,7 @@ import json
 import math
 import os
 import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,23 +53,32 @@ def schema() -> dict[str, Any]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to in place of `path`; it takes its place when the block ends well, and is gone when not.
+def replacing(path: Path, named: bool = False) -> Iterator[Path]:
+    """A path to write to in place of `path`; it takes its place when the block ends well, and is gone when not. named: by a
+    person, so that a link stays a link, and what is no file (/dev/null, a named pipe) stays what it is and gets the bytes.
 
     Raises HeloError when the disk is full or may not be written; what stood there stands there still.
     """
     beside = None
+    through = named and path.exists() and not path.is_file()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        if through:
+            handle, name = tempfile.mkstemp()
+        else:
+            path = path.resolve() if named else path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         beside = Path(name)
         os.close(handle)
         yield beside
-        with beside.open("rb+") as written:
-            os.fsync(written.fileno())
-        mode = 0o666 & ~_umask()
-        beside.chmod(mode)
-        beside.replace(path)
+        if through:
+            with beside.open("rb") as written, path.open("wb") as there:
+                shutil.copyfileobj(written, there)
+        else:
+            with beside.open("rb+") as written:
+                os.fsync(written.fileno())
+            beside.chmod(0o666 & ~_umask())
+            beside.replace(path)
     except OSError as error:
         raise _unwritten(path, error) from error
     finally:
@@ -140,10 +150,12 @@ def read_json(path: Path) -> dict[str, Any]:
         return value
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None) -> None:
-    """A safetensors file; `about`, anything JSON can say, stands in its header."""
+def write_arrays(
+    path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None, named: bool = False
+) -> None:
+    """A safetensors file; `about`, anything JSON can say, stands in its header. named: as `replacing` takes it."""
     whole = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
-    with replacing(path) as beside:
+    with replacing(path, named) as beside:
         beside.write_bytes(save(whole, {"about": json.dumps(about)} if about is not None else None))
 
 

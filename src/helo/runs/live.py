@@ -46,7 +46,7 @@ class Live:
     def save(self, path: str | Path) -> None:
         """A few kilobytes: the state's arrays, what is kept of the step before, and which model they belong to."""
         arrays = folder.state_arrays(self.state)
-        folder.write_arrays(Path(path), arrays, {"model": self.run.identity, "past": self.past})
+        folder.write_arrays(Path(path), arrays, {"model": self.run.identity, "past": self.past}, named=True)
 
     @classmethod
     def load(cls, run: Run, path: str | Path) -> Self:

@@ -89,7 +89,7 @@ class Stream:
         """A few kilobytes: the state's arrays, and which model they belong to."""
         arrays = folder.state_arrays(self.state)
         about = {"model": self.run.identity, "bytes": [b.hex() for b in self._bytes]}
-        folder.write_arrays(Path(path), arrays | {"last": self.last}, about)
+        folder.write_arrays(Path(path), arrays | {"last": self.last}, about, named=True)
 
     @classmethod
     def load(cls, run: Run, path: str | Path) -> Self:
