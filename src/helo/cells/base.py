@@ -57,6 +57,16 @@ class Cell(ABC):
         """
         return xs
 
+    def gates(self, parameters: Parameters, state: State, x: Array) -> dict[str, Array]:
+        """The gates of the step that leads on from a state, by the letters of the equations: "f", `(batch, hidden)` from 0,
+        closed, to 1, open. x as `step` takes it. A cell without gates, as by default, has none to show.
+        """
+        return {}
+
+    def kept(self, gates: Mapping[str, Array]) -> Array | None:
+        """The share of each unit's memory that a step keeps, `(batch, hidden)`, out of its gates; None where no gate says."""
+        return None
+
 
 class LinearCell(Cell):
     """A cell whose recurrence is linear in its one state: h_t = a_t ∘ h_{t-1} + b_t, with a and b of the input alone.

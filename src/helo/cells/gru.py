@@ -58,3 +58,12 @@ class GRU(Cell):
         new = namespace(x).tanh(x[:, 2 * n :] + r * recurrent[:, 2 * n :])
         h = (1 - z) * new + z * h
         return (h,), h
+
+    def gates(self, parameters, state, x):
+        n = state[0].shape[1]
+        a = x[:, : 2 * n] + state[0] @ parameters["weight_hh"][: 2 * n].T
+        a = a + parameters["bias_hh"][: 2 * n] if self.bias else a
+        return {"r": sigmoid(a[:, :n]), "z": sigmoid(a[:, n:])}
+
+    def kept(self, gates):
+        return gates["z"]

@@ -61,3 +61,11 @@ class LSTM(Cell):
         c = f * c + i * g
         h = o * tanh(c)
         return (h, c), h
+
+    def gates(self, parameters, state, x):
+        n = state[0].shape[1]
+        a = x + state[0] @ parameters["weight_hh"].T
+        return {"i": sigmoid(a[:, :n]), "f": sigmoid(a[:, n : 2 * n]), "o": sigmoid(a[:, 3 * n :])}
+
+    def kept(self, gates):
+        return gates["f"]

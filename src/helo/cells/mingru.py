@@ -50,3 +50,9 @@ class MinGRU(LinearCell):
         z, candidate = sigmoid(x[..., :n]), x[..., n:]
         candidate = namespace(x).where(candidate >= 0, candidate + 0.5, sigmoid(candidate))
         return 1 - z, z * candidate
+
+    def gates(self, parameters, state, x):
+        return {"z": sigmoid(x[..., : x.shape[-1] // 2])}
+
+    def kept(self, gates):
+        return 1 - gates["z"]

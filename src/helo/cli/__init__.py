@@ -74,7 +74,7 @@ def main() -> None:
 def _answered(debug: bool) -> int:
     try:
         here()
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="helo", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except HeloError as error:
         return _say(f"helo: {error}", 2, debug)

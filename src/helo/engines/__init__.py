@@ -15,10 +15,11 @@ from typing import Any
 
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
+from helo.engines.tap import Tap, tapped
 
 __all__ = [
-    "array", "constant", "convolution", "cross_entropy", "embedding", "fastest", "host", "hosts", "of", "positions",
-    "recomputed", "scan", "way",
+    "Tap", "array", "constant", "convolution", "cross_entropy", "embedding", "fastest", "host", "hosts", "of", "positions",
+    "recomputed", "scan", "tapped", "way",
 ]  # fmt: skip
 
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "C:/Windows/System32/nvcuda.dll")

@@ -9,6 +9,7 @@ import numpy as np
 
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array, log_softmax, namespace
+from helo.engines import tap as taps
 from helo.errors import HeloError
 
 
@@ -19,7 +20,11 @@ def way(cell: Cell, parameters: Parameters, xs: Array, lengths: Array | None = N
 def scan(
     cell: Cell, parameters: Parameters, xs: Array, state: State | None = None, lengths: Array | None = None
 ) -> tuple[Array, State]:
-    return steps(cell, parameters, xs, begun(cell, parameters, xs, state), lengths)
+    state = begun(cell, parameters, xs, state)
+    if (tap := taps.now()) is not None:
+        xs, state = tap.begin(cell, parameters, xs, state)
+        cell = taps.shown(cell, tap)
+    return steps(cell, parameters, xs, state, lengths)
 
 
 def begun(cell: Cell, parameters: Parameters, xs: Array, state: State | None, dtypes: bool = True) -> State:

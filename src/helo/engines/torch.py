@@ -23,6 +23,7 @@ from helo.cells.lstm import LSTM
 from helo.cells.rnn import RNN
 from helo.engines import compiled
 from helo.engines import numpy as reference
+from helo.engines import tap as taps
 from helo.errors import HeloError
 
 LONGEST = 1 << 16  # steps that a recorded parallel scan can take
@@ -45,7 +46,12 @@ def scan(
     cell: Cell, parameters: Parameters, xs: Tensor, state: State | None = None, lengths: Tensor | None = None
 ) -> tuple[Tensor, State]:
     state = _begun(cell, parameters, xs, state)
-    outputs, last = _scan(cell, parameters, xs, state, lengths)
+    if (tap := None if _traced() else taps.now()) is not None:
+        xs, state = tap.begin(cell, parameters, xs, state)
+    if tap is not None and tap.steps:
+        outputs, last = reference.steps(taps.shown(cell, tap), parameters, xs, state, lengths, _each)
+    else:
+        outputs, last = _scan(cell, parameters, xs, state, lengths)
     return outputs, tuple(s.to(first.dtype) for s, first in zip(last, state, strict=True))
 
 
