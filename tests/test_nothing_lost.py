@@ -254,10 +254,10 @@ def test_two_trainings_in_one_folder(tmp_path):
     before = whole(run)
     with folder.held(run):
         for how in ({"overwrite": True}, {"resume": True}, {"resume": True, "steps": 40}):
-            with pytest.raises(HeloError, match="another training"):
+            with pytest.raises(HeloError, match=r": .*\btraining\b"):
                 train(text_file(), run, **how)
     assert whole(run) == before
-    with folder.held(tmp_path / "new"), pytest.raises(HeloError, match="another training"):
+    with folder.held(tmp_path / "new"), pytest.raises(HeloError, match=r": .*\btraining\b"):
         train(text_file(), tmp_path / "new")
     assert not (tmp_path / "new").exists()
     train(text_file(), tmp_path / "new")
@@ -268,7 +268,7 @@ def test_a_kill_releases_the_folder(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
-    with pytest.raises(HeloError, match="another training"):
+    with pytest.raises(HeloError, match=r": .*\btraining\b"):
         train(text_file(), tmp_path / "run")
     process.kill()
     process.communicate()
@@ -349,9 +349,7 @@ def test_to_more_steps(tmp_path):
             assert digest(run) == before
     assert lines(run)[-6:] == [18, 20, 21, 24, 27, 30] or lines(run)[-1] == 30
     assert "finished" in said[0]
-    going = next(line for line in said if "going on" in line)
-    assert "30" in going
-    assert "%" in going
+    assert any("30" in line and "%" in line for line in said)
     with pytest.raises(HeloError, match="--steps"):
         train(text_file(), run, resume=True, steps=20)
 
@@ -370,7 +368,7 @@ def test_to_more_of_another_measure(more, tmp_path):
     assert after["training"][next(iter(more))] == next(iter(more.values()))
     if "minutes" in more:
         assert after["steps"] == 30
-    with pytest.raises(HeloError, match="or more"):
+    with pytest.raises(HeloError, match=f"--{next(iter(more))}"):
         helo.train("lm", text_file(), out=run, resume=True, **{k: v / 9 for k, v in more.items()})
 
 

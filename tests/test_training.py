@@ -95,7 +95,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(text, tm
         return step(self)
 
     monkeypatch.setattr(Training, "step", breaking)
-    with pytest.raises(HeloError, match=r"nan at step 25.*--rate"):
+    with pytest.raises(HeloError, match=r"nan.*\b25\b.*--rate"):
         helo.train("lm", text, out=tmp_path / "run", steps=40, **SMALL)
     assert all(np.isfinite(p).all() for p in helo.load(tmp_path / "run").parameters.values())
 
