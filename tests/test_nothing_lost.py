@@ -19,6 +19,7 @@ pytest.importorskip("torch", reason="runs are made by training")
 
 import helo
 from fixtures import SMALL, copied, helo_command, prose, stopped, text_file, train, trained
+from helo import training
 from helo.errors import HeloError
 from helo.runs import folder
 from helo.runs.reports import folder as report
@@ -276,10 +277,21 @@ def test_a_kill_releases_the_folder(tmp_path):
 
 
 def test_two_without_a_name_take_two(tmp_path, monkeypatch):
+    """Two begin at the same moment, and a third: each finds the next name free, and has it taken away."""
     monkeypatch.chdir(tmp_path)
-    named = mock.patch("helo.training._place", return_value=Path("runs/prose"))
-    with named, folder.held(Path("runs/prose"), free=True):
-        assert train(text_file(), None).path == Path("runs/prose-2")
+    found, held = training.free_place, folder.held
+
+    def late(path, free=False):
+        if path.name in ("prose", "prose-2"):
+            path.mkdir(parents=True)
+        return held(path, free)
+
+    Path("prose.txt").write_text(text_file().read_text())
+    with mock.patch.object(folder, "held", late):
+        assert train("prose.txt", None).path == Path("runs/prose-3")
+    assert found("prose") == Path("runs/prose-4")
+    Path("runs/prose-4").symlink_to("nowhere")
+    assert found("prose") == Path("runs/prose-5")
 
 
 # A kill.
@@ -412,7 +424,6 @@ def test_killed_before_it_goes_further(tmp_path, monkeypatch):
 @pytest.mark.parametrize("recorded", [True, False])
 def test_killed_in_the_final_figures(recorded, tmp_path, monkeypatch):
     """Under --minutes they are taken again on as much as there is time for, recorded or measured anew."""
-    from helo import training
     from helo.training.minutes import Minutes
 
     run = tmp_path / "run"
