@@ -19,6 +19,7 @@ pytest.importorskip("torch", reason="runs are made by training")
 
 import helo
 from fixtures import SMALL, copied, helo_command, prose, stopped, text_file, train, trained
+from helo import training
 from helo.errors import HeloError
 from helo.runs import folder
 from helo.runs.reports import folder as report
@@ -254,10 +255,10 @@ def test_two_trainings_in_one_folder(tmp_path):
     before = whole(run)
     with folder.held(run):
         for how in ({"overwrite": True}, {"resume": True}, {"resume": True, "steps": 40}):
-            with pytest.raises(HeloError, match="another training"):
+            with pytest.raises(HeloError, match=r": .*\btraining\b"):
                 train(text_file(), run, **how)
     assert whole(run) == before
-    with folder.held(tmp_path / "new"), pytest.raises(HeloError, match="another training"):
+    with folder.held(tmp_path / "new"), pytest.raises(HeloError, match=r": .*\btraining\b"):
         train(text_file(), tmp_path / "new")
     assert not (tmp_path / "new").exists()
     train(text_file(), tmp_path / "new")
@@ -268,7 +269,7 @@ def test_a_kill_releases_the_folder(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
-    with pytest.raises(HeloError, match="another training"):
+    with pytest.raises(HeloError, match=r": .*\btraining\b"):
         train(text_file(), tmp_path / "run")
     process.kill()
     process.communicate()
@@ -276,10 +277,21 @@ def test_a_kill_releases_the_folder(tmp_path):
 
 
 def test_two_without_a_name_take_two(tmp_path, monkeypatch):
+    """Two begin at the same moment, and a third: each finds the next name free, and has it taken away."""
     monkeypatch.chdir(tmp_path)
-    named = mock.patch("helo.training._place", return_value=Path("runs/prose"))
-    with named, folder.held(Path("runs/prose"), free=True):
-        assert train(text_file(), None).path == Path("runs/prose-2")
+    found, held = training.free_place, folder.held
+
+    def late(path, free=False):
+        if path.name in ("prose", "prose-2"):
+            path.mkdir(parents=True)
+        return held(path, free)
+
+    Path("prose.txt").write_text(text_file().read_text())
+    with mock.patch.object(folder, "held", late):
+        assert train("prose.txt", None).path == Path("runs/prose-3")
+    assert found("prose") == Path("runs/prose-4")
+    Path("runs/prose-4").symlink_to("nowhere")
+    assert found("prose") == Path("runs/prose-5")
 
 
 # A kill.
@@ -349,9 +361,7 @@ def test_to_more_steps(tmp_path):
             assert digest(run) == before
     assert lines(run)[-6:] == [18, 20, 21, 24, 27, 30] or lines(run)[-1] == 30
     assert "finished" in said[0]
-    going = next(line for line in said if "going on" in line)
-    assert "30" in going
-    assert "%" in going
+    assert any("30" in line and "%" in line for line in said)
     with pytest.raises(HeloError, match="--steps"):
         train(text_file(), run, resume=True, steps=20)
 
@@ -370,7 +380,7 @@ def test_to_more_of_another_measure(more, tmp_path):
     assert after["training"][next(iter(more))] == next(iter(more.values()))
     if "minutes" in more:
         assert after["steps"] == 30
-    with pytest.raises(HeloError, match="or more"):
+    with pytest.raises(HeloError, match=f"--{next(iter(more))}"):
         helo.train("lm", text_file(), out=run, resume=True, **{k: v / 9 for k, v in more.items()})
 
 
@@ -414,7 +424,6 @@ def test_killed_before_it_goes_further(tmp_path, monkeypatch):
 @pytest.mark.parametrize("recorded", [True, False])
 def test_killed_in_the_final_figures(recorded, tmp_path, monkeypatch):
     """Under --minutes they are taken again on as much as there is time for, recorded or measured anew."""
-    from helo import training
     from helo.training.minutes import Minutes
 
     run = tmp_path / "run"

@@ -129,33 +129,33 @@ def spoiled(value, dtype: type = np.float64) -> np.ndarray:
 @pytest.mark.parametrize(
     "arrays, named",
     [
-        ({"x": spoiled(1e39), "y": Y}, "x[3, 1] is 1e+39"),
-        ({"x": spoiled(np.nan, np.float32), "y": Y}, "x[3, 1] is nan"),
-        ({"x": spoiled(-np.inf, np.float16), "y": Y}, "x[3, 1] is -inf"),
-        ({"x": X + 1j, "y": Y}, "complex128"),
-        ({"x": X.astype(str), "y": Y}, "expected numbers"),
-        ({"x": np.zeros(10, [("a", "f4")]), "y": Y}, "expected numbers"),
-        ({"x": np.zeros(10, "V8"), "y": Y}, "expected numbers"),
-        ({"x": np.full((10, 3), np.datetime64("2024-01-01")), "y": Y}, "datetime64"),
-        ({"x": np.array([sys.exit], object), "y": Y}, "Python objects"),
-        ({"x": np.array(3.0), "y": Y}, "x of shape ()"),
-        ({"x": X[:, 0], "y": Y}, "x of shape (10,)"),
-        ({"x": X[:0], "y": Y[:0]}, "x of shape (0, 3)"),
-        ({"x": X[:, :0], "y": Y}, "x of shape (10, 0)"),
-        ({"x": np.zeros((10, 0, 3), np.uint8), "y": Y}, "x of shape (10, 0, 3)"),
-        ({"x": X, "y": Y[:9]}, "10 examples in x and 9 labels"),
-        ({"x": X, "y": np.array(1)}, "10 examples in x and 1 label"),
-        ({"x": X, "y": np.where(Y, np.inf, 1.0)}, "y[1] is inf"),
-        ({"x": X, "y": Y + 1j}, "labels of the kind complex128"),
-        ({"x": X, "y": np.array([b"a", b"\xff"] * 5)}, "not UTF-8"),
-        ({"z": X, "y": Y}, "arrays z, y"),
-        ({}, "arrays none"),
+        ({"x": spoiled(1e39), "y": Y}, ["x[3, 1]", "1e+39"]),
+        ({"x": spoiled(np.nan, np.float32), "y": Y}, ["x[3, 1]", "nan"]),
+        ({"x": spoiled(-np.inf, np.float16), "y": Y}, ["x[3, 1]", "-inf"]),
+        ({"x": X + 1j, "y": Y}, ["complex128"]),
+        ({"x": X.astype(str), "y": Y}, ["<U", "numbers"]),
+        ({"x": np.zeros(10, [("a", "f4")]), "y": Y}, ["f4", "numbers"]),
+        ({"x": np.zeros(10, "V8"), "y": Y}, ["V8", "numbers"]),
+        ({"x": np.full((10, 3), np.datetime64("2024-01-01")), "y": Y}, ["datetime64"]),
+        ({"x": np.array([sys.exit], object), "y": Y}, ["objects"]),
+        ({"x": np.array(3.0), "y": Y}, ["x ", " ()"]),
+        ({"x": X[:, 0], "y": Y}, ["x ", "(10,)"]),
+        ({"x": X[:0], "y": Y[:0]}, ["x ", "(0, 3)"]),
+        ({"x": X[:, :0], "y": Y}, ["x ", "(10, 0)"]),
+        ({"x": np.zeros((10, 0, 3), np.uint8), "y": Y}, ["x ", "(10, 0, 3)"]),
+        ({"x": X, "y": Y[:9]}, ["10 examples", "9 labels"]),
+        ({"x": X, "y": np.array(1)}, ["10 examples", "1 label"]),
+        ({"x": X, "y": np.where(Y, np.inf, 1.0)}, ["y[1]", "inf"]),
+        ({"x": X, "y": Y + 1j}, ["labels", "complex128"]),
+        ({"x": X, "y": np.array([b"a", b"\xff"] * 5)}, ["UTF-8"]),
+        ({"z": X, "y": Y}, ["z, y"]),
+        ({}, ["arrays", "none"]),
     ],
 )  # fmt: skip
 def test_arrays_that_are_refused(tmp_path, arrays, named):
     said = refused("classify", [stored(tmp_path / "a.npz", **arrays)])
-    assert "a.npz" in said
-    assert named in said, said
+    for part in ("a.npz", *named):
+        assert part in said, said
 
 
 @pytest.mark.parametrize(
@@ -224,12 +224,12 @@ def test_columns_of_a_frame_are_taken_by_their_names_as_those_of_files_are(tmp_p
         file = written(tmp_path / "asked.csv", "\n".join(rows) + "\n")
         assert predict(frame(given)) == predict(model.asked([file])) == wanted, what
     for value, said in (
-        ({"a": columns["a"]}, "no column 'b'"),
+        ({"a": columns["a"]}, "'b'"),
         (columns | {"a": [1.0, None, 2.0]}, "'a'"),
         (columns | {"a": [1.0, float("nan"), 2.0]}, "row 1.*'a'"),
         (columns | {"a": [1.0, 1e39, 2.0]}, "row 1.*'a'"),
         (columns | {"a": [1.0, float("inf"), 2.0]}, "row 1.*'a'"),
-        (columns | {"name": ["p", "q", "r"]}, "columns a, b, name"),
+        (columns | {"name": ["p", "q", "r"]}, "a, b, name"),
     ):
         with pytest.raises(HeloError, match=said):
             predict(frame(value))
@@ -257,7 +257,7 @@ def test_texts_and_frames_and_conversations_of_a_frame(tmp_path, frame):
     _, predict = model_of(tmp_path, "a,b,label\n1,2,x\n3,4,y\n", "tag")
     one = frame({"b": [2.0, 4.0], "a": [1.0, 3.0]})
     assert predict([one, one]) == 2 * predict(one) == 2 * predict([np.array([[1.0, 2.0], [3.0, 4.0]])])
-    with pytest.raises(HeloError, match="no column 'b'"):
+    with pytest.raises(HeloError, match="'b'"):
         predict(frame({"a": [1.0]}))
     talk = "d,text,label\n1,a b,x\n1,b c,y\n2,c,x\n"
     _, predict = model_of(tmp_path, talk, "tag", group="d")
@@ -291,36 +291,36 @@ def test_what_is_no_text_is_refused(tmp_path, source):
 @pytest.mark.parametrize(
     "name, content, named",
     [
-        ("t.csv", TEXTS + "a, b,x\n", ["t.csv:8", "3 columns"]),
-        ("t.csv", TEXTS + "a\n", ["t.csv:8", "1 column"]),
+        ("t.csv", TEXTS + "a, b,x\n", ["t.csv:8", " 3 "]),
+        ("t.csv", TEXTS + "a\n", ["t.csv:8", " 1 "]),
         ("t.csv", TEXTS + 'a,"x\nb,y\nc,x\n', ["t.csv:8", "quote"]),
         ("t.csv", TEXTS + '"a,x\nb,y\n', ["t.csv:8", "quote"]),
-        ("t.csv", TEXTS + "a\0b,x\n", ["t.csv:8", "byte 48 is 0"]),
+        ("t.csv", TEXTS + "a\0b,x\n", ["t.csv:8", "byte 48 "]),
         ("t.csv", "text,text,label\na,b,x\n", ["t.csv:1", "'text'"]),
-        ("t.csv", "\n\n,text,label\n0,a,x\n", ["t.csv:3", "without a name"]),
+        ("t.csv", "\n\n,text,label\n0,a,x\n", ["t.csv:3", "name"]),
         ("t.csv", '"', ["t.csv"]),
         ("t.csv", ",,\n,,\n", ["t.csv", "no rows"]),
         ("t.csv", " \n\n", ["t.csv", "empty"]),
         ("t.csv", "text,label\n", ["t.csv", "no rows"]),
         ("t.csv", TEXTS + "q, \n", ["t.csv:8", "no label"]),
         ("t.csv", "a;b;label\n" + "1,5;2;x\n3;4;y\n" * 2, ["t.csv:2", "'1,5'", "'a'"]),
-        ("t.tsv", TEXTS.replace(",", "\t") + "a\tb\tx\n", ["t.tsv:8", "3 columns"]),
-        ("t.jsonl", '{"text": "a", "label": "x",}\n', ["t.jsonl:1", "not JSON"]),
-        ("t.jsonl", '{"text": "a", "text": "b", "label": "x"}\n', ["t.jsonl:1", "'text' twice"]),
+        ("t.tsv", TEXTS.replace(",", "\t") + "a\tb\tx\n", ["t.tsv:8", " 3 "]),
+        ("t.jsonl", '{"text": "a", "label": "x",}\n', ["t.jsonl:1", "JSON"]),
+        ("t.jsonl", '{"text": "a", "text": "b", "label": "x"}\n', ["t.jsonl:1", "'text'", "twice"]),
         ("t.jsonl", '{"text": {"a": 1}, "label": "x"}\n', ["t.jsonl:1", "'text'"]),
         ("t.jsonl", '{"text": ["a"], "label": "x"}\n', ["t.jsonl:1", "a list"]),
         ("t.jsonl", '{"text": "a", "label": {"b": 1}}\n', ["t.jsonl:1", "'label'"]),
         ("t.jsonl", '{"text": "a", "label": [["b"]]}\n', ["t.jsonl:1", "'label'"]),
         ("t.jsonl", '{"text": "\\ud800", "label": "x"}\n', ["t.jsonl:1", "\\ud800"]),
         ("t.jsonl", '{"text": "a\\u0000", "label": "x"}\n', ["t.jsonl:1", "\\u0000"]),
-        ("t.jsonl", '{"text": NaN, "label": "x"}\n', ["t.jsonl:1", "nothing in 'text'"]),
+        ("t.jsonl", '{"text": NaN, "label": "x"}\n', ["t.jsonl:1", "'text'"]),
         ("t.jsonl", '{"text": "a", "label": NaN}\n', ["t.jsonl:1", "no label"]),
         ("t.jsonl", '{"text": "a", "label": "x"}\n{"text": "a"}\n', ["t.jsonl:2", "no label"]),
         ("t.jsonl", '[{"text": "a", "label": "x"},\n', ["t.jsonl:1", "jq"]),
         ("t.jsonl", "[" * 100_000, ["t.jsonl:1", "deep"]),
-        ("t.jsonl", '{"text": "a", "label": 1' + "0" * 5000 + "}\n", ["t.jsonl:1", "not JSON"]),
-        ("t.jsonl", "{}\n", ["t.jsonl:1", "without keys"]),
-        ("t.jsonl", "null\n", ["t.jsonl:1", "not a JSON object"]),
+        ("t.jsonl", '{"text": "a", "label": 1' + "0" * 5000 + "}\n", ["t.jsonl:1", "JSON"]),
+        ("t.jsonl", "{}\n", ["t.jsonl:1", "keys"]),
+        ("t.jsonl", "null\n", ["t.jsonl:1", "object"]),
         ("t.jsonl", "", ["t.jsonl", "no rows"]),
         ("t.ts", "@classLabel true a b\n@data\n1,2:3,4\n", ["t.ts:3", "'3,4'"]),
         ("t.ts", "@classLabel true a b\n@data\n1,2:a\n3,4\n", ["t.ts:4", "no label"]),
@@ -501,10 +501,10 @@ def test_without_a_detector_nothing_is_guessed(monkeypatch):
 @pytest.mark.parametrize(
     "content, named",
     [
-        ("é".encode() * 5 + b"\xc3", ["w.txt:1: byte 10", "cut short"]),
+        ("é".encode() * 5 + b"\xc3", ["w.txt:1: byte 10", "0xc3"]),
         ("é".encode() * 9 + b"\n\xff" + "é".encode() * 9, ["w.txt:2: byte 19", "1 place"]),
         ("é".encode() * 9 + b"\xed\xa0\xbd\xed\xb8\x80", ["byte 18", "surrogate"]),
-        (b"abc\n\0def\n", ["w.txt:2: byte 4 is 0"]),
+        (b"abc\n\0def\n", ["w.txt:2: byte 4 "]),
         (bytes(range(256)), ["NULs"]),
         (b"%PDF-1.7\n", ["PDF"]),
         (b"\x89PNG\r\n\x1a\n", ["PNG"]),
@@ -535,7 +535,9 @@ def test_marks_before_lines_are_dropped_and_others_stand():
 
 def test_files_that_are_no_gzip(tmp_path):
     for content in (b"hello", gzip.compress(b"text\tlabel\n" * 9)[:-9], gzip.compress(b"abc") + b"junk"):
-        assert "t.tsv.gz: cannot be read" in refused("classify", [written(tmp_path / "t.tsv.gz", content)])
+        said = refused("classify", [written(tmp_path / "t.tsv.gz", content)])
+        assert "t.tsv.gz: " in said
+        assert "read" in said.rpartition("t.tsv.gz: ")[2]
 
 
 # Folders and pictures
@@ -552,7 +554,7 @@ def test_hidden_files_links_and_folders(tmp_path):
     (folder / "loop").symlink_to(folder)
     (folder / "gone.csv").symlink_to("nowhere")
     assert len(understood("classify", [folder])[0]) == 12
-    with pytest.raises(HeloError, match=r"gone\.csv: a link"):
+    with pytest.raises(HeloError, match=r"gone\.csv: .*link"):
         tasks.find("classify").examples([folder / "gone.csv"], tasks.find("classify").Options())
     words = tmp_path / "words"
     words.mkdir()

@@ -116,7 +116,7 @@ def stopped(world: int, at: int, *words: Any, script: str = STOPPING) -> None:
     start[start.index("helo") - 1 : start.index("helo") + 1] = [str(file)]
     done = subprocess.run(start, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120)
     assert done.returncode == (130 if world == 1 else 1), done.stderr  # torchrun has a code of its own
-    assert done.stderr.count("helo: stopped at step") == 1
+    assert done.stderr.count("helo: stopped at ") == 1
 
 
 def test_a_signal_that_reaches_one_process_late_stops_all(tmp_path):

@@ -83,7 +83,7 @@ def test_about():
 def test_page():
     """README.md says what it is and what to type next, and names no path of the machine."""
     page = (trained() / "README.md").read_text()
-    for word in ("lstm", "prose-6000.txt", "bits_per_character", "helo sample", "the last 10 %"):
+    for word in ("lstm", "prose-6000.txt", "bits_per_character", "helo sample", "10 %"):
         assert word in page
     assert str(home()) not in page
 
@@ -111,8 +111,10 @@ def test_shows_its_loss_curve_and_escapes(tmp_path):
 def test_no_figures_yet(tmp_path):
     run = copied(trained(), tmp_path / "run")
     edit(run, figures={})
-    assert "no figures yet" in repr(helo.load(run))
-    assert "<table>" in helo.load(run)._repr_html_()
+    shown = repr(helo.load(run)), helo.load(run)._repr_html_()
+    for name in helo.load(trained()).figures:
+        assert not any(re.search(rf"\b{name}\b", text) for text in shown)
+    assert "<table>" in shown[1]
 
 
 # It moves.
@@ -239,18 +241,23 @@ def test_what_is_not_needed_may_be_missing(tmp_path):
 
 def test_no_run(tmp_path):
     for path in (tmp_path / "nowhere", text_file()):
-        with pytest.raises(HeloError, match=re.escape(f"{path}: no such run folder")):
+        with pytest.raises(HeloError) as error:
             helo.load(path)
-    with pytest.raises(HeloError, match=re.escape(f"{tmp_path / 'run.json'}: no such file")):
+        assert error.value.where == str(path)
+        assert "run" in error.value.found
+    with pytest.raises(HeloError) as error:
         helo.load(tmp_path)
+    assert error.value.where == str(tmp_path / "run.json")
 
 
 def test_no_weights_yet(tmp_path):
     run = copied(trained(), tmp_path / "run")
     (run / "weights.safetensors").unlink()
     edit(run, finished=False)
-    assert "no weights yet" in refused(run)
-    assert "--resume" in refused(run)
+    said = refused(run)
+    assert str(run) in said
+    assert "weights" in said
+    assert "--resume" in said
 
 
 def test_newer_format(tmp_path):
@@ -258,15 +265,19 @@ def test_newer_format(tmp_path):
     edit(run, format=999)
     with pytest.raises(HeloError) as error:
         helo.load(run)
-    assert str(error.value).startswith(f"{run / 'run.json'}: format 999; expected at most {folder.FORMAT}")
-    assert "pip install -U helo" in str(error.value)
+    assert error.value.where == str(run / "run.json")
+    assert "999" in error.value.found
+    assert str(folder.FORMAT) in error.value.expected
+    assert "pip install -U helo" in error.value.mend
 
 
 @pytest.mark.parametrize("number", ["1", None, 1.5, [1]])
 def test_format_that_is_no_number(tmp_path, number):
     run = copied(trained(), tmp_path / "run")
     edit(run, format=number)
-    assert "no format number" in refused(run)
+    said = refused(run)
+    assert said.startswith(f"{run / 'run.json'}: ")
+    assert "format" in said
 
 
 def test_older_runs_are_read(tmp_path):
@@ -289,7 +300,7 @@ def test_text_that_has_changed_since(tmp_path):
     text.write_text(prose(3000), encoding="utf-8")
     run = train(text, tmp_path / "run", steps=2)
     text.write_text(prose(3000, 5), encoding="utf-8")
-    with pytest.raises(HeloError, match="no longer the one") as error:
+    with pytest.raises(HeloError) as error:
         run.evaluate()
     assert str(text) in str(error.value)
     assert run.evaluate([text])["symbols"] == 2999, "given as a file it is a text like any other"
@@ -360,7 +371,7 @@ def failing_one_by_one(monkeypatch, prepare, save, check, by: int = 1) -> int:
             try:
                 save(thing)
             except HeloError as error:
-                assert "No space left" in str(error), error
+                assert os.strerror(errno.ENOSPC) in str(error), error
                 assert disk.failed
         if not disk.failed:
             return n - 1
@@ -572,12 +583,14 @@ def test_state_of_another_run(tmp_path):
     other = helo.load(trained(seed=1))
     with pytest.raises(HeloError) as error:
         other.stream(state=tmp_path / "state")
-    assert str(error.value).startswith(f"{tmp_path / 'state'}: a state of another run")
+    assert error.value.where == str(tmp_path / "state")
+    assert "run" in error.value.found
     (tmp_path / "state").write_bytes((tmp_path / "state").read_bytes()[:-9])
     with pytest.raises(HeloError, match="damaged"):
         helo.load(trained()).stream(state=tmp_path / "state")
-    with pytest.raises(HeloError, match="another run"):
+    with pytest.raises(HeloError) as error:
         other.stream(state=trained() / "weights.safetensors")
+    assert error.value.where == str(trained() / "weights.safetensors")
 
 
 def test_identity(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -166,8 +167,8 @@ def test_a_live_stream_is_tagged_as_the_batch_and_its_state_can_be_taken_up(plac
     assert first + [again.feed(w) for w in words[2:]] == batch
     with pytest.raises(HeloError, match="bidirectional"):
         trained("tokens", place).live()
-    with pytest.raises(HeloError, match="another run"):
-        run.live(tmp_path / "other" if (tmp_path / "other").exists() else _state_of(trained("frames", place), tmp_path))
+    with pytest.raises(HeloError, match=str(tmp_path / "other")):
+        run.live(_state_of(trained("frames", place), tmp_path))
 
 
 SCHEMED = {
@@ -273,10 +274,8 @@ def test_a_conversation_in_a_stream_is_answered_as_the_batch(tmp_path):
     answers = [line.rpartition("\t")[2] for line in done.out.split("\n")]
     assert answers == [*(batch := run.predict([said])[0]["labels"]), "", *batch, ""]
     done = helo_command("predict", run.path, "--stream", stdin=b"A\tno\noh great\n")
-    assert (done.code, done.err) == (
-        2,
-        "helo: standard input:2: 'oh great'; expected the speaker, a tab, and what is said\n",
-    )
+    assert done.code == 2
+    assert re.fullmatch(r"helo: standard input:2: 'oh great'.*speaker.* tab.*\n", done.err)
     with pytest.raises(HeloError, match=r"'no'; .*speaker, text"):
         run.live().feed("no")
 
@@ -326,16 +325,17 @@ def test_a_stream_that_is_stopped_keeps_its_state(place, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (("--stream", "--beam", 3), "--beam beside --stream"),
-        (("--stream", "--out", "page.html"), "--out beside --stream"),
-        (("nosuchfile", "--stream"), "nosuchfile beside --stream; expected standard input"),
-        (("-", "--state", "s"), "--state without --stream"),
+        (("--stream", "--beam", 3), ["--beam", "--stream"]),
+        (("--stream", "--out", "page.html"), ["--out", "--stream"]),
+        (("nosuchfile", "--stream"), ["nosuchfile", "--stream", "standard input"]),
+        (("-", "--state", "s"), ["--state", "--stream"]),
     ],
 )
 def test_flags_that_would_mean_nothing_are_refused(words, said, place):
     done = helo_command("predict", trained("one way", place).path, *words)
     assert done.code == 2
-    assert said in done.err
+    for part in said:
+        assert part in done.err
 
 
 @pytest.mark.parametrize("column", ["upos", "2"])

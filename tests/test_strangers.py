@@ -669,12 +669,14 @@ def test_recorded_files_are_files(named, tmp_path):
         run = tmp_path / kind
         shutil.copytree(stranger(kind), run)
         put("run.json", ("data", "train"), named)(run)
-        with pytest.raises(HeloError, match="give the files to evaluate on"):
+        with pytest.raises(HeloError) as error:
             helo.load(run).evaluate()
+        assert "files" in error.value.mend
         os.mkfifo(run / "pipe")
         put("run.json", ("data", "train"), [str(run / "pipe")])(run)
-        with pytest.raises(HeloError, match="give the files to evaluate on"):
+        with pytest.raises(HeloError) as error:
             helo.load(run).evaluate()
+        assert "files" in error.value.mend
 
 
 def test_a_great_model_takes_no_memory(tmp_path):
@@ -686,7 +688,7 @@ def test_a_great_model_takes_no_memory(tmp_path):
         shutil.copytree(stranger("text"), run)
         put("run.json", ("options", name), 10**9)(run)
         tracemalloc.start()
-        with pytest.raises(HeloError, match="larger than its weights|damaged"):
+        with pytest.raises(HeloError, match=rf"{run}/\w+"):
             helo.load(run).sample("The ", 2)
         assert tracemalloc.get_traced_memory()[1] < 50_000_000
         tracemalloc.stop()

@@ -258,7 +258,7 @@ class Mine(Cell):
     [
         ("raise ValueError('mine')", "mine"),
         ("raise SystemExit(7)", "7"),
-        ("return s", "state and the output"),
+        ("return s", "state.*output"),
         ("return s, x", r"\(2, "),
         ("return s, (x @ p['w'].T).double()", "float64"),
         ("return s, (x @ p['w'].T).detach().numpy()", "numpy"),

@@ -121,7 +121,9 @@ def test_standard_input(monkeypatch):
 
 def test_empty_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
-    assert refused("-").startswith("-: ")
+    said = refused("-")
+    assert said.startswith("-: ")
+    assert "empty" in said
 
 
 MIXED = "e\u0301 \u00e9 ﬁ Å \u212b 한 \u1112\u1161\u11ab ｶﾞ \u0915\u093c \u09c7\u09be q\u0323\u0307"
@@ -179,7 +181,9 @@ def test_invalid_utf8(tmp_path, monkeypatch, piece, before, bad, after):
     file = write(tmp_path / "bad.txt", before.encode() + bad + after.encode())
     place = len(before.encode())
     line = before.count("\n") + 1
-    assert refused(file).startswith(f"{file}:{line}: byte {place} (0x{bad[0]:02x}) is not UTF-8")
+    said = refused(file)
+    assert said.startswith(f"{file}:{line}: byte {place} (0x{bad[0]:02x})")
+    assert "UTF-8" in said
     assert read(file, raw=True) == before.encode() + bad + after.encode()
 
 
@@ -190,30 +194,36 @@ def test_invalid_utf8_in_the_second_file(tmp_path):
 
 def test_empty(tmp_path):
     empty = write(tmp_path / "empty.txt", "")
-    assert refused(empty) == f"{empty}: the file is empty"
-    assert "all files are empty" in refused(empty, empty)
+    for names in ((empty,), (empty, empty)):
+        said = refused(*names)
+        assert "empty" in said
+        assert str(empty) in said or len(names) > 1
     assert read(empty, write(tmp_path / "a.txt", "a")) == b"a"
 
 
 def test_nothing_given():
-    assert "no text is given" in refused()
+    assert "files" in refused()
 
 
 def test_missing(tmp_path):
     near = write(tmp_path / "novel.txt", "text")
     said = refused(tmp_path / "novle.txt")
-    assert said.startswith(f"{tmp_path / 'novle.txt'}: no such file")
-    assert f"did you mean {near}?" in said
-    assert "did you mean" not in refused(tmp_path / "quite different")
-    assert refused(tmp_path / "no" / "such" / "a.txt").endswith("no such file or folder")
-    assert "no such file" in refused(tmp_path / "*.nothing")
+    assert said.startswith(f"{tmp_path / 'novle.txt'}: ")
+    assert str(near) in said
+    for name in (tmp_path / "quite different", tmp_path / "no" / "such" / "a.txt", tmp_path / "*.nothing"):
+        said = refused(name)
+        assert said.startswith(f"{name}: ")
+        assert "no such file" in said
+        assert near.name not in said
 
 
 def test_folder_without_text(tmp_path):
     write(tmp_path / "f" / "picture.bin", b"\0\1\2")
     write(tmp_path / "f" / "empty.txt", "")
     write(tmp_path / "f" / ".hidden", "text")
-    assert refused(tmp_path / "f").startswith(f"{tmp_path / 'f'}: the folder has no text")
+    said = refused(tmp_path / "f")
+    assert said.startswith(f"{tmp_path / 'f'}: ")
+    assert "no text" in said
 
 
 def damaged_gz() -> dict[str, bytes]:
@@ -233,9 +243,12 @@ def damaged_gz() -> dict[str, bytes]:
 @pytest.mark.parametrize("kind", damaged_gz())
 def test_damaged_gz(tmp_path, kind, raw):
     file = write(tmp_path / "a.txt.gz", damaged_gz()[kind])
-    assert refused(file, raw=raw).startswith(f"{file}: cannot be read: ")
-    with pytest.raises(HeloError, match="cannot be read"):
+    said = refused(file, raw=raw)
+    assert said.startswith(f"{file}: ")
+    assert ".gz" in said
+    with pytest.raises(HeloError) as error:
         reader.find([file]).fingerprint()
+    assert str(error.value) == said
 
 
 @pytest.mark.parametrize("kind", damaged_gz())
@@ -246,7 +259,8 @@ def test_damaged_gz_in_a_folder(tmp_path, kind):
     try:
         assert read(tmp_path / "f") == b"text\n"
     except HeloError as error:
-        assert str(error).startswith(f"{file}: cannot be read")
+        assert str(error).startswith(f"{file}: ")
+        assert ".gz" in str(error)
 
 
 def test_fingerprint(tmp_path):

@@ -95,7 +95,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(text, tm
         return step(self)
 
     monkeypatch.setattr(Training, "step", breaking)
-    with pytest.raises(HeloError, match=r"nan at step 25.*--rate"):
+    with pytest.raises(HeloError, match=r"nan.*\b25\b.*--rate"):
         helo.train("lm", text, out=tmp_path / "run", steps=40, **SMALL)
     assert all(np.isfinite(p).all() for p in helo.load(tmp_path / "run").parameters.values())
 
@@ -128,8 +128,8 @@ def at_pace(monkeypatch, pace):
 @pytest.mark.parametrize(
     "pace",
     [lambda t: 0.05, lambda t: 0.05 if t < 6 else 0.5, lambda t: 0.5 if t < 6 else 0.05, lambda t: 4.0,
-     lambda t: 0.05 if t < 11 else 3.0],
-    ids=["alone", "a load begins", "a load ends", "slower than the time", "a load begins at the end"],
+     lambda t: 0.05 if t < 11 else 3.0, lambda t: 0.19],
+    ids=["alone", "a load begins", "a load ends", "slower than the time", "a load begins at the end", "settled at its last step"],
 )  # fmt: skip
 def test_minutes_end_in_time_whatever_the_machine_does(text, tmp_path, monkeypatch, pace):
     rates = []
@@ -147,8 +147,9 @@ def test_minutes_end_in_time_whatever_the_machine_does(text, tmp_path, monkeypat
     assert run.about["seconds"] <= 12 + pace(12)
     assert run.about["seconds"] >= 12 - 1.2 - pace(12)
     assert 1 <= len(reports) <= schedule.VALIDATIONS
+    assert len({r["step"] for r in reports}) == len(reports)
     assert all(a >= b for a, b in itertools.pairwise(rates))
-    if pace(0) == pace(12) < 1:
+    if pace(0) == pace(12) < 0.1:
         assert rates[-1] < 0.05
         assert max(a - b for a, b in itertools.pairwise(rates)) < 0.03
     state = folder.read_arrays(run.path / "last/state.safetensors")[1]

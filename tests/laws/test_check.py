@@ -60,18 +60,20 @@ def test_good_cell(leaky):
     done = _check(spec)
     lines = done.output.splitlines()
     assert done.return_value is None or done.return_value == 0
-    assert lines[0] == f"{spec}: tried as Leaky"
+    assert lines[0].startswith(f"{spec}: ")
+    assert "Leaky" in lines[0]
     assert [line.split()[0] for line in lines[1:-1]] == ["held"] * len(lines[1:-1])
     assert "carried_state" in done.output
-    assert " laws hold (" in lines[-1]
+    assert "laws hold" in lines[-1]
 
 
 def test_broken_cell(leaky):
     spec = leaky("h = h - xp.mean(h, axis=0)")
     done = _check(spec)
     assert done.return_value == 1
-    assert f"{spec}: alone_in_company, padding broken; " in done.output.splitlines()[-1]
-    assert "outputs of a fresh row in company: " in done.output
+    last = done.output.splitlines()[-1]
+    assert last.startswith(f"{spec}: ")
+    assert "alone_in_company, padding broken" in last
 
 
 def test_json_is_one_object(leaky):
@@ -88,7 +90,7 @@ def test_quiet_says_one_line(leaky):
 
 
 def test_unknown_cell_is_named():
-    with pytest.raises(HeloError, match="did you mean 'lstm'"):
+    with pytest.raises(HeloError, match="'lstm'"):
         laws.check("lstn")
 
 
@@ -118,4 +120,5 @@ def test_without_torch(leaky):
     assert {r["status"] for r in results} == {"held", "not tried"}
     assert {r["law"] for r in results if r["status"] == "held"} >= {"carried_state", "alone_in_company", "padding"}
     untried = [r for r in results if r["status"] == "not tried"]
-    assert {r["message"] for r in untried} == {"torch is not installed (pip install 'helo[train]')"}
+    assert all("pip install 'helo[train]'" in r["message"] for r in untried)
+    assert untried

@@ -92,5 +92,5 @@ def test_naive_functions_are_not_right_at_extremes(naive, dtype):
 
 
 def test_a_function_without_a_formula_is_not_right():
-    with pytest.raises(laws.Broken, match="has no formula"):
+    with pytest.raises(laws.Broken, match="gelu|formula"):
         functions.right_at_extremes("gelu", naive_sigmoid, "float32")

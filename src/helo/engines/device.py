@@ -94,9 +94,15 @@ class Device:
         return Later(x.detach())
 
     @contextmanager
+    def answers(self) -> Iterator[None]:
+        """As answers are given: on an accelerator in the precision of training, else in float32, and without gradients."""
+        with torch.no_grad(), self.products() if self.accelerator else nullcontext():
+            yield
+
+    @contextmanager
     def answering(self, parameters: Mapping[str, np.ndarray]) -> Iterator[dict[str, Tensor]]:
-        """Parameters there, to answer with: in the precision of training, and nothing is kept for a gradient."""
-        with torch.no_grad(), self.products():
+        """Parameters there, to answer with."""
+        with self.answers():
             yield self.put(parameters)
 
     # What draws noise.

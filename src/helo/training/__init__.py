@@ -143,7 +143,7 @@ def train(
         with (
             _signals() as stopping,
             progress.listening(reporter.work, reporter.say),
-            _held(path, out is None, machine) as path,
+            _held(path, files if out is None else None, machine) as path,
         ):
             request = _Request(
                 kind, files, valid, path, task_options, training_options, given, resume, overwrite, trust
@@ -171,18 +171,18 @@ class _Request:
 
 
 @contextmanager
-def _held(path: Path, free: bool, machine: Machine) -> Iterator[Path]:
+def _held(path: Path, files: list[str | Path] | None, machine: Machine) -> Iterator[Path]:
     """The run folder, into which no other training writes meanwhile; all processes wait until the first one has it.
-    free: where it is there already, the next one of a free name.
+    files: those that it is named after, where it has to be a free one.
     """
     with ExitStack() as stack:
         with machine.alike():
             while machine.writes:
                 try:
-                    stack.enter_context(folder.held(path, free))
+                    stack.enter_context(folder.held(path, files is not None))
                     break
                 except FileExistsError:  # another training took the name at the same moment
-                    path = free_place(path.name)
+                    path = _place(None, files or [])
         yield machine.agreed(path)
 
 
@@ -379,7 +379,7 @@ def _finish(training: Training, end: Progress) -> None:
     if training.home != path or not (path / "weights.safetensors").exists():
         raise HeloError("no validation gave a number, and no weights were kept", mend="lower --rate", where=str(path))
     weights = folder.read_arrays(path / "weights.safetensors")[0]
-    with training.answering(weights) as parameters:
+    with training.device.answering(weights) as parameters:
         figures = task.validate(parameters, end.ending)
     if end.ending is not None:
         training.reporter.say(f"time for {end.ending:,} of {task.held:,} to validate on; helo eval {path} takes all")
@@ -388,7 +388,7 @@ def _finish(training: Training, end: Progress) -> None:
     reports = checkpoint.metrics(path / "metrics.jsonl")
     drawing.loss(path / "loss.png", reports, f"{about['task']}, {task.body}", task.unit.removesuffix("s"))
     about |= {"figures": figures, "steps": end.step}
-    with training.answering(weights) as parameters:
+    with training.device.answering(weights) as parameters:
         page = task.reported(parameters, about["data"], path, most=end.ending)
     about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
     folder.write_page(path, about | {"cell": task.body}, task.verb, page)
@@ -495,7 +495,7 @@ def _place(out: str | Path | None, files: list[str | Path]) -> Path:
 def free_place(name: str) -> Path:
     """The first free of runs/NAME, runs/NAME-2, …."""
     path, n = Path("runs") / name, 2
-    while path.exists():
+    while os.path.lexists(path):  # a link to nowhere is in the way too
         path, n = Path("runs") / f"{name}-{n}", n + 1
     return path
 

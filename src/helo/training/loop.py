@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +198,7 @@ class Training:
             loss, count = self.last
             self._passed(speed.step(count))
             self.reporter.step(p.step, p.total, loss / max(1, count), speed.symbols, speed.left(p))
-            if self.due & SETTLE:
+            if self.due & SETTLE and p.step != p.total:  # what is over is not settled again: it has its report
                 self._settle(speed)
             if p.total is not None and (
                 p.step == p.total or (self.due & REPORT and schedule.validates(p.share, p.reports - p.earlier))
@@ -207,7 +206,7 @@ class Training:
                 began = self.elapsed()
                 self._report(speed)
                 if self.minutes is not None and self.machine.writes and p.step == p.total:
-                    with torch.no_grad(), self.device.products() if self.device.accelerator else nullcontext():
+                    with self.device.answers():
                         p.ending = self.minutes.ending(self.parameters)
                 self.save()
                 if self.minutes is not None:
@@ -224,14 +223,6 @@ class Training:
     def elapsed(self) -> float:
         """Seconds since the person's minutes began, earlier sittings too."""
         return self.before + time.monotonic() - self.started
-
-    @contextmanager
-    def answering(self, weights: Mapping[str, np.ndarray]) -> Iterator[dict[str, Tensor]]:
-        """Weights where it trains, for the figures at the end: on an accelerator in its precision, else in float32, as
-        answers are given.
-        """
-        with torch.no_grad(), self.device.products() if self.device.accelerator else nullcontext():
-            yield self.device.put(weights)
 
     def _passed(self, spent: float) -> None:
         """A step was made in so many seconds: what of it counts under --minutes."""
@@ -266,7 +257,7 @@ class Training:
                 p.glance = p.glance or min(minutes.LEAST, self.task.held)
             elif unknown:
                 self.probed = p.reports
-                with torch.no_grad(), self.device.products() if self.device.accelerator else nullcontext():
+                with self.device.answers():
                     p.glance = self.minutes.probe(self.parameters, speed.per_step * total, p.glance)
                 total = self.minutes.total(p, None, most)
             p.total = total
