@@ -201,20 +201,34 @@ def looks(path: Path, pictures: Sequence[tuple[np.ndarray, dict[str, Any]]], for
     drawn(path, (2.0 * columns, 2.25 * sum(tall)), fill, form)
 
 
-def fading(path: Path, curves: Mapping[str, Sequence[float]], border: int | None = None, form: str = "png") -> None:
-    """Norms of a gradient, lag by lag, on a scale of powers of ten. border: the lag from which on it is exactly 0."""
+def fading(
+    path: Path, curves: Mapping[str, Sequence[float]], border: int | None = None, of: str = "fresh", form: str = "png"
+) -> None:
+    """Norms of a gradient, lag by lag, on a scale of powers of ten. border: chunks of so many steps, beyond the last of which
+    it is exactly 0 where it is "fresh" cells that are looked at; "trained" ones are, with none, beside what they had.
+    """
+    fresh = of == "fresh"
 
     def paint(axes: Any) -> None:
         for i, (name, norms) in enumerate(curves.items()):
             seen = np.where(np.asarray(norms) > 0, norms, np.nan)
-            style = {"color": LINES[i % len(LINES)], "ls": DASHES[(i + 2 * (i // len(LINES))) % len(DASHES)]}
-            axes.plot(seen, lw=1.8, marker="o" if len(seen) == 1 else "", label=_short(name), **style)
+            dashes = DASHES[(i + 2 * (i // len(LINES))) % len(DASHES)]
+            axes.plot(
+                seen,
+                lw=1.8,
+                ls=dashes,
+                color=LINES[i % len(LINES)],
+                marker="o" if len(seen) == 1 else "",
+                label=_short(name),
+            )
+        axes.set_yscale("log")
         if border is not None and border < max(map(len, curves.values())):
             axes.axvline(border - 0.5, color=GREY, lw=1)
-            axes.annotate("the chunk's border:\nexactly 0 beyond", (border - 0.5, 0.02), xytext=(6, 0), fontsize=8,
-                          xycoords=("data", "axes fraction"), textcoords="offset points", color=GREY)  # fmt: skip
-        axes.set_yscale("log")
-        axes.set(xlabel="lag k (steps back)", ylabel="norm of the gradient $dL_T/dh_{T-k}$",
+            said = "the chunk's border:\nexactly 0 beyond" if fresh else "in training no gradient\nreached beyond"
+            axes.annotate(said, (border - 0.5, 0.98), xytext=(6, 0), fontsize=8, color="#5b6068", va="top",
+                          xycoords=("data", "axes fraction"), textcoords="offset points")  # fmt: skip
+        what = "$dL_T/dh_{T-k}$" if fresh else "of $\\log p$"
+        axes.set(xlabel="lag k (steps back)", ylabel=f"norm of the gradient {what}",
                  xlim=(0, max(1, max(map(len, curves.values())) - 1)))  # fmt: skip
         _plain(axes)
         axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.5)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -100,7 +101,7 @@ def faded(
     with T: truncated backpropagation as in training. In double precision, in which 1e-300 is still a number.
     """
     torch = torch_here()
-    _fits(xs.shape[0], xs.shape[1], layers, towards.shape[1])
+    fits(xs.shape[0], xs.shape[1], layers, towards.shape[1])
     own = {n: torch.from_numpy(np.asarray(p, np.float64)).requires_grad_() for n, p in parameters.items()}
     trace = trace_of(layers, own)
     inputs, time = torch.from_numpy(np.asarray(xs, np.float64)), xs.shape[1]
@@ -112,7 +113,7 @@ def faded(
     assert outputs is not None
     loss = (outputs[:, -1] * torch.from_numpy(towards)).sum()
     loss.backward()
-    norms = trace.norms(time).mean(2)
+    norms = trace.norms().mean(2)
     gradients = [p.grad for p in own.values() if p.grad is not None]
     total = float(torch.stack([g.norm() for g in gradients]).norm()) / len(xs) if gradients else 0.0
     if not np.isfinite(norms).all() or not math.isfinite(total):
@@ -120,28 +121,31 @@ def faded(
             f"{name or type(cell).__name__}: numbers grow beyond all bounds within {time} steps",
             mend="a smaller --scale, or a smaller --length",
         )
+    return described(cell, parameters, norms) | {"parameter_gradient": total}
+
+
+def described(cell: Cell, parameters: Mapping[str, np.ndarray], norms: np.ndarray) -> dict[str, Any]:
+    """What is said of norms `(layers, lags)` and of the matrices that multiply the state: as `faded` says."""
     radii = {n: r for n, p in parameters.items() if _recurs(cell, n) and (r := radius(p)) is not None}
-    last = np.flatnonzero(norms[-1])[-1:]
-    factor = (
-        float((norms[-1][last[0]] / norms[-1][0]) ** (1 / last[0])) if len(last) and last[0] and norms[-1][0] else None
-    )
+    top = norms[-1]
+    last = int(np.flatnonzero(top).max(initial=0))  # beyond a chunk's border there is nothing
     return {
-        "norms": norms[-1].tolist(),
+        "norms": top.tolist(),
         "layers": norms.tolist(),
-        "factor": factor,
+        "factor": float(np.exp((np.log(top[last]) - np.log(top[0])) / last)) if last and top[0] else None,
         "spectral_radius": max((r for rs in radii.values() for r in rs), default=None),
         "radii": radii,
-        "parameter_gradient": total,
     }
 
 
 def _chunks(time: int, chunk: int | None) -> list[tuple[int, int]]:
     """Where each chunk of so many steps begins and ends; the last one ends with the text, and the first may be shorter."""
     borders = sorted({0, time, *(range(time, 0, -chunk) if chunk else ())})
-    return list(zip(borders, borders[1:], strict=False))
+    return list(pairwise(borders))
 
 
-def _fits(rows: int, time: int, layers: int, hidden: int) -> None:
+def fits(rows: int, time: int, layers: int, hidden: int) -> None:
+    """Raises HeloError where the way back would fill more than there is room for."""
     need = 8.0 * rows * time * layers * hidden * KEPT
     if need > ROOM:
         raise HeloError(
@@ -158,18 +162,30 @@ def radius(matrix: np.ndarray) -> list[float] | None:
     return [float(np.abs(np.linalg.eigvals(m)).max()) for m in maps]
 
 
-def trace_of(layers: int, parameters: Mapping[str, Any]) -> Any:
-    """A tap that keeps, of every step of every layer of a stack, what it hands on, with its gradient."""
+def trace_of(layers: int, parameters: Mapping[str, Any], steps: bool = True) -> Any:
+    """A tap that keeps, of every step of every layer of a stack, what it hands on, with its gradient, and of the lowest layer
+    the inputs. parameters: of the stack, `0.weight_hh`. steps: whether states are asked for; without, fast kernels run.
+    """
     torch = torch_here()
     whose = {id(p): i for i in range(layers) for p in part(parameters, str(i)).values()}
+    asked = steps
 
     class Trace(engines.Tap):
+        steps = asked
+
         def __init__(self):
             self.nodes: list[list[list[Any]]] = [[] for _ in range(layers)]
+            self.inputs: list[Any] = []
+
+        def begin(self, cell, parameters, xs, state):
+            if self._layer(parameters) == 0:
+                xs = xs.detach().requires_grad_()
+                self.inputs.append(xs)
+            return xs, state
 
         def step(self, cell, parameters, before, x, after, output):
-            layer = whose.get(next((id(p) for p in parameters.values()), 0))
-            if layer is None:  # another scan of the model, that of the letters of a word
+            layer = self._layer(parameters)
+            if layer is None:
                 return after, output
             # What leaves a step stands there once, however often it is used: state and output are often one array.
             once = {id(s): s.view_as(s) for s in (*after, output)}
@@ -179,18 +195,24 @@ def trace_of(layers: int, parameters: Mapping[str, Any]) -> Any:
             self.nodes[layer].append(list(once.values()))
             return tuple(once[id(s)] for s in after), once[id(output)]
 
-        def norms(self, time: int) -> np.ndarray:
-            """‖gradient‖ `(layers, lags, rows)`, lag 0 being the last step, of so many steps at the end."""
-            found = [[_norm(torch, step) for step in reversed(self.nodes[layer][-time:])] for layer in range(layers)]
-            return np.stack([np.stack(lags) for lags in found])
+        def _layer(self, parameters) -> int | None:
+            """None of a scan that belongs to no layer of the stack."""
+            return whose.get(next((id(p) for p in parameters.values()), 0))
+
+        def norms(self) -> np.ndarray:
+            """‖gradient‖ of the states, `(layers, lags, rows)`, lag 0 being the last step."""
+            return np.stack([np.stack([_norm(torch, step) for step in reversed(own)]) for own in self.nodes])
+
+        def reached(self) -> np.ndarray:
+            """‖gradient‖ of the inputs of the last scan, `(rows, time)`."""
+            return self.inputs[-1].grad.norm(dim=2).numpy()
 
     return Trace()
 
 
 def _norm(torch: ModuleType, nodes: Sequence[Any]) -> np.ndarray:
     """‖gradient‖ of all that a step hands on, a row each; where no gradient came it is 0, exactly."""
-    with torch.no_grad():
-        squares = [
-            torch.zeros(len(s), dtype=s.dtype) if s.grad is None else s.grad.flatten(1).square().sum(1) for s in nodes
-        ]
-        return torch.stack(squares).sum(0).sqrt().numpy()
+    rows = [torch.zeros(len(s), 1, dtype=s.dtype) if s.grad is None else s.grad.flatten(1) for s in nodes]
+    whole = torch.cat(rows, 1)
+    most = whole.abs().amax(1)  # the square of 1e-200 is no number any more
+    return (most * (whole / most.clamp(min=5e-324)[:, None]).norm(dim=1)).numpy()
