@@ -236,6 +236,30 @@ def fading(
     draw(path, (8.0, 4.2), paint, form)
 
 
+def learned(path: Path, tasks: Mapping[str, Mapping[str, Any]], form: str = "png") -> None:
+    """How the error of each cell falls, or does not, a pair of axes a task: what `inspection.memory.remembered` gives."""
+
+    def fill(figure: Any) -> None:
+        for at, (name, task) in enumerate(tasks.items(), 1):
+            axes = figure.add_subplot(1, len(tasks), at)
+            axes.axhline(task["chance"], color=GREY, lw=1)
+            axes.annotate("remembers nothing", (1, task["chance"]), xytext=(0, 4), fontsize=8, color="#5b6068", ha="right",
+                          xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
+            for i, (spec, cell) in enumerate(task["cells"].items()):
+                line = {"color": LINES[i % len(LINES)], "ls": DASHES[(i + 2 * (i // len(LINES))) % len(DASHES)]}
+                axes.plot(cell["steps"], cell["errors"], lw=1.8, label=_short(spec), **line)
+                if cell["solved_at"]:
+                    axes.plot(cell["steps"][-1:], cell["errors"][-1:], marker="o", color=line["color"])
+            axes.set(
+                xlabel="step of Adam", ylabel=task["error"], title=f"{name} over {task['length']} steps", ylim=(0, None)
+            )
+            _plain(axes)
+            if at == len(tasks):
+                axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.5)
+
+    drawn(path, (5.0 * len(tasks) + 1.5, 4.0), fill, form)
+
+
 def _short(name: str, most: int = 32) -> str:
     """A name that has room in a legend, and in which nothing is mathematics."""
     return (name if len(name) <= most else f"…{name[1 - most :]}").replace("$", r"\$")

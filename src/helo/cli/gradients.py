@@ -7,7 +7,6 @@ import click
 from helo.cli import flags
 
 WIDE = 100  # signs of a line of the table
-FRESH = ("layers", "hidden", "scales", "chunk", "clip", "seed")  # flags that are of fresh cells alone
 
 
 @flags.common
@@ -26,11 +25,13 @@ FRESH = ("layers", "hidden", "scales", "chunk", "clip", "seed")  # flags that ar
               help="truncated backpropagation: no gradient crosses the border of chunks of so many steps")  # fmt: skip
 @click.option("--clip", type=click.FloatRange(0, min_open=True), default=None,
               help="largest norm of the gradient of the parameters  [1]")  # fmt: skip
+@click.option("--tasks", is_flag=True,
+              help="what comes of it: cells learn to add and to copy over many steps, in a minute or two")  # fmt: skip
 @click.option("--at", type=click.IntRange(2), default=None,
               help="RUN: the prediction that is looked back from, by the number of its symbol in the text")  # fmt: skip
 @click.option("--out", "-o", type=click.Path(dir_okay=False), default=None,
               help="draw it (.png, .pdf, .svg); RUN: also a page of many predictions (.html)")  # fmt: skip
-def command(run, files, cells, layers, hidden, scales, length, chunk, clip, at, out, seed, quiet, as_json):
+def command(run, files, cells, layers, hidden, scales, length, chunk, clip, tasks, at, out, seed, quiet, as_json):
     """How far back the gradient reaches, from the real backward pass: without RUN the norm of dL_T/dh_{T-k} of fresh cells, lag
     by lag; of a RUN, a language model, that of its predictions, on average and of one, on FILES or its validation text.
 
@@ -40,18 +41,23 @@ def command(run, files, cells, layers, hidden, scales, length, chunk, clip, at, 
     """
     from helo.errors import HeloError
 
-    kind = _suffix(out, bool(run)) if out else ""
-    given = {"layers": layers, "hidden": hidden, "scales": scales, "chunk": chunk, "clip": clip, "seed": seed}
-    if run is None:
+    kind = _suffix(out, run is not None) if out else ""
+    fresh = {"layers": layers, "hidden": hidden, "scales": scales, "chunk": chunk, "clip": clip}
+    given = {"--scale" if name == "scales" else f"--{name}": v for name, v in fresh.items() if v not in (None, ())}
+    given |= {name: v for name, v in (("a run", run), ("--at", at)) if v is not None}
+    if tasks:
+        if wrong := [name for name in given if name != "--hidden"]:
+            raise HeloError(f"{wrong[0]} beside --tasks", expected="--cell, --hidden, --length and --seed beside it")
+        found, drawn = _tasks(cells, hidden, length, seed, quiet)
+    elif run is None:
         if at is not None:
             raise HeloError("--at without a run", expected="both, or neither")
-        found, drawn = _fresh(given, cells, length)
+        found, drawn = _fresh(fresh, cells, length, seed)
     else:
-        if beside := [name for name in FRESH if given[name] not in (None, ())]:
-            raise HeloError(f"--{beside[0].removesuffix('s') if beside[0] == 'scales' else beside[0]} beside a run",
-                            expected="it without one: it is of fresh cells")  # fmt: skip
+        if wrong := [name for name in given if name not in ("a run", "--at")]:
+            raise HeloError(f"{wrong[0]} beside a run", expected="it without one: it is of fresh cells")
         if len(cells) > 1:
-            raise HeloError(f"{len(cells)} cells beside a run", expected="at most one, the run's own")
+            raise HeloError(f"{len(cells)} cells beside a run", expected="one at most, the run's own")
         found, drawn = _trained(run, files, cells, length, at, kind == "html", quiet)
     if out:
         from pathlib import Path
@@ -63,14 +69,48 @@ def command(run, files, cells, layers, hidden, scales, length, chunk, clip, at, 
     if as_json:
         flags.show(found | ({"out": out} if out else {}))
         return
+    if tasks:
+        _learned(found)
+    else:
+        _lags(found, quiet)
+    if out and not quiet:
+        flags.tell(f"\n{'written to' if kind == 'html' else 'drawn in'} {out}", err=True)
+
+
+def _lags(found, quiet):
     if not quiet:
         flags.tell(f"{found['of']}\n")
     for line in _table(found["cells"]):
         flags.tell(line)
     if "prediction" in found:
         _coloured(found["prediction"])
-    if out and not quiet:
-        flags.tell(f"\n{'written to' if kind == 'html' else 'drawn in'} {out}", err=True)
+
+
+def _tasks(cells, hidden, length, seed, quiet):
+    """What cells learn that has to be remembered, and what draws it."""
+    from helo import drawing, progress
+    from helo.inspection import memory
+    from helo.training.report import working
+
+    said = {} if hidden is None else {"hidden": hidden}
+    with progress.listening(working(quiet)):
+        found = memory.remembered(cells or memory.CELLS, length=length, seed=seed or 0, **said)
+    return {"tasks": found}, lambda path, form: drawing.learned(path, found, form)
+
+
+def _learned(found):
+    for i, (name, task) in enumerate(found["tasks"].items()):
+        flags.tell(f"{'' if i == 0 else chr(10)}{name} over {task['length']} steps: {task['error']}, "
+                   f"{task['chance']:.3f} by chance, solved below {task['solved']}")  # fmt: skip
+        for spec, cell in task["cells"].items():
+            how = (
+                f"solved at step {cell['solved_at']:,}"
+                if cell["solved_at"]
+                else f"not solved in {cell['steps'][-1]:,} steps"
+            )
+            flags.tell(
+                f"  {spec:20}  {cell['errors'][-1]:.4f}  {how:24}  {cell['clipped']:4.0%} clipped  {cell['seconds']:.0f} s"
+            )
 
 
 def _suffix(out, run):
@@ -90,12 +130,12 @@ def _suffix(out, run):
     return suffix[1:]
 
 
-def _fresh(given, cells, length):
+def _fresh(given, cells, length, seed):
     """What fresh cells do, and what draws it."""
     from helo import drawing
     from helo.inspection import gradients
 
-    said = {**given, "length": length, "scales": given["scales"] or None}
+    said = {**given, "length": length, "seed": seed, "scales": given["scales"] or None}
     said = {name: value for name, value in said.items() if value is not None}
     found = gradients.fading(cells or gradients.CELLS, **said)
 
