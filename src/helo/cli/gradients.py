@@ -16,8 +16,8 @@ WIDE = 100  # signs of a line of the table
 @click.argument("files", nargs=-1)
 @click.option("--cell", "cells", metavar="CELL", multiple=True,
               help="a cell, with options (lstm,forget_bias=0), or FILE.py:NAME; once for each  [rnn lstm gru mingru]")  # fmt: skip
-@click.option("--layers", type=click.IntRange(1, 64), default=None, help="layers on top of each other  [1]")
-@click.option("--hidden", type=click.IntRange(1, 4096), default=None, help="units a layer  [64]")
+@click.option("--layers", type=click.IntRange(1, 32), default=None, help="layers on top of each other  [1]")
+@click.option("--hidden", type=click.IntRange(1, 1024), default=None, help="units a layer  [64]")
 @click.option("--scale", "scales", type=click.FloatRange(0, 1e6), multiple=True,
               help="multiply the matrices that multiply the state; once for each  [1]")  # fmt: skip
 @click.option("--length", type=click.IntRange(1, 5000), default=None, help="steps that are looked back on  [200]")

@@ -8,7 +8,8 @@ Bengio 2013). torch is needed, and imported inside: it is what goes backwards.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -40,6 +41,18 @@ def torch_here() -> ModuleType:
     return torch
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Products of small sizes are not shared out: beside other work, threads that wait for each other take minutes."""
+    torch = torch_here()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @door
 def fading(
     specs: Sequence[str] = CELLS,
@@ -58,6 +71,7 @@ def fading(
     Raises HeloError for a cell that is not known, and for numbers that grow beyond all bounds on the way.
     """
     torch_here()
+    fits(ROWS, length, layers, hidden)
     found: dict[str, dict[str, Any]] = {}
     for spec in dict.fromkeys(specs):
         cell = cells.find(spec)
@@ -68,7 +82,8 @@ def fading(
             parameters = {n: p * scale if _recurs(cell, n) else p for n, p in parameters.items()}
             xs = rng.standard_normal((ROWS, length, hidden))
             towards = rng.standard_normal((ROWS, hidden))
-            found[name] = faded(cell, layers, parameters, xs, towards, chunk, name) | {"scale": scale}
+            with one_thread():
+                found[name] = faded(cell, layers, parameters, xs, towards, chunk, name) | {"scale": scale}
             norm = found[name]["parameter_gradient"]
             found[name]["clipped"] = min(norm, clip)
     return found
@@ -101,7 +116,6 @@ def faded(
     with T: truncated backpropagation as in training. In double precision, in which 1e-300 is still a number.
     """
     torch = torch_here()
-    fits(xs.shape[0], xs.shape[1], layers, towards.shape[1])
     own = {n: torch.from_numpy(np.asarray(p, np.float64)).requires_grad_() for n, p in parameters.items()}
     trace = trace_of(layers, own)
     inputs, time = torch.from_numpy(np.asarray(xs, np.float64)), xs.shape[1]

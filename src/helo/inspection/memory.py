@@ -17,7 +17,7 @@ import numpy as np
 
 from helo import progress
 from helo.errors import HeloError, door
-from helo.inspection.gradients import CLIP, fits, torch_here
+from helo.inspection.gradients import CLIP, fits, one_thread, torch_here
 
 CELLS = ("rnn", "lstm", "gru")
 LETTERS, KEPT, NOISE = (
@@ -26,7 +26,7 @@ LETTERS, KEPT, NOISE = (
     4,
 )  # of the copying task: letters there are, letters to be kept, and symbols that say nothing
 ROWS, STEPS, RATE, EVERY = 64, 1500, 1e-2, 50  # sequences a step of Adam, steps at most, between two looks
-CHECKED = 512  # fresh sequences, always the same ones, on which the error is taken
+CHECKED = 1000  # fresh sequences, always the same ones, on which the error is taken
 LONGEST = 1000  # steps
 
 
@@ -59,7 +59,7 @@ def adding(length: int = 50) -> Task:
     return Task(length, 2, 1, 1, 1 / 6, 0.01, "mean squared error", make)
 
 
-def copying(length: int = 30) -> Task:
+def copying(length: int = 50) -> Task:
     """Letters, kept over so many symbols that say nothing. Symbol 0 asks for them."""
 
     def make(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -82,25 +82,19 @@ def remembered(
     length, error (what it is), chance, solved (the error below which it is), and cells: of each steps and errors (a curve),
     solved_at (a step, or None), clipped (the share of steps whose gradient was longer than 1), and seconds.
 
-    length: over how many steps has to be remembered; None: 50 to add, 30 to copy. Raises HeloError for an unknown cell.
+    length: over how many steps has to be remembered; None: 50. Raises HeloError for an unknown cell.
     """
-    torch = torch_here()
+    torch_here()
     if length is not None and not 2 <= length <= LONGEST:
         raise HeloError(f"{length}", expected=f"a whole number from 2 to {LONGEST:,} for these tasks", where="--length")
     found: dict[str, dict[str, Any]] = {}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(
-        1
-    )  # products so small are not shared out: beside other work, waiting for each other takes minutes
-    try:
+    with one_thread():
         for name, kind in TASKS.items():
             task = kind() if length is None else kind(length)
             fits(CHECKED, task.length + 2 * KEPT, 1, hidden)
             learned = {spec: _learned(f"{name}, {spec}", task, spec, hidden, seed) for spec in dict.fromkeys(specs)}
             found[name] = {"length": task.length, "error": task.error, "chance": task.chance, "solved": task.solved,
                            "cells": learned}  # fmt: skip
-    finally:
-        torch.set_num_threads(threads)
     return found
 
 

@@ -162,7 +162,7 @@ STRONGEST = 5  # symbols that are named in words
 
 STYLE = """
 .text span.t { cursor: pointer } .text .now { outline: 2px solid var(--below); background: none }
-.text .far { opacity: .55 } input[type=range] { width: min(100%, 46rem); vertical-align: middle }
+.text .far { opacity: .65 } input[type=range] { width: min(100%, 46rem); vertical-align: middle }
 #said { min-height: 3em } caption { white-space: nowrap } svg .l { fill: none; stroke-width: 2 }
 svg .g { stroke: var(--line) } svg .axis { stroke: var(--faint) }
 svg .l0 { stroke: var(--below) } svg .l1 { stroke: var(--above); stroke-dasharray: 7 3 }
@@ -172,7 +172,7 @@ svg .l2 { stroke: var(--more); stroke-dasharray: 2 3 } svg .l3 { stroke: var(--i
 SCRIPT = """
 const spans = [...document.querySelectorAll("#text span")], slider = document.getElementById("at");
 const said = document.getElementById("said"), strength = c => data.digits.indexOf(c) / 63;
-function name(i) { return "\u201c" + spans[i].dataset.s + "\u201d" }
+function quoted(i) { return "\u201c" + spans[i].dataset.s + "\u201d" }
 function show(p) {
   const row = data.rows[p], at = data.first + p;
   slider.value = p;
@@ -182,8 +182,8 @@ function show(p) {
     s.className = (i == at ? "now" : i > at ? "far" : "a") + (i >= data.first ? " t" : "");
   });
   const best = [...row].map((c, lag) => [strength(c), lag]).filter(b => b[0]).sort((a, b) => b[0] - a[0] || a[1] - b[1]);
-  const text = "Symbol " + (data.at + p) + ", " + name(at) + ", had the probability " + data.probability[p].toFixed(3) +
-    ". Strongest: " + best.slice(0, data.strongest).map(b => name(at - 1 - b[1]) + " " + (b[1] + 1) + " before").join(", ") + ".";
+  const text = "Symbol " + (data.at + p) + ", " + quoted(at) + ", had the probability " + data.probability[p].toFixed(3) +
+    ". Strongest: " + best.slice(0, data.strongest).map(b => quoted(at - 1 - b[1]) + " " + (b[1] + 1) + " before").join(", ") + ".";
   said.textContent = text; slider.setAttribute("aria-valuetext", text);
 }
 slider.max = data.rows.length - 1;
