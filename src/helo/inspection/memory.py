@@ -1,0 +1,150 @@
+"""Two tasks that only who remembers can solve, learned by small networks in a minute: which cells do, and which do not.
+
+adding   numbers from 0 to 1, two of which are marked, one in each half; at the end their sum (Hochreiter and Schmidhuber
+         1997, experiment 4, in the form of Arjovsky, Shah and Bengio 2016)
+copying  a few letters, then a stretch of other symbols that say nothing, then the letters again, in their order (Arjovsky,
+         Shah and Bengio 2016; that noise stands between, and no blanks, as in experiment 2 of Hochreiter and Schmidhuber)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from helo import progress
+from helo.errors import HeloError, door
+from helo.inspection.gradients import CLIP, fits, one_thread, torch_here
+
+CELLS = ("rnn", "lstm", "gru")
+LETTERS, KEPT, NOISE = (
+    4,
+    3,
+    4,
+)  # of the copying task: letters there are, letters to be kept, and symbols that say nothing
+ROWS, STEPS, RATE, EVERY = 64, 1500, 1e-2, 50  # sequences a step of Adam, steps at most, between two looks
+CHECKED = 1000  # fresh sequences, always the same ones, on which the error is taken
+LONGEST = 1000  # steps
+
+
+@dataclass(frozen=True)
+class Task:
+    """length: of the stretch over which has to be remembered. inputs, outputs: numbers a step. read: so many of the last
+    outputs are the answer. chance: the error of who remembers nothing; solved: it is, below this error.
+    """
+
+    length: int
+    inputs: int
+    outputs: int
+    read: int
+    chance: float
+    solved: float
+    error: str
+    make: Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
+
+
+def adding(length: int = 50) -> Task:
+    """The sum of two marked numbers out of so many."""
+
+    def make(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        numbers, marks, row = rng.random((rows, length)), np.zeros((rows, length)), np.arange(rows)
+        first, second = rng.integers(0, length // 2, rows), rng.integers(length // 2, length, rows)
+        marks[row, first] = marks[row, second] = 1
+        sums = numbers[row, first] + numbers[row, second]
+        return np.stack([numbers, marks], 2).astype(np.float32), sums[:, None, None].astype(np.float32)
+
+    return Task(length, 2, 1, 1, 1 / 6, 0.01, "mean squared error", make)
+
+
+def copying(length: int = 50) -> Task:
+    """Letters, kept over so many symbols that say nothing. Symbol 0 asks for them."""
+
+    def make(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        letters = rng.integers(0, LETTERS, (rows, KEPT))
+        noise = 1 + LETTERS + rng.integers(0, NOISE, (rows, length))
+        symbols = np.concatenate([1 + letters, noise, np.zeros((rows, KEPT), np.int64)], 1)
+        return np.eye(1 + LETTERS + NOISE, dtype=np.float32)[symbols], letters
+
+    return Task(length, 1 + LETTERS + NOISE, LETTERS, KEPT, 1 - 1 / LETTERS, 0.01, "share of wrong letters", make)
+
+
+TASKS: dict[str, Callable[..., Task]] = {"adding": adding, "copying": copying}
+
+
+@door
+def remembered(
+    specs: Sequence[str] = CELLS, *, hidden: int = 64, length: int | None = None, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Each task learned by each cell, with Adam, gradients clipped to norm 1, until it is solved or given up: of each task its
+    length, error (what it is), chance, solved (the error below which it is), and cells: of each steps and errors (a curve),
+    solved_at (a step, or None), clipped (the share of steps whose gradient was longer than 1), and seconds.
+
+    length: over how many steps has to be remembered; None: 50. Raises HeloError for an unknown cell.
+    """
+    torch_here()
+    if length is not None and not 2 <= length <= LONGEST:
+        raise HeloError(f"{length}", expected=f"a whole number from 2 to {LONGEST:,} for these tasks", where="--length")
+    found: dict[str, dict[str, Any]] = {}
+    with one_thread():
+        for name, kind in TASKS.items():
+            task = kind() if length is None else kind(length)
+            fits(CHECKED, task.length + 2 * KEPT, 1, hidden)
+            learned = {spec: _learned(f"{name}, {spec}", task, spec, hidden, seed) for spec in dict.fromkeys(specs)}
+            found[name] = {"length": task.length, "error": task.error, "chance": task.chance, "solved": task.solved,
+                           "cells": learned}  # fmt: skip
+    return found
+
+
+def _learned(what: str, task: Task, spec: str, hidden: int, seed: int) -> dict[str, Any]:
+    import torch
+
+    from helo.nn import Recurrent
+
+    started, rng = time.monotonic(), np.random.default_rng(seed)
+    body = Recurrent(spec, task.inputs, hidden, seed=seed)
+    head = torch.nn.Linear(hidden, task.outputs)
+    with torch.no_grad():  # of our own seed, and not of torch's, which is the caller's
+        weight = np.random.default_rng(seed + 1).uniform(-1, 1, (task.outputs, hidden)) * hidden**-0.5
+        head.weight.copy_(torch.from_numpy(weight))
+        head.bias.zero_()
+    parameters = [*body.parameters(), *head.parameters()]
+    optimiser = torch.optim.Adam(parameters, RATE)
+    checked = tuple(map(torch.from_numpy, task.make(np.random.default_rng(99), CHECKED)))
+    sums = task.outputs == 1
+
+    def judged(xs: Any, targets: Any) -> tuple[Any, Any]:
+        """(loss, error)"""
+        answers = head(body(xs)[0][:, -task.read :])
+        if sums:
+            loss = (answers - targets).square().mean()
+            return loss, loss
+        loss = torch.nn.functional.cross_entropy(answers.flatten(0, 1), targets.flatten())
+        return loss, (answers.argmax(2) != targets).double().mean()
+
+    steps, errors, long = [], [], 0
+    for step in range(1, STEPS + 1):
+        loss, _ = judged(*map(torch.from_numpy, task.make(rng, ROWS)))
+        optimiser.zero_grad()
+        loss.backward()
+        long += int(torch.nn.utils.clip_grad_norm_(parameters, CLIP) > CLIP)
+        optimiser.step()
+        if step % EVERY == 0:
+            with torch.no_grad():
+                error = float(judged(*checked)[1])
+            if not np.isfinite(error):
+                raise HeloError(f"{what}: the error is {error} after {step} steps", mend="another --cell or --seed")
+            steps.append(step)
+            errors.append(error)
+            progress.tell(what, step, STEPS)
+            if error < task.solved:
+                break
+    return {
+        "steps": steps,
+        "errors": errors,
+        "solved_at": steps[-1] if errors[-1] < task.solved else None,
+        "clipped": long / steps[-1],
+        "seconds": time.monotonic() - started,
+    }
