@@ -67,17 +67,17 @@ def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> 
         dash = f' stroke-dasharray="{DASHES[i % 8]}"' if i % 8 else ""
         if len(where) == 1:
             where = [where[0], (where[0][0] + 0.1, where[0][1])]
-            dash = ' stroke-width="6" stroke-linecap="round"'
+            dash = ' style="stroke-width: 6; stroke-linecap: round"'
         way = "M" + "L".join(f"{h:.1f} {v:.1f}" for h, v in where)
         said = f"{lines[i].name}: {_value(points[-1][1], log)} at the end"
         parts.append(f'<path class="l{i % 8}" d="{way}"{dash}><title>{text(said)}</title></path>')
-        ends.append((where[-1][1], i))
+        ends.append((where[-1][1], where[-1][0], i))
     below = -math.inf
-    for v, i in sorted(ends):
+    for v, h, i in sorted(ends):
         below = max(v + 4, below + 14)
         name = lines[i].name
         name = name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
-        parts.append(f'<text class="n{i % 8}" x="{WIDTH - RIGHT + 6}" y="{below:.1f}">{text(name)}</text>')
+        parts.append(f'<text class="n{i % 8}" x="{h + 6:.1f}" y="{below:.1f}">{text(name)}</text>')
     said = "; ".join(f"{lines[i].name} from {_value(p[0][1], log)} to {_value(p[-1][1], log)}" for i, p in kept)
     height = max(HEIGHT, below + 8)
     return (
@@ -108,9 +108,8 @@ def _span(low: float, high: float, room: float = 0.0) -> tuple[float, float]:
 
 def _ticks(low: float, high: float, about: int = 5, whole: bool = False) -> list[float]:
     """Round numbers between two, about so many."""
-    rough = (high - low) / about
-    power = 10 ** math.floor(math.log10(rough))
-    step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough * 0.999)
+    power = 10 ** math.floor(math.log10((high - low) / about))
+    step = next(s * power for s in (1, 2, 5, 10) if (high - low) / (s * power) <= about + 1)
     if whole:
         step = max(1.0, round(step))
     first = math.ceil(low / step - 1e-9)

@@ -180,6 +180,8 @@ def _norms(reports: list[dict[str, Any]]) -> list[Line]:
 
 
 def _over_training(seen: Seen) -> str:
+    if len(seen.gates) < 2:
+        return '<p class="faint">Drawn while training is watched: a point at each new best.</p>'
     names = list(dict.fromkeys(k for _, shares in seen.gates for k in shares))
     lines = [
         Line(f"{name} {sign}{bound}".removeprefix("recurrent."), steps, [shares[name][i] for _, shares in seen.gates])
