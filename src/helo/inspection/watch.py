@@ -133,7 +133,7 @@ def status(seen: Seen, about: Mapping[str, Any] | None) -> str:
     """Where the training stands, in a line."""
     now = seen.now
     if about and about.get("finished"):
-        return f"Finished: {about['steps']:,} steps in {clock(about['seconds'])}."
+        return f"Finished: {about.get('steps', 0):,} steps in {clock(about.get('seconds', 0))}."
     if seen.ended:
         return f"Training has ended; helo watch {seen.path} shows this page again."
     if now:
