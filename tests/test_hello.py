@@ -263,7 +263,7 @@ def test_without_torch():
 def test_reads_as_a_lesson(text):
     lines = text.splitlines()
     assert max(map(len, lines)) < 80
-    assert 80 <= len(lines) <= 160
+    assert 80 <= len(lines) <= 180
     places = [text.index(part) for part in PARTS]
     assert places == sorted(places)
     for word in ("loss", "softmax", "[h, e, l, o]", "only the state tells them apart", "\n  hello\n"):
@@ -389,11 +389,11 @@ def test_what_a_border_cuts(cell):
     whole, cut = [], []
     full, short = network.backward(e.weights, e, sent=whole), network.backward(e.weights, e, e.border, sent=cut)
     after = len(e.read) - e.border
-    for (y, later), (y2, later2) in zip(whole[:after], cut[:after], strict=True):
-        np.testing.assert_array_equal(y, y2)
-        np.testing.assert_array_equal(later["h"], later2["h"])
-    assert all((v == 0).all() for v in cut[after][1].values())
-    assert all((v != 0).any() for v in whole[after][1].values())
+    for one, other in zip(whole[:after], cut[:after], strict=True):
+        for name, value in one.numbers.items():
+            np.testing.assert_array_equal(value, other.numbers[name])
+    assert all((v == 0).all() for v in cut[after].later.values())
+    assert all((v != 0).any() for v in whole[after].later.values())
     lost = network.lost(e)
     assert all((lost[n] == 0).all() for n in ("W_hy", "b_y"))
     for name, d in lost.items():
@@ -403,6 +403,26 @@ def test_what_a_border_cuts(cell):
     assert found["chunks"]["lost"].keys() == full.keys()
     assert found["steps"].keys() == set(e.hand.parts)
     assert found["written"] == "mississippi"
+
+
+def test_the_way_back_follows_from_printed_digits(text, found):
+    """dy, dh and da of every step, from those of the step after, and the gradient from them, as on paper."""
+
+    def rows(name, count):
+        return np.array([[float(x) for x in row(text, f"{name}_t [{k}]")] for k in count]).T
+
+    w = {name: np.array(value) for name, value in found["weights"].items()}
+    h = np.array([[float(x) for x in row(text, f"h_t  [{i}]")] for i in range(3)]).T
+    p = np.array([[float(x) for x in row(text, f"p_t  [{letter}]")] for letter in LETTERS]).T
+    dy, dh, da = rows("dy", LETTERS), rows("dh", range(3)), rows("da", range(3))
+    x, right = np.eye(4)[[LETTERS.index(c) for c in READ]], np.eye(4)[[LETTERS.index(c) for c in NEXT]]
+    np.testing.assert_allclose(p - right, dy, atol=2e-4)
+    later = np.vstack([da[1:] @ w["W_hh"], np.zeros(3)])
+    np.testing.assert_allclose(dy @ w["W_hy"] + later, dh, atol=2e-3)
+    np.testing.assert_allclose((1 - h**2) * dh, da, atol=2e-3)
+    np.testing.assert_allclose(da.T @ x, found["gradient"]["W_xh"], atol=2e-3)
+    np.testing.assert_allclose(da[1:].T @ h[:-1], found["gradient"]["W_hh"], atol=2e-3)
+    np.testing.assert_allclose(dy.T @ h, found["gradient"]["W_hy"], atol=2e-3)
 
 
 def test_lost_is_printed(text):

@@ -57,8 +57,12 @@ class Hand(ABC):
         """The numbers of a step, from x `(letters,)` and those of the step before; each goes through r."""
 
     @abstractmethod
-    def back(self, w: Network, d: Numbers, x: np.ndarray, before: Numbers, now: Numbers, later: Numbers) -> Numbers:
-        """From the gradient by the state after a step to that by the state before it; what the weights get is added to d."""
+    def back(
+        self, w: Network, d: Numbers, x: np.ndarray, before: Numbers, now: Numbers, later: Numbers
+    ) -> tuple[Numbers, Numbers]:
+        """From the gradient by the state after a step, `later`, to the numbers of the way back by their names, and the
+        gradient by the state before the step. What the weights get is added to d.
+        """
 
     @abstractmethod
     def ways(self, w: Network, letter: int, before: Numbers | None, now: Numbers, k: int) -> Iterator[Way]:

@@ -76,7 +76,8 @@ class GRU(Hand):
             d[f"R_{k}"] += np.outer(through[k], h)
             d[f"b_{k}"] += da[k]
         d["b_m"] += through["n"]
-        return {"h": dh * z + sum(w[f"R_{k}"].T @ through[k] for k in GATES)}
+        sends = {"h": dh * z + sum(w[f"R_{k}"].T @ through[k] for k in GATES)}
+        return {"dh": dh, "da_n": dn, "dm": through["n"], "da_z": da["z"], "da_r": da["r"]}, sends
 
     def ways(self, w, letter, before, now, k):
         for gate in "rz":

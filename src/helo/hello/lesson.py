@@ -9,7 +9,7 @@ import numpy as np
 
 from helo.hello import network
 from helo.hello.base import Example, inner, total
-from helo.hello.network import HELLO, MOST, Moment, Paper
+from helo.hello.network import HELLO, MOST, Moment, Paper, Sent
 
 Paint = Callable[[str, str], str]  # (text, role) -> text; roles: heading, faint, right
 
@@ -180,6 +180,9 @@ def _training(seed: int, e: Example, paint: Paint) -> Generator[str, None, Momen
     yield ""
     yield from _need(e)
     yield ""
+    if not e.lecture:
+        yield f"  The network that is trained has {e.units} units; {NUMBERS[e.hand.hidden]} are enough for paper."
+        yield ""
     side = len(e.read) <= STEPS
     yield paint(f"  {f'random start, seed {seed}':26}p of the right letter", "faint")
     pairs = "".join(_right(f"{a}-{b}", 8) for a, b in zip(e.read, e.next, strict=True)) if side else "   least"
@@ -249,12 +252,17 @@ def _bptt(e: Example, paint: Paint) -> Iterator[str]:
     for formula, meaning in formulas:
         yield f"    {formula:{width}} {paint(meaning, 'faint')}".rstrip()
     yield f"  {'m += dW²,  W -= 0.1·dW / sqrt(m)':{width + 2}} {paint('then Adagrad, for every weight', 'faint')}"
-    _, y, _ = network.forward(e.weights, e, e.read)
-    dy = network.softmax(y)[0] - e.one_hot(e.next)[0]
+    sent: list[Sent] = []
+    network.backward(e.weights, e, sent=sent)
+    yield ""
+    yield "  At the weights of part 1:"
+    yield ""
+    yield from _back(e, [("", name, sent) for name in sent[0].numbers], paint)
+    dy = sent[-1].numbers["dy"]
     yield ""
     most = e.vocabulary[int(dy.argmax())]
     if len(e.vocabulary) <= LETTERS:
-        yield f"  At step 1 above, dy = {_vector(dy, 2)}: more of {e.next[0]}, and less of {most}"
+        yield f"  At step 1, dy = {_vector(dy, 2)}: more of {e.next[0]}, and less of {most}"
 
 
 def _report(moment: Moment, e: Example, side: bool, paint: Paint) -> str:
@@ -315,19 +323,19 @@ def _chunks(e: Example, paint: Paint) -> Iterator[str]:
         f"{border} tells nothing to what is before."
     )
     yield ""
-    whole: list = []
-    cut: list = []
+    whole: list[Sent] = []
+    cut: list[Sent] = []
     full, short = network.backward(w, e, sent=whole), network.backward(w, e, border, sent=cut)
     at = len(e.read) - border  # the last step stands first
     title = f"gradient at step {border}"
     yield paint(f"  {title:23} {'the whole word':>25} {'two chunks':>25}", "faint")
-    rows = [("dh from y_t: W_hy.T·dy", whole[at][0], cut[at][0])]
-    rows += [(f"d{name} from step {border + 1}", whole[at][1][name], cut[at][1][name]) for name in state]
-    rows += [("dh, the sum", whole[at][0] + whole[at][1]["h"], cut[at][0] + cut[at][1]["h"])]
+    rows = [("dh from y_t: W_hy.T·dy", whole[at].y, cut[at].y)]
+    rows += [(f"d{name} from step {border + 1}", whole[at].later[name], cut[at].later[name]) for name in state]
+    rows += [("dh, the sum", whole[at].numbers["dh"], cut[at].numbers["dh"])]
     for name, one, other in rows:
         yield f"  {name:23} {_vector(one, 4):>25} {_vector(other, 4):>25}"
     yield ""
-    yield from _states(e, [y + later["h"] for y, later in whole], [y + later["h"] for y, later in cut], paint)
+    yield from _back(e, [("whole", "dh", whole), ("chunks", "dh", cut)], paint)
     yield ""
     yield paint("  parameter   entry     whole word  =  two chunks  +  lost    lost of all", "faint")
     lost = {name: full[name] - short[name] for name in full}
@@ -348,16 +356,19 @@ def _chunks(e: Example, paint: Paint) -> Iterator[str]:
         yield f"  autograd, with the state detached there, differs by {most:.1e} at most."
 
 
-def _states(e: Example, whole: list[np.ndarray], cut: list[np.ndarray], paint: Paint) -> Iterator[str]:
-    """The gradient by the state of every step; those of the first chunk differ."""
+def _back(e: Example, rows: Sequence[tuple[str, str, Sequence[Sent]]], paint: Paint) -> Iterator[str]:
+    """Numbers of the way back, a column a step: (what is added to the name, name, the steps, the last first)."""
     count = len(e.read)
     for first in range(0, count, STEPS):
         steps = range(first, min(count, first + STEPS))
-        yield paint("  step t".ljust(20) + "".join(f"{t + 1:>11}" for t in steps), "faint")
-        for what, found in (("whole", whole), ("chunks", cut)):
-            for k in range(e.hand.hidden):
-                numbers = "".join(f"{found[count - 1 - t][k]:z11.4f}" for t in steps)
-                yield f"  {paint(f'dh_t [{k}] {what}'.ljust(18), 'faint')}{numbers}"
+        if first:
+            yield ""
+        yield paint(_left("  step t", 20) + "".join(f"{t + 1:>11}" for t in steps), "faint")
+        for what, name, sent in rows:
+            places = e.vocabulary if name == "dy" else range(e.hand.hidden)
+            for k, place in enumerate(places):
+                numbers = "".join(f"{sent[count - 1 - t].numbers[name][k]:z11.4f}" for t in steps)
+                yield f"  {paint(_left(f'{name}_t [{place}] {what}'.rstrip(), 18), 'faint')}{numbers}"
 
 
 def _heading(text: str, paint: Paint) -> Iterator[str]:

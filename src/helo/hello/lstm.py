@@ -70,7 +70,8 @@ class LSTM(Hand):
             d[f"W_{k}"] += np.outer(a, x)
             d[f"R_{k}"] += np.outer(a, before["h"])
             d[f"b_{k}"] += a
-        return {"h": sum(w[f"R_{k}"].T @ a for k, a in da.items()), "c": dc * f}
+        sends = {"h": sum(w[f"R_{k}"].T @ a for k, a in da.items()), "c": dc * f}
+        return {"dh": dh, "dc": dc, **{f"da_{k}": a for k, a in da.items()}}, sends
 
     def ways(self, w, letter, before, now, k):
         for gate in GATES:

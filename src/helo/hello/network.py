@@ -62,14 +62,23 @@ def nothing(w: Network, e: Example) -> Numbers:
     return {name: np.zeros(w["W_hy"].shape[1]) for name in e.hand.state}
 
 
+@dataclass(frozen=True)
+class Sent:
+    """Of one step of the way back: what y and what the step after send to its state, and all numbers by their names."""
+
+    y: np.ndarray
+    later: Numbers
+    numbers: Numbers
+
+
 def backward(
-    w: Network, e: Example, border: int | None = None, sent: list[tuple[np.ndarray, Numbers]] | None = None
+    w: Network, e: Example, border: int | None = None, sent: list[Sent] | None = None
 ) -> dict[str, np.ndarray]:
     """The gradient of the summed loss by every weight, by hand: backpropagation through time.
 
     Each d… has the shape of what it is the gradient by; the weights are the same at every step, so their gradients add up
-    over the steps. border: after so many steps a chunk ends; the state crosses it, the gradient does not. sent: gets, the
-    last step first, what y and what the step after send to each step's state.
+    over the steps. border: after so many steps a chunk ends; the state crosses it, the gradient does not. sent: gets the
+    numbers of the way, the last step first.
     """
     steps, x, target = trace(w, e), e.one_hot(e.read), e.one_hot(e.next)
     d = {name: np.zeros_like(value) for name, value in w.items()}
@@ -81,9 +90,10 @@ def backward(
         dy = softmax(w["W_hy"] @ now["h"] + w["b_y"]) - target[t]  # (V)  loss = -log softmax(y)[right]
         d["W_hy"] += np.outer(dy, now["h"])  # y = W_hy h + b_y
         d["b_y"] += dy
+        from_y, from_later = w["W_hy"].T @ dy, later
+        numbers, later = e.hand.back(w, d, x[t], before, now, later | {"h": later["h"] + from_y})
         if sent is not None:
-            sent.append((w["W_hy"].T @ dy, later))
-        later = e.hand.back(w, d, x[t], before, now, later | {"h": later["h"] + w["W_hy"].T @ dy})
+            sent.append(Sent(from_y, from_later, {"dy": dy} | numbers))
     return d
 
 

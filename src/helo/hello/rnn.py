@@ -45,7 +45,7 @@ class RNN(Hand):
         d["W_xh"] += np.outer(da, x)  # a = W_xh x + W_hh h_before + b
         d["W_hh"] += np.outer(da, before["h"])
         d["b"] += da
-        return {"h": w["W_hh"].T @ da}
+        return {"dh": later["h"], "da": da}, {"h": w["W_hh"].T @ da}
 
     def ways(self, w, letter, before, now, k):
         recurrent = [] if before is None else inner(w["W_hh"], k, before["h"])
