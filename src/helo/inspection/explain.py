@@ -68,6 +68,7 @@ class Asked:
     attention: np.ndarray | None = None
     shape: tuple[int, ...] = ()  # of the pieces, where they lie in rows: (steps, features), (height, width)
     shown: Any = None  # what a person sees: numbers `(steps, features)`, pixels, a photo
+    crop: bool = False  # of a photo its middle square alone was seen
     about: str = ""
 
 
@@ -119,9 +120,9 @@ class Explained:
         answer, targets = self.asked.answer, self.asked.targets
         if "at" in answer:
             others = ", ".join(f"{self.shown(x['text'])} {x['probability']:.3f}" for x in answer["likely"])
-            return f"{self.shown(answer['text'])} {answer['probability']:.3f} as symbol {answer['at']:,}, likeliest {others}"
+            return f"{self.shown(answer['text'])} with probability {answer['probability']:.3f}; likeliest: {others}"
         if "probabilities" in answer:
-            return ", ".join(f"{t} {answer['probabilities'][t]:.3f}" for t in targets)
+            return ", ".join(f"{t} with probability {answer['probabilities'][t]:.3f}" for t in targets)
         return answer["text"] if "text" in answer else " ".join(answer["labels"])
 
 
@@ -193,6 +194,7 @@ def explain(
         raise HeloError(f"a {run.about['task']} model", expected="one of another shape: of it there is no such view yet")
     if not asked:
         raise HeloError("nothing to explain", expected="one example or more", where="input")
+    attribution.ready(len(asked))
     return [_answered(a) for a in asked]
 
 
@@ -200,8 +202,7 @@ _WHOSE = {"step": "a tagger", "at": "a language model"}
 
 
 def _answered(asked: Asked) -> Explained:
-    way = attribution.slopes(asked.question)
-    return Explained(asked, None if way is None else integrated(asked.question, way), asked.question.occluded())
+    return Explained(asked, integrated(asked.question), asked.question.occluded())
 
 
 # Labels: of a whole, or of its steps.
@@ -503,6 +504,7 @@ def _seen(run: Run, one: Labelled) -> Asked:
         [np.arange(places)[:, None], np.full(1, places)], pieces, [""] * len(pieces), looks, 1,
     )  # fmt: skip
     asked.kind, asked.shape, asked.shown = "regions", (side, side), one.inputs[0]
+    asked.crop = getattr(task.encoder, "fit", "") == "crop"
     return asked
 
 
@@ -553,12 +555,16 @@ def _writing(
 def _words(spelled: Sequence[str], units: str) -> tuple[np.ndarray, list[str], list[str]]:
     """Symbols that are parts of words as whole words: which word each belongs to, the words, and what stands before each."""
     owners, words, gaps = [], [], []
-    joined = units in ("subwords", "words")
-    for i, piece in enumerate(spelled):
-        fresh = not (joined and i) or piece[:1].isspace() or spelled[i - 1][-1:].isspace()
-        if fresh or not (piece.strip()[:1].isalnum() and words[-1][-1:].isalnum()):
+    for piece in spelled:
+        bare = piece.strip()
+        joins = bool(words) and not words[-1]  # what came before was blank
+        if units in ("subwords", "words") and not joins and words:
+            joins = piece[:1] == bare[:1] and words[-1][-1].isalnum() and bare[:1].isalnum()
+        if not joins:
             words.append("")
-            gaps.append(piece[: len(piece) - len(piece.lstrip())])
-        words[-1] += piece.strip() or piece
+            gaps.append("")
+        if not words[-1]:
+            gaps[-1] += piece[: len(piece) - len(piece.lstrip())]
+        words[-1] += bare
         owners.append(len(words) - 1)
-    return np.array(owners), words, gaps
+    return np.array(owners), [w or g for w, g in zip(words, gaps, strict=True)], [g if w else "" for w, g in zip(words, gaps, strict=True)]
