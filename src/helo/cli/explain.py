@@ -20,7 +20,10 @@ NEAR = 4  # pieces beside each of several targets
 @click.option("--step", type=click.IntRange(min=1), default=None, help="tag: this step alone, from 1")
 @click.option("--at", type=click.IntRange(min=1), default=None, help="lm: this symbol of the text, from 1  [the last]")
 @click.option(
-    "--window", type=click.IntRange(min=1), default=None, help="lm: so many symbols each by itself, all before as one  [80]"
+    "--window",
+    type=click.IntRange(min=1),
+    default=None,
+    help="lm: so many symbols each by itself, all before as one  [80]",
 )
 @click.option(
     "--baseline",

@@ -8,7 +8,8 @@ from helo.cli import flags
 
 SHOWN = 3_000  # symbols that a terminal shows in colours
 DRAWN = 30_000  # symbols of a page
-COLUMNS = 11  # of a table
+HEADS = [f"{name}_{k}" for k in (1, 2, 3) for name in ("other", "probability")]
+COLUMNS = 5 + len(HEADS)  # of a table
 BITS = 8  # that have the full colour
 
 
@@ -20,7 +21,11 @@ BITS = 8  # that have the full colour
 @click.argument("files", nargs=-1)
 @click.option("--lines", is_flag=True, help="lm: each line is a text by itself")
 @click.option(
-    "--out", "-o", type=click.Path(dir_okay=False), default=None, help="lm: FILE.tsv, a row a symbol, or a page, FILE.html"
+    "--out",
+    "-o",
+    type=click.Path(dir_okay=False),
+    default=None,
+    help="lm: FILE.tsv, a row a symbol, or a page, FILE.html",
 )
 def command(run, files, lines, out, cell, seed, quiet, as_json):
     """How likely a text is, symbol by symbol, and what was likely instead.
@@ -29,7 +34,6 @@ def command(run, files, lines, out, cell, seed, quiet, as_json):
     helo score runs/novel chapter.txt
     helo score runs/novel chapter.txt --out chapter.tsv --json
     """
-    from contextlib import nullcontext
     from pathlib import Path
 
     from helo.errors import HeloError
@@ -45,13 +49,18 @@ def command(run, files, lines, out, cell, seed, quiet, as_json):
         raise HeloError("no files are given", expected=f"helo score {run} FILES…, or - for standard input")
     if out and model.about["task"] != "lm":
         raise HeloError(f"--out of a {model.about['task']} model", expected="it of a language model")
-    with replacing(Path(out), named=True) if out else nullcontext() as beside:
-        with beside.open("w", encoding="utf-8", newline="") if suffix == ".tsv" else nullcontext() as table:
-            kept = _Kept(model.task, DRAWN if suffix.startswith(".htm") else 0 if as_json or out else SHOWN, table)
+    page = suffix.startswith(".htm")
+    kept = _Kept(model.task, DRAWN if page else 0 if as_json or out else SHOWN)
+    if suffix == ".tsv":
+        with replacing(Path(out), named=True) as beside, beside.open("w", encoding="utf-8", newline="") as kept.table:
+            kept.write("text", "at", "symbol", "nats", "rank", *HEADS)
             texts = score(model, files, lines, kept.take)
-        if suffix.startswith(".htm"):
-            from helo.inspection.shown import scored
+    else:
+        texts = score(model, files, lines, kept.take)
+    if page:
+        from helo.inspection.shown import scored
 
+        with replacing(Path(out), named=True) as beside:
             told = [(t, kept.symbols.get(i, []), i in kept.more) for i, t in kept.pairs(texts)]
             beside.write_text(scored(model.path.name, told), encoding="utf-8")
     if as_json:
@@ -65,39 +74,35 @@ def command(run, files, lines, out, cell, seed, quiet, as_json):
 class _Kept:
     """What comes of texts symbol by symbol: rows of a table, and the first symbols of all for people."""
 
-    def __init__(self, task, most, table):
-        self.task, self.left, self.table = task, most, table
+    def __init__(self, task, most):
+        self.task, self.left = task, most
+        self.table = None
         self.symbols, self.more, self.at = {}, set(), {}
-        if table is not None:
-            names = [f"{name}_{k}" for k in (1, 2, 3) for name in ("other", "probability")]
-            table.write("\t".join(["text", "at", "symbol", "nats", "rank", *names]) + "\n")
+
+    def write(self, *cells):
+        self.table.write("\t".join([*cells, *[""] * (COLUMNS - len(cells))]) + "\n")
 
     def take(self, text, stretch):
         import math
 
         from helo.inspection.score import likely, spelled
 
-        if self.left <= 0:
-            self.more.add(text)
-        if self.table is None and self.left <= 0:
-            return
         for i, symbol in enumerate(stretch.ids.tolist()):
+            if self.table is None and self.left <= 0:
+                self.more.add(text)
+                return
             nats, written = float(stretch.nats[i]), spelled(self.task, symbol)
             others = likely(self.task, stretch, i)
             if self.table is not None:
                 self.at[text] = self.at.get(text, 0) + 1
                 scored = ["", ""] if math.isnan(nats) else [f"{nats:.6f}", str(int(stretch.rank[i]))]
                 beside = [x for o in others for x in (_escaped(o["text"]), f"{o['probability']:.6f}")]
-                cells = [str(text + 1), str(self.at[text]), _escaped(written), *scored, *beside]
-                self.table.write("\t".join([*cells, *[""] * (COLUMNS - len(cells))]) + "\n")
+                self.write(str(text + 1), str(self.at[text]), _escaped(written), *scored, *beside)
             if self.left > 0:
                 self.left -= 1
                 bits = 0.0 if math.isnan(nats) else nats / math.log(2)
                 said = ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in others)
                 self.symbols.setdefault(text, []).append((written, bits, said))
-            elif self.table is None:
-                self.more.add(text)
-                return
 
     def pairs(self, texts):
         """Each text with its number; of lines some may have had nothing to score."""
@@ -114,12 +119,11 @@ def _tell(kept, texts, lines):
 
     for i, text in kept.pairs(texts):
         symbols = kept.symbols.get(i, [])
-        coloured = flags.colours() and symbols
-        if coloured:
-            shown = "".join(flags.shaded(s, min(1, b / BITS)) for s, b, _ in symbols)
+        coloured = flags.colours() and bool(symbols)
+        shown = "".join(flags.shaded(s, min(1, b / BITS)) for s, b, _ in symbols)
         if lines:
-            said = shown.removesuffix("\n") if coloured else text["text"]
-            click.echo(f"{text['nats_per_symbol']:.3f}\t{said}") if coloured else flags.tell(f"{text['nats_per_symbol']:.3f}\t{said}")
+            click.echo(f"{text['nats_per_symbol']:.3f}\t", nl=False)
+            flags.tell(text["text"]) if not coloured else click.echo(shown.removesuffix("\n"))
             continue
         if coloured:
             click.echo(shown + ("" if shown.endswith("\n") else "\n"))
@@ -129,4 +133,6 @@ def _tell(kept, texts, lines):
                    + (f", {text['bits_per_character']:.3f} bits a character" if "bits_per_character" in text else ""))  # fmt: skip
         for w in text.get("surprising", []):
             others = ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in w["likely"])
-            flags.tell(f"  {w['nats'] / math.log(2):5.1f} bits  {w['before'][-20:]!r} then {w['text']!r}, rank {w['rank']:,}; likelier {others}")
+            flags.tell(
+                f"  {w['nats'] / math.log(2):5.1f} bits  {w['before'][-20:]!r} then {w['text']!r}, rank {w['rank']:,}; likelier {others}"
+            )

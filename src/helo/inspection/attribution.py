@@ -55,7 +55,9 @@ class Question:
     def __post_init__(self):
         self.inputs = [np.asarray(x, np.float64) for x in self.inputs]
         given = self.baselines or [np.zeros(())] * len(self.inputs)
-        self.baselines = [np.broadcast_to(b, x.shape).astype(np.float64) for b, x in zip(given, self.inputs, strict=True)]
+        self.baselines = [
+            np.broadcast_to(b, x.shape).astype(np.float64) for b, x in zip(given, self.inputs, strict=True)
+        ]
         self.owners = [np.broadcast_to(o, x.shape) for o, x in zip(self.owners, self.inputs, strict=True)]
         patches = self.patches or self.owners
         self.patches = [np.broadcast_to(o, x.shape) for o, x in zip(patches, self.inputs, strict=True)]
@@ -67,7 +69,9 @@ class Question:
 
     def products(self) -> float:
         """About how many multiplications one row costs."""
-        return self.steps * float(sum(p.size for n, p in self.parameters.items() if p.ndim > 1 and "embedding" not in n))
+        return self.steps * float(
+            sum(p.size for n, p in self.parameters.items() if p.ndim > 1 and "embedding" not in n)
+        )
 
     def values(self, way: np.ndarray) -> np.ndarray:
         """f where each piece has come some way from its baseline, 0, to the input, 1: `(n, pieces)` to `(n, targets)`."""

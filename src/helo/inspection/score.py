@@ -230,7 +230,7 @@ def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]
     """How likely the labels or texts of examples are."""
     if lines or not isinstance(run.task, ExampleTask):
         raise HeloError(f"--lines of a {run.about['task']} model", expected="it of a language model")
-    task = copy(run.task)
+    task: Any = copy(run.task)
     examples = type(task).examples(names, task.reading())[0]
     if hasattr(task, "weights"):
         task.weights = None  # they made training balanced, and are no part of a probability
@@ -242,5 +242,7 @@ def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]
         batch = on(encoded.batch(row) | task.wanted(targets, row), next(iter(run.parameters.values())))
         nats, count = task.scored(run.parameters, batch, True)[:2]
         nats, count = float(np.asarray(nats)), int(np.asarray(count))
-        found.append({"text": examples.place(i), "nats": nats, "symbols": count, "nats_per_symbol": nats / max(1, count)})
+        found.append(
+            {"text": examples.place(i), "nats": nats, "symbols": count, "nats_per_symbol": nats / max(1, count)}
+        )
     return found

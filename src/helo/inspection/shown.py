@@ -26,7 +26,7 @@ STYLE = """
 .a { background: color-mix(in srgb, var(--above) calc(var(--v) * 75%), transparent) }
 .b { background: color-mix(in srgb, var(--below) calc(var(--v) * 75%), transparent) }
 .g { background: color-mix(in srgb, var(--more) calc(var(--v) * 75%), transparent) }
-.row { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; break-inside: avoid }
+.wide, details { margin-top: .8rem } .row { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; break-inside: avoid }
 figcaption { font-size: .88rem; max-width: 16rem } .row svg { width: 14rem; background: #fff; border: 1px solid var(--line) }
 rect.a, .up { fill: var(--above) } rect.b, .down { fill: var(--below) } rect.g { fill: var(--more) }
 .line { fill: none; stroke: var(--ink); stroke-width: 1.5 } summary { cursor: pointer } image { image-rendering: pixelated }
@@ -36,14 +36,16 @@ section + section { border-top: 1px solid var(--line); margin-top: 2rem }
 LEGEND = (
     '<p><span class="a" style="--v:.8">Orange</span> speaks for the answer, <span class="b" style="--v:.8">blue</span> '
     "against it. Numbers are nats of log-odds: how much likelier, against everything else, the answer is by a piece than by a "
-    "vector of zeros in its place. They add up to the answer's log-odds less those of the baseline.</p>"
+    "vector of zeros in its place. They add up to the answer's log-odds less those of the baseline. (before) is all that was read "
+    "or written until then.</p>"
 )
 
 
 def explained(title: str, found: Sequence[Explained]) -> str:
     """The whole page, an answer a section."""
     body = [LEGEND, *(_section(one, i) for i, one in enumerate(found))]
-    return pages.page(f"Why: {title}", f"What {'an answer rests' if len(found) == 1 else f'each of {len(found):,} answers rests'} on", "\n".join(body), STYLE, language="")
+    about = "What an answer rests on" if len(found) == 1 else f"What each of {len(found):,} answers rests on"
+    return pages.page(f"Why: {title}", about, "\n".join(body), STYLE, language="")
 
 
 def _section(one: Explained, number: int) -> str:
@@ -74,13 +76,22 @@ def _text(one: Explained, values: np.ndarray, names: Sequence[str], number: int)
     asked, total = one.asked, values.sum(0)
     gaps = asked.gaps or [""] * len(names)
     several = len(asked.targets) > 1
-    pieces = [(gap, 0.0) if k else (name, float(v)) for name, gap, v in zip(names, gaps, total, strict=True) for k in (1, 0)]
+    pieces = [
+        (gap, 0.0) if k else (name, float(v)) for name, gap, v in zip(names, gaps, total, strict=True) for k in (1, 0)
+    ]
     title = "What all of it rests on together" if several else f"What {asked.targets[0]} rests on"
     out = pages.shaded([p for p in pieces if p[0]], title, float(abs(total).max()) or 1.0)
     if several:
         out += _matrix("What each rests on (rows), in nats", asked.targets, names, values, one, "{:+.1f}")
         if asked.attention is not None:
-            out += _matrix("Where it looked (attention), which is no attribution", asked.targets, names[:-1], asked.attention[:, :-1], one, "{:.2f}")
+            out += _matrix(
+                "Where it looked (attention), which is no attribution",
+                asked.targets,
+                names[:-1],
+                asked.attention[:, :-1],
+                one,
+                "{:.2f}",
+            )
     return out
 
 
@@ -92,7 +103,8 @@ def _matrix(
     body = []
     for row, cells in zip(rows, values, strict=True):
         tds = "".join(
-            f'<td class="{"g" if plain else "a" if v > 0 else "b"}" style="--v:{abs(v) / top:.2f}">{form.format(v)}</td>' for v in cells
+            f'<td class="{"g" if plain else "a" if v > 0 else "b"}" style="--v:{abs(v) / top:.2f}">{form.format(v)}</td>'
+            for v in cells
         )
         body.append(f'<tr><th scope="row">{pages.text(one.shown(row))}</th>{tds}</tr>')
     return (
@@ -105,6 +117,7 @@ def _table(one: Explained, total: np.ndarray, names: Sequence[str]) -> str:
     asked = one.asked
     same = one.found is not None and not asked.patches
     chosen = np.arange(len(names)) if len(names) <= TABLED else np.argsort(-abs(total), kind="stable")[:TABLED]
+    chosen = chosen.tolist()
     head = ["piece", "attribution", "occlusion"] if same else ["piece", "attribution" if one.found else "occlusion"]
     occluded = one.occlusion.sum(0)
     rows = [[one.shown(names[i]), float(total[i]), *([float(occluded[i])] if same else [])] for i in chosen]
@@ -139,9 +152,7 @@ def _series(one: Explained, values: np.ndarray, names: Sequence[str], number: in
             y = x[:, f]
             low, high = np.nanmin(y), np.nanmax(y)
             y = height - 5 - (height - 10) * (y - low) / ((high - low) or 1.0)
-            points = " ".join(
-                f"{(t + 0.5) * width / steps:.1f},{v:.1f}" for t, v in enumerate(y) if np.isfinite(v)
-            )
+            points = " ".join(f"{(t + 0.5) * width / steps:.1f},{v:.1f}" for t, v in enumerate(y) if np.isfinite(v))
             line, called = f'<polyline class="line" points="{points}"/>', _feature(one, f)
         out.append(
             f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="{pages.text(called)} over {steps} steps, shaded by '
@@ -165,7 +176,9 @@ def _picture(one: Explained, values: np.ndarray, names: Sequence[str], number: i
     patches = np.asarray(asked.question.patches[0]).reshape(height, width, -1)[..., 0]
     layers = [("The picture", None)]
     if one.found is not None:
-        layers.append(("What the answer rests on (integrated gradients)", one.found.values.sum(0).reshape(height, width)))
+        layers.append(
+            ("What the answer rests on (integrated gradients)", one.found.values.sum(0).reshape(height, width))
+        )
     layers.append(("What it loses without each patch (occlusion)", one.occlusion.sum(0)[patches]))
     out = []
     for called, heat in layers:
@@ -247,7 +260,11 @@ def _regions(one: Explained, values: np.ndarray, names: Sequence[str], number: i
         out.append(
             f"<figure>{figures}<figcaption><b>{pages.text(word)}</b>: regions {own.sum():+.2f}, {pages.text(rest)}</figcaption></figure>"
         )
-    told = "<p>Green is where the attention looked, which is shown beside and is no attribution.</p>" if asked.attention is not None else ""
+    told = (
+        "<p>Green is where the attention looked, which is shown beside and is no attribution.</p>"
+        if asked.attention is not None
+        else ""
+    )
     return f'{told}<div class="row">{"".join(out)}</div>'
 
 
@@ -270,7 +287,9 @@ def scored(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, flo
                 plain += symbol
                 continue
             said = f' title="{bits:.1f} bits{pages.text(f"; {others}" if others else "")}"'
-            spans.append(f'{pages.text(plain)}<span class="a" style="--v:{min(1, bits / 8):.2f}"{said}>{pages.text(symbol)}</span>')
+            spans.append(
+                f'{pages.text(plain)}<span class="a" style="--v:{min(1, bits / 8):.2f}"{said}>{pages.text(symbol)}</span>'
+            )
             plain = ""
         spans.append(pages.text(plain))
         body.append(f'<div class="text" role="figure" aria-label="The text by surprise">{"".join(spans)}</div>')
@@ -282,7 +301,10 @@ def scored(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, flo
             for w in about.get("surprising", [])
         ]  # fmt: skip
         if rows:
-            body.append(pages.table(["at", "after", "symbol", "bits", "rank", "likelier"], rows, "What surprised it most"))
+            body.append(
+                pages.table(["at", "after", "symbol", "bits", "rank", "likelier"], rows, "What surprised it most")
+            )
         body.append("</section>")
-    return pages.page(f"Surprise: {title}", "How likely a model finds a text, symbol by symbol", "\n".join(body), STYLE, language="")
-
+    return pages.page(
+        f"Surprise: {title}", "How likely a model finds a text, symbol by symbol", "\n".join(body), STYLE, language=""
+    )
