@@ -50,12 +50,13 @@ def command(run, files, lines, out, cell, seed, quiet, as_json):
     if out and model.about["task"] != "lm":
         raise HeloError(f"--out of a {model.about['task']} model", expected="it of a language model")
     page = suffix.startswith(".htm")
-    kept = _Kept(model.task, DRAWN if page else 0 if as_json or out else SHOWN)
+    most = DRAWN if page else 0 if as_json or out else SHOWN
     if suffix == ".tsv":
-        with replacing(Path(out), named=True) as beside, beside.open("w", encoding="utf-8", newline="") as kept.table:
-            kept.write("text", "at", "symbol", "nats", "rank", *HEADS)
+        with replacing(Path(out), named=True) as beside, beside.open("w", encoding="utf-8", newline="") as table:
+            kept = _Kept(model.task, most, table)
             texts = score(model, files, lines, kept.take)
     else:
+        kept = _Kept(model.task, most)
         texts = score(model, files, lines, kept.take)
     if page:
         from helo.inspection.shown import scored
@@ -74,12 +75,14 @@ def command(run, files, lines, out, cell, seed, quiet, as_json):
 class _Kept:
     """What comes of texts symbol by symbol: rows of a table, and the first symbols of all for people."""
 
-    def __init__(self, task, most):
-        self.task, self.left = task, most
-        self.table = None
+    def __init__(self, task, most, table=None):
+        self.task, self.left, self.table = task, most, table
         self.symbols, self.more, self.at = {}, set(), {}
+        if table is not None:
+            self.write("text", "at", "symbol", "nats", "rank", *HEADS)
 
     def write(self, *cells):
+        assert self.table is not None
         self.table.write("\t".join([*cells, *[""] * (COLUMNS - len(cells))]) + "\n")
 
     def take(self, text, stretch):
