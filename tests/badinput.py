@@ -88,6 +88,12 @@ BASES: list[list[str]] = [
     ["eval", "tag"],
     ["eval", "translate", "p.tsv"],
     ["eval", "caption"],
+    ["gradients", "--length", "9", "--hidden", "4"],
+    ["gradients", "--cell", "rnn", "--length", "9", "--hidden", "4", "--chunk", "3", "--scale", "2", "--json"],
+    ["gradients", "lm", "t.txt", "--length", "5"],
+    ["gradients", "lm", "--length", "5", "--at", "9", "--json"],
+    ["gradients", "lm", "t.txt", "--length", "5", "--out", "g.html"],
+    ["gradients", "tag"],
     ["info", "lm"],
     ["info", "tag", "--json"],
     ["data", "list"],
@@ -122,6 +128,7 @@ WITHOUT_END = {
     "chunk",
     "blocks",
     "dynamic",
+    "tasks",
 }
 
 WHOLE = ["-1", "0", "1", "2", "3", "7", "-9223372036854775808", "2147483648", "9223372036854775808", "1" + "0" * 30,

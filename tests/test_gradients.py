@@ -198,6 +198,9 @@ def test_bad_input_of_fresh_cells(helo, linear, tmp_path):  # noqa: F811
         (("--scale", "nan"), "--scale"),
         (("--scale", -1), "--scale"),
         (("--cell", linear, "--scale", 1000), "--scale", "--length"),
+        (("--scale", "inf"), "--scale"),
+        (("--clip", "nan"), "--clip"),
+        (("--clip", 0), "--clip"),
         (("--at", 5), "--at"),
         (("--out", "g.gif"), ".png"),
         (("--out", "g.html"), ".png"),
@@ -210,6 +213,9 @@ def test_bad_input_of_fresh_cells(helo, linear, tmp_path):  # noqa: F811
         refused(helo("gradients", *words), *said)
     with pytest.raises(HeloError, match="lstm"):
         gradients.fading(["lstn"])
+    for wrong in ({"layers": 0}, {"hidden": 2.5}, {"length": True}, {"chunk": -1}, {"scales": ["2"]}, {"clip": None}):
+        with pytest.raises(HeloError, match=next(iter(wrong)).removesuffix("s")[:5]):
+            gradients.fading(["rnn"], **wrong)
 
 
 def test_without_torch_one_line_says_how_to_get_it():
