@@ -88,6 +88,7 @@ BASES: list[list[str]] = [
     ["eval", "tag"],
     ["eval", "translate", "p.tsv"],
     ["eval", "caption"],
+<<<<<<< HEAD
     ["explain", "lm", "t.txt"],
     ["explain", "lm", "-", "--at", "5", "--window", "3", "--json"],
     ["explain", "classify", "-", "--label", "a", "--json"],
@@ -99,6 +100,14 @@ BASES: list[list[str]] = [
     ["score", "lm", "t.txt", "--lines", "--out", "s.tsv"],
     ["score", "classify", "t.tsv"],
     ["score", "translate", "p.tsv", "--json"],
+=======
+    ["gradients", "--length", "9", "--hidden", "4"],
+    ["gradients", "--cell", "rnn", "--length", "9", "--hidden", "4", "--chunk", "3", "--scale", "2", "--json"],
+    ["gradients", "lm", "t.txt", "--length", "5"],
+    ["gradients", "lm", "--length", "5", "--at", "9", "--json"],
+    ["gradients", "lm", "t.txt", "--length", "5", "--out", "g.html"],
+    ["gradients", "tag"],
+>>>>>>> gradients
     ["info", "lm"],
     ["info", "tag", "--json"],
     ["watch", "lm", "--no-browser"],
@@ -143,6 +152,7 @@ WITHOUT_END = {
     "chunk",
     "blocks",
     "dynamic",
+    "tasks",
 }
 
 WHOLE = ["-1", "0", "1", "2", "3", "7", "-9223372036854775808", "2147483648", "9223372036854775808", "1" + "0" * 30,

@@ -15,7 +15,7 @@ from test_no_torch import without_torch
 
 torch = pytest.importorskip("torch")
 
-from helo.inspection import gradients, memory, reach  # noqa: E402
+from helo.inspection import gradients, problems, reach  # noqa: E402
 from helo.layers import stack  # noqa: E402
 from helo.runs import load  # noqa: E402
 
@@ -198,6 +198,9 @@ def test_bad_input_of_fresh_cells(helo, linear, tmp_path):  # noqa: F811
         (("--scale", "nan"), "--scale"),
         (("--scale", -1), "--scale"),
         (("--cell", linear, "--scale", 1000), "--scale", "--length"),
+        (("--scale", "inf"), "--scale"),
+        (("--clip", "nan"), "--clip"),
+        (("--clip", 0), "--clip"),
         (("--at", 5), "--at"),
         (("--out", "g.gif"), ".png"),
         (("--out", "g.html"), ".png"),
@@ -210,6 +213,9 @@ def test_bad_input_of_fresh_cells(helo, linear, tmp_path):  # noqa: F811
         refused(helo("gradients", *words), *said)
     with pytest.raises(HeloError, match="lstm"):
         gradients.fading(["lstn"])
+    for wrong in ({"layers": 0}, {"hidden": 2.5}, {"length": True}, {"chunk": -1}, {"scales": ["2"]}, {"clip": None}):
+        with pytest.raises(HeloError, match=next(iter(wrong)).removesuffix("s")[:5]):
+            gradients.fading(["rnn"], **wrong)
 
 
 def test_without_torch_one_line_says_how_to_get_it():
@@ -341,12 +347,12 @@ def test_bad_input_of_a_run(helo, run, tmp_path):  # noqa: F811
 
 
 def test_what_is_to_be_remembered():
-    xs, sums = memory.adding(9).make(np.random.default_rng(1), 50)
+    xs, sums = problems.adding(9).make(np.random.default_rng(1), 50)
     assert xs.shape == (50, 9, 2)
     np.testing.assert_allclose((xs[..., 0] * xs[..., 1]).sum(1), sums[:, 0, 0], rtol=1e-6)
     np.testing.assert_array_equal(xs[:, :4, 1].sum(1), 1)
     np.testing.assert_array_equal(xs[..., 1].sum(1), 2)
-    xs, letters = memory.copying(7).make(np.random.default_rng(1), 50)
+    xs, letters = problems.copying(7).make(np.random.default_rng(1), 50)
     symbols = xs.argmax(2)
     np.testing.assert_array_equal(symbols[:, :2], letters + 1)
     assert (symbols[:, 2:9] > memory.LETTERS).all()

@@ -16,24 +16,24 @@ WIDE = 100  # signs of a line of the table
 @click.argument("files", nargs=-1)
 @click.option("--cell", "cells", metavar="CELL", multiple=True,
               help="a cell, with options (lstm,forget_bias=0), or FILE.py:NAME; once for each  [rnn lstm gru mingru]")  # fmt: skip
-@click.option("--layers", type=click.IntRange(1, 32), default=None, help="layers on top of each other  [1]")
-@click.option("--hidden", type=click.IntRange(1, 1024), default=None, help="units a layer  [64]")
-@click.option("--scale", "scales", type=click.FloatRange(0, 1e6), multiple=True,
+@click.option("--layers", type=int, default=None, help="layers on top of each other  [1]")
+@click.option("--hidden", type=int, default=None, help="units a layer  [64]")
+@click.option("--scale", "scales", type=float, multiple=True,
               help="multiply the matrices that multiply the state; once for each  [1]")  # fmt: skip
-@click.option("--length", type=click.IntRange(1, 5000), default=None, help="steps that are looked back on  [200]")
-@click.option("--chunk", type=click.IntRange(1, 5000), default=None,
+@click.option("--length", type=int, default=None, help="steps that are looked back on  [200]")
+@click.option("--chunk", type=int, default=None,
               help="truncated backpropagation: no gradient crosses the border of chunks of so many steps")  # fmt: skip
-@click.option("--clip", type=click.FloatRange(0, min_open=True), default=None,
+@click.option("--clip", type=float, default=None,
               help="largest norm of the gradient of the parameters  [1]")  # fmt: skip
 @click.option("--tasks", is_flag=True,
               help="what comes of it: cells learn to add and to copy over many steps, in a minute or two")  # fmt: skip
-@click.option("--at", type=click.IntRange(2), default=None,
+@click.option("--at", type=int, default=None,
               help="RUN: the prediction that is looked back from, by the number of its symbol in the text")  # fmt: skip
 @click.option("--out", "-o", type=click.Path(dir_okay=False), default=None,
               help="draw it (.png, .pdf, .svg); RUN: also a page of many predictions (.html)")  # fmt: skip
 def command(run, files, cells, layers, hidden, scales, length, chunk, clip, tasks, at, out, seed, quiet, as_json):
-    """How far back the gradient reaches, from the real backward pass: without RUN the norm of dL_T/dh_{T-k} of fresh cells, lag
-    by lag; of a RUN, a language model, that of its predictions, on average and of one, on FILES or its validation text.
+    """How far back the gradient reaches, lag by lag, from the real backward pass. Without RUN: the norm of dL_T/dh_{T-k} of
+    fresh cells. Of a RUN, a language model: that of its predictions, on average and of one, on FILES or its validation text.
 
     \b
     helo gradients --cell lstm --cell lstm,forget_bias=0 --out gradients.png
@@ -89,12 +89,12 @@ def _lags(found, quiet):
 def _tasks(cells, hidden, length, seed, quiet):
     """What cells learn that has to be remembered, and what draws it."""
     from helo import drawing, progress
-    from helo.inspection import memory
+    from helo.inspection import problems
     from helo.training.report import working
 
     said = {} if hidden is None else {"hidden": hidden}
     with progress.listening(working(quiet)):
-        found = memory.remembered(cells or memory.CELLS, length=length, seed=seed or 0, **said)
+        found = problems.remembered(cells or problems.CELLS, length=length, seed=seed or 0, **said)
     return {"tasks": found}, lambda path, form: drawing.learned(path, found, form)
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from numbers import Integral, Real
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +26,7 @@ CELLS = ("rnn", "lstm", "gru", "mingru")
 ROWS = 16  # random sequences, over which norms are averaged
 ROOM = 4e9  # bytes that the steps of one backward pass may fill
 KEPT = 16  # arrays of a state's size that the backward pass of a step keeps, about
+MOST = {"layers": 32, "hidden": 1024, "length": 5000, "chunk": 5000}
 CLIP = 1.0  # as `helo train` clips
 OF = (
     "norm of dL_T/ds_{T-k}, the gradient of L_T = v · y_T with respect to the whole state s that a step hands on "
@@ -39,6 +41,21 @@ def torch_here() -> ModuleType:
     except ImportError as error:
         raise HeloError("a gradient needs torch", mend="pip install 'helo[train]'") from error
     return torch
+
+
+def whole(flag: str, value: Any, least: int = 1) -> None:
+    """Raises HeloError for what is no whole number within the bounds of a flag; None was not given."""
+    most = MOST[flag]
+    if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or not least <= value <= most):
+        raise HeloError(f"{value!r}", expected=f"a whole number from {least} to {most:,}", where=f"--{flag}")
+
+
+def bounded(flag: str, value: Any, least: float = 0.0, most: float = 1e6) -> None:
+    """The same of a number."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not least <= float(value) <= most:
+        raise HeloError(
+            f"{value!r}", expected=f"a number {'above 0, up' if least else 'from 0'} to {most:,.0f}", where=flag
+        )
 
 
 @contextmanager
@@ -71,6 +88,11 @@ def fading(
     Raises HeloError for a cell that is not known, and for numbers that grow beyond all bounds on the way.
     """
     torch_here()
+    for flag, value in (("layers", layers), ("hidden", hidden), ("length", length), ("chunk", chunk)):
+        whole(flag, value)
+    bounded("--clip", clip, least=5e-324)
+    for scale in scales:
+        bounded("--scale", scale)
     fits(ROWS, length, layers, hidden)
     found: dict[str, dict[str, Any]] = {}
     for spec in dict.fromkeys(specs):

@@ -13,7 +13,7 @@ import numpy as np
 
 from helo import engines, pages
 from helo.errors import HeloError, door
-from helo.inspection.gradients import ROOM, described, fits, torch_here, trace_of
+from helo.inspection.gradients import ROOM, described, fits, torch_here, trace_of, whole
 from helo.layers import part
 from helo.runs import Run
 from helo.tasks.lm import LM
@@ -43,6 +43,7 @@ class Reach:
                 mend="helo explain says what its answers rest on",
             )  # fmt: skip
         torch_here()
+        whole("length", length)
         self.run, self.task = run, run.task
         run.parameters  # noqa: B018  a run without weights is refused before its text is read
         self.symbols, self.start = self.task.text(run._recorded(files), files)

@@ -17,17 +17,13 @@ import numpy as np
 
 from helo import progress
 from helo.errors import HeloError, door
-from helo.inspection.gradients import CLIP, fits, one_thread, torch_here
+from helo.inspection.gradients import CLIP, fits, one_thread, torch_here, whole
 
 CELLS = ("rnn", "lstm", "gru")
-LETTERS, KEPT, NOISE = (
-    4,
-    3,
-    4,
-)  # of the copying task: letters there are, letters to be kept, and symbols that say nothing
+# Of copying: letters there are, so many of which are kept, and symbols that say nothing.
+LETTERS, KEPT, NOISE = 4, 2, 4
 ROWS, STEPS, RATE, EVERY = 64, 1500, 1e-2, 50  # sequences a step of Adam, steps at most, between two looks
 CHECKED = 1000  # fresh sequences, always the same ones, on which the error is taken
-LONGEST = 1000  # steps
 
 
 @dataclass(frozen=True)
@@ -85,8 +81,8 @@ def remembered(
     length: over how many steps has to be remembered; None: 50. Raises HeloError for an unknown cell.
     """
     torch_here()
-    if length is not None and not 2 <= length <= LONGEST:
-        raise HeloError(f"{length}", expected=f"a whole number from 2 to {LONGEST:,} for these tasks", where="--length")
+    whole("hidden", hidden)
+    whole("length", length, least=2)
     found: dict[str, dict[str, Any]] = {}
     with one_thread():
         for name, kind in TASKS.items():
