@@ -69,15 +69,18 @@ def page(
     any.
     """
     if data is not None:
-        # `<` is spelt so that no text of a person's can end the script; lone surrogates have no bytes of their own.
-        said = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-        script = f"const data = {said};\n{script}"
+        script = f"const data = {spoken(data)};\n{script}"
     script = f"<script>\n{script}</script>\n" if script else ""
     said = f' lang="{language}"' if language else ""
     whole = _PAGE.format(
         language=said, title=text(title), about=text(about), style=STYLE + style, body=body, script=script
     )
     return whole.encode(errors="replace").decode()
+
+
+def spoken(data: Any) -> str:
+    """Whatever JSON can say, as it stands in a script: `<` is spelt, so that no text of a person's can end the script."""
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def text(value: object) -> str:

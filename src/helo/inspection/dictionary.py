@@ -63,10 +63,7 @@ def compute(
     if learned.sum() < LEAST or (~learned).sum() < LEAST:
         return {"too_short": f"{steps} steps, of which {int(learned.sum())} to learn from; {LEAST} are needed"}
     ours, theirs = np.flatnonzero(learned), np.flatnonzero(~learned)
-    mean, spread = states[ours].mean(0, dtype=np.float64), states[ours].std(0, dtype=np.float64)
-    spread = np.where(
-        spread > 1e-6 * max(1e-30, float(spread.max())), spread, np.inf
-    )  # a unit that never moves says nothing
+    mean, spread = moments(states[ours])
     directions = max(1, min(directions, len(ours) // 8))
     active = max(1, min(active, directions, units // 2))
 
@@ -122,6 +119,12 @@ def halves(steps: int, starts: Sequence[int]) -> np.ndarray:
         return np.arange(steps) < steps // 2
     row = np.searchsorted(np.asarray(starts), np.arange(steps), side="right") - 1
     return row % 2 == 0
+
+
+def moments(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(units,) the mean of each unit and its spread; that of one that never moves is infinite, so that it says nothing."""
+    mean, spread = states.mean(0, dtype=np.float64), states.std(0, dtype=np.float64)
+    return mean, np.where(spread > 1e-6 * np.abs(mean) + 1e-30, spread, np.inf)
 
 
 class _Book:

@@ -159,17 +159,18 @@ class _Text:
     def _grams(self, ids: np.ndarray, places: np.ndarray) -> None:
         """Whether an n-gram knows each symbol, and how long ago the context of each occurred."""
         knows, distance = np.zeros(len(ids), bool), np.full(len(ids), -1)
-        gram, seen, last = _alike(ids)
+        followed = np.append(places[1:] > 0, False)[: len(ids)]  # the last of a row leads to nothing
+        gram, _, seen, last = _alike(ids, followed)
         for n in range(1, LONGEST + 1):
             longer = np.concatenate([[-1], gram[:-1]]) * (1 + ids.max(initial=0)) + ids
             # A context that reaches beyond the beginning of its row is no context: nothing else is equal to it.
-            longer, together, then = _alike(np.where(places >= n, longer, -2 - np.arange(len(ids))))
+            longer, together, then, there = _alike(np.where(places >= n, longer, -2 - np.arange(len(ids))), followed)
             alone = np.concatenate([[0], seen[:-1]])
             met = (places >= n) & (alone > 0)
             knows = np.where(met, 2 * together > alone, knows)
             if n == self.context:
                 distance = np.where(met, np.arange(len(ids)) - 1 - np.concatenate([[-1], last[:-1]]), -1)
-            gram, seen, last = longer, together, then
+            gram, seen, last = longer, then, there
         self.knows, self.distance = knows[self.known :], distance[self.known :]
 
     def _words(self) -> None:
@@ -178,7 +179,7 @@ class _Text:
         place, often, numbers, spans = np.zeros(steps, np.int64), np.zeros(steps, np.int64), {}, []
         for word in WORD.finditer(self.joined):
             spans.append((word.start(), word.end(), numbers.setdefault(word.group().lower(), len(numbers))))
-        earlier = _alike(np.array([s[2] for s in spans], np.int64))[1]
+        earlier = _alike(np.array([s[2] for s in spans], np.int64), np.zeros(len(spans), bool))[1]
         lows = np.searchsorted(self.ends, [s[0] for s in spans], side="right")
         highs = np.searchsorted(self.ends, [s[1] for s in spans], side="left")
         whole = np.zeros(steps, bool)
@@ -255,17 +256,20 @@ def snippet(symbols: Sequence[str], t: int, back: int, on: int) -> dict[str, str
     return {"before": before, "symbol": symbols[t], "after": "".join(symbols[t + 1 : t + 1 + on])[:on]}
 
 
-def _alike(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Whole numbers: a number from 0 up for each that equal ones share, how many equal ones stand before it, and where the last
-    of them stands, -1 where there is none.
+def _alike(keys: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Whole numbers: a number from 0 up for each that equal ones share, how many equal ones stand before it, how many of them
+    are chosen, and where the last of them stands, -1 where there is none.
     """
     order = np.argsort(keys, kind="stable")
     new = np.concatenate([[True], np.diff(keys[order]) != 0])[: len(keys)]
-    number, earlier, last = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64), np.full(len(keys), -1)
-    number[order], earlier[order] = np.cumsum(new) - 1, _since(new)
+    number, earlier, those, last = (np.full(len(keys), -1) for _ in range(4))
+    since = _since(new)
+    number[order], earlier[order] = np.cumsum(new) - 1, since
+    counted = np.cumsum(chosen[order]) - chosen[order]
+    those[order] = counted - counted[np.arange(len(keys)) - since]
     again = np.flatnonzero(~new)
     last[order[again]] = order[again - 1]
-    return number, earlier, last
+    return number, earlier, those, last
 
 
 def _since(first: np.ndarray) -> np.ndarray:
