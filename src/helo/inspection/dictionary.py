@@ -346,7 +346,7 @@ def _properties(properties: Mapping[str, Any]) -> str:
     for name, told in sorted(properties.items(), key=lambda item: -item[1]["more"]):
         feature, n = told["feature"], told["feature"]["number"]
         scores = [round(told[kind]["score"], 3) for kind in ("feature", "unit", "random", "activation")]
-        best = pages.Markup(f'<a href="#feature-{n}">{n}</a> by its {feature["by"]}')
+        best = pages.Markup(f'<a href="#feature-{n}">{n}</a>&nbsp;by&nbsp;its&nbsp;{feature["by"]}')
         rows.append((name, *scores[:3], f"{told['more']:+.3f}", best, told["unit"]["number"], scores[3]))
     head = (
         "property", "best feature", "best unit", "best random direction", "more", "which feature", "which unit", "best activation"

@@ -180,14 +180,15 @@ class _Text:
         for word in WORD.finditer(self.joined):
             spans.append((word.start(), word.end(), numbers.setdefault(word.group().lower(), len(numbers))))
         earlier = _alike(np.array([s[2] for s in spans], np.int64), np.zeros(len(spans), bool))[1]
-        lows = np.searchsorted(self.ends, [s[0] for s in spans], side="right")
-        highs = np.searchsorted(self.ends, [s[1] for s in spans], side="left")
+        low = np.searchsorted(self.ends, [s[0] for s in spans], side="right")
+        size = np.searchsorted(self.ends, [s[1] for s in spans], side="left") - low + 1
+        within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+        here = np.repeat(low, size) + within
+        place[here], often[here] = within + 1, np.repeat(earlier, size)
+        # Of a unit that is a word, the first symbol is the word; so is an ideograph.
         whole = np.zeros(steps, bool)
-        for low, high, many, (begin, end, _) in zip(lows, highs, earlier, spans, strict=True):
-            place[low : high + 1] = np.arange(1, high - low + 2)
-            often[low : high + 1] = many
-            # Of a unit that is a word, the first symbol is the word; so is an ideograph.
-            whole[low] = low == high and (not self.characters or self.joined[begin:end] >= "\u3040")
+        words = [not self.characters or self.joined[s[0]] >= "\u3040" for s in spans]
+        whole[low] = (size == 1) & np.array(words, bool)
         self.place, self.often, self.whole = (a[self.known :] for a in (place, often, whole))
 
     def _marks(self) -> None:
@@ -347,8 +348,8 @@ def _kinds(found: Mapping[str, Any]) -> str:
         f"the shares add up to 1. Most of the loss falls to: <b>{pages.text(worst['kind'])}</b>, {worst['share']:.0%} of it on "
         f"{worst['share_of_symbols']:.0%} of the symbols.</p>",
         pages.bars(
-            ("kind", "symbols", "of all", "nats a symbol", _AXIS["share"]),
-            [(k["kind"], k["count"], f"{k['share_of_symbols']:.1%}", f"{k['nats']:.2f}", k["share"]) for k in kinds],
+            ("kind", "symbols", "nats a symbol", _AXIS["share"]),
+            [(k["kind"], f"{k['share_of_symbols']:.1%}", f"{k['nats']:.2f}", k["share"]) for k in kinds],
             form=".1%",
         ),
         "<details><summary>What the kinds are, and where they cost most</summary>",
