@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array, log_softmax
 from helo.data.buckets import in_order
 from helo.engines import Tap, tapped
+from helo.engines.tap import now
 from helo.errors import HeloError
 from helo.inputs.words import Words, tokens
 from helo.layers import stack
@@ -29,7 +30,7 @@ from helo.tasks.lm import LM
 from helo.tasks.writing import WritingTask
 
 MOST = 200_000  # steps that are looked at where nothing else is said
-ROOM = 100_000_000  # numbers of all traces together: fewer steps of a wider model
+ROOM = 60_000_000  # numbers of all traces together: fewer steps of a wider model
 ROWS, ROW = 64, 500  # stretches of a text side by side at most, and symbols of each at least
 WARM = 256  # symbols that are read before a stretch and not counted
 LONGEST = 2_000  # steps of an example that are looked at
@@ -101,6 +102,16 @@ class Reading:
             return values.reshape(-1, *values.shape[2:])
         return values[self.inside]
 
+    def take(self, rows: np.ndarray) -> Reading:
+        """Some of the rows, `(rows,)` flags, without gates."""
+        at = np.flatnonzero(rows)
+        own = [replace(t, units=t.units[at], gates={}) for t in self.traces]
+        return replace(
+            self, steps=[self.steps[i] for i in at], lengths=self.lengths[at], losses=self.losses[at], joined=False,
+            numbers=None if self.numbers is None else [self.numbers[i] for i in at],
+            labels=None if self.labels is None else [self.labels[i] for i in at], gated=np.zeros(0, np.int64), traces=own,
+        )  # fmt: skip
+
     @property
     def pieces(self) -> list[str]:
         """The steps of all rows, one behind the other."""
@@ -120,25 +131,55 @@ def traced(
 
     Raises HeloError for a model without a recurrence, and for files that it cannot read.
     """
+    return opened(run, files, most).read(parameters, gates=gates)
+
+
+def opened(run: Run, files: Sequence[str | Path] = (), most: int = MOST) -> Source:
+    """What `traced` reads, so that it can be read more than once."""
     task = run.task
     if not (hasattr(task, "cell") and getattr(getattr(task, "form", None), "sequence", True)):
         raise HeloError(
             "a feed-forward model: it has no recurrence to look into",
             expected="a model with a recurrent layer", mend="helo explain says what an answer rests on", where=str(run.path),
         )  # fmt: skip
-    parameters = run.parameters if parameters is None else parameters
+    run.parameters  # noqa: B018  a run without weights is told of before anything is read
     most = max(1, min(most, ROOM // max(1, _width(run))))
-    if isinstance(task, LM):
-        return [_text(run, parameters, *_symbols(run, files, most), gates)]
-    assert isinstance(task, ExampleTask)
-    examples = task.again(run._recorded(files), files)
-    if not len(examples):
-        raise HeloError("no examples", expected="one or more", where=", ".join(map(str, files)) or str(run.path))
-    encoded = task.encode(examples)
-    lengths = np.minimum(encoded.lengths, LONGEST)
-    count = max(1, min(len(examples), int(most // max(1, lengths.mean())), most // max(1, int(lengths.max()))))
-    chosen = np.linspace(0, len(examples) - 1, count).round().astype(np.int64)
-    return (_written if isinstance(task, WritingTask) else _read)(run, parameters, examples.take(chosen), gates)
+    return Source(run, list(files), most)
+
+
+class Source:
+    """What a run reads: a text in stretches, or examples."""
+
+    def __init__(self, run: Run, files: Sequence[str | Path], most: int):
+        self.run, self.where = run, ", ".join(map(str, files)) or str(run.path)
+        task = run.task
+        if isinstance(task, LM):
+            self.ids, self.pieces = _symbols(run, files, most)
+            self.rows = min(ROWS, max(1, len(self.ids) // ROW))
+            return
+        assert isinstance(task, ExampleTask)
+        examples = task.again(run._recorded(files), files)
+        if not len(examples):
+            raise HeloError("no examples", expected="one or more", where=self.where)
+        lengths = np.minimum(task.encode(examples).lengths, LONGEST)
+        count = min(len(examples), int(most // max(1, lengths.mean())), most // max(1, int(lengths.max())))
+        chosen = np.linspace(0, len(examples) - 1, max(1, count)).round().astype(np.int64)
+        self.examples, self.rows = examples.take(chosen), len(chosen)
+
+    def read(
+        self,
+        parameters: Parameters | None = None,
+        rows: np.ndarray | None = None,
+        gates: bool = True,
+        time: int | None = None,
+    ) -> list[Reading]:
+        """As `traced`. rows: of these stretches or examples alone. time: of a text so many symbols of each stretch."""
+        parameters = self.run.parameters if parameters is None else parameters
+        rows = np.arange(self.rows) if rows is None else rows
+        if isinstance(self.run.task, LM):
+            return [_text(self.run, parameters, self.ids, self.pieces, self.rows, rows, gates, time)]
+        examples = self.examples.take(rows)
+        return (_written if isinstance(self.run.task, WritingTask) else _read)(self.run, parameters, examples, gates)
 
 
 def layers(parameters: Parameters) -> dict[int, tuple[str, str]]:
@@ -159,45 +200,49 @@ def memory(state: State, output: Array) -> Array:
 
 
 class Recorder(Tap):
-    """Keeps, of each scan of a layer, the memory, and of some rows the gates."""
+    """Keeps, of each scan of a layer, the memory, and of some rows the gates. A tap that holds already comes first."""
 
     def __init__(self, parameters: Parameters, gated: np.ndarray | None = None, lengths: np.ndarray | None = None):
         """gated: rows of the batch whose gates are kept; none where it is not given. lengths: of its rows, where some are
         padded.
         """
         self.known = layers(parameters)
-        self.gated, self.lengths = gated, lengths
+        self.gated, self.lengths, self.first = gated, lengths, now()
         self.found: dict[str, dict[str, Any]] = {}
-        self.now: dict[str, Any] | None = None
+        self.scan: dict[str, Any] | None = None
 
     def begin(self, cell, parameters, xs, state):
+        if self.first is not None:
+            xs, state = self.first.begin(cell, parameters, xs, state)
         name = layer(self.known, parameters)
         if name is None:
-            self.now = None
+            self.scan = None
             return xs, state
-        self.now = self.found[name] = {"cell": cell, "t": 0, "time": xs.shape[1], "units": None, "gates": {}}
+        self.scan = self.found[name] = {"cell": cell, "t": 0, "time": xs.shape[1], "units": None, "gates": {}}
         return xs, state
 
     def step(self, cell, parameters, before, x, after, output):
-        now = self.now
-        if now is None:
+        if self.first is not None:
+            after, output = self.first.step(cell, parameters, before, x, after, output)
+        scan = self.scan
+        if scan is None:
             return after, output
-        t, held = now["t"], memory(after, output)
-        if now["units"] is None:
-            now["units"] = np.empty((held.shape[0], now["time"], held.shape[1]), np.float32)
-            now["sums"] = [np.zeros(held.shape[1]) if s.shape == held.shape else None for s in (*after, output)]
-        now["units"][:, t] = held
+        t, held = scan["t"], memory(after, output)
+        if scan["units"] is None:
+            scan["units"] = np.empty((held.shape[0], scan["time"], held.shape[1]), np.float32)
+            scan["sums"] = [np.zeros(held.shape[1]) if s.shape == held.shape else None for s in (*after, output)]
+        scan["units"][:, t] = held
         counts = slice(None) if self.lengths is None else t < self.lengths
-        for total, s in zip(now["sums"], (*after, output), strict=True):
+        for total, s in zip(scan["sums"], (*after, output), strict=True):
             if total is not None:
                 total += s[counts].sum(0)
         if self.gated is not None and len(self.gated):
             own = tuple(s[self.gated] for s in before)
             for letter, gate in cell.gates(parameters, own, x[self.gated]).items():
-                if letter not in now["gates"]:
-                    now["gates"][letter] = np.zeros((len(self.gated), now["time"], gate.shape[1]), np.float16)
-                now["gates"][letter][:, t] = gate
-        now["t"] = t + 1
+                if letter not in scan["gates"]:
+                    scan["gates"][letter] = np.zeros((len(self.gated), scan["time"], gate.shape[1]), np.float16)
+                scan["gates"][letter][:, t] = gate
+        scan["t"] = t + 1
         return after, output
 
 
@@ -244,22 +289,26 @@ def _spelled(spelling: Sequence[bytes], ids: np.ndarray) -> list[str]:
     return [table[i] for i in ids.tolist()]
 
 
-def _text(run: Run, parameters: Parameters, ids: np.ndarray, pieces: list[str], gates: bool) -> Reading:
+def _text(
+    run: Run, parameters: Parameters, ids: np.ndarray, pieces: list[str], count: int, chosen: np.ndarray, gates: bool,
+    most: int | None = None,
+) -> Reading:  # fmt: skip
+    """The chosen ones of so many stretches of a text, side by side, or so many symbols of each."""
     if len(ids) < 2:
         raise HeloError(f"a text of {len(ids)} symbols", expected="two or more", where=str(run.path))
-    rows = min(ROWS, max(1, len(ids) // ROW))
-    time = len(ids) // rows
-    starts = np.arange(rows) * time
+    rows, time = len(chosen), len(ids) // count
+    starts = chosen * time
+    time = time if most is None else min(time, most)
     gated = np.unique(np.linspace(0, rows - 1, max(1, min(rows, GATED // time))).round().astype(np.int64))
     losses = np.full((rows, time), np.nan, np.float32)
     state = run.task.zero_state(parameters, rows)
-    warm = min(WARM, time)
-    if rows > 1 and warm:
-        before = np.stack([ids[s - warm : s] for s in starts[1:]])
+    later, warm = np.flatnonzero(starts > 0), min(WARM, time)
+    if len(later):
+        before = np.stack([ids[s - warm : s] for s in starts[later]])
         scores, after = run.task.forward(parameters, before)
-        losses[1:, 0] = _nats(scores[:, -1], ids[starts[1:]])
+        losses[later, 0] = _nats(scores[:, -1], ids[starts[later]])
         state = tuple(
-            tuple(np.concatenate([s[:1], a]) for s, a in zip(own, new, strict=True))
+            tuple(_with(s, later, a) for s, a in zip(own, new, strict=True))
             for own, new in zip(state, after, strict=True)
         )
     whole: dict[str, Trace] = {}
@@ -275,9 +324,15 @@ def _text(run: Run, parameters: Parameters, ids: np.ndarray, pieces: list[str], 
         tell("reading", min(time, t + step), time)
     reading = Reading(
         "text", "text", run.task.options.units, [pieces[s : s + time] for s in starts], np.full(rows, time), losses,
-        joined=True, gated=gated,
+        joined=rows == count and most is None, gated=gated,
     )  # fmt: skip
     return _closed(reading, whole, sums)
+
+
+def _with(whole: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    whole = np.array(whole)
+    whole[rows] = values
+    return whole
 
 
 def _nats(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
