@@ -34,7 +34,7 @@ td.n, th.n { text-align: right } .wide { overflow-x: auto }
 button, select, input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line);
         border-radius: 4px; padding: .2rem .5rem } :focus-visible { outline: 2px solid var(--below); outline-offset: 1px }
 mark { background: var(--mark); color: inherit; border-radius: 2px } code { font: .85rem/1.5 ui-monospace, monospace; white-space: pre-wrap }
-.bar { display: block; font-style: normal; min-width: 9rem; background: linear-gradient(to right, var(--below)
+.drawn { display: block; font-style: normal; min-width: 9rem; background: linear-gradient(to right, var(--below)
        calc(var(--v) * (100% - 4rem)), transparent 0) no-repeat 4rem 50% / 100% .8rem }
 .beside { display: flex; flex-wrap: wrap; gap: 0 3rem } details { margin: .8rem 0 } summary { cursor: pointer }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif } svg { max-width: 100%; height: auto }
@@ -128,7 +128,7 @@ def bars(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "", 
     rows = [list(row) for row in rows]
     most = max((row[-1] for row in rows), default=0.0) or 1.0
     drawn = [
-        [*row[:-1], Markup(f'<i class="bar" style="--v:{row[-1] / most:.3f}">{row[-1]:{form}}</i>')] for row in rows
+        [*row[:-1], Markup(f'<i class="drawn" style="--v:{row[-1] / most:.3f}">{row[-1]:{form}}</i>')] for row in rows
     ]
     return table(head, drawn, caption)
 
