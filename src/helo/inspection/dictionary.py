@@ -12,9 +12,9 @@ code for natural images", learned as a k-sparse autoencoder (Makhzani and Frey 2
 monosemanticity", did with the activations of a transformer. It is learned on one half of the text; every score is of the other
 half. Not to be confused with principal components, which are few, all active at once and at right angles.
 
-A feature tells a property in two ways: by how active it is, `a`, and by where the state lies along its direction, `x D`. Which
-feature, and which of the two, is chosen on the half that was learned, as the unit and the random direction are that it is
-compared with; so more tries are of no advantage.
+A feature tells a property in three ways: by its activation, `a`, and by where the state lies along its direction in the encoder, a
+row of E, or in the decoder, a row of D. Which feature, and which of the three, is chosen on the half that was learned, as the
+unit and the random direction are that it is compared with; so more tries are of no advantage.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from helo.inspection.errors import snippet
 DIRECTIONS, ACTIVE = 256, 16
 STEPS, BATCH, RATE = 600, 256, 5e-3  # of learning
 LEAST = 64  # states to learn from
+STRETCHES, STRETCH = 64, 500  # that a text is cut into at most, steps of each at least
 LOOKED = 16_000  # states of each half at which scores are taken
 TRIED = 6  # directions of each kind that the score chooses from, the best by correlation
 CONTEXTS, BACK, ON = 5, 28, 10  # of each feature; characters before and behind
@@ -53,7 +54,7 @@ def compute(
 
     states: (steps, units) after each symbol. symbols: (steps,) as text. properties: (steps,) flags or numbers by name, NaN where
     there is none. score: how well activations (steps, any) tell a property (steps,), one number each, 0 for not at all.
-    starts: where rows begin, ascending; of several every other one is learned from, of one its first half.
+    starts: where rows begin, ascending; every other one is learned from, of a single one every other stretch.
 
     `too_short` alone is given for fewer than 64 states to learn from.
     """
@@ -81,7 +82,8 @@ def compute(
     kinds: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "unit": lambda x: x,
         "activation": lambda x: book.codes(x),
-        "direction": lambda x: x @ book.D.T,
+        "encoder": lambda x: x @ book.E.T,
+        "decoder": lambda x: x @ book.D.T,
         "random": lambda x: x @ random.T,
     }
     first, second = at(at_ours), rest[held]
@@ -114,9 +116,10 @@ def compute(
 
 
 def halves(steps: int, starts: Sequence[int]) -> np.ndarray:
-    """(steps,) which are learned from: every other row, or the first half of a single one."""
+    """(steps,) which are learned from: every other row of several, every other stretch of one, since a text changes on its way."""
     if len(starts) < 2:
-        return np.arange(steps) < steps // 2
+        parts = min(STRETCHES, max(1, steps // STRETCH // 2) * 2)
+        starts = (np.arange(parts) * steps // parts).tolist()
     row = np.searchsorted(np.asarray(starts), np.arange(steps), side="right") - 1
     return row % 2 == 0
 
@@ -211,7 +214,7 @@ def _told(
         best = int(tried.argmax())
         value = np.nan_to_num(score(other[asked][:, some[best : best + 1]], theirs[asked]))
         found[kind] = {"number": int(some[best]), "score": float(value[0]), "learned": float(tried[best])}
-    way = max(("activation", "direction"), key=lambda kind: found[kind]["learned"])
+    way = max(("activation", "encoder", "decoder"), key=lambda kind: found[kind]["learned"])
     told = {
         "unit": found["unit"], "feature": {**found[way], "by": way}, "activation": found["activation"],
         "random": found["random"],

@@ -51,13 +51,15 @@ def compute(
     starts: Sequence[int] = (0,),
     before: Sequence[str] = (),
     flags: Mapping[str, np.ndarray] | None = None,
+    read: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """The loss of a language model by kind of symbol, by place, and by what came before.
 
     symbols: (steps,) what the model read, joined the text. nats: (steps,) the loss of each symbol, from all before it in its row;
     NaN where it was not predicted, as the first of a row. starts: where rows begin, ascending. before: symbols of the text that
     was learned, or of its end: what n-grams and words occurred before is counted from there on. flags: (steps,) each, by name:
-    the loss inside and outside is compared.
+    the loss inside and outside is compared. read: (steps,) how many symbols the state had read, up to this one, where that is
+    not since the row began.
     """
     nats = np.asarray(nats, np.float64)
     if len(symbols) != len(nats):
@@ -80,7 +82,7 @@ def compute(
             if (scored & (inside := np.asarray(f).astype(bool))).any()
         ],
         "curves": [
-            _curve("symbols read of the text", nats, scored, text.position),
+            _curve("symbols read so far", nats, scored, text.position if read is None else read),
             _curve("place in the line", nats, scored, text.line),
             _curve("place in the word", nats, scored, text.place, most=12),
             _curve(f"symbols since the same {text.context} came before", nats, scored, text.distance, none="never"),

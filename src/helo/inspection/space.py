@@ -42,9 +42,9 @@ def compute(
     """Planes of the states, and what lies where.
 
     states: (steps, units) after each symbol. symbols: (steps,) as text. properties: (steps,) flags or numbers by name, NaN where
-    there is none. starts: where rows begin, ascending; directions are learned from every other of several, from the first half of
-    one. points: states of the other half that are shown. paths: where short texts begin whose way is shown, each of so many steps
-    or up to the end of its row; two are chosen where none are given.
+    there is none. starts: where rows begin, ascending; directions are learned from one half, `dictionary.halves`. points: states
+    of the other half that are shown. paths: where short texts begin whose way is shown, each of so many steps or up to the end
+    of its row; two are chosen where none are given.
 
     `components`: shares of the variance. `points`: `at`, their steps, `texts`, `x` and `y` on the first two components.
     `properties`: by name `x`, `y`, `value` of each point, and `told`, the share of the property's variance that its direction
