@@ -76,6 +76,12 @@ def test_features_come_with_their_contexts(planted, found):
     json.dumps(found, allow_nan=False)
 
 
+def test_what_stands_round_a_step_ends_with_its_row():
+    text = errors.Snippets(["one", "two", "three", "four"], (0, 2), " ")
+    assert text.at(1, 10, 10) == {"before": "one ", "symbol": "two", "after": ""}
+    assert text.at(2, 10, 3) == {"before": "", "symbol": "three", "after": " fo"}
+
+
 def test_a_seed_gives_the_same_dictionary(planted):
     states, active, text = planted
     twice = [

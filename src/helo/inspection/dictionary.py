@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from helo import pages
-from helo.inspection.errors import snippet
+from helo.inspection.errors import Snippets
 
 DIRECTIONS, ACTIVE = 256, 16
 STEPS, BATCH, RATE = 600, 256, 5e-3  # of learning
@@ -49,12 +49,14 @@ def compute(
     directions: int = DIRECTIONS,
     active: int = ACTIVE,
     seed: int = 0,
+    gap: str = "",
 ) -> dict[str, Any]:
     """A dictionary of so many directions, so many of them active at a step, and what its features follow.
 
     states: (steps, units) after each symbol. symbols: (steps,) as text. properties: (steps,) flags or numbers by name, NaN where
     there is none. score: how well activations (steps, any) tell a property (steps,), one number each, 0 for not at all.
-    starts: where rows begin, ascending; every other one is learned from, of a single one every other stretch.
+    starts: where rows begin, ascending; every other one is learned from, of a single one every other stretch. gap: what
+    is shown between symbols.
 
     `too_short` alone is given for fewer than 64 states to learn from.
     """
@@ -64,15 +66,11 @@ def compute(
     if learned.sum() < LEAST or (~learned).sum() < LEAST:
         return {"too_short": f"{steps} steps, of which {int(learned.sum())} to learn from; {LEAST} are needed"}
     ours, theirs = np.flatnonzero(learned), np.flatnonzero(~learned)
-    mean, spread = moments(states[ours])
+    x, rest = (scaled(states[places], states[ours]) for places in (ours, theirs))
     directions = max(1, min(directions, len(ours) // 8))
     active = max(1, min(active, directions, units // 2))
 
-    def at(places: np.ndarray) -> np.ndarray:
-        return ((states[places] - mean) / spread).astype(np.float32)
-
-    book = _Book(at(ours), directions, active, rng)
-    rest = at(theirs)
+    book = _Book(x, directions, active, rng)
     codes = book.codes(rest)
     held = np.sort(rng.choice(len(theirs), min(LOOKED, len(theirs)), replace=False))
     some = np.sort(rng.choice(len(ours), min(LOOKED, len(ours)), replace=False))
@@ -86,7 +84,7 @@ def compute(
         "decoder": lambda x: x @ book.D.T,
         "random": lambda x: x @ random.T,
     }
-    first, second = at(at_ours), rest[held]
+    first, second = x[some], rest[held]
     here = {kind: (f(first), f(second)) for kind, f in kinds.items()}
     several = [
         n for n, v in values.items() if all(len(np.unique(v[p][np.isfinite(v[p])])) > 1 for p in (at_ours, at_theirs))
@@ -111,7 +109,9 @@ def compute(
         }
         if told
         else {},
-        "features": _features(codes, theirs, symbols, energy, values, here["activation"][1], at_theirs, told, score),
+        "features": _features(
+            codes, theirs, Snippets(symbols, starts, gap), energy, values, here["activation"][1], at_theirs, told, score
+        ),
     }
 
 
@@ -124,10 +124,18 @@ def halves(steps: int, starts: Sequence[int]) -> np.ndarray:
     return row % 2 == 0
 
 
-def moments(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(units,) the mean of each unit and its spread; that of one that never moves is infinite, so that it says nothing."""
-    mean, spread = states.mean(0, dtype=np.float64), states.std(0, dtype=np.float64)
-    return mean, np.where(spread > 1e-6 * np.abs(mean) + 1e-30, spread, np.inf)
+def scaled(states: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """States less the mean of those that they are to be like, over their spread, unit by unit; a unit that never moves says
+    nothing: 0.
+    """
+    mean, square = like.mean(0, dtype=np.float64), np.zeros(like.shape[1])
+    for t in range(0, len(like), 4096):
+        square += ((like[t : t + 4096] - mean) ** 2).sum(0)
+    spread = np.sqrt(square / max(1, len(like)))
+    spread = np.where(spread > 1e-6 * np.abs(mean) + 1e-30, spread, np.inf)
+    x = states - mean.astype(np.float32)
+    x /= spread.astype(np.float32)
+    return x
 
 
 class _Book:
@@ -237,7 +245,7 @@ def _correlations(activations: np.ndarray, properties: Sequence[np.ndarray]) -> 
 def _features(
     codes: np.ndarray,
     places: np.ndarray,
-    symbols: Sequence[str],
+    text: Snippets,
     energy: np.ndarray,
     values: Mapping[str, np.ndarray],
     some: np.ndarray,
@@ -246,9 +254,10 @@ def _features(
     score: Score,
 ) -> list[dict[str, Any]]:
     """Each feature: how much of it there is, on which symbols and before which, its most active contexts, its properties."""
-    numbers = {s: i for i, s in enumerate(dict.fromkeys(symbols))}
-    names, ids = list(numbers), np.array([numbers[s] for s in symbols])
-    now, after = ids[places], ids[np.minimum(places + 1, len(ids) - 1)]
+    numbers = {s: i for i, s in enumerate(dict.fromkeys(text.symbols))}
+    names, ids = list(numbers), np.array([numbers[s] for s in text.symbols])
+    now, after = ids[places], np.append(ids[1:], 0)[places]
+    ended = np.isin(places + 1, text.borders)  # nothing comes after
     related = _correlations(some, [values[n][at] for n in told])
     chosen: dict[int, list[str]] = {}
     for name in told:
@@ -271,10 +280,10 @@ def _features(
                 "share": float(energy[f] / energy.sum()),
                 "active": float((a > 0).mean()),
                 "symbols": _most(a, now, names),
-                "next": _most(a, after, names),
+                "next": _most(np.where(ended, 0, a), after, names),
                 "best_for": chosen.get(int(f), []),
                 "properties": [{"property": n, "score": s} for n, s in zip(near, scores, strict=True)],
-                "contexts": _contexts(a, places, symbols),
+                "contexts": _contexts(a, places, text),
             }
         )
     return found
@@ -290,18 +299,18 @@ def _most(a: np.ndarray, ids: np.ndarray, names: Sequence[str]) -> list[dict[str
     ]
 
 
-def _contexts(a: np.ndarray, places: np.ndarray, symbols: Sequence[str]) -> list[dict[str, Any]]:
-    """Where a feature is most active; never twice within one stretch of the text, nor with the same text."""
-    taken: list[dict[str, Any]] = []
+def _contexts(a: np.ndarray, places: np.ndarray, text: Snippets) -> list[dict[str, Any]]:
+    """Where a feature is most active; never twice within one stretch of the text, and first those that differ before it."""
     high = np.argpartition(-a, min(200, len(a)) - 1)[:200]
+    likely: list[dict[str, Any]] = []
     for i in high[np.argsort(-a[high], kind="stable")]:
         t = int(places[i])
-        if not a[i] or len(taken) == CONTEXTS:
-            break
-        here = {"at": t, "activation": float(a[i]), **snippet(symbols, t, BACK, ON)}
-        if all(abs(t - c["at"]) > BACK and here["before"][-8:] != c["before"][-8:] for c in taken):
-            taken.append(here)
-    return taken
+        if a[i] and all(abs(t - c["at"]) > BACK for c in likely):
+            likely.append({"at": t, "activation": float(a[i]), **text.at(t, BACK, ON)})
+    endings = [c["before"][-8:] for c in likely]
+    new = [e not in endings[:i] for i, e in enumerate(endings)]
+    ordered = sorted(zip(likely, new, strict=True), key=lambda pair: not pair[1])[:CONTEXTS]
+    return sorted((c for c, _ in ordered), key=lambda c: -c["activation"])
 
 
 def section(found: Mapping[str, Any]) -> str:

@@ -134,6 +134,7 @@ class _Text:
 
     def __init__(self, symbols: Sequence[str], before: Sequence[str], starts: Sequence[int]):
         self.symbols, self.known, steps = list(symbols), len(before), len(symbols)
+        self.around = Snippets(self.symbols, starts)
         both = [*before, *self.symbols]
         first = np.zeros(len(both), bool)  # of a row
         first[[0, *(self.known + int(s) for s in starts if s < steps)] if both else []] = True
@@ -247,16 +248,26 @@ class _Text:
         found: list[dict[str, Any]] = []
         where = np.flatnonzero(here)
         for t in where[np.argsort(-nats[where], kind="stable")][: 8 * EXAMPLES]:
-            example = {"at": int(t), "nats": float(nats[t]), **snippet(self.symbols, int(t), 24, 8)}
+            example = {"at": int(t), "nats": float(nats[t]), **self.around.at(int(t), 24, 8)}
             if all(example["symbol"] != e["symbol"] for e in found):
                 found.append(example)
         return found[:EXAMPLES]
 
 
-def snippet(symbols: Sequence[str], t: int, back: int, on: int) -> dict[str, str]:
-    """The text round a step: what stands before it, itself, and what comes after, in about so many characters."""
-    before = "".join(symbols[max(0, t - back) : t])[-back:]
-    return {"before": before, "symbol": symbols[t], "after": "".join(symbols[t + 1 : t + 1 + on])[:on]}
+class Snippets:
+    """The text round steps. starts: where rows begin, over whose borders nothing is shown; gap: what stands between steps."""
+
+    def __init__(self, symbols: Sequence[str], starts: Sequence[int] = (0,), gap: str = ""):
+        self.symbols, self.gap = symbols, gap
+        self.borders = np.unique([0, *starts, len(symbols)])
+
+    def at(self, t: int, back: int, on: int) -> dict[str, str]:
+        """What stands before a step, itself, and what comes after, in about so many characters."""
+        row = int(np.searchsorted(self.borders, t, side="right"))
+        first, end = int(self.borders[row - 1]), int(self.borders[row])
+        before = [s + self.gap for s in self.symbols[max(first, t - back) : t]]
+        after = [self.gap + s for s in self.symbols[t + 1 : min(end, t + 1 + on)]]
+        return {"before": "".join(before)[-back:], "symbol": self.symbols[t], "after": "".join(after)[:on]}
 
 
 def _alike(keys: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

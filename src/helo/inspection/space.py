@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from helo import pages
-from helo.inspection.dictionary import halves, moments
-from helo.inspection.errors import snippet
+from helo.inspection.dictionary import halves, scaled
+from helo.inspection.errors import Snippets
 
 POINTS, PATHS, STEPS = 1000, 2, 28
 RIDGE = 1e-3  # of the variance of a unit
@@ -38,13 +38,14 @@ def compute(
     paths: Sequence[int] | None = None,
     steps: int = STEPS,
     seed: int = 0,
+    gap: str = "",
 ) -> dict[str, Any]:
     """Planes of the states, and what lies where.
 
     states: (steps, units) after each symbol. symbols: (steps,) as text. properties: (steps,) flags or numbers by name, NaN where
     there is none. starts: where rows begin, ascending; directions are learned from one half, `dictionary.halves`. points: states
     of the other half that are shown. paths: where short texts begin whose way is shown, each of so many steps or up to the end
-    of its row; two are chosen where none are given.
+    of its row; two are chosen where none are given. gap: what is shown between symbols.
 
     `components`: shares of the variance. `points`: `at`, their steps, `texts`, `x` and `y` on the first two components.
     `properties`: by name `x`, `y`, `value` of each point, and `told`, the share of the property's variance that its direction
@@ -55,8 +56,7 @@ def compute(
         return {"too_short": f"{total} steps of {units} units; 4 steps and 2 units are needed"}
     rng = np.random.default_rng(seed)
     learned = halves(total, starts)
-    mean, spread = moments(states)
-    x = ((states - mean) / spread).astype(np.float32)
+    x = scaled(states, states)
     variance = (x.T @ x).astype(np.float64) / total
     shares, axes = _principal(variance)
     theirs = np.flatnonzero(~learned)
@@ -64,7 +64,7 @@ def compute(
     plane = x @ axes[:, :2].astype(np.float32)
     begun = _begun(symbols, starts, theirs, steps, rng) if paths is None else paths
     ends = np.append(np.asarray(starts)[1:], total)
-    ways = []
+    ways, text = [], Snippets(symbols, starts, gap)
     for start in begun:
         end = int(min(ends[np.searchsorted(ends, start, side="right")], start + steps))
         way = slice(start, end)
@@ -75,12 +75,13 @@ def compute(
         "components": [float(s) for s in shares[:COMPONENTS]],
         "points": {
             "at": at.tolist(),
-            "texts": [list(snippet(symbols, int(t), BACK, ON).values()) for t in at],
+            "texts": [list(text.at(int(t), BACK, ON).values()) for t in at],
             "x": _round(plane[at, 0]),
             "y": _round(plane[at, 1]),
         },
         "properties": _directions(x, learned, variance, properties, at),
         "paths": ways,
+        "gap": gap,
     }
 
 
@@ -97,7 +98,7 @@ def _directions(
 ) -> dict[str, Any]:
     """The plane of each property."""
     found = {}
-    whole: tuple[np.ndarray, np.ndarray] | None = (
+    whole: tuple[np.ndarray, np.ndarray, np.ndarray] | None = (
         None  # of all that is learned from, for the properties that are told everywhere
     )
     for name, given in properties.items():
@@ -107,18 +108,20 @@ def _directions(
         if len(np.unique(value[fit])) < 2 or len(np.unique(value[known & ~learned])) < 2:
             continue
         if (everywhere := bool((fit == learned).all())) and whole is not None:
-            seen, inner = whole
+            seen, mean, inner = whole
         else:
             seen = x[fit]
-            inner = seen.T @ seen + RIDGE * len(seen) * np.eye(x.shape[1], dtype=np.float32)
-            whole = (seen, inner) if everywhere else whole
-        middle, mean = value[fit].mean(), seen.mean(0)
-        weights = np.linalg.solve(inner, (seen - mean).T @ (value[fit] - middle))
+            mean = seen.mean(0)
+            inner = seen.T @ seen - len(seen) * np.outer(mean, mean)
+            inner[np.diag_indices(len(inner))] += RIDGE * len(seen)
+            whole = (seen, mean, inner) if everywhere else whole
+        middle = value[fit].mean()
+        weights = np.linalg.solve(inner, seen.T @ (value[fit] - middle))
         size = float(np.linalg.norm(weights))
         if not size:
             continue
         other = np.flatnonzero(known & ~learned)
-        wrong = value[other] - middle - (x[other] - mean) @ weights
+        wrong = value[other] - middle - (x @ weights - mean @ weights)[other]
         one = weights.astype(np.float64) / size
         away = np.eye(len(one)) - np.outer(one, one)
         across = _principal(away @ variance @ away)[1][:, 0]
@@ -199,7 +202,7 @@ def section(found: Mapping[str, Any], first: str | None = None) -> str:
             "<h3>The way of a text</h3><p>The state after each symbol, on the first two principal components, from blue to orange. "
             "The dots behind are the states of above.</p>"
         )
-        parts += ['<div class="beside">', *(_path(way, points) for way in found["paths"]), "</div>"]
+        parts += ['<div class="beside">', *(_path(way, points, found["gap"]) for way in found["paths"]), "</div>"]
     data = {
         n: [colours[n], *_Scale(p["x"], p["y"]).places(p["x"], p["y"]), _said(n, p, ends[n])]
         for n, p in properties.items()
@@ -263,13 +266,13 @@ def _dots(
     return f'<svg id="{key}" viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{pages.text(title)}">{circles}</svg>'
 
 
-def _path(way: Mapping[str, Any], points: Mapping[str, Any]) -> str:
+def _path(way: Mapping[str, Any], points: Mapping[str, Any], gap: str) -> str:
     """One text's way: the states as circles with their symbols, joined in order."""
     scale = _Scale([*points["x"], *way["x"]], [*points["y"], *way["y"]])
     across, up = scale.places(way["x"], way["y"])
     behind = "".join(f"M{i} {j}h0" for i, j in zip(*scale.places(points["x"], points["y"]), strict=True))
     line = " ".join(f"{i},{j}" for i, j in zip(across, up, strict=True))
-    said, last = "".join(way["symbols"]), max(1, len(across) - 1)
+    said, last = gap.join(way["symbols"]), max(1, len(across) - 1)
     steps = "".join(
         f'<g style="--v:{t / last:.2f}"><circle cx="{i}" cy="{j}" r="9"></circle><text x="{i}" y="{j + 4}">'
         f"{pages.text(pages.spelled(symbol)[:6])}</text><title>step {t + 1}: {pages.text(pages.spelled(symbol))}</title></g>"
