@@ -303,10 +303,13 @@ def _contexts(a: np.ndarray, places: np.ndarray, text: Snippets) -> list[dict[st
     """Where a feature is most active; never twice within one stretch of the text, and first those that differ before it."""
     high = np.argpartition(-a, min(200, len(a)) - 1)[:200]
     likely: list[dict[str, Any]] = []
+    seen = set()
     for i in high[np.argsort(-a[high], kind="stable")]:
         t = int(places[i])
-        if a[i] and all(abs(t - c["at"]) > BACK for c in likely):
-            likely.append({"at": t, "activation": float(a[i]), **text.at(t, BACK, ON)})
+        here = text.at(t, BACK, ON)
+        if a[i] and tuple(here.values()) not in seen and all(abs(t - c["at"]) > BACK for c in likely):
+            seen.add(tuple(here.values()))
+            likely.append({"at": t, "activation": float(a[i]), **here})
     endings = [c["before"][-8:] for c in likely]
     new = [e not in endings[:i] for i, e in enumerate(endings)]
     ordered = sorted(zip(likely, new, strict=True), key=lambda pair: not pair[1])[:CONTEXTS]

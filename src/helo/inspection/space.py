@@ -272,10 +272,12 @@ def _path(way: Mapping[str, Any], points: Mapping[str, Any], gap: str) -> str:
     across, up = scale.places(way["x"], way["y"])
     behind = "".join(f"M{i} {j}h0" for i, j in zip(*scale.places(points["x"], points["y"]), strict=True))
     line = " ".join(f"{i},{j}" for i, j in zip(across, up, strict=True))
+    # What is short stands in its circle, longer things stand above theirs.
+    size, lift = (9, -4) if all(len(symbol) < 3 for symbol in way["symbols"]) else (4, 8)
     said, last = gap.join(way["symbols"]), max(1, len(across) - 1)
     steps = "".join(
-        f'<g style="--v:{t / last:.2f}"><circle cx="{i}" cy="{j}" r="9"></circle><text x="{i}" y="{j + 4}">'
-        f"{pages.text(pages.spelled(symbol)[:6])}</text><title>step {t + 1}: {pages.text(pages.spelled(symbol))}</title></g>"
+        f'<g style="--v:{t / last:.2f}"><circle cx="{i}" cy="{j}" r="{size}"></circle><text x="{i}" y="{j - lift}">'
+        f"{pages.text(pages.spelled(symbol)[:12])}</text><title>step {t + 1}: {pages.text(pages.spelled(symbol))}</title></g>"
         for t, (symbol, i, j) in enumerate(zip(way["symbols"], across, up, strict=True))
     )
     about = pages.text(said.translate(pages.SIGNS))
@@ -298,7 +300,7 @@ _STYLE = """<style>
 .space circle { fill: var(--c); fill-opacity: .75 } .space circle:hover { stroke: var(--ink); stroke-width: 2 }
 .dot { display: inline-block; width: .7em; height: .7em; border-radius: 50%; background: var(--c) }
 .path .behind { stroke: var(--line); stroke-width: 3; stroke-linecap: round; fill: none }
-.path polyline { fill: none; stroke: var(--faint); stroke-width: 1 } .path text { text-anchor: middle }
+.path polyline { fill: none; stroke: var(--faint); stroke-width: 1 } .path text { text-anchor: middle; paint-order: stroke; stroke: var(--card); stroke-width: 3px }
 .path circle { fill: var(--card); stroke-width: 2;
   stroke: color-mix(in oklab, var(--above) calc(var(--v) * 100%), var(--below)) }
 .path .off { visibility: hidden } .path .here circle { fill: var(--mark) }
