@@ -316,8 +316,8 @@ def _contexts(a: np.ndarray, places: np.ndarray, text: Snippets) -> list[dict[st
     return sorted((c for c, _ in ordered), key=lambda c: -c["activation"])
 
 
-def section(found: Mapping[str, Any]) -> str:
-    """What `compute` found, as HTML."""
+def section(found: Mapping[str, Any], key: str = "feature") -> str:
+    """What `compute` found, as HTML. key: what its links are called, another for each of several on one page."""
     if "too_short" in found:
         return f"<p>The text is too short for a dictionary: {pages.text(found['too_short'])}.</p>"
     features, means, k = found["features"], found["means"], found["active"]
@@ -340,28 +340,28 @@ def section(found: Mapping[str, Any]) -> str:
     rows = [(said, max(0.0, share[name])) for said, name in names]
     parts.append(pages.bars(("of", "share of the variance"), rows, "Variance explained", ".0%"))
     if found["properties"]:
-        parts.append(_properties(found["properties"]))
+        parts.append(_properties(found["properties"], key))
     first = sorted(features, key=lambda f: (not f["best_for"], -f["share"]))
     parts += [
         "<h3>Features and where they are most active</h3>",
         '<p class="screen"><label>Find a feature, symbol, property or text '
-        '<input type="search" id="features-find"></label></p>',
-        '<div class="features">', *(_card(f) for f in first[:SHOWN]), "</div>",
+        '<input type="search"></label></p>',
+        '<div class="features">', *(_card(f, key) for f in first[:SHOWN]), "</div>",
     ]  # fmt: skip
     if first[SHOWN:]:
         parts += [
-            f'<details id="features-more"><summary>{len(first) - SHOWN} more features, by their share of the variance</summary>',
-            '<div class="features">', *(_card(f) for f in first[SHOWN:]), "</div></details>",
+            f'<details class="more"><summary>{len(first) - SHOWN} more features, by their share of the variance</summary>',
+            '<div class="features">', *(_card(f, key) for f in first[SHOWN:]), "</div></details>",
         ]  # fmt: skip
-    return "\n".join([_STYLE, *parts, _SCRIPT])
+    return "\n".join(["<section>", _STYLE, *parts, _SCRIPT, "</section>"])
 
 
-def _properties(properties: Mapping[str, Any]) -> str:
+def _properties(properties: Mapping[str, Any], key: str) -> str:
     rows = []
     for name, told in sorted(properties.items(), key=lambda item: -item[1]["more"]):
         feature, n = told["feature"], told["feature"]["number"]
         scores = [round(told[kind]["score"], 3) for kind in ("feature", "unit", "random", "activation")]
-        best = pages.Markup(f'<a href="#feature-{n}">{n}</a>&nbsp;by&nbsp;its&nbsp;{feature["by"]}')
+        best = pages.Markup(f'<a href="#{key}-{n}">{n}</a>&nbsp;by&nbsp;its&nbsp;{feature["by"]}')
         rows.append((name, *scores[:3], f"{told['more']:+.3f}", best, told["unit"]["number"], scores[3]))
     head = (
         "property", "best feature", "best unit", "best random direction", "more", "which feature", "which unit", "best activation"
@@ -369,7 +369,7 @@ def _properties(properties: Mapping[str, Any]) -> str:
     return pages.table(head, rows, "How well properties are told, by the same score")
 
 
-def _card(feature: Mapping[str, Any]) -> str:
+def _card(feature: Mapping[str, Any], key: str) -> str:
     def said(most: Sequence[Mapping[str, Any]]) -> str:
         return ", ".join(f"<code>{pages.text(pages.spelled(m['symbol']))}</code> {m['share']:.0%}" for m in most)
 
@@ -384,7 +384,7 @@ def _card(feature: Mapping[str, Any]) -> str:
         title += f": {', '.join(feature['best_for'])}"
     lines = "<br>".join(pages.marked(c["before"], c["symbol"], c["after"]) for c in feature["contexts"])
     return (
-        f'<article id="feature-{feature["number"]}"><h4>{pages.text(title)}</h4>'
+        f'<article id="{key}-{feature["number"]}"><h4>{pages.text(title)}</h4>'
         f'<p class="faint">{"; ".join(facts)}</p><p>{lines}</p></article>'
     )
 
@@ -398,8 +398,8 @@ _STYLE = """<style>
 
 _SCRIPT = """<script>
 (() => {
-  const find = document.getElementById("features-find"), more = document.getElementById("features-more");
-  const cards = [...document.querySelectorAll(".features article")];
+  const part = document.currentScript.parentElement;
+  const find = part.querySelector("input"), more = part.querySelector(".more"), cards = [...part.querySelectorAll("article")];
   find.addEventListener("input", () => {
     const words = find.value.toLowerCase().split(" ").filter(w => w);
     for (const card of cards) card.hidden = !words.every(w => card.textContent.toLowerCase().includes(w));

@@ -168,15 +168,13 @@ def section(found: Mapping[str, Any], first: str | None = None) -> str:
     if name is not None:
         options = "".join(f"<option{' selected' if n == name else ''}>{pages.text(n)}</option>" for n in properties)
         parts.append(
-            f'<p class="screen"><label>Colour by <select id="space-by">{options}</select></label></p>'
-            f'<p id="space-legend" aria-live="polite">{_said(name, properties[name], ends[name])}</p>'
+            f'<p class="screen"><label>Colour by <select>{options}</select></label></p>'
+            f'<p class="legend" aria-live="polite">{_said(name, properties[name], ends[name])}</p>'
         )
     shown = colours.get(name or "", "-" * len(points["x"]))
     parts += [
         '<div class="beside"><figure class="space">',
-        _dots(
-            points, points["x"], points["y"], scale, shown, "space-all", "States on the first two principal components"
-        ),
+        _dots(points, points["x"], points["y"], scale, shown, "all", "States on the first two principal components"),
         f"<figcaption>The first two principal components: {one:.1%} and {two:.1%} of the variance of the units. Each dot is the "
         "state after one symbol.</figcaption></figure>",
     ]
@@ -190,7 +188,7 @@ def section(found: Mapping[str, Any], first: str | None = None) -> str:
                 own["y"],
                 _Scale(own["x"], own["y"]),
                 shown,
-                "space-own",
+                "own",
                 "States along the property's direction",
             ),
             "<figcaption>To the right: the direction that tells the property best, learned on the other half of the text. Upwards: "
@@ -207,7 +205,7 @@ def section(found: Mapping[str, Any], first: str | None = None) -> str:
         n: [colours[n], *_Scale(p["x"], p["y"]).places(p["x"], p["y"]), _said(n, p, ends[n])]
         for n, p in properties.items()
     }
-    return "\n".join([_STYLE, *parts, _SCRIPT.replace("DATA", pages.spoken(data))])
+    return "\n".join(["<section>", _STYLE, *parts, _SCRIPT.replace("DATA", pages.spoken(data)), "</section>"])
 
 
 WIDE, HIGH, EDGE = 560, 420, 14
@@ -263,7 +261,7 @@ def _dots(
         "</title></circle>"
         for level, i, j, (b, s, a) in zip(levels, across, up, points["texts"], strict=True)
     )
-    return f'<svg id="{key}" viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{pages.text(title)}">{circles}</svg>'
+    return f'<svg class="{key}" viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{pages.text(title)}">{circles}</svg>'
 
 
 def _path(way: Mapping[str, Any], points: Mapping[str, Any], gap: str) -> str:
@@ -300,7 +298,8 @@ _STYLE = """<style>
 .space circle { fill: var(--c); fill-opacity: .75 } .space circle:hover { stroke: var(--ink); stroke-width: 2 }
 .dot { display: inline-block; width: .7em; height: .7em; border-radius: 50%; background: var(--c) }
 .path .behind { stroke: var(--line); stroke-width: 3; stroke-linecap: round; fill: none }
-.path polyline { fill: none; stroke: var(--faint); stroke-width: 1 } .path text { text-anchor: middle; paint-order: stroke; stroke: var(--card); stroke-width: 3px }
+.path polyline { fill: none; stroke: var(--faint); stroke-width: 1 } .path text { text-anchor: middle;
+  paint-order: stroke; stroke: var(--card); stroke-width: 3px }
 .path circle { fill: var(--card); stroke-width: 2;
   stroke: color-mix(in oklab, var(--above) calc(var(--v) * 100%), var(--below)) }
 .path .off { visibility: hidden } .path .here circle { fill: var(--mark) }
@@ -308,16 +307,16 @@ _STYLE = """<style>
 
 _SCRIPT = """<script>
 (() => {
-  const known = DATA, by = document.getElementById("space-by");
+  const known = DATA, part = document.currentScript.parentElement, by = part.querySelector("select");
   by?.addEventListener("change", () => {
     const [levels, x, y, said] = known[by.value];
-    document.getElementById("space-legend").innerHTML = said;
-    for (const key of ["space-all", "space-own"]) [...document.getElementById(key).querySelectorAll("circle")].forEach((c, i) => {
+    part.querySelector(".legend").innerHTML = said;
+    for (const key of ["all", "own"]) part.querySelectorAll(`.${key} circle`).forEach((c, i) => {
       c.setAttribute("class", "d" + levels[i]);
-      if (key == "space-own") { c.setAttribute("cx", x[i]); c.setAttribute("cy", y[i]); }
+      if (key == "own") { c.setAttribute("cx", x[i]); c.setAttribute("cy", y[i]); }
     });
   });
-  for (const figure of document.querySelectorAll(".path")) {
+  for (const figure of part.querySelectorAll(".path")) {
     const steps = [...figure.querySelectorAll("g")], line = figure.querySelector("polyline");
     const points = line.getAttribute("points").split(" ");
     figure.querySelector("input").addEventListener("input", e => {
