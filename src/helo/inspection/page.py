@@ -21,7 +21,7 @@ SHOWN = 700  # steps of the excerpt of a unit that was found
 PICTURE = 5  # of properties that were found, those whose best unit is shown without asking
 
 STYLE = """
-.held { border-bottom: 2px solid var(--more) } .yes { color: var(--more); font-weight: 600 }
+[hidden] { display: none !important } .held { border-bottom: 2px solid var(--more) } .yes { color: var(--more); font-weight: 600 }
 .controls { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin: .6rem 0 }
 .controls label { display: flex; gap: .4rem; align-items: center } .controls input[type=number] { width: 6rem }
 #text { max-height: 26rem; overflow-y: auto } #text .here { outline: 2px solid var(--ink) } #text .hit { outline: 2px solid var(--more) }
@@ -73,12 +73,12 @@ def _properties(found: Inspection) -> str:
         sign = "high" if best["high"] else "low"
         kind = "AUC" if "auc" in best else "R²"
         rows.append([
-            title, mark, f"{where} ({sign}{lag})", f"{best['score']:.2f}", f"{p['chance']:.2f}", f"{p['untrained']:.2f}", kind,
+            title, mark, f"{where} ({sign}{lag})", f"{best['score']:.2f}", f"{p['floor']:.2f}", f"{p['chance']:.2f}", f"{p['untrained']:.2f}", kind,
             together, cost,
         ])  # fmt: skip
     count = sum(p["units"][0]["found"] for p in found.properties.values())
     head = (
-        "property", "found", "best unit", "score", "by chance", "untrained", "of", "a small set", "silenced, nats: there; elsewhere",
+        "property", "found", "best unit", "score", "floor", "by chance", "untrained", "of", "a small set", "silenced, nats: there; elsewhere",
     )  # fmt: skip
     return (
         f"<h2>{count} of {len(found.properties)} properties are found in single units</h2>"
@@ -93,7 +93,8 @@ def _method() -> str:
 |2·AUC − 1|, a number by the squared rank correlation (R²). <b>By chance</b>: the property is rolled along the text by every
 {SHIFTS}th of it, and each time the best of all units at any lag is taken; 99 of 100 such maxima lie below.
 <b>Untrained</b>: what the best unit tells of {SEEDS} networks of this shape that never learned, which is what the text alone
-makes of any units: every network sees whether the newest letter is a digit. A unit is <b>found</b> that lies {CLEARLY} above both.
+makes of any units: every network sees whether the newest letter is a digit. <b>Floor</b>: untrained + (1 − untrained) · by chance. A unit
+is <b>found</b> that lies {CLEARLY} above it.
 A small set is up to eight units whose weighted sum tells most, chosen on one half of the text and scored on the other; its floor is
 made in the same two ways. Silenced: the unit is held at its mean while the model reads on; the nats are those
 that it then loses a step, where the property holds (or is above its median) and elsewhere.</p></details>"""
@@ -126,8 +127,8 @@ def _telling(reading: Reading, values: np.ndarray) -> tuple[int, int, int]:
     """The row and the stretch of it in which a property changes most."""
     laid = np.zeros(reading.losses.shape, np.float32)
     laid[reading.inside] = np.nan_to_num(values)
-    size = min(SHOWN, laid.shape[1])
-    best, found = -1.0, (0, 0, int(min(size, reading.lengths[0])))
+    size = min(SHOWN, len(laid[0]))
+    best, found = -1.0, (0, 0, min(size, int(reading.lengths[0])))
     for row in range(0, len(laid), max(1, len(laid) // 16)):
         for start in range(0, max(1, int(reading.lengths[row]) - size), max(1, size // 2)):
             stop = min(start + size, int(reading.lengths[row]))

@@ -11,7 +11,6 @@ from helo.cells.functions import log_softmax
 from helo.engines import Tap, tapped
 from helo.inspection.properties import Measured
 from helo.inspection.traces import Reading, Source, Trace, layer, layers
-from helo.progress import tell
 from helo.tasks.lm import LM
 
 WINDOWS, WINDOW, WARM = 12, 192, 64  # of a text: how many, symbols of each that count, and symbols before
@@ -87,7 +86,6 @@ def _text(source: Source, reading: Reading, properties: Sequence[Measured], unit
     found: list[Any] = []
     each = max(1, BATCH // (2 * WINDOWS))
     for start in range(0, len(properties), each):
-        tell("silencing", start, len(properties))
         some = list(zip(properties, units, strict=True))[start : start + each]
         starts = [_windows(_laid(reading, m).reshape(-1)[:count], window, warm) for m, _ in some]
         rows = np.concatenate([np.tile(s, 2) for s in starts])
@@ -119,8 +117,7 @@ def _windows(holds: np.ndarray, window: int, warm: int) -> np.ndarray:
 def _examples(source: Source, reading: Reading, properties: Sequence[Measured], units: Sequence[Any]) -> list[Any]:
     chosen = np.unique(np.linspace(0, source.rows - 1, min(EXAMPLES, source.rows)).round().astype(np.int64))
     found = []
-    for k, (m, unit) in enumerate(zip(properties, units, strict=True)):
-        tell("silencing", k, len(properties))
+    for m, unit in zip(properties, units, strict=True):
         with tapped(Silenced(source.run.parameters, reading.traces, [unit])):
             silent = next(r for r in source.read(rows=chosen, gates=False) if r.name == reading.name)
         time = silent.losses.shape[1]

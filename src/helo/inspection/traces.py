@@ -23,7 +23,6 @@ from helo.engines.tap import now
 from helo.errors import HeloError
 from helo.inputs.words import Words, tokens
 from helo.layers import stack
-from helo.progress import tell
 from helo.runs.run import Run
 from helo.tasks.base import ExampleTask
 from helo.tasks.lm import LM
@@ -155,7 +154,7 @@ class Source:
         task = run.task
         if isinstance(task, LM):
             self.ids, self.pieces = _symbols(run, files, most)
-            self.rows = min(ROWS, max(1, len(self.ids) // ROW))
+            self.rows, self.steps = min(ROWS, max(1, len(self.ids) // ROW)), len(self.ids)
             return
         assert isinstance(task, ExampleTask)
         examples = task.again(run._recorded(files), files)
@@ -164,7 +163,7 @@ class Source:
         lengths = np.minimum(task.encode(examples).lengths, LONGEST)
         count = min(len(examples), int(most // max(1, lengths.mean())), most // max(1, int(lengths.max())))
         chosen = np.linspace(0, len(examples) - 1, max(1, count)).round().astype(np.int64)
-        self.examples, self.rows = examples.take(chosen), len(chosen)
+        self.examples, self.rows, self.steps = examples.take(chosen), len(chosen), int(lengths[chosen].sum())
 
     def read(
         self,
@@ -321,7 +320,6 @@ def _text(
         losses[:, t + 1 : t + 1 + step] = _nats(scores[:, : ahead.shape[1]], ahead)
         for name, found in recorder.found.items():
             _put(whole, sums, name, found, np.arange(rows), np.arange(len(gated)), (rows, len(gated), time), t)
-        tell("reading", min(time, t + step), time)
     reading = Reading(
         "text", "text", run.task.options.units, [pieces[s : s + time] for s in starts], np.full(rows, time), losses,
         joined=rows == count and most is None, gated=gated,
@@ -397,7 +395,6 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
     losses = np.full((rows, time), np.nan, np.float32)
     numbers: list[Any] = [None] * rows
     labels = _labels(examples, lengths)
-    done = 0
     for batch_rows in in_order(encoded.lengths):
         batch = encoded.batch(batch_rows)
         mine = np.flatnonzero(np.isin(batch_rows, gated))
@@ -418,8 +415,6 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
                 numbers[row] = np.asarray(batch["xs"][i, : lengths[row]])
         if labels is not None:
             _told(task, scores, batch_rows, labels, lengths, losses)
-        done += len(batch_rows)
-        tell("reading", done, rows)
     steps, kind, unit = _steps(task, examples, lengths, numbers)
     reading = Reading(
         "examples", kind, unit, steps, lengths, losses, numbers=numbers if kind == "series" else None,
@@ -497,7 +492,7 @@ def _written(run: Run, parameters: Parameters, examples: Any, gates: bool) -> li
     whole: dict[str, dict[str, Trace]] = {side: {} for side in kinds}
     sums: dict[str, dict[str, Any]] = {side: {} for side in kinds}
     losses = {side: np.full((rows, int(n.max())), np.nan, np.float32) for side, n in kinds.items()}
-    seen, done = (), 0
+    seen: Any = ()
     for batch_rows in in_order(np.maximum(encoded.lengths, ids.lengths), 4096, 64):
         batch = encoded.batch(batch_rows)
         lengths = np.asarray(batch["lengths"])
@@ -523,8 +518,6 @@ def _written(run: Run, parameters: Parameters, examples: Any, gates: bool) -> li
                 found["gates"] = {n: g[:, :time] for n, g in found["gates"].items()}
                 place = np.searchsorted(gated[side], batch_rows[mine])
                 _put(whole[side], sums[side], name, found, batch_rows, place, (rows, len(gated[side]), time))
-        done += len(batch_rows)
-        tell("reading", done, rows)
     readings = []
     for side, lengths in kinds.items():
         if not whole[side]:
