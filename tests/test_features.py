@@ -8,7 +8,13 @@ import re
 import numpy as np
 import pytest
 
+from helo import cells
 from helo.inspection import dictionary, errors, space
+from helo.inspection.beyond import beyond, sections
+from helo.inspection.beyond import score as as_units
+from helo.inspection.properties import Measured
+from helo.inspection.scores import scores
+from helo.inspection.traces import Reading, Trace
 
 LETTERS = list("etaoin shrdlu.\n")
 
@@ -315,3 +321,61 @@ def test_the_map_says_its_shares_and_shows_every_point(planted):
     assert "<b>[" not in html
     assert set(re.findall(r'class="d(.)"', html)) <= set("01234")
     assert "4 steps" in space.section(space.compute(states[:2], text[:2], {}))
+
+
+# All of them, of what a run read.
+
+
+def reading(states, pieces, rows, **more):
+    steps = len(states) // rows
+    laid = states[: rows * steps].reshape(rows, steps, -1)
+    trace = Trace("recurrent.0", cells.find("rnn"), laid)
+    given = {"kind": "text", "losses": np.ones((rows, steps), np.float32), "traces": [trace]} | more
+    steps_of = [pieces[i * steps : (i + 1) * steps] for i in range(rows)]
+    return Reading("text", unit="characters", steps=steps_of, lengths=np.full(rows, steps), **given)
+
+
+def test_features_are_scored_as_units_are(planted):
+    states, active, text = planted
+    noise = np.random.default_rng(0).random(800).astype(np.float32)
+    for flag, value in ((True, active[:800, 0].astype(np.float32)), (False, noise)):
+        told = scores(reading(states[:800], text[:800], 1), [Measured("p", "", flag, value)], shifted=False)
+        ours = as_units(states[:800], value)
+        # Those of units are the best over several lags.
+        assert (ours <= told.best[0] + 1e-5).all()
+        np.testing.assert_allclose(ours[told.lag[0] == 0], told.best[0][told.lag[0] == 0], atol=1e-5)
+
+
+def test_all_of_a_text_that_was_read_in_stretches(planted):
+    states, active, text = planted
+    whole = reading(states, text, 8, joined=True)
+    found = beyond(whole, [Measured("active", "", True, active[:, 0].astype(np.float32))])
+    told = found["features"]["recurrent.0"]["properties"]["active"]
+    assert told["feature"]["score"] > told["unit"]["score"]
+    assert found["errors"]["symbols_scored"] == 8000
+    points = found["errors"]["curves"][0]["points"]
+    assert points[0]["count"] == 3  # of the first stretch alone: the others were read after some of what is before them
+    json.dumps(found, allow_nan=False)
+    html = sections(found)
+    for title in ("Features beyond units", "State space", "The errors that remain"):
+        assert title in html
+    both = sections(found) + sections(found, "other")
+    names = re.findall(r' id="([^"]+)"', both)
+    assert len(names) == len(set(names))
+
+
+def test_all_of_what_has_labels(planted):
+    states, active, _ = planted
+    labels, said = [["x"] * 10 for _ in range(40)], [[""] * 10 for _ in range(40)]
+    losses = np.full((40, 10), np.nan, np.float32)
+    losses[:, 9] = 1
+    for row in range(40):
+        said[row][9] = "y" if row % 4 == 0 else "x"
+    words = [f"word{i}" for i in range(400)]
+    one = reading(states[:400], words, 40, kind="tokens", losses=losses, labels=labels, said=said)
+    found = beyond(one, [Measured("active", "", True, active[:400, 0].astype(np.float32))])
+    assert found["errors"]["accuracy"] == 0.75
+    assert found["errors"]["confusions"][0]["said"] == "y"
+    assert found["errors"]["confusions"][0]["examples"][0]["text"].endswith("word7 word8 word9")
+    assert "x taken for y" in sections(found)
+    assert beyond(reading(states[:400], words, 40, kind="series", labels=labels), [])["errors"] is None

@@ -112,10 +112,12 @@ def labelled(
     for code in np.unique(pair[wrong]):
         here = wrong & (pair == code)
         confusion = {"truth": labels[int(code) // len(labels)], "said": labels[int(code) % len(labels)]}
-        dear = np.flatnonzero(here)
-        dear = dear[np.argsort(-nats[dear], kind="stable")][:EXAMPLES] if texts is not None else []
-        examples = [{"text": str(texts[i])[:200], "nats": float(nats[i])} for i in dear] if texts is not None else []
-        confusions.append({**confusion, **_share(nats, scored, here), "examples": examples})
+        examples: dict[str, float] = {}  # each text once
+        if texts is not None:
+            for i in np.flatnonzero(here)[np.argsort(-nats[here], kind="stable")].tolist():
+                examples.setdefault(str(texts[i])[:200], float(nats[i]))
+        dear = [{"text": text, "nats": cost} for text, cost in list(examples.items())[:EXAMPLES]]
+        confusions.append({**confusion, **_share(nats, scored, here), "examples": dear})
     return {
         "examples_scored": int(scored.sum()),
         "nats": _mean(nats[scored]),
