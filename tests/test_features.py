@@ -10,7 +10,7 @@ import pytest
 
 from helo import cells
 from helo.inspection import dictionary, errors, space
-from helo.inspection.beyond import beyond, sections
+from helo.inspection.beyond import beyond, lines, sections
 from helo.inspection.beyond import score as as_units
 from helo.inspection.properties import Measured
 from helo.inspection.scores import scores
@@ -156,8 +156,8 @@ def kinds(text, before=""):
 def test_a_text_whose_kinds_are_known():
     found, of = kinds('\nHe (or\n"x1") Q!')
     assert of == [
-        None, "after newline", "unseen word", "blank", "opens", "word start", "unseen word", "blank", "after newline",
-        "word start", "digit", "closes", "closes", "blank", "capital", "punctuation",
+        None, "after newline", "unseen word", "blank", "opening quote or bracket", "word start", "unseen word", "blank", "after newline",
+        "word start", "digit", "closing quote or bracket", "closing quote or bracket", "blank", "capital", "punctuation",
     ]  # fmt: skip
     assert sum(k["share"] for k in found["kinds"]) == pytest.approx(1)
     assert sum(k["share_of_symbols"] for k in found["kinds"]) == pytest.approx(1)
@@ -180,11 +180,11 @@ def test_rare_and_common_words():
 
 def test_what_an_n_gram_knows():
     _, of = kinds("abcabcabd")
-    assert [k == "an n-gram knows" for k in of] == [False] * 4 + [True] * 4 + [False]
+    assert [k == "known to an n-gram" for k in of] == [False] * 4 + [True] * 4 + [False]
     _, of = kinds("bc", before="abcab")
-    assert of[1] == "an n-gram knows"
+    assert of[1] == "known to an n-gram"
     _, of = kinds("bc", before="abcabd")  # as often d as c
-    assert of[1] != "an n-gram knows"
+    assert of[1] != "known to an n-gram"
 
 
 def test_no_context_reaches_over_the_beginning_of_a_row():
@@ -359,6 +359,10 @@ def test_all_of_a_text_that_was_read_in_stretches(planted):
     html = sections(found)
     for title in ("Features beyond units", "State space", "The errors that remain"):
         assert title in html
+    said = " ".join(lines(found))
+    assert f"{found['features']['recurrent.0']['means']['feature']:.2f}" in said
+    assert f"{found['features']['recurrent.0']['means']['unit']:.2f}" in said
+    assert f"{max(k['share'] for k in found['errors']['kinds']):.0%}" in said
     both = sections(found) + sections(found, "other")
     names = re.findall(r' id="([^"]+)"', both)
     assert len(names) == len(set(names))
@@ -378,4 +382,5 @@ def test_all_of_what_has_labels(planted):
     assert found["errors"]["confusions"][0]["said"] == "y"
     assert found["errors"]["confusions"][0]["examples"][0]["text"].endswith("word7 word8 word9")
     assert "x taken for y" in sections(found)
+    assert any("75.0%" in line for line in lines(found))
     assert beyond(reading(states[:400], words, 40, kind="series", labels=labels), [])["errors"] is None

@@ -2,6 +2,7 @@
 
 beyond(reading, properties)    everything that was found, as numbers for JSON
 sections(found)                as HTML for a page
+lines(found)                   the most of it in a few lines for a terminal
 
 found = beyond(reading, measured(reading, properties)), of a `Reading` of `traces`; several readings stand on one page with keys
 of their own.
@@ -89,3 +90,31 @@ def sections(found: Mapping[str, Any], key: str = "feature") -> str:
     if found["errors"] is not None:
         parts += ["<h2>The errors that remain</h2>", errors.section(found["errors"])]
     return "\n".join(parts)
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """How much features explain beyond units, and where the loss is, for a terminal."""
+    told = []
+    for name, features in found["features"].items():
+        if "too_short" in features:
+            continue
+        share, means = features["variance"], features["means"]
+        said = f"{name}: {features['active']} of {features['directions']} features at a step explain {share['features']:.0%} of the units"
+        if means:
+            said += (
+                f"; the best tells a property {means['feature']:.2f}, the best unit {means['unit']:.2f}, a random direction "
+                f"{means['random']:.2f}"
+            )
+        told.append(said)
+    errors = found["errors"]
+    if errors is not None and "kinds" in errors:
+        kind = max(errors["kinds"], key=lambda k: k["share"])
+        told.append(f"loss: {kind['share']:.0%} falls to {kind['share_of_symbols']:.0%} of the symbols: {kind['kind']}")
+    elif errors is not None and errors["confusions"]:
+        dear = errors["confusions"][0]
+        told.append(
+            f"{errors['accuracy']:.1%} right; {dear['share']:.0%} of the loss: {dear['truth']} taken for {dear['said']}"
+        )
+    elif errors is not None:
+        told.append(f"{errors['accuracy']:.1%} right")
+    return told

@@ -30,10 +30,10 @@ OPENING, CLOSING, EITHER = "([“«「『（《", ")]”»」』）》", '"'  # 
 
 #: Kinds in the order in which they are asked, and what they are.
 KINDS = {
-    "an n-gram knows": f"the longest context of up to {LONGEST} symbols that occurred before was mostly followed by this symbol",
+    "known to an n-gram": f"the longest context of up to {LONGEST} symbols that occurred before was mostly followed by this symbol",
     "after newline": "the first symbol of a line",
-    "closes": "a quote or bracket that ends an open one",
-    "opens": "another quote or bracket",
+    "closing quote or bracket": "a quote or bracket that ends an open one",
+    "opening quote or bracket": "another quote or bracket",
     "digit": "a number, or part of one",
     "capital": "a capital letter",
     "unseen word": "in a word that never occurred before, behind its first letter",
@@ -224,13 +224,13 @@ class _Text:
 
     def fits(self, kind: str) -> np.ndarray:
         """(steps,) whether each symbol is of a kind, whatever others it is of."""
-        if kind == "an n-gram knows":
+        if kind == "known to an n-gram":
             return self.knows
         if kind == "after newline":
             return self.newline
-        if kind == "closes":
+        if kind == "closing quote or bracket":
             return self.closes
-        if kind == "opens":
+        if kind == "opening quote or bracket":
             return self.opens
         inner = (self.place > 1) | self.whole
         if kind == "unseen word":
@@ -360,7 +360,7 @@ def _kinds(found: Mapping[str, Any]) -> str:
     worst = max(kinds, key=lambda k: k["share"])
     parts = [
         f"<p>{found['symbols_scored']:,} symbols at {found['nats']:.3f} nats. Every symbol is of one kind, the first that fits, so "
-        f"the shares add up to 1. Most of the loss falls to: <b>{pages.text(worst['kind'])}</b>, {worst['share']:.0%} of it on "
+        f"the shares add up to 1. The largest share: <b>{pages.text(worst['kind'])}</b>, {worst['share']:.0%} of the loss on "
         f"{worst['share_of_symbols']:.0%} of the symbols.</p>",
         pages.bars(
             ("kind", "symbols", "nats a symbol", _AXIS["share"]),
@@ -368,10 +368,9 @@ def _kinds(found: Mapping[str, Any]) -> str:
             form=".1%",
         ),
         "<details><summary>What the kinds are, and where they cost most</summary>",
-        pages.table(
-            ("kind", "what it is", "where it costs most, in nats"),
-            [(k["kind"], KINDS[k["kind"]], _examples(k["examples"])) for k in kinds],
-        ),
+        "<dl>",
+        *(f"<dt><b>{k['kind']}</b>: {KINDS[k['kind']]}</dt><dd>{_examples(k['examples'])}</dd>" for k in kinds),
+        "</dl>",
         "</details>",
         '<div class="beside">',
     ]
@@ -442,7 +441,5 @@ def _nats(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _examples(examples: Sequence[Mapping[str, Any]]) -> pages.Markup:
-    return pages.Markup(
-        "<br>".join(f"{e['nats']:.1f} {pages.marked(e['before'], e['symbol'], e['after'])}" for e in examples)
-    )
+def _examples(examples: Sequence[Mapping[str, Any]]) -> str:
+    return "<br>".join(f"{e['nats']:.1f} nats {pages.marked(e['before'], e['symbol'], e['after'])}" for e in examples)
