@@ -75,7 +75,8 @@ class Reading:
     numbers. steps: each row's steps as text, whose own texts joined are the row's. joined: the rows are one text, each going
     on where the one before ended. numbers: of a series each row's numbers `(time, features)`. lengths `(rows,)`. losses
     `(rows, time)` float32: nats of what stands at a step, or of the label there; nan where none is told. labels: one a step
-    of each row; None where there are none. gated: the rows of which gates are kept.
+    of each row; None where there are none. said: what the model holds likeliest in place of each, where its loss is told.
+    gated: the rows of which gates are kept.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Reading:
     joined: bool = False
     numbers: list[np.ndarray] | None = None
     labels: list[list[str]] | None = None
+    said: list[list[str]] | None = None
     gated: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     traces: list[Trace] = field(default_factory=list)
 
@@ -395,6 +397,7 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
     losses = np.full((rows, time), np.nan, np.float32)
     numbers: list[Any] = [None] * rows
     labels = _labels(examples, lengths)
+    said = None if labels is None else [[""] * len(row) for row in labels]
     for batch_rows in in_order(encoded.lengths):
         batch = encoded.batch(batch_rows)
         mine = np.flatnonzero(np.isin(batch_rows, gated))
@@ -414,11 +417,11 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
             for i, row in enumerate(batch_rows):
                 numbers[row] = np.asarray(batch["xs"][i, : lengths[row]])
         if labels is not None:
-            _told(task, scores, batch_rows, labels, lengths, losses)
+            _told(task, scores, batch_rows, labels, lengths, losses, said)
     steps, kind, unit = _steps(task, examples, lengths, numbers)
     reading = Reading(
         "examples", kind, unit, steps, lengths, losses, numbers=numbers if kind == "series" else None,
-        labels=None if labels is None else [list(y) for y in labels], gated=gated,
+        labels=None if labels is None else [list(y) for y in labels], said=said, gated=gated,
     )  # fmt: skip
     return [_closed(reading, whole, sums)]
 
@@ -439,8 +442,12 @@ def _labels(examples: Any, lengths: np.ndarray) -> list[list[str]] | None:
     return found
 
 
-def _told(task: Any, scores: Any, rows: np.ndarray, labels: Any, lengths: np.ndarray, losses: np.ndarray) -> None:
-    """The nats of each step's label, or of an example's at its last step, where the model knows the label."""
+def _told(
+    task: Any, scores: Any, rows: np.ndarray, labels: Any, lengths: np.ndarray, losses: np.ndarray, said: Any
+) -> None:
+    """The nats of each step's label, or of an example's at its last step, where the model knows the label, and which it holds
+    likeliest.
+    """
     ids = {y: k for k, y in enumerate(task.labels)}
     logs = log_softmax(np.asarray(scores, np.float32))
     for i, row in enumerate(rows):
@@ -448,8 +455,10 @@ def _told(task: Any, scores: Any, rows: np.ndarray, labels: Any, lengths: np.nda
         if logs.ndim == 3:
             for t, k in enumerate(known):
                 losses[row, t] = np.nan if k < 0 else -logs[i, t, k]
+                said[row][t] = task.labels[int(logs[i, t].argmax())]
         elif known and known[0] >= 0 and not getattr(task, "many", False):
             losses[row, lengths[row] - 1] = -logs[i, known[0]]
+            said[row][-1] = task.labels[int(logs[i].argmax())]
 
 
 def _steps(task: Any, examples: Any, lengths: np.ndarray, numbers: list[Any]) -> tuple[list[list[str]], str, str]:
