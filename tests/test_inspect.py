@@ -378,7 +378,7 @@ def test_silenced_units_are_at_their_means_and_taps_nest():
     source = opened(run, [text_file(20_000)], 3000)
     (reading,) = source.read()
     trace = reading.traces[0]
-    with tapped(Silenced(run.parameters, reading.traces, [(trace.name, (3,))])):
+    with tapped(Silenced(run.parameters, reading.traces, [[(trace.name, 3)]])):
         (silent,) = source.read()
     np.testing.assert_allclose(silent.traces[0].units[:, :, 3], trace.means[-2][3], rtol=1e-5)  # pyright: ignore
     assert np.nanmean(silent.losses) != np.nanmean(reading.losses)

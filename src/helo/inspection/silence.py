@@ -21,16 +21,15 @@ BATCH = 384  # rows at once
 class Silenced(Tap):
     """Holds units at their means, in each row of the batch other ones."""
 
-    def __init__(self, parameters: Any, traces: Sequence[Trace], units: Sequence[tuple[str, Sequence[int]] | None]):
-        """units: of each row, or of all rows if it is one, the layer and the numbers of the units in it; None: none."""
+    def __init__(self, parameters: Any, traces: Sequence[Trace], units: Sequence[Sequence[tuple[str, int]]]):
+        """units: of each row, or of all rows if it is one, units by their layer's name and their number in it."""
         self.known = layers(parameters)
         self.means = {t.name: t.means for t in traces}
         self.masks: dict[str, np.ndarray] = {}
         for trace in traces:
             mask = np.zeros((len(units), trace.hidden), bool)
-            for row, one in enumerate(units):
-                if one is not None and one[0] == trace.name:
-                    mask[row, list(one[1])] = True
+            for row, several in enumerate(units):
+                mask[row, [unit for name, unit in several if name == trace.name]] = True
             if mask.any():
                 self.masks[trace.name] = mask
         self.now: str | None = None
@@ -49,7 +48,7 @@ class Silenced(Tap):
 
 
 def costs(
-    source: Source, reading: Reading, properties: Sequence[Measured], units: Sequence[tuple[str, Sequence[int]]]
+    source: Source, reading: Reading, properties: Sequence[Measured], units: Sequence[Sequence[tuple[str, int]]]
 ) -> list[dict[str, float] | None]:
     """Of each property what silencing its unit, or units, costs in nats a step: {"holds", "elsewhere"}. Where a flag holds,
     or a number is above its median; the loss is that of the symbol that comes next, or of the label at the step. None where
@@ -89,7 +88,7 @@ def _text(source: Source, reading: Reading, properties: Sequence[Measured], unit
         some = list(zip(properties, units, strict=True))[start : start + each]
         starts = [_windows(_laid(reading, m).reshape(-1)[:count], window, warm) for m, _ in some]
         rows = np.concatenate([np.tile(s, 2) for s in starts])
-        who = [u for (_, unit), s in zip(some, starts, strict=True) for u in [None] * len(s) + [unit] * len(s)]
+        who = [u for (_, unit), s in zip(some, starts, strict=True) for u in [()] * len(s) + [unit] * len(s)]
         taken = np.stack([ids[s - warm : s + window + 1] for s in rows])
         with tapped(Silenced(source.run.parameters, reading.traces, who)):
             scores, _ = source.run.task.forward(source.run.parameters, taken[:, :-1])

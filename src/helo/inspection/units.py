@@ -57,9 +57,7 @@ class Looked:
             found.append({
                 "layer": layer, "unit": unit, "score": round(float(s.best[k, u]), 4), "lag": int(s.lag[k, u]),
                 "high": bool(s.high[k, u]), "found": bool(s.best[k, u] > self.floor(k) + CLEARLY),
-                "cost": None if cost is None else round(cost["holds"], 5),
-                "cost_elsewhere": None if cost is None else round(cost["elsewhere"], 5),
-            })  # fmt: skip
+            } | _cost(cost))  # fmt: skip
             if m.flag:
                 found[-1]["auc"] = round(0.5 + found[-1]["score"] / 2, 4)
         return found
@@ -119,6 +117,13 @@ class Inspection:
                     json.dumps(self.numbers, ensure_ascii=False, indent=1), encoding="utf-8", errors="replace"
                 )
         return beside
+
+
+def _cost(told: dict[str, float] | None) -> dict[str, float | None]:
+    return {
+        "cost": None if told is None else round(told["holds"], 5),
+        "cost_elsewhere": None if told is None else round(told["elsewhere"], 5),
+    }
 
 
 def numbers_beside(page: Path) -> Path:
@@ -182,6 +187,9 @@ def _looked(source: Source, reading: Reading, found: list[Measured]) -> Looked:
         one["found"] = one["score"] > one["floor"] + CLEARLY
     best = [scored.layers[u] for u in scored.best.argmax(1)] if found else []
     tell("inspected", 4, PARTS)
-    worse = costs(source, reading, found, [(layer, (unit,)) for layer, unit in best])
+    sought = [*([unit] for unit in best), *([(layer, unit) for layer, unit in s["units"]] for s in several)]
+    worse = costs(source, reading, [*found, *found], sought)
+    for one, cost in zip(several, worse[len(found) :], strict=True):
+        one |= _cost(cost)
     tell("inspected", 5, PARTS)
     return Looked(reading, found, scored, fresh, several, worse, gates(reading), lasting(source, reading))
