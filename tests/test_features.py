@@ -123,8 +123,18 @@ def test_every_other_row_is_learned():
 
 def test_too_short_a_text_is_told():
     found = dictionary.compute(np.zeros((40, 3), np.float32), ["a"] * 40, {}, score)
-    assert "40 steps" in found["too_short"]
+    assert "40 steps" in found["missing"]
     assert "40 steps" in dictionary.section(found)
+
+
+def test_states_that_are_no_numbers_have_no_features():
+    states = np.ones((400, 3), np.float32)
+    states[7, 1] = np.nan
+    for module, found in (
+        (dictionary, dictionary.compute(states, ["a"] * 400, {}, score)), (space, space.compute(states, ["a"] * 400, {})),
+    ):  # fmt: skip
+        assert "finite" in found["missing"]
+        assert "finite" in module.section(found)
 
 
 def test_the_section_says_how_much_more(found):

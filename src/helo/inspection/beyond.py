@@ -96,10 +96,10 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     """How much features explain beyond units, and where the loss is, for a terminal."""
     told = []
     for name, features in found["features"].items():
-        if "too_short" in features:
+        if "missing" in features:
             continue
         share, means = features["variance"], features["means"]
-        said = f"{name}: {features['active']} of {features['directions']} features at a step explain {share['features']:.0%} of the units"
+        said = f"{name}: {features['active']} of {features['directions']} features at a step explain {share['features']:.0%} of the units' variance"
         if means:
             said += (
                 f"; the best tells a property {means['feature']:.2f}, the best unit {means['unit']:.2f}, a random direction "

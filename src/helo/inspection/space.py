@@ -52,8 +52,10 @@ def compute(
     tells on the other half, below 0 where it is worse than the mean. `paths`: `start`, `symbols`, `x` and `y` of each step.
     """
     total, units = states.shape
+    if not np.isfinite(states).all():
+        return {"missing": "states that are no finite numbers"}
     if total < 4 or units < 2:
-        return {"too_short": f"{total} steps of {units} units; 4 steps and 2 units are needed"}
+        return {"missing": f"{total} steps of {units} units; 4 steps and 2 units are needed"}
     rng = np.random.default_rng(seed)
     learned = halves(total, starts)
     x = scaled(states, states)
@@ -156,8 +158,8 @@ def _round(values: np.ndarray) -> list[float]:
 
 def section(found: Mapping[str, Any], first: str | None = None) -> str:
     """What `compute` found, as HTML. first: the property in whose colours it stands; else the one that is told best."""
-    if "too_short" in found:
-        return f"<p>There is too little for a map: {pages.text(found['too_short'])}.</p>"
+    if "missing" in found:
+        return f"<p>There is no map: {pages.text(found['missing'])}.</p>"
     points, properties = found["points"], found["properties"]
     name = first if first in properties else next(iter(properties), None)
     one, two = (*found["components"], 0.0)[:2]
