@@ -23,6 +23,7 @@ from helo import pages
 LONGEST = 8  # symbols of an n-gram's context
 RARE = 5  # a word seen so often or less
 EXAMPLES = 3
+READ = "symbols read before"
 
 IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # written without blanks: each is a word of its own
 WORD = re.compile(rf"[{IDEOGRAPHS}]|[^\W{IDEOGRAPHS}]+(?:['’][^\W\d{IDEOGRAPHS}]+)*")
@@ -52,14 +53,16 @@ def compute(
     before: Sequence[str] = (),
     flags: Mapping[str, np.ndarray] | None = None,
     read: np.ndarray | None = None,
+    fresh: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """The loss of a language model by kind of symbol, by place, and by what came before.
 
     symbols: (steps,) what the model read, joined the text. nats: (steps,) the loss of each symbol, from all before it in its row;
     NaN where it was not predicted, as the first of a row. starts: where rows begin, ascending. before: symbols of the text that
     was learned, or of its end: what n-grams and words occurred before is counted from there on. flags: (steps,) each, by name:
-    the loss inside and outside is compared. read: (steps,) how many symbols the state had read, up to this one, where that is
-    not since the row began.
+    the loss inside and outside is compared. read: (steps,) how many symbols of the text
+    the state had read before each, where that is not since the row began. fresh: (stretches, time) the loss of symbols of stretches
+    that were read from a state of zeros, each time of one more symbol: whether the loss falls with context is told from these.
     """
     nats = np.asarray(nats, np.float64)
     if len(symbols) != len(nats):
@@ -82,7 +85,9 @@ def compute(
             if (scored & (inside := np.asarray(f).astype(bool))).any()
         ],
         "curves": [
-            _curve("symbols read so far", nats, scored, text.position if read is None else read),
+            _fresh(fresh)
+            if fresh is not None
+            else _curve(READ, nats, scored, text.position - 1 if read is None else read),
             _curve("place in the line", nats, scored, text.line),
             _curve("place in the word", nats, scored, text.place, most=12),
             _curve(f"symbols since the same {text.context} came before", nats, scored, text.distance, none="never"),
@@ -329,6 +334,13 @@ def _curve(
     if none and (scored & (value < 1)).any():
         points.append({"from": None, "to": None, "name": none, **_share(nats, scored, value < 1)})
     return {"by": by, "points": points}
+
+
+def _fresh(nats: np.ndarray) -> dict[str, Any]:
+    """The loss by what was read, of stretches (stretches, time) read from nothing: before the first of them one symbol was."""
+    before = np.broadcast_to(np.arange(nats.shape[1]) + 1, nats.shape).ravel()
+    flat = np.asarray(nats, np.float64).ravel()
+    return _curve(READ, flat, np.isfinite(flat), before)
 
 
 def _by_symbol(text: _Text, nats: np.ndarray, scored: np.ndarray) -> list[dict[str, Any]]:
