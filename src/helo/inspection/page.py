@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from helo import pages
+from helo.inspection.beyond import sections
 from helo.inspection.scores import CLEARLY, LAGS, SHIFTS
 from helo.inspection.traces import Reading, Trace
 from helo.inspection.units import SEEDS, Inspection, Looked
@@ -44,6 +45,9 @@ def page(found: Inspection) -> str:
     data = [_data(found, look) for look in found.looked]
     body.append(_any(found))
     body += [_gates(look) for look in found.looked] + [_memory(look) for look in found.looked]
+    for i, look in enumerate(found.looked):
+        of = f"<h2>Of the {text(look.reading.name)}</h2>" if len(found.looked) > 1 else ""
+        body.append(of + sections(look.beyond, f"feature-{i}" if i else "feature"))
     script = resources.files("helo.inspection").joinpath("page.js").read_text(encoding="utf-8")
     return pages.page(
         f"What the units of {found.run.path.name} know", about, "\n".join(b for b in body if b), STYLE, script, data

@@ -13,6 +13,7 @@ import numpy as np
 from helo.data.readers.files import listed
 from helo.errors import HeloError, door
 from helo.inspection import properties as known
+from helo.inspection.beyond import beyond
 from helo.inspection.memory import gates, lasting
 from helo.inspection.properties import Measured
 from helo.inspection.scores import CLEARLY, LAGS, LEVEL, SHIFTS, Scores, scores, untrained
@@ -25,7 +26,7 @@ from helo.runs.run import Run
 
 BEST = 8  # units of each property that are named
 SEEDS = 3  # untrained networks
-PARTS = 6  # of an inspection, for whoever waits: read, score, untrained networks, sets, silence, memory
+PARTS = 7  # of an inspection, for whoever waits: read, score, untrained networks, sets, silence, memory, features
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Looked:
     costs: list[dict[str, float] | None]
     gates: dict[str, Any]
     memory: dict[str, Any]
+    beyond: dict[str, Any]  # single units: features, state space, errors
 
     def floor(self, k: int) -> float:
         """What a unit has to lie above to be found to tell property k: what the best of units that never learned tells, and of
@@ -81,7 +83,7 @@ class Inspection:
             "run": str(self.run.path), "files": [str(f) for f in self.files], "task": about["task"], "cell": about["cell"],
             "steps": {look.reading.name: int(look.reading.lengths.sum()) for look in self.looked},
             "method": {"lags": list(LAGS), "shifts": SHIFTS, "level": LEVEL, "untrained": SEEDS, "clearly": CLEARLY},
-            "properties": {}, "layers": {},
+            "properties": {}, "layers": {}, "beyond": {look.reading.name: look.beyond for look in self.looked},
         }  # fmt: skip
         for look in self.looked:
             before = f"{look.reading.name}: " if len(self.looked) > 1 else ""
@@ -192,4 +194,6 @@ def _looked(source: Source, reading: Reading, found: list[Measured]) -> Looked:
     for one, cost in zip(several, worse[len(found) :], strict=True):
         one |= _cost(cost)
     tell("inspected", 5, PARTS)
-    return Looked(reading, found, scored, fresh, several, worse, gates(reading), lasting(source, reading))
+    lasts = lasting(source, reading)
+    tell("inspected", 6, PARTS)
+    return Looked(reading, found, scored, fresh, several, worse, gates(reading), lasts, beyond(reading, found))
