@@ -4,7 +4,7 @@ installed there are none. A picture stands whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ import numpy as np
 
 SUFFIXES = (".png", ".pdf", ".svg")
 GREY, ORANGE, BLUE = "#8a8f98", "#c2410c", "#1d4ed8"
+# Told apart by colour-blind readers too (Okabe and Ito 2008), and by their dashes where there is no colour.
+LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9")
+DASHES = ("-", "--", "-.", ":")
 
 
 def available() -> bool:
@@ -22,9 +25,9 @@ def available() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def draw(path: Path, size: tuple[float, float], paint: Callable[[Any], None]) -> None:
+def draw(path: Path, size: tuple[float, float], paint: Callable[[Any], None], form: str = "png") -> None:
     """One picture of `size` inches with one pair of axes, which `paint` fills."""
-    drawn(path, size, lambda figure: paint(figure.add_subplot()))
+    drawn(path, size, lambda figure: paint(figure.add_subplot()), form)
 
 
 def drawn(path: Path, size: tuple[float, float], fill: Callable[[Any], None], form: str = "png") -> None:
@@ -196,6 +199,46 @@ def looks(path: Path, pictures: Sequence[tuple[np.ndarray, dict[str, Any]]], for
             row += n
 
     drawn(path, (2.0 * columns, 2.25 * sum(tall)), fill, form)
+
+
+def fading(
+    path: Path, curves: Mapping[str, Sequence[float]], border: int | None = None, of: str = "fresh", form: str = "png"
+) -> None:
+    """Norms of a gradient, lag by lag, on a scale of powers of ten. border: chunks of so many steps, beyond the last of which
+    it is exactly 0 where it is "fresh" cells that are looked at; "trained" ones are, with none, beside what they had.
+    """
+    fresh = of == "fresh"
+
+    def paint(axes: Any) -> None:
+        for i, (name, norms) in enumerate(curves.items()):
+            seen = np.where(np.asarray(norms) > 0, norms, np.nan)
+            dashes = DASHES[(i + 2 * (i // len(LINES))) % len(DASHES)]
+            axes.plot(
+                seen,
+                lw=1.8,
+                ls=dashes,
+                color=LINES[i % len(LINES)],
+                marker="o" if len(seen) == 1 else "",
+                label=_short(name),
+            )
+        axes.set_yscale("log")
+        if border is not None and border < max(map(len, curves.values())):
+            axes.axvline(border - 0.5, color=GREY, lw=1)
+            said = "the chunk's border:\nexactly 0 beyond" if fresh else "in training no gradient\nreached beyond"
+            axes.annotate(said, (border - 0.5, 0.98), xytext=(6, 0), fontsize=8, color="#5b6068", va="top",
+                          xycoords=("data", "axes fraction"), textcoords="offset points")  # fmt: skip
+        what = "$dL_T/dh_{T-k}$" if fresh else "of $\\log p$"
+        axes.set(xlabel="lag k (steps back)", ylabel=f"norm of the gradient {what}",
+                 xlim=(0, max(1, max(map(len, curves.values())) - 1)))  # fmt: skip
+        _plain(axes)
+        axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.5)
+
+    draw(path, (8.0, 4.2), paint, form)
+
+
+def _short(name: str, most: int = 32) -> str:
+    """A name that has room in a legend, and in which nothing is mathematics."""
+    return (name if len(name) <= most else f"…{name[1 - most :]}").replace("$", r"\$")
 
 
 def _fonts() -> list[str]:

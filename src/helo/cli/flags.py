@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 import types
 import typing
@@ -42,6 +43,24 @@ def tell(text: str = "", err: bool = False, end: str = "\n") -> None:
     """Text for people: on a terminal without signs that would steer it; a pipe or a file gets it as it is."""
     stream = sys.stderr if err else sys.stdout
     click.echo((plain(text) if stream.isatty() else text) + end, err=err, nl=False)
+
+
+def colours() -> bool:
+    """Whether standard output shows colours: a terminal, unless NO_COLOR is set."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+ABOVE, BELOW = (230, 222, 214, 208), (195, 153, 117, 75)  # of xterm's 256 colours, weak to strong; orange and blue
+
+
+def shaded(text: str, value: float) -> str:
+    """A piece of a text behind which a colour stands, for a terminal that shows some: orange for a value up to 1, blue down
+    to -1, none about 0.
+    """
+    strength = min(4, int(abs(value) * 4.999))
+    if not strength or not text:
+        return plain(text)
+    return click.style(plain(text), fg=16, bg=(ABOVE if value > 0 else BELOW)[strength - 1])
 
 
 SIDES = ("source", "target")

@@ -1,0 +1,144 @@
+"""helo explain RUN [FILES…]"""
+
+from __future__ import annotations
+
+import click
+
+from helo.cli import flags
+
+MOST, SHORT = 40, 20  # pieces that are all shown; of more the largest
+NEAR = 4  # pieces beside each of several targets
+
+
+@flags.common
+@flags.cell
+@flags.as_json
+@click.command()
+@click.argument("run")
+@click.argument("files", nargs=-1)
+@click.option("--label", default=None, help="explain this label (lm: symbol) and not the answered one")
+@click.option("--step", type=click.IntRange(min=1), default=None, help="tag: this step alone, from 1")
+@click.option("--at", type=click.IntRange(min=1), default=None, help="lm: this symbol of the text, from 1  [the last]")
+@click.option(
+    "--window", type=click.IntRange(min=1), default=None, help="lm: so many symbols each by itself, all before as one  [80]"
+)
+@click.option(
+    "--baseline",
+    type=click.Choice(["zero", "mean", "unknown"]),
+    default="zero",
+    help="what words are compared with: vectors of zeros, their mean, an unknown word  [zero]",
+)
+@click.option("--out", "-o", type=click.Path(dir_okay=False), default=None, help="write a page, FILE.html")
+def command(run, files, label, step, at, window, baseline, out, cell, seed, quiet, as_json):
+    """What of its input each answer rests on: integrated gradients and occlusion, in nats of log-odds.
+
+    \b
+    echo "what a film" | helo explain runs/reviews -
+    helo explain runs/novel chapter.txt --at 500 --out why.html
+    """
+    from helo import progress
+    from helo.data.readers.files import standard_input
+    from helo.errors import HeloError
+    from helo.inspection.explain import asked, explain, flawed
+    from helo.runs import load
+    from helo.training.report import working
+
+    if out and not out.lower().endswith((".html", ".htm")):
+        raise HeloError(f"--out {out}", expected="a page, FILE.html")
+    model = load(run, cell=cell)
+    if not files:
+        raise HeloError("no files are given", expected=f"helo explain {run} FILES…, or - for standard input")
+    how = {"label": label, "step": step, "at": at, "window": window}
+    with progress.listening(working(quiet)):
+        source = asked(model, files, standard_input)
+        found = explain(model, source, baseline=baseline, **{k: v for k, v in how.items() if v is not None})
+    if out:
+        from helo.inspection.shown import explained
+
+        _write(out, explained(model.path.name, found))
+    if as_json:
+        flags.show({"run": run, "answers": [f.to_json() for f in found]})
+    elif not out:
+        for one in found:
+            _tell(one)
+    elif not quiet:
+        flags.tell(f"{len(found):,} answer{'s' * (len(found) != 1)} in {out}", err=True)
+    if not quiet:
+        for line in flawed(found):
+            flags.tell(line, err=True)
+
+
+def _write(path, text):
+    from pathlib import Path
+
+    from helo.runs.folder import replacing
+
+    with replacing(Path(path), named=True) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def _tell(one):
+    """An answer for a terminal: what it is, its input in colours, and the numbers."""
+    import numpy as np
+
+    asked, found = one.asked, one.found
+    values = one.occlusion if found is None else found.values
+    names = (asked.patches or asked.pieces) if found is None else asked.pieces
+    told = "" if found is None else (
+        f"   log-odds {found.score.sum():+.2f} nats, of nothing {found.baseline.sum():+.2f}; "
+        f"completeness error {100 * found.error():.2f} %"
+    )  # fmt: skip
+    flags.tell(f"{one.line()}{told}")
+    total = values.sum(0)
+    top = float(np.abs(total).max()) or 1.0
+    if asked.kind == "text" and len(names) == len(asked.pieces) and flags.colours():
+        gaps = asked.gaps or [""] * len(names)
+        click.echo("".join(g + flags.shaded(n, v / top) for n, g, v in zip(names, gaps, total, strict=True)))
+    if asked.kind in ("picture", "regions") and found is not None:
+        _grid(total[: asked.shape[0] * asked.shape[1]].reshape(asked.shape), top)
+    if len(asked.targets) == 1:
+        _table(one, names, total, top)
+    else:
+        width = max(map(len, asked.targets))
+        for k, target in enumerate(asked.targets):
+            order = np.argsort(-np.abs(values[k]), kind="stable")[:NEAR]
+            rests = ", ".join(f"{one.shown(names[i])} {values[k, i]:+.2f}" for i in order)
+            looked = ""
+            if asked.attention is not None and asked.attention[k].any():
+                i = int(asked.attention[k].argmax())
+                looked = f"   (looked most at {one.shown(asked.pieces[i])} {asked.attention[k, i]:.2f})"
+            flags.tell(f"  {target:{width}}  {rests}{looked}")
+    flags.tell()
+
+
+def _table(one, names, total, top):
+    """Each piece with its numbers and a bar; of many, those that count most."""
+    import numpy as np
+
+    same = len(one.asked.patches or one.asked.pieces) == len(names)
+    chosen = range(len(names)) if len(names) <= MOST else np.argsort(-np.abs(total), kind="stable")[:SHORT]
+    width = max(len(one.shown(names[i])) for i in chosen)
+    for i in chosen:
+        bar = ("+" if total[i] > 0 else "-") * round(20 * abs(total[i]) / top)
+        occluded = f"   without it {-one.occlusion[:, i].sum():+.2f}" if same and one.found is not None else ""
+        flags.tell(f"  {one.shown(names[i]):{width}}  {total[i]:+8.3f}{occluded}  {bar}".rstrip())
+    if len(names) > MOST:
+        flags.tell(f"  the {SHORT} largest of {len(names):,}")
+
+
+def _grid(values, top):
+    """A picture in signs: + speaks for the answer, - against it."""
+    import numpy as np
+
+    height, width = values.shape
+    down, right = (max(1, -(-n // 32)) for n in (height, width))
+    values = np.array(
+        [[values[a : a + down, b : b + right].sum() for b in range(0, width, right)] for a in range(0, height, down)]
+    )
+    top = float(np.abs(values).max()) or top
+    for row in values / top:
+        cells = [("##" if abs(v) > 0.5 else "++" if v > 0 else "--") if abs(v) > 0.15 else " ·" for v in row]
+        signs = [c if v > 0 or c != "##" else "==" for c, v in zip(cells, row, strict=True)]
+        if flags.colours():
+            signs = [flags.shaded(s, v) for s, v in zip(signs, row, strict=True)]
+        click.echo("  " + "".join(signs))

@@ -1,0 +1,204 @@
+"""helo gradients [RUN] [FILES…]"""
+
+from __future__ import annotations
+
+import click
+
+from helo.cli import flags
+
+WIDE = 100  # signs of a line of the table
+FRESH = ("layers", "hidden", "scales", "chunk", "clip", "seed")  # flags that are of fresh cells alone
+
+
+@flags.common
+@flags.as_json
+@click.command()
+@click.argument("run", required=False)
+@click.argument("files", nargs=-1)
+@click.option("--cell", "cells", metavar="CELL", multiple=True,
+              help="a cell, with options (lstm,forget_bias=0), or FILE.py:NAME; once for each  [rnn lstm gru mingru]")  # fmt: skip
+@click.option("--layers", type=click.IntRange(1, 64), default=None, help="layers on top of each other  [1]")
+@click.option("--hidden", type=click.IntRange(1, 4096), default=None, help="units a layer  [64]")
+@click.option("--scale", "scales", type=click.FloatRange(0, 1e6), multiple=True,
+              help="multiply the matrices that multiply the state; once for each  [1]")  # fmt: skip
+@click.option("--length", type=click.IntRange(1, 5000), default=None, help="steps that are looked back on  [200]")
+@click.option("--chunk", type=click.IntRange(1, 5000), default=None,
+              help="truncated backpropagation: no gradient crosses the border of chunks of so many steps")  # fmt: skip
+@click.option("--clip", type=click.FloatRange(0, min_open=True), default=None,
+              help="largest norm of the gradient of the parameters  [1]")  # fmt: skip
+@click.option("--at", type=click.IntRange(2), default=None,
+              help="RUN: the prediction that is looked back from, by the number of its symbol in the text")  # fmt: skip
+@click.option("--out", "-o", type=click.Path(dir_okay=False), default=None,
+              help="draw it (.png, .pdf, .svg); RUN: also a page of many predictions (.html)")  # fmt: skip
+def command(run, files, cells, layers, hidden, scales, length, chunk, clip, at, out, seed, quiet, as_json):
+    """How far back the gradient reaches, from the real backward pass: without RUN the norm of dL_T/dh_{T-k} of fresh cells, lag
+    by lag; of a RUN, a language model, that of its predictions, on average and of one, on FILES or its validation text.
+
+    \b
+    helo gradients --cell lstm --cell lstm,forget_bias=0 --out gradients.png
+    helo gradients runs/novel --at 500 --out page.html
+    """
+    from helo.errors import HeloError
+
+    kind = _suffix(out, bool(run)) if out else ""
+    given = {"layers": layers, "hidden": hidden, "scales": scales, "chunk": chunk, "clip": clip, "seed": seed}
+    if run is None:
+        if at is not None:
+            raise HeloError("--at without a run", expected="both, or neither")
+        found, drawn = _fresh(given, cells, length)
+    else:
+        if beside := [name for name in FRESH if given[name] not in (None, ())]:
+            raise HeloError(f"--{beside[0].removesuffix('s') if beside[0] == 'scales' else beside[0]} beside a run",
+                            expected="it without one: it is of fresh cells")  # fmt: skip
+        if len(cells) > 1:
+            raise HeloError(f"{len(cells)} cells beside a run", expected="at most one, the run's own")
+        found, drawn = _trained(run, files, cells, length, at, kind == "html", quiet)
+    if out:
+        from pathlib import Path
+
+        from helo.runs.folder import replacing
+
+        with replacing(Path(out), named=True) as beside:
+            drawn(beside, kind)
+    if as_json:
+        flags.show(found | ({"out": out} if out else {}))
+        return
+    if not quiet:
+        flags.tell(f"{found['of']}\n")
+    for line in _table(found["cells"]):
+        flags.tell(line)
+    if "prediction" in found:
+        _coloured(found["prediction"])
+    if out and not quiet:
+        flags.tell(f"\n{'written to' if kind == 'html' else 'drawn in'} {out}", err=True)
+
+
+def _suffix(out, run):
+    """The form of the picture or page. Raises HeloError where none can be made."""
+    from pathlib import Path
+
+    from helo import drawing
+    from helo.errors import HeloError
+
+    suffix = Path(out).suffix.lower()
+    if suffix == ".html" and not run:
+        raise HeloError(f"--out {out} without a run", expected=f"a run, or a file {', '.join(drawing.SUFFIXES)}")
+    if suffix not in (*drawing.SUFFIXES, ".html"):
+        raise HeloError(f"--out {out}", expected=f"a file {', '.join(drawing.SUFFIXES)}, or of a run .html")
+    if suffix != ".html" and not drawing.available():
+        raise HeloError("pictures are drawn by matplotlib", mend="pip install 'helo[train]'")
+    return suffix[1:]
+
+
+def _fresh(given, cells, length):
+    """What fresh cells do, and what draws it."""
+    from helo import drawing
+    from helo.inspection import gradients
+
+    said = {**given, "length": length, "scales": given["scales"] or None}
+    said = {name: value for name, value in said.items() if value is not None}
+    found = gradients.fading(cells or gradients.CELLS, **said)
+
+    def drawn(path, form):
+        curves = {}
+        for name, cell in found.items():
+            for i, norms in enumerate(cell["layers"], 1):
+                curves[name if len(cell["layers"]) == 1 else f"{name}, layer {i}"] = norms
+        drawing.fading(path, curves, given["chunk"], form=form)
+
+    return {"of": gradients.OF, "chunk": given["chunk"], "cells": found}, drawn
+
+
+def _trained(run, files, cells, length, at, paged, quiet):
+    """What a trained model does, and what draws it."""
+    from helo import drawing, progress
+    from helo.inspection import reach
+    from helo.runs import load
+    from helo.training.report import working
+
+    model = load(run, cell=cells[0] if cells else None)
+    with progress.listening(working(quiet)):
+        looked = reach.Reach(model, files, length)
+        predictions = looked.predictions(at, reach.STRETCH if paged else 1)
+        lags = looked.lags()
+    last = predictions[-1]
+    before = [{"text": text, "value": value} for text, value in zip(last["before"], last["inputs"], strict=True)]
+    found = {
+        "run": run, "of": f"{reach.OF}, mean over {lags['places']} places of the text",
+        "cells": {model.about["cell"]: lags},
+        "prediction": {**{k: last[k] for k in ("at", "text", "probability")}, "inputs": before},
+    }  # fmt: skip
+
+    def drawn(path, form):
+        if form == "html":
+            path.write_text(reach.page(model.path.resolve().name, lags, predictions), encoding="utf-8")
+            return
+        curves = {f"state, layer {i}": norms for i, norms in enumerate(lags["layers"], 1)}
+        drawing.fading(path, {**curves, "input": lags["inputs"]}, lags["chunk"], "trained", form)
+
+    return found, drawn
+
+
+def _coloured(prediction):
+    """One prediction and the text before it, on a terminal in colours."""
+    import sys
+
+    from helo.errors import plain
+    from helo.inspection import reach
+
+    told = {**prediction, "before": [b["text"] for b in prediction["inputs"]],
+            "inputs": [b["value"] for b in prediction["inputs"]]}  # fmt: skip
+    flags.tell(f"\n{reach.words(told)}")
+    pieces = list(zip(reversed(told["before"]), reversed(reach.shades(told)), strict=True))
+    if not sys.stdout.isatty():
+        flags.tell("".join(reach.visible(piece) for piece, _ in pieces) + f"[{reach.visible(prediction['text'])}]")
+        return
+    try:
+        from rich.console import Console
+        from rich.text import Text
+    except ImportError:
+        flags.tell("".join(reach.visible(piece) for piece, _ in pieces) + f"[{reach.visible(prediction['text'])}]")
+        return
+    text = Text()
+    for piece, share in pieces:
+        # From the dark of a terminal to orange; what is nearly nothing keeps the terminal's own colours.
+        r, g, b = (round(low + (high - low) * share) for low, high in ((70, 255), (45, 138), (30, 61)))
+        text.append(
+            plain(reach.visible(piece)),
+            f"{'black' if share > 0.5 else 'white'} on rgb({r},{g},{b})" if share > 0.02 else "",
+        )
+    text.append(f"[{plain(reach.visible(prediction['text']))}]", "bold underline")
+    Console(highlight=False).print(text, soft_wrap=True)
+
+
+def _table(found):
+    """A column a cell, a row a lag, and under them what says how fast it goes; as many beside each other as have room."""
+    from helo.inspection.reach import SHOWN
+
+    length = max(len(cell["norms"]) for cell in found.values())
+    lags = sorted({*(lag for lag in SHOWN if lag < length), length - 1})
+    under = {"factor": ("factor a step", ".3f"), "spectral_radius": ("spectral radius", ".3f"),
+             "parameter_gradient": ("parameters' gradient", ".1e"), "clipped": ("clipped to", ".1e")}  # fmt: skip
+    one = next(iter(found.values()))
+    under = {key: said for key, said in under.items() if key in one}
+    first = ["lag", *map(str, lags), "", *(title for title, _ in under.values())]
+    columns = []
+    for name, cell in found.items():
+        curves = {name: cell["norms"]}
+        if "inputs" in cell:
+            curves = {f"layer {i}": norms for i, norms in enumerate(cell["layers"], 1)} | {"input": cell["inputs"]}
+        for i, (title, norms) in enumerate(curves.items()):
+            ends = [format(cell[key], form) if cell[key] is not None else "-" for key, (_, form) in under.items()]
+            ends = ends if i == 0 else ["" for _ in ends]
+            columns.append([title, *(f"{norms[lag]:.1e}" if norms[lag] else "0" for lag in lags), "", *ends])
+    while columns:
+        beside, width = [first], max(map(len, first))
+        while columns and (len(beside) == 1 or width + 2 + max(map(len, columns[0])) <= WIDE):
+            width += 2 + max(map(len, columns[0]))
+            beside.append(columns.pop(0))
+        widths = [max(map(len, column)) for column in beside]
+        for row in zip(*beside, strict=True):
+            texts = (f"{text:{'>' if i else '<'}{w}}" for i, (text, w) in enumerate(zip(row, widths, strict=True)))
+            yield "  ".join(texts).rstrip()
+        if columns:
+            yield ""

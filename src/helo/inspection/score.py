@@ -1,0 +1,236 @@
+"""How likely a text is, symbol by symbol, and what was likelier: by the same stream with carried state as `helo eval`."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helo import engines
+from helo.cells.functions import log_softmax
+from helo.data.readers.files import listed, parted
+from helo.data.symbols import Symbols
+from helo.errors import HeloError, door
+from helo.runs.run import Run
+from helo.tasks.base import ExampleTask, on
+from helo.tasks.lm import CODE_POINTS, LM, Score, protocol
+
+OTHERS = 3  # likelier symbols that are named beside one
+WORST = 10  # most surprising symbols of a text that are kept
+CONTEXT = 30  # symbols before one that are shown with it
+ROOM = 1 << 24  # scores side by side, in numbers
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Symbols of a text one after the other: ids, nats, rank among all symbols (1: the likeliest), each `(n,)`; others and
+    likely `(n, OTHERS)`: which other symbols were likeliest, and how likely. The first symbol of a stream has nats NaN, rank 0
+    and nothing else: nothing came before it.
+    """
+
+    ids: np.ndarray
+    nats: np.ndarray
+    rank: np.ndarray
+    others: np.ndarray
+    likely: np.ndarray
+
+
+@dataclass
+class Scored:
+    """What is kept of a text, however long it is. worst: (nats, at, symbol, what came before, others)."""
+
+    name: str
+    score: Score = field(default_factory=Score)
+    worst: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_json(self, how: str) -> dict[str, Any]:
+        """nats in all, symbols, the figures of `helo eval` with nats a symbol as `nats_per_symbol`, and what surprised most."""
+        figures = self.score.figures(how)
+        each = figures.pop("nats")
+        worst = {"surprising": self.worst} if self.worst else {}
+        return {"text": self.name, "nats": self.score.total, "nats_per_symbol": each} | figures | worst
+
+
+Told = Callable[[int, Stretch], None]
+
+
+@door
+def score(
+    run: Run, files: str | Path | Sequence[str | Path], lines: bool = False, told: Told | None = None
+) -> list[dict[str, Any]]:
+    """How likely texts are, one object each: nats (in all), symbols, nats_per_symbol, and for a language model the other
+    figures of `evaluate`. files: one text each, from a fresh state (`-`: standard input); a folder is one text. lines: each
+    line is a text, which begins behind a line end and ends with one. told: given (which text, stretch) as they come, so
+    that a text of any length can be written down.
+
+    Of a model that answers, the files are as for training and a text is an example: how likely its own label or text is.
+    """
+    names = listed(files)
+    if not names:
+        raise HeloError("no files are given", expected="texts, or - for standard input")
+    if not isinstance(run.task, LM):
+        return _answers(run, names, lines)
+    with engines.fastest(run.parameters) as parameters:
+        return list(_lines(run, parameters, names, told) if lines else _texts(run, parameters, names, told))
+
+
+def _texts(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -> Iterator[dict[str, Any]]:
+    task: LM = run.task
+    for number, name in enumerate(names):
+        symbols = task.text(run.about["data"], [name])[0]
+        called = "standard input" if str(name) == "-" else str(name)
+        _known(task, symbols, called)
+        found, before = Scored(called), np.zeros(0, np.int64)
+        at = 0
+        for stretch in stream(task, parameters, symbols):
+            _take(task, found, stretch, at, before)
+            before = np.concatenate([before, stretch.ids])[-CONTEXT:]
+            at += len(stretch.ids)
+            if told is not None:
+                told(number, stretch)
+        yield found.to_json(protocol())
+
+
+def _known(task: LM, symbols: Symbols, name: str) -> None:
+    if len(symbols) < 2:
+        raise HeloError(f"a text of {len(symbols)} {task.options.units}", where=name,
+                        expected="two or more: the second is predicted from the first")  # fmt: skip
+    if task.vocab.silent and bool(np.isin(symbols.ids, task.vocab.silent).all()):
+        raise HeloError("no character of it is in the model's vocabulary", mend="give a text like that of the training",
+                        where=name)  # fmt: skip
+
+
+def stream(task: LM, parameters: Any, symbols: Symbols) -> Iterator[Stretch]:
+    """A text as stretches, the first of one symbol, each from all before it with carried state."""
+    n = len(symbols)
+    yield _begun(symbols.take(np.zeros(1, np.int64), 1)[0])
+    state, step = None, _step(task)
+    for t in range(0, n - 1, step):
+        window = symbols.take(np.array([t]), min(step, n - 1 - t) + 1)
+        scores, state = task.forward(parameters, engines.array(window[:, :-1], parameters["embedding"]), state)
+        yield _stretch(task, scores[0], window[0, 1:])
+
+
+def _step(task: LM) -> int:
+    return max(16, min(4096, ROOM // len(task.vocab)))
+
+
+def _begun(ids: np.ndarray) -> Stretch:
+    n = len(ids)
+    return Stretch(ids, np.full(n, np.nan), np.zeros(n, int), np.zeros((n, 0), int), np.zeros((n, 0)))
+
+
+def _stretch(task: LM, scores: Any, targets: np.ndarray) -> Stretch:
+    """scores `(n, vocabulary)` of targets `(n,)`."""
+    logs = engines.host(log_softmax(scores))
+    each = np.arange(len(targets))
+    own = logs[each, targets]
+    nats = -own.astype(np.float64)
+    if task.vocab.silent:  # which of all characters an unknown one is has to be said too
+        nats = nats + np.isin(targets, task.vocab.silent) * math.log(CODE_POINTS - len(task.vocab))
+    rank = 1 + (logs > own[:, None]).sum(1)
+    rest = logs.copy()
+    rest[each, targets] = -np.inf
+    rest[:, list(task.vocab.silent)] = -np.inf
+    count = min(OTHERS, rest.shape[1] - 1)
+    some = np.argpartition(-rest, count - 1, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(rest, some, 1), axis=1, kind="stable")
+    others = np.take_along_axis(some, order, 1)
+    return Stretch(targets, nats, rank, others, np.exp(np.take_along_axis(rest, others, 1).astype(np.float64)))
+
+
+def _take(task: LM, found: Scored, stretch: Stretch, at: int, before: np.ndarray) -> None:
+    """Add a stretch to what is kept. at: symbols before it."""
+    scored = ~np.isnan(stretch.nats)
+    ids = stretch.ids[scored]
+    width, characters = task.vocab.widths[ids].sum(0)
+    unknown = int(np.isin(ids, task.vocab.silent).sum()) if task.vocab.silent else 0
+    found.score += Score(float(stretch.nats[scored].sum()), len(ids), int(characters), int(width), unknown)
+    joined = np.concatenate([before, stretch.ids])
+    for i in np.argsort(-np.nan_to_num(stretch.nats), kind="stable")[:WORST]:
+        if not scored[i]:
+            continue
+        end = len(before) + int(i)
+        found.worst.append({
+            "at": at + int(i) + 1, "text": spelled(task, int(stretch.ids[i])), "nats": float(stretch.nats[i]),
+            "rank": int(stretch.rank[i]), "before": task.vocab.decode(joined[max(0, end - CONTEXT) : end]).decode(errors="ignore"),
+            "likely": likely(task, stretch, int(i)),
+        })  # fmt: skip
+    found.worst = heapq.nsmallest(WORST, found.worst, key=lambda w: (-w["nats"], w["at"]))
+
+
+def likely(task: LM, stretch: Stretch, i: int) -> list[dict[str, Any]]:
+    """What else was likely in place of one symbol."""
+    return [
+        {"text": spelled(task, int(k)), "probability": float(p)}
+        for k, p in zip(stretch.others[i], stretch.likely[i], strict=True)
+        if p > 0
+    ]
+
+
+def spelled(task: LM, symbol: int) -> str:
+    """A symbol as text; bytes that are no whole character as Python writes them."""
+    return task.vocab.decode([symbol]).decode(errors="backslashreplace")
+
+
+def _lines(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -> Iterator[dict[str, Any]]:
+    """Lines side by side, those of like length together."""
+    task: LM = run.task
+    start = task.start
+    end = task.vocab.encode(b"\n", lenient=True).astype(np.int64)
+    end = end if len(end) == 1 and end[0] == start else end[:0]  # a model that never saw a line end does not say one
+    texts: list[str] = []
+    for name in names:
+        symbols = task.text(run.about["data"], [name])[0]
+        _known(task, symbols, str(name))
+        texts += parted(task.vocab.decode(symbols.ids).decode(errors="replace"))
+    ids = [np.concatenate([task.vocab.encode(t.encode(), lenient=True).astype(np.int64), end]) for t in texts]
+    found = [Scored(t) for t in texts]
+    order = sorted((i for i in range(len(ids)) if len(ids[i])), key=lambda i: len(ids[i]))
+    while order:
+        rows = max(1, min(256, len(order), ROOM // (len(task.vocab) * len(ids[order[0]]))))
+        some, order = order[:rows], order[rows:]
+        longest = len(ids[some[-1]])
+        window = np.full((len(some), longest + 1), start, np.int64)
+        for row, i in enumerate(some):
+            window[row, 1 : 1 + len(ids[i])] = ids[i]
+        state, step = None, max(1, ROOM // (len(task.vocab) * len(some)))
+        for t in range(0, longest, step):
+            before = engines.array(np.ascontiguousarray(window[:, t : min(longest, t + step)]), parameters["embedding"])
+            scores, state = task.forward(parameters, before, state)
+            for row, i in enumerate(some):
+                own = ids[i][t : t + step]
+                if len(own):
+                    stretch = _stretch(task, scores[row, : len(own)], own)
+                    _take(task, found[i], stretch, t, ids[i][:t][-CONTEXT:])
+                    if told is not None:
+                        told(i, stretch)
+    for n, one in enumerate(found, 1):
+        if one.score.symbols:
+            yield {"line": n} | one.to_json("each line from a state of zeros")
+
+
+def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]]:
+    """How likely the labels or texts of examples are."""
+    if lines or not isinstance(run.task, ExampleTask):
+        raise HeloError(f"--lines of a {run.about['task']} model", expected="it of a language model")
+    task = copy(run.task)
+    examples = type(task).examples(names, task.reading())[0]
+    if hasattr(task, "weights"):
+        task.weights = None  # they made training balanced, and are no part of a probability
+    task.best = "loss"  # nothing is searched for
+    encoded, targets = task.encode(examples), task.targets(examples)
+    found = []
+    for i in range(len(examples)):
+        row = np.array([i])
+        batch = on(encoded.batch(row) | task.wanted(targets, row), next(iter(run.parameters.values())))
+        nats, count = task.scored(run.parameters, batch, True)[:2]
+        nats, count = float(np.asarray(nats)), int(np.asarray(count))
+        found.append({"text": examples.place(i), "nats": nats, "symbols": count, "nats_per_symbol": nats / max(1, count)})
+    return found
