@@ -113,7 +113,7 @@ def build(out: Path, jobs: int) -> Path:
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(DOCS, source, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     shutil.copy(DOCS / "conf.py", source)
-    chapters = sorted(LECTURE.glob("[0-9]*.md"))
+    chapters = sorted(LECTURE.glob("[0-9]*.md"), reverse=True)  # the later ones take longer
     with ThreadPoolExecutor(jobs) as pool:
         for chapter, place in zip(chapters, pool.map(lambda c: run(c, kept), chapters), strict=True):
             text = (place / "chapter.md").read_text(encoding="utf-8")
