@@ -98,7 +98,7 @@ def test_a_captured_step_is_the_plain_one(task, cell, precision, tmp_path, monke
 
 
 def reports(run):
-    from helo.training.checkpoint import metrics
+    from helo.runs.folder import metrics
 
     return metrics(run.path / "metrics.jsonl")
 

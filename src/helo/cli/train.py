@@ -43,7 +43,7 @@ def _command(task: str) -> click.Command:
 
     own = tasks.find(task)
 
-    def run(files, valid, out, like, resume, overwrite, quiet, as_json, **options: Any) -> None:
+    def run(files, valid, out, like, resume, overwrite, watch, no_browser, quiet, as_json, **options: Any) -> None:
         if own.paired:
             files, valid = flags.aligned(options, "", files), flags.aligned(options, "valid_", valid)
         from helo.runs.folder import NEXT
@@ -52,10 +52,16 @@ def _command(task: str) -> click.Command:
 
         if not files and not (resume and out):
             raise HeloError("no files are given", expected=f"helo train {task} FILES…, or - for standard input")
+        if no_browser and not watch:
+            raise HeloError("--no-browser without --watch", expected="both, or neither")
+        told = reporter(quiet)
+        if watch:
+            from helo.inspection.watched import Watched
+
+            tell = told.say if not quiet else lambda line: flags.tell(line, err=True)
+            told = Watched(told, tell, not no_browser, options.get("cell"))
         given = {k: v for k, v in options.items() if v is not None}
-        done = train(
-            task, files, valid, out, like=like, resume=resume, overwrite=overwrite, reporter=reporter(quiet), **given
-        )
+        done = train(task, files, valid, out, like=like, resume=resume, overwrite=overwrite, reporter=told, **given)
         if os.environ.get("RANK", "0") != "0":  # under torchrun the first process speaks for all
             return
         if as_json:
@@ -64,7 +70,10 @@ def _command(task: str) -> click.Command:
         elif not quiet:
             figures = ", ".join(f"{k} {v:.4f}" for k, v in done.figures.items() if isinstance(v, float))
             figures += "".join(f"\n{k}: {v}" for k, v in done.figures.items() if isinstance(v, str))
-            flags.tell(f"{figures}\nthe run lies in {done.path}; next: {NEXT[own.verb].format(done.path)}", err=True)
+            again = f"; helo watch {done.path} shows it again" if watch else ""
+            flags.tell(
+                f"{figures}\nthe run lies in {done.path}; next: {NEXT[own.verb].format(done.path)}{again}", err=True
+            )
 
     parameters: list[click.Parameter] = [
         *(flags.sides("", "valid_") if own.paired else ()),
@@ -80,6 +89,8 @@ def _command(task: str) -> click.Command:
             help="go on with a run that was stopped, or with more steps, epochs or minutes than it had",
         ),
         click.Option(["--overwrite"], is_flag=True, help="replace a run"),
+        click.Option(["--watch"], is_flag=True, help="see it train in a browser, on a page of this machine's own"),
+        click.Option(["--no-browser"], is_flag=True, help="--watch: say where the page is, and open no browser"),
         *flags.of(own.Options),
         *flags.of(Options, leave_out=("seed",)),
     ]

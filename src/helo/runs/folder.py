@@ -150,6 +150,19 @@ def read_json(path: Path) -> dict[str, Any]:
         return value
 
 
+def metrics(path: Path) -> list[dict[str, Any]]:
+    """All reports of metrics.jsonl; a last line that a kill cut short is left out."""
+    reports = []
+    for line in content(path).splitlines() if path.exists() else ():
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if isinstance(found, dict) and all(isinstance(found.get(k), int | float) for k in ("step", "loss", "valid")):
+            reports.append(found)
+    return reports
+
+
 def write_arrays(
     path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None, named: bool = False
 ) -> None:

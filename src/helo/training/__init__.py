@@ -145,6 +145,7 @@ def train(
             progress.listening(reporter.work, reporter.say),
             _held(path, out is None, machine) as path,
         ):
+            reporter.begin(path)
             request = _Request(
                 kind, files, valid, path, task_options, training_options, given, resume, overwrite, trust
             )
@@ -373,8 +374,6 @@ def _write_start(training: Training, replaces: bool) -> None:
 
 def _finish(training: Training, end: Progress) -> None:
     """The figures of the best weights on the validation data, the picture, the page."""
-    from helo.training import checkpoint
-
     path, task = training.path, training.task
     if training.home != path or not (path / "weights.safetensors").exists():
         raise HeloError("no validation gave a number, and no weights were kept", mend="lower --rate", where=str(path))
@@ -385,7 +384,7 @@ def _finish(training: Training, end: Progress) -> None:
         training.reporter.say(f"time for {end.ending:,} of {task.held:,} to validate on; helo eval {path} takes all")
     about = folder.read_json(path / "run.json")
     figures.pop("loss", None)
-    reports = checkpoint.metrics(path / "metrics.jsonl")
+    reports = folder.metrics(path / "metrics.jsonl")
     drawing.loss(path / "loss.png", reports, f"{about['task']}, {task.body}", task.unit.removesuffix("s"))
     about |= {"figures": figures, "steps": end.step}
     with training.answering(weights) as parameters:

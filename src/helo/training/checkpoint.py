@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import typing
 from dataclasses import asdict, dataclass
@@ -172,16 +171,3 @@ def cut_metrics(path: Path, reports: int) -> None:
         lines = folder.content(path).splitlines()[:reports]
         with folder.replacing(path) as beside:
             beside.write_bytes(b"".join(line + b"\n" for line in lines))
-
-
-def metrics(path: Path) -> list[dict[str, Any]]:
-    """All reports of a run; a last line that a kill cut short is left out."""
-    reports = []
-    for line in folder.content(path).splitlines() if path.exists() else ():
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError):
-            break
-        if isinstance(found, dict) and all(isinstance(found.get(k), int | float) for k in ("step", "loss", "valid")):
-            reports.append(found)
-    return reports

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from helo.training.options import Options
 from helo.training.report import Reporter
 
 SAVE, SETTLE, REPORT = 1, 2, 4
+SHOWN = 500  # letters of a sample that a report keeps
 READ_SECONDS = 0.2  # between two looks at how an accelerator is doing
 
 
@@ -51,6 +52,9 @@ class Training:
         self.steps = self.device.steps(self._step)
         # Since the last report: loss, count, norm, steps that were clipped; and the last step's loss and count.
         self.sums = self.device.own(np.zeros(6))
+        self.norms = self.device.own(
+            np.zeros(len(self.parameters), np.float32)
+        )  # of the last step's gradient, one a parameter
         self.reading: Any = None  # of these sums, on their way back
         self.read_at = 0.0
         self.last = (0.0, 0)  # the last step's loss and count, as far as they are known
@@ -115,13 +119,26 @@ class Training:
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
         for g in gradients:
             g.div_(count)  # from a sum to a mean, over all processes
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip)
+        norm = self._clip(gradients)
         self.optimiser.step(factor)
         for p in self.parameters.values():
             p.grad = None
         now = torch.stack([x.double() for x in (loss, count, norm, norm > self.options.clip)])
         self.sums[:4] += now
         self.sums[4:] = now[:2]
+
+    def _clip(self, gradients: list[Tensor]) -> Tensor:
+        """Bring the gradient's norm down to `clip`, as `torch.nn.utils.clip_grad_norm_` does, and give what it was before. The
+        norms of its parts, which that computes and drops, are kept for the report.
+        """
+        none = torch.zeros_like(self.norms[0])
+        parts = [none if p.grad is None else torch.linalg.vector_norm(p.grad) for p in self.parameters.values()]
+        self.norms.copy_(torch.stack(parts))
+        norm = torch.linalg.vector_norm(self.norms)
+        share = (self.options.clip / (norm + 1e-6)).clamp(max=1.0)
+        for g in gradients:
+            g.mul_(share)
+        return norm
 
     def _exchanged(self, loss: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         """Gradients, loss and count summed over all processes, and what the first one finds that it is time for."""
@@ -325,6 +342,7 @@ class Training:
             with torch.no_grad(), self.device.products():
                 figures = self.task.validate(self.parameters, most, brief=True)
             weights = self.device.back(self.parameters)
+            norms = self.device.back({"norms": self.norms})["norms"]
             report = {
                 "step": p.step,
                 "epoch": round(self._epochs(), 4),
@@ -335,6 +353,7 @@ class Training:
                 "norm": p.norm / p.steps,
                 "clipped": p.clipped / p.steps,
                 "symbols_per_second": round(speed.symbols),
+                "norms": _by_layer(zip(self.parameters, norms.tolist(), strict=True)),
             }
             key = self.task.best
             report |= {} if key == "loss" else {key: figures[key]}
@@ -343,9 +362,10 @@ class Training:
             if best:
                 p.best = badness
                 self.keep(figures, weights)
-            folder.append(self.home / "metrics.jsonl", json.dumps(report))
+            shown = self.task.show(weights, np.random.default_rng(p.step))
+            folder.append(self.home / "metrics.jsonl", json.dumps(report | {"sample": shown[:SHOWN]}))
             self.reporter.say(_line(p, report, best, key, self.task.unit))
-            self.reporter.say(f"    {self.task.show(weights, np.random.default_rng(p.step))}")
+            self.reporter.say(f"    {shown}")
             self._tensorboard(report)
         p.reports, p.loss, p.count, p.norm, p.steps, p.clipped = p.reports + 1, 0.0, 0, 0.0, 0, 0
         self.sums.zero_()
@@ -410,6 +430,15 @@ class _Speed:
         if progress.total is None or not self.symbols:
             return None
         return (progress.total - progress.step) * self.per_step / self.symbols
+
+
+def _by_layer(norms: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Parameters' norms as their layers': what stands before the last point of their names is the layer's."""
+    squares: dict[str, float] = {}
+    for name, norm in norms:
+        layer = name.rpartition(".")[0] or name
+        squares[layer] = squares.get(layer, 0.0) + norm * norm
+    return {layer: float(f"{square**0.5:.4g}") for layer, square in squares.items()}
 
 
 def _line(p: Progress, report: dict[str, Any], best: bool, key: str, unit: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from helo.errors import plain
@@ -12,6 +13,10 @@ from helo.errors import plain
 
 class Reporter(Protocol):
     """Anything that is told how training goes."""
+
+    def begin(self, path: Path) -> None:
+        """Before anything else: where the run will lie."""
+        ...
 
     def say(self, line: str) -> None:
         """A line that stays."""
@@ -33,6 +38,7 @@ class Reporter(Protocol):
 class Silent:
     """Says nothing."""
 
+    def begin(self, path: Path) -> None: ...
     def say(self, line: str) -> None: ...
     def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None: ...
     def work(self, what: str, done: int, total: int) -> None: ...
@@ -54,7 +60,7 @@ class Plain(Silent):
             self.say(f"{what}: {done:,} of {total:,}")
 
 
-class Live:
+class Live(Silent):
     """A bar under the lines that stay. rich draws it: it is well kept, and it honours NO_COLOR."""
 
     def __init__(self):

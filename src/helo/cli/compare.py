@@ -1,0 +1,36 @@
+"""helo compare RUN RUN…"""
+
+from __future__ import annotations
+
+import click
+
+from helo.cli import flags
+
+
+@flags.common
+@flags.as_json
+@click.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--out", "-o", metavar="PAGE.html", help="write a page with the curves")
+def command(runs, out, seed, quiet, as_json):
+    """Runs of one task side by side: which options differ, figures, and curves, as far as they compare.
+
+    \b
+    helo compare runs/rnn runs/lstm
+    helo compare runs/rnn runs/lstm --out compared.html --json
+    """
+    from pathlib import Path
+
+    from helo.inspection import compare
+    from helo.runs.folder import replacing
+
+    found = compare.compare(runs)
+    if out:
+        with replacing(Path(out), named=True) as beside:
+            beside.write_text(compare.page(found), encoding="utf-8")
+    if as_json:
+        flags.show(found)
+    else:
+        flags.tell(compare.table(found))
+        if out and not quiet:
+            flags.tell(f"the curves are in {out}", err=True)

@@ -1,0 +1,56 @@
+"""helo inspect RUN [FILES]"""
+
+from __future__ import annotations
+
+import click
+
+from helo.cli import flags
+
+
+@flags.common
+@flags.cell
+@flags.as_json
+@click.command()
+@click.argument("run")
+@click.argument("files", nargs=-1)
+@click.option("--out", metavar="PAGE.html", help="where the page goes, and the numbers beside it  [inspect.html]")
+@click.option(
+    "--property", "properties", multiple=True, metavar="NAME|FILE.py:NAME",
+    help="a property of your own, beside the known ones, or these known ones alone; may be repeated",
+)  # fmt: skip
+@click.option("--most", type=click.IntRange(1), metavar="N", help="steps that are looked at, at the most  [200000]")
+def command(run, files, out, properties, most, cell, seed, quiet, as_json):
+    """What the units of a run know of a text: quotes, depth, the place in the line, …, found and not hand-picked, as a page
+    that opens offline, and as numbers.
+
+    \b
+    helo inspect runs/novel
+    helo inspect runs/novel chapter.txt --out novel.html --property my.py:rhymes
+    """
+    from helo import progress
+    from helo.inspection import inspect
+    from helo.inspection.traces import MOST
+    from helo.runs import load
+    from helo.training.report import working
+
+    model = load(run, cell=cell)
+    with progress.listening(working(quiet)):
+        found = inspect(model, files, properties, most or MOST)
+    path = None if as_json and out is None else out or "inspect.html"
+    beside = None if path is None else found.save(path)
+    if as_json:
+        flags.show(found.numbers)
+        return
+    for name, p in found.properties.items():
+        best = p["units"][0]
+        cost = (
+            ""
+            if best["cost"] is None
+            else f"   silenced {best['cost']:+.3f} nats, elsewhere {best['cost_elsewhere']:+.3f}"
+        )
+        mark = "found" if best["found"] else "  -  "
+        flags.tell(
+            f"{mark}  {name:24} {best['layer']}:{best['unit']:<4} {best['score']:.2f}, floor {p['floor']:.2f}{cost}"
+        )
+    if path is not None:
+        flags.tell(f"\nthe page: {path}; the numbers: {beside}")

@@ -1,0 +1,48 @@
+"""helo watch RUN"""
+
+from __future__ import annotations
+
+import click
+
+from helo.cli import flags
+
+
+@flags.common
+@flags.cell
+@flags.as_json
+@click.command()
+@click.argument("run")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="of the page  [any free one]")
+@click.option("--no-browser", is_flag=True, help="say where the page is, and open no browser")
+@click.option("--terminal", is_flag=True, help="show it here and serve no page; on a pipe plain lines")
+def command(run, port, no_browser, terminal, cell, seed, quiet, as_json):
+    """See a run in a browser, while it trains or afterwards: loss, learning rate, gradients, gates, samples, and what a
+    unit does on a fixed text. The page is served on this machine alone, until Ctrl-C.
+
+    \b
+    helo watch runs/novel
+    helo watch runs/novel --terminal
+    """
+    import threading
+    from pathlib import Path
+
+    from helo.errors import HeloError
+    from helo.inspection import watch
+    from helo.inspection.seen import Seen
+
+    if terminal and (port or no_browser):
+        raise HeloError("--terminal with a flag of the page", expected="one of them")
+    seen = Seen(Path(run), cell)
+    if as_json:
+        seen.look()
+        flags.show(watch.shown(seen))
+    elif terminal:
+        from helo.inspection import terminal as view
+
+        view.follow(seen)
+    else:
+        with watch.serving(seen, port) as server:
+            flags.tell(f"watch it at {server.address}   (Ctrl-C ends it)", err=True)
+            if not no_browser:
+                watch.open_browser(server.address)
+            threading.Event().wait()

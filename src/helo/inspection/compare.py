@@ -1,0 +1,225 @@
+"""Runs side by side: what differs between them, their figures, their curves, and which of these may be compared at all.
+
+Runs of one task alone are compared. A figure of one is set against that of another where both were taken on the same data
+in the same way; nats and perplexity, which are by symbol, only where the symbols are the same too. Bits a byte compare over
+units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from helo import pages
+from helo.errors import HeloError, door
+from helo.inspection import curves
+from helo.inspection.curves import Line, chart
+from helo.runs import folder
+
+BY_SYMBOL = frozenset({"nats", "perplexity", "loss", "valid"})  # figures of a symbol, whatever a symbol is
+LESS = frozenset({"nats", "perplexity", "bits_per_character", "bits_per_byte", "calibration_error"})  # is better
+MOST = 16  # runs
+
+STYLE = (
+    curves.STYLE
+    + """
+.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 0 2rem } td b { white-space: nowrap }
+"""
+)
+
+
+@door
+def compare(paths: Sequence[str | Path]) -> dict[str, Any]:
+    """Runs by their folders, two or more of one task.
+
+    runs       for each: run, task, cell, parameters, steps, seconds, finished, options (those that differ), figures
+    differ     names of the options that differ
+    held_out   what part of the files was held out to validate on, in words; None where all were given files for it
+    alike      by figure, and "valid" and "loss" of the curves, the groups of runs (their places) within which it compares
+    best       by figure, the place of the best of each such group of two or more
+    curves     for each run: step, seconds, loss, valid, the figure by which its best weights are known, bits_per_byte
+
+    Raises HeloError for fewer than two, for runs of several tasks, and where one is none or has no report yet.
+    """
+    if not 2 <= len(paths) <= MOST:
+        raise HeloError(f"{len(paths)} runs" if len(paths) != 1 else "one run", expected=f"2 to {MOST} to compare")
+    places = [Path(p) for p in paths]
+    abouts = [folder.describe(p) for p in places]
+    tasks = list(dict.fromkeys(a["task"] for a in abouts))
+    if len(tasks) > 1:
+        raise HeloError(f"runs of {' and '.join(tasks)}", expected="runs of one task: their figures do not compare")
+    reports = [folder.metrics(folder.inside(p, "metrics.jsonl")) for p in places]
+    for path, found in zip(places, reports, strict=True):
+        if not found:
+            raise HeloError("no report yet", mend="let it train a little longer (--resume)", where=str(path))
+    options = [a["options"] | a["training"] | {"cell": a["cell"]} for a in abouts]
+    names = list(dict.fromkeys(n for o in options for n in o))
+    differ = [n for n in names if len({repr(o.get(n)) for o in options}) > 1]
+    figures = list(dict.fromkeys(f for a in abouts for f, v in a["figures"].items() if isinstance(v, float)))
+    alike = {
+        f: _alike([_taken(p, a, f) for p, a in zip(places, abouts, strict=True)]) for f in [*figures, "valid", "loss"]
+    }
+    return {
+        "runs": [
+            {
+                "run": str(p), "task": a["task"], "cell": a["cell"], "parameters": a["parameters"],
+                "steps": a.get("steps", 0), "seconds": a.get("seconds", 0.0), "finished": a.get("finished", False),
+                "options": {n: o.get(n) for n in differ}, "figures": a["figures"],
+            }
+            for p, a, o in zip(places, abouts, options, strict=True)
+        ],
+        "differ": differ,
+        "held_out": next((a["data"]["valid"] for a in abouts if isinstance(a["data"]["valid"], str)), None),
+        "alike": alike,
+        "best": {f: best for f in figures if (best := _best(f, alike[f], [a["figures"] for a in abouts]))},
+        "curves": [_curve(r, a["figures"]) for r, a in zip(reports, abouts, strict=True)],
+    }  # fmt: skip
+
+
+def _taken(path: Path, about: dict[str, Any], figure: str) -> tuple[Any, ...] | None:
+    """What must be the same for a figure to compare; None where the run has no such figure."""
+    data, figures = about["data"], about["figures"]
+    curve = figure in ("valid", "loss")
+    if not curve and not isinstance(figures.get(figure), float):
+        return None
+    part = isinstance(data["valid"], str)  # of the files to learn from
+    what: list[Any] = [data["valid"] if part else "", about["options"].get("normal_form")]
+    what.append(data["fingerprint"].get("train" if part or figure == "loss" else "valid"))
+    if not curve:
+        what += [figures.get("protocol"), figures.get("signature")]
+    if figure in BY_SYMBOL:
+        what.append(_symbols(path))
+    return tuple(what)
+
+
+def _symbols(path: Path) -> bytes:
+    """The vocabulary of a run, as its file has it."""
+    return folder.content(folder.inside(path, "vocab.json"))
+
+
+def _alike(keys: Sequence[Any]) -> list[list[int]]:
+    """The places of equal keys, together."""
+    groups: dict[Any, list[int]] = {}
+    for i, key in enumerate(keys):
+        if key is not None:
+            groups.setdefault(key, []).append(i)
+    return list(groups.values())
+
+
+def _best(figure: str, groups: list[list[int]], figures: Sequence[dict[str, Any]]) -> list[int]:
+    pick = min if figure in LESS else max
+    return [pick(group, key=lambda i: figures[i][figure]) for group in groups if len(group) > 1]
+
+
+def _curve(reports: list[dict[str, Any]], figures: dict[str, Any]) -> dict[str, Any]:
+    """Of a language model bits a byte too: the nats of each validation by what a symbol is worth on the whole."""
+    known = {"epoch", "rate", "norm", "clipped", "symbols_per_second"}
+    keys = [k for k, v in reports[-1].items() if isinstance(v, int | float) and k not in known]
+    curve = {k: [r.get(k) for r in reports] for k in keys}
+    nats, bits = figures.get("nats"), figures.get("bits_per_byte")
+    if isinstance(nats, float) and isinstance(bits, float) and nats > 0:
+        curve["bits_per_byte"] = [v * bits / nats for v in curve["valid"]]
+    return curve
+
+
+# For people.
+
+
+def names(found: dict[str, Any]) -> list[str]:
+    """What the runs are called: the last part of their paths where that tells them apart."""
+    short = [Path(r["run"]).name or r["run"] for r in found["runs"]]
+    return short if len(set(short)) == len(short) else [r["run"] for r in found["runs"]]
+
+
+def notes(found: dict[str, Any]) -> list[str]:
+    """What does not compare, in words."""
+    said = names(found)
+    lines = []
+    groups: dict[str, list[str]] = {}
+    for figure, parts in found["alike"].items():
+        if len(parts) > 1:
+            groups.setdefault(" | ".join(", ".join(said[i] for i in part) for part in parts), []).append(figure)
+    for parts, figures in groups.items():
+        lines.append(f"{', '.join(figures)} compare only within: {parts} (other data, symbols, or way of taking them)")
+    units = {r["options"].get("units") for r in found["runs"]}
+    if len(units) > 1 and found["held_out"]:
+        lines.append(f"{found['held_out']} held out are of each run's own symbols: not the same text to the letter")
+    unfinished = [said[i] for i, r in enumerate(found["runs"]) if not r["finished"]]
+    if unfinished:
+        lines.append(f"not finished: {', '.join(unfinished)}")
+    return lines
+
+
+def rows(found: dict[str, Any]) -> tuple[list[list[str]], list[list[str]]]:
+    """Options that differ, and figures, each a row of its name and a text a run; the best of its kind ends with *."""
+    runs = found["runs"]
+    facts = [[n.replace("_", " "), *(_text(r["options"].get(n)) for r in runs)] for n in found["differ"]]
+    for name in ("parameters", "steps", "seconds"):
+        facts.append([name, *(f"{r[name]:,.0f}" for r in runs)])
+    figures = []
+    for name in [f for f in found["alike"] if f not in ("valid", "loss")]:
+        best = found["best"].get(name, [])
+        figures.append(
+            [
+                name.replace("_", " "),
+                *(_text(r["figures"].get(name)) + ("*" if i in best else "") for i, r in enumerate(runs)),
+            ]
+        )
+    return facts, figures
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) and abs(value) < 1e4 else str(value)
+
+
+def table(found: dict[str, Any]) -> str:
+    """Side by side, for a terminal."""
+    facts, figures = rows(found)
+    whole = [["", *names(found)], *facts, [""] * (len(found["runs"]) + 1), *figures]
+    widths = [max(len(row[i]) for row in whole) for i in range(len(whole[0]))]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
+        for row in whole
+    ]
+    return "\n".join([*lines, "", "* the best of those that compare", *notes(found)])
+
+
+def page(found: dict[str, Any]) -> str:
+    """Side by side, as a page with the curves."""
+    said = names(found)
+    facts, figures = rows(found)
+    head = ["", *said]
+    mark = [[pages.Markup(f"<b>{pages.text(c)}</b>") if c.endswith("*") else c for c in row] for row in figures]
+    parts = [f"<p>{pages.text(line)}.</p>" for line in notes(found)]
+    parts += ["<h2>Figures</h2>", pages.table(head, mark, "* the best of those that compare")]
+    parts += ["<h2>What differs</h2>", pages.table(head, facts)]
+    keys = list(dict.fromkeys(k for c in found["curves"] for k in c if k not in ("step", "seconds")))
+    titles = {"valid": "Validation, nats", "loss": "Learning, nats", "bits_per_byte": "Validation, bits a byte"}
+    if len(found["alike"]["valid"]) == 1 and "bits_per_byte" in keys:
+        keys.remove("bits_per_byte")  # the same picture
+    for key in sorted(keys, key=lambda k: (k == "loss", k != "bits_per_byte", k != "valid")):
+        groups = found["alike"].get(key) or [list(range(len(said)))]
+        for group in groups:
+            of = f" ({', '.join(said[i] for i in group)})" if len(groups) > 1 else ""
+            title = titles.get(key, key.replace("_", " ")) + of
+            parts.append(f'<h2>{pages.text(title)}</h2><div class="two">')
+            for across in ("step", "seconds"):
+                parts.append(
+                    chart(
+                        f"{title} by {across}",
+                        across,
+                        [_line(found, said, i, key, across, group) for i in range(len(said))],
+                    )
+                )
+            parts.append("</div>")
+    about = f"{len(said)} runs of {found['runs'][0]['task']}, side by side."
+    return pages.page(" · ".join(said), about, "\n".join(parts), STYLE, language="")
+
+
+def _line(found: dict[str, Any], said: Sequence[str], i: int, key: str, across: str, group: Sequence[int]) -> Line:
+    """A run's curve; an empty one where it is not of the group, so that a run has its colour everywhere."""
+    curve = found["curves"][i]
+    points = zip(curve.get(across, ()), curve.get(key, ()), strict=False) if i in group else ()
+    kept = [(x, y) for x, y in points if isinstance(x, int | float) and isinstance(y, int | float)]
+    return Line(said[i], [x for x, _ in kept], [y for _, y in kept])

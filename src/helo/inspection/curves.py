@@ -1,0 +1,128 @@
+"""Curves for a page: one picture of lines as SVG, each named where it ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from helo.pages import text
+
+WIDTH, HEIGHT = 480, 270
+LEFT, RIGHT, TOP, BOTTOM = 52, 104, 12, 38
+LETTERS = 15  # of a line's name beside it
+
+# Okabe and Ito's colours, told apart by colour-blind readers, brighter by night; beside that lines differ in their dashes.
+STYLE = """
+:root { --c0: #0072b2; --c1: #d55e00; --c2: #007a5a; --c3: #a8558a; --c4: #8a6d00; --c5: #2a86b8; --c6: #44403c; --c7: #b3001b }
+@media (prefers-color-scheme: dark) { :root { --c0: #56b4e9; --c1: #ff8a3d; --c2: #2bc49b; --c3: #e59cc8; --c4: #e6cf3a;
+  --c5: #9ad4f5; --c6: #d6d1cb; --c7: #ff7b8a } }
+.chart { display: block; width: 100%; max-width: 38rem } .chart .axis { stroke: var(--line) } .chart .tick { fill: var(--faint) }
+.chart path { fill: none; stroke-width: 2; stroke-linejoin: round }
+""" + "".join(f".chart .l{i} {{ stroke: var(--c{i}) }} .chart .n{i} {{ fill: var(--c{i}) }}\n" for i in range(8))
+DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "1 2", "6 2 1 2")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve: its name and its points."""
+
+    name: str
+    xs: Sequence[float]
+    ys: Sequence[float]
+
+
+def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> str:
+    """A picture of some lines. title: what it shows, said to who does not see it; across: what x is; log: y as powers of 10."""
+    kept = [(i, _finite(line, log)) for i, line in enumerate(lines)]
+    kept = [(i, points) for i, points in kept if points]
+    if not kept:
+        return f'<p class="faint">{text(title)}: nothing yet.</p>'
+    xs = [x for _, points in kept for x, _ in points]
+    ys = [y for _, points in kept for _, y in points]
+    (x0, x1), (y0, y1) = _span(min(xs), max(xs)), _span(min(ys), max(ys), 0.06)
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return (
+            LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT),
+            HEIGHT - BOTTOM - (y - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM),
+        )
+
+    parts = []
+    for y in _ticks(y0, y1, whole=log):
+        v = at(x0, y)[1]
+        shown = f"{10**y:.3g}" if log else f"{y:.6g}"
+        parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{v:.1f}" y2="{v:.1f}"/>')
+        parts.append(f'<text class="tick" x="{LEFT - 6}" y="{v + 4:.1f}" text-anchor="end">{shown}</text>')
+    for x in _ticks(x0, x1, 4):
+        h = at(x, y0)[0]
+        parts.append(
+            f'<text class="tick" x="{h:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{_short(x)}</text>'
+        )
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(f'<text class="tick" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{text(across)}</text>')
+    ends = []
+    for i, points in kept:
+        where = [at(x, y) for x, y in points]
+        dash = f' stroke-dasharray="{DASHES[i % 8]}"' if i % 8 else ""
+        if len(where) == 1:
+            where = [where[0], (where[0][0] + 0.1, where[0][1])]
+            dash = ' style="stroke-width: 6; stroke-linecap: round"'
+        way = "M" + "L".join(f"{h:.1f} {v:.1f}" for h, v in where)
+        said = f"{lines[i].name}: {_value(points[-1][1], log)} at the end"
+        parts.append(f'<path class="l{i % 8}" d="{way}"{dash}><title>{text(said)}</title></path>')
+        ends.append((where[-1][1], where[-1][0], i))
+    below = -math.inf
+    for v, h, i in sorted(ends):
+        below = max(v + 4, below + 14)
+        name = lines[i].name
+        name = name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
+        parts.append(f'<text class="n{i % 8}" x="{h + 6:.1f}" y="{below:.1f}">{text(name)}</text>')
+    said = "; ".join(f"{lines[i].name} from {_value(p[0][1], log)} to {_value(p[-1][1], log)}" for i, p in kept)
+    height = max(HEIGHT, below + 8)
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{text(f"{title}: {said}")}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def thinned(points: Sequence[tuple[float, float]], most: int = 400) -> list[tuple[float, float]]:
+    """At most so many points, each the mean of its neighbours."""
+    size = -(-len(points) // most)
+    groups = [points[i : i + size] for i in range(0, len(points), max(1, size))]
+    return [(g[-1][0], sum(y for _, y in g) / len(g)) for g in groups]
+
+
+def _finite(line: Line, log: bool) -> list[tuple[float, float]]:
+    points = [(float(x), float(y)) for x, y in zip(line.xs, line.ys, strict=True)]
+    look: Callable[[float], bool] = (lambda y: 0 < y < math.inf) if log else math.isfinite
+    points = [(x, math.log10(y) if log else y) for x, y in points if look(y)]
+    return thinned(points)
+
+
+def _span(low: float, high: float, room: float = 0.0) -> tuple[float, float]:
+    if high - low < 1e-9 * max(1.0, abs(high)):
+        low, high = low - 0.5, high + 0.5
+    return low - room * (high - low), high + room * (high - low)
+
+
+def _ticks(low: float, high: float, about: int = 5, whole: bool = False) -> list[float]:
+    """Round numbers between two, about so many."""
+    power = 10 ** math.floor(math.log10((high - low) / about))
+    step = next(s * power for s in (1, 2, 5, 10) if (high - low) / (s * power) <= about + 1)
+    if whole:
+        step = max(1.0, round(step))
+    first = math.ceil(low / step - 1e-9)
+    found = [i * step for i in range(first, first + 40) if i * step <= high + 1e-9 * abs(step)]
+    return found if len(found) > 1 or not whole else [low, high]
+
+
+def _short(x: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(x) >= 10 * size or (abs(x) >= size and x % (size / 10) == 0):
+            return f"{x / size:.4g}{letter}"
+    return f"{x:.4g}"
+
+
+def _value(y: float, log: bool) -> str:
+    return f"{10**y if log else y:.4g}"

@@ -1,0 +1,289 @@
+"""The page of an inspection: what was found first, then any unit on the text itself."""
+
+from __future__ import annotations
+
+import base64
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helo import pages
+from helo.inspection.scores import CLEARLY, LAGS, SHIFTS
+from helo.inspection.traces import Reading, Trace
+from helo.inspection.units import SEEDS, Inspection, Looked
+from helo.pages import Markup, shaded, table, text
+
+ROOM = 1_900_000  # bytes of units and gates on the page, which are a third more as text
+WINDOW = 6_000  # steps of a text on the page, at most
+SHOWN = 700  # steps of the excerpt of a unit that was found
+PICTURE = 5  # of properties that were found, those whose best unit is shown without asking
+
+STYLE = """
+.held { border-bottom: 2px solid var(--more) } .yes { color: var(--more); font-weight: 600 }
+.controls { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin: .6rem 0 }
+.controls label { display: flex; gap: .4rem; align-items: center } .controls input[type=number] { width: 6rem }
+#text { max-height: 26rem; overflow-y: auto } #text .here { outline: 2px solid var(--ink) } #text .hit { outline: 2px solid var(--more) }
+#like ol { padding-left: 1.6rem } #like button { font: .85rem/1.5 ui-monospace, monospace; white-space: pre-wrap; text-align: left }
+details > summary { cursor: pointer } .scatter { display: flex; flex-wrap: wrap; gap: 1rem }
+td .bar { display: inline-block; height: .7em; background: var(--below); vertical-align: middle }
+"""
+
+
+def page(found: Inspection) -> str:
+    numbers = found.numbers
+    steps = ", ".join(
+        f"{n:,} {look.reading.unit}" for look, n in zip(found.looked, numbers["steps"].values(), strict=True)
+    )
+    files = ", ".join(Path(f).name for f in found.files) or "its validation data"
+    about = f"{numbers['task']}, {numbers['cell']}, {_layers(found)}; {steps} of {files}"
+    body = [_properties(found), _method()]
+    body += [_excerpts(look) for look in found.looked]
+    data = [_data(found, look) for look in found.looked]
+    body.append(_any(found))
+    body += [_gates(look) for look in found.looked] + [_memory(look) for look in found.looked]
+    script = resources.files("helo.inspection").joinpath("page.js").read_text(encoding="utf-8")
+    return pages.page(
+        f"What the units of {found.run.path.name} know", about, "\n".join(b for b in body if b), STYLE, script, data
+    )
+
+
+def _layers(found: Inspection) -> str:
+    return ", ".join(f"{n} of {about['units']} units" for n, about in found.numbers["layers"].items())
+
+
+# What was found.
+
+
+def _properties(found: Inspection) -> str:
+    rows = []
+    ordered = sorted(
+        found.properties.items(),
+        key=lambda item: (not item[1]["units"][0]["found"], item[1]["floor"] - item[1]["units"][0]["score"]),
+    )
+    for name, p in ordered:
+        best, several = p["units"][0], p["set"]
+        where = f"{best['layer']}:{best['unit']}"
+        mark = Markup('<span class="yes">found</span>') if best["found"] else "no"
+        together = f"{several['score']:.2f} by {len(several['units'])} (floor {several['floor']:.2f})"
+        cost = "" if best["cost"] is None else f"{best['cost']:+.3f}; {best['cost_elsewhere']:+.3f}"
+        title = Markup(f'<span title="{text(p["about"])}">{text(name)}</span>')
+        lag = "" if not best["lag"] else f", {best['lag']} later"
+        sign = "high" if best["high"] else "low"
+        kind = "AUC" if "auc" in best else "R²"
+        rows.append([
+            title, mark, f"{where} ({sign}{lag})", f"{best['score']:.2f}", f"{p['chance']:.2f}", f"{p['untrained']:.2f}", kind,
+            together, cost,
+        ])  # fmt: skip
+    count = sum(p["units"][0]["found"] for p in found.properties.values())
+    head = (
+        "property", "found", "best unit", "score", "by chance", "untrained", "of", "a small set", "silenced, nats: there; elsewhere",
+    )  # fmt: skip
+    return (
+        f"<h2>{count} of {len(found.properties)} properties are found in single units</h2>"
+        + table(head, rows, "Best unit first. A score is 0 where a unit says nothing and 1 where it says all.")
+        + f"<details><summary>What each property is</summary>{table(('property', 'what it is'), [(n, p['about']) for n, p in ordered])}</details>"
+    )
+
+
+def _method() -> str:
+    return f"""<details><summary>How this was scored</summary>
+<p>Each unit's memory is compared with each property, now and {", ".join(map(str, LAGS[1:]))} steps later. A flag is scored by
+|2·AUC − 1|, a number by the squared rank correlation (R²). <b>By chance</b>: the property is rolled along the text by every
+{SHIFTS}th of it, and each time the best of all units at any lag is taken; 99 of 100 such maxima lie below.
+<b>Untrained</b>: what the best unit tells of {SEEDS} networks of this shape that never learned, which is what the text alone
+makes of any units: every network sees whether the newest letter is a digit. A unit is <b>found</b> that lies {CLEARLY} above both.
+A small set is up to eight units whose weighted sum tells most, chosen on one half of the text and scored on the other; its floor is
+made in the same two ways. Silenced: the unit is held at its mean while the model reads on; the nats are those
+that it then loses a step, where the property holds (or is above its median) and elsewhere.</p></details>"""
+
+
+def _excerpts(look: Looked) -> str:
+    """The best units of what was found, on the text, where the property both holds and does not."""
+    out = []
+    chosen = [k for k in range(len(look.properties)) if look.units(k)[0]["found"]]
+    chosen.sort(key=lambda k: look.floor(k) - float(look.scores.best[k].max()))
+    for k in chosen[:PICTURE]:
+        m, best = look.properties[k], look.units(k)[0]
+        trace = next(t for t in look.reading.traces if t.name == best["layer"])
+        row, start, stop = _telling(look.reading, m.values)
+        values = _levels(trace.units[:, :, best["unit"]], look.reading)[row, start:stop] / 127
+        pieces = [_seen(p) for p in look.reading.steps[row][start:stop]]
+        sign = "orange where the property holds" if best["high"] else "blue where the property holds"
+        gap = " " if look.reading.kind != "text" else ""
+        out.append(
+            f"<h2>{text(m.name)}: {text(best['layer'])}, unit {best['unit']}</h2><p class='faint'>{text(m.about)} Score "
+            f"{best['score']:.2f}; {sign}.</p>"
+            + shaded(
+                [(p + gap, float(v)) for p, v in zip(pieces, values, strict=True)], f"{m.name} by unit {best['unit']}"
+            )
+        )
+    return "\n".join(out)
+
+
+def _telling(reading: Reading, values: np.ndarray) -> tuple[int, int, int]:
+    """The row and the stretch of it in which a property changes most."""
+    laid = np.zeros(reading.losses.shape, np.float32)
+    laid[reading.inside] = np.nan_to_num(values)
+    size = min(SHOWN, laid.shape[1])
+    best, found = -1.0, (0, 0, int(min(size, reading.lengths[0])))
+    for row in range(0, len(laid), max(1, len(laid) // 16)):
+        for start in range(0, max(1, int(reading.lengths[row]) - size), max(1, size // 2)):
+            stop = min(start + size, int(reading.lengths[row]))
+            spread = float(laid[row, start:stop].std()) * (stop - start)
+            if spread > best:
+                best, found = spread, (row, start, stop)
+    return found
+
+
+def _seen(piece: str) -> str:
+    """A step as a reader sees it: a line end stands there and is one."""
+    return piece.replace("\r", "").replace("\n", "↵\n")
+
+
+def _levels(units: np.ndarray, reading: Reading) -> np.ndarray:
+    """Values `(rows, time, …)` as whole numbers from -127 to 127: 0 is a unit's middle, 127 what it hardly ever exceeds."""
+    flat = reading.flat(units)
+    some = flat[:: max(1, len(flat) // 20_000)]
+    middle = np.median(some, axis=0)
+    scale = np.maximum(np.quantile(np.abs(some - middle), 0.99, axis=0), 1e-6)
+    return np.clip((units - middle) / scale, -1, 1) * 127
+
+
+# Any unit.
+
+
+def _any(found: Inspection) -> str:
+    options = "".join(f'<option value="{i}">{text(look.reading.name)}</option>' for i, look in enumerate(found.looked))
+    several = "" if len(found.looked) > 1 else " hidden"
+    return f"""<section class="screen" id="any" aria-label="any unit"><h2>Any unit, on the text</h2>
+<p class="faint">Orange is high, blue is low. The arrow keys on the slider go through the units. Select a span of the text, or give a
+place, to see where else the units are like there.</p>
+<div class="controls">
+<label{several}>of <select id="reading">{options}</select></label>
+<label>layer <select id="layer"></select></label>
+<label>what <select id="what"></select></label>
+<label>unit <input id="unit" type="number" min="0" value="0"></label>
+<label>slide <input id="slide" type="range" min="0" value="0"></label>
+<label>best for <select id="best"></select></label>
+</div>
+<div class="controls">
+<label>find in the text <input id="find" type="search"></label>
+<label>place <input id="place" type="number" min="0" value="0"></label>
+<button id="more">where else is it like here?</button>
+</div>
+<p id="said" role="status" aria-live="polite"></p>
+<div id="text" class="text" tabindex="0" role="figure" aria-label="the text, coloured by a unit"></div>
+<div id="like" aria-live="polite"></div></section>
+<noscript><p>Any other unit can be shown where scripts run.</p></noscript>"""
+
+
+def _data(found: Inspection, look: Looked) -> dict[str, Any]:
+    """What the script shows: a window of the steps, all units on it a byte each, gates half of one."""
+    reading = look.reading
+    letters = {t.name: list(t.gates) for t in reading.traces}
+    each = sum(t.hidden * (1 + len(letters[t.name]) / 2) for t in reading.traces)
+    room = int(min(WINDOW, ROOM / len(found.looked) / max(1, each)))
+    rows, count = [], 0
+    for row in reading.gated if len(reading.gated) else range(len(reading.lengths)):
+        take = min(int(reading.lengths[row]), room - count)
+        if take <= 0:
+            break
+        rows.append((int(row), take))
+        count += take
+    traces = [_packed(reading, t, rows) for t in reading.traces]
+    best = []
+    for k, m in enumerate(look.properties):
+        one = look.units(k)[0]
+        best.append([m.name, one["layer"], one["unit"], one["score"], one["found"]])
+    return {
+        "steps": [[_seen(p) for p in reading.steps[row][:take]] for row, take in rows], "gap": reading.kind != "text",
+        "traces": traces, "best": best,
+    }  # fmt: skip
+
+
+def _packed(reading: Reading, trace: Trace, rows: list[tuple[int, int]]) -> dict[str, Any]:
+    levels = (_levels(trace.units, reading) + 128).astype(np.uint8)
+    held = np.concatenate([levels[row, :take] for row, take in rows])
+    places = {int(row): i for i, row in enumerate(reading.gated)}
+    gates = {}
+    for letter, values in trace.gates.items():
+        shown = np.concatenate([values[places[row], :take] for row, take in rows])
+        fine = np.clip(np.round(shown.astype(np.float32) * 15), 0, 15).astype(np.uint8)
+        if fine.shape[1] % 2:
+            fine = np.concatenate([fine, np.zeros((len(fine), 1), np.uint8)], 1)
+        gates[letter] = base64.b64encode((fine[:, ::2] << 4 | fine[:, 1::2]).tobytes()).decode()
+    return {
+        "name": trace.name,
+        "hidden": trace.hidden,
+        "units": base64.b64encode(held.tobytes()).decode(),
+        "gates": gates,
+    }
+
+
+# Gates and memory.
+
+
+def _gates(look: Looked) -> str:
+    pictures, none = [], []
+    for name, letters in look.gates.items():
+        if not letters:
+            none.append(name)
+        for letter, shares in letters.items():
+            pictures.append(_scatter(shares["closed"], shares["open"], f"{name}, gate {letter}"))
+    if not pictures:
+        return f"<h2>Gates</h2><p>The cell has no gates: {text(', '.join(none))}.</p>"
+    return (
+        "<h2>How far the gates are open</h2><p class='faint'>A dot is a unit: to the right, the share of steps at which its gate is "
+        "below 0.1, closed; upwards, above 0.9, open. Units at the left bottom are never far to either side; a forget gate at the top "
+        "remembers (Karpathy, Johnson and Li 2015).</p>"
+        f'<div class="scatter">{"".join(pictures)}</div>'
+    )
+
+
+def _scatter(xs: list[float], ys: list[float], title: str) -> str:
+    size, left, bottom = 190, 34, 30
+    dots = "".join(
+        f'<circle cx="{left + x * (size - 8):.1f}" cy="{size - y * (size - 8):.1f}" r="2.6"><title>unit {u}: closed {x:.2f}, open '
+        f"{y:.2f}</title></circle>"
+        for u, (x, y) in enumerate(zip(xs, ys, strict=True))
+    )
+    right, about = sum(x > 0.5 for x in xs), sum(y > 0.5 for y in ys)
+    return f"""<figure style="margin:0"><svg viewBox="0 0 {size + left + 4} {size + bottom}" width="{size + left + 4}" role="img"
+ aria-label="{text(title)}: {about} of {len(xs)} units are open at most steps, {right} closed"><path d="M{left} 4V{size}H{size + left}"
+ fill="none" stroke="var(--line)"/><line x1="{left}" y1="8" x2="{size + left - 8}" y2="{size}" stroke="var(--line)" stroke-dasharray="3 3"/>
+<g fill="var(--below)" fill-opacity=".6">{dots}</g><text x="{left}" y="{size + 14}">0</text><text x="{size + left - 14}" y="{size + 14}">1</text>
+<text x="{left + 50}" y="{size + 26}">closed</text><text x="{left - 14}" y="{size}">0</text><text x="{left - 14}" y="14">1</text><text
+ x="0" y="{size // 2}">open</text></svg><figcaption>{text(title)}</figcaption></figure>"""
+
+
+def _memory(look: Looked) -> str:
+    rows = []
+    for name, told in look.memory.items():
+        half = np.array([h for h in told["half"] if h is not None], float)
+        units = len(told["half"])
+        gate = "no such gate" if told["gate"] is None else _three(np.array(told["gate"], float))
+        pushed = "not measured" if not len(half) else _three(half)
+        longest = sorted(range(units), key=lambda u: -(told["half"][u] or 0))[:6] if len(half) else []
+        longer = int((half >= told["reach"]).sum()) if len(half) else 0
+        rows.append([
+            name, gate, pushed, f"{longer} of {units} beyond {told['reach']}", ", ".join(map(str, longest)),
+        ])  # fmt: skip
+    head = (
+        "layer",
+        "by the gate that keeps: steps",
+        "half of a push is left after: steps",
+        "units that last",
+        "longest",
+    )
+    return (
+        "<h2>How long units remember</h2>"
+        "<p class='faint'>By the gate: 1 / (1 − the share that is kept a step). By a push: a unit alone is moved by one standard deviation, "
+        "and its way back is watched. Each: a tenth of the units less than, half of them, nine tenths of them less than.</p>"
+        + table(head, rows)
+    )
+
+
+def _three(values: np.ndarray) -> str:
+    return " · ".join(f"{v:.1f}" for v in np.quantile(values, (0.1, 0.5, 0.9)))

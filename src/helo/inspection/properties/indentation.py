@@ -1,0 +1,23 @@
+"""Indentation."""
+
+from __future__ import annotations
+
+from helo.inspection.properties.base import Property
+
+TAB = 4
+
+
+class Indentation(Property):
+    """By how many blanks the line is indented, a tab being four; in the indentation itself, how many came so far."""
+
+    def values(self, row):
+        found, width, leading = [], 0, True
+        for c in row:
+            if c == "\n":
+                width, leading = 0, True
+            elif leading and c in " \t":
+                width += TAB if c == "\t" else 1
+            else:
+                leading = False
+            found.append(width)
+        return found

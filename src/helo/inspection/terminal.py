@@ -1,0 +1,108 @@
+"""A run seen on a terminal: one picture that is drawn anew each second; on a pipe a line a report."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from helo.errors import plain
+from helo.inspection.curves import thinned
+from helo.inspection.seen import OPEN, SHUT, Seen
+from helo.inspection.watch import status
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], width: int = 60) -> str:
+    """Numbers as a row of blocks, the least the lowest."""
+    points = [y for _, y in thinned([(i, v) for i, v in enumerate(values) if v == v], width)]
+    if not points:
+        return ""
+    low, high = min(points), max(points)
+    return "".join(BLOCKS[int((v - low) / (high - low or 1) * (len(BLOCKS) - 1) + 0.5)] for v in points)
+
+
+def line(report: dict[str, Any]) -> str:
+    """A report."""
+    figures = "  ".join(f"{k} {report[k]:.4g}" for k in ("loss", "valid", "rate", "norm") if k in report)
+    return f"step {report['step']:>6,}  {figures}  {report.get('sample', '')[:60]}".rstrip()
+
+
+def follow(seen: Seen) -> None:
+    """Show it until it is finished, or until Ctrl-C."""
+    console = _console()
+    if console is None:
+        for text in lines(seen):
+            print(plain(text), flush=True)
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            finished = _finished(seen)
+            seen.look()
+            live.update(Text(plain("\n".join(screen(seen, console.width - 1, console.height - 1)))), refresh=True)
+            if finished:
+                return
+            time.sleep(1)
+
+
+def lines(seen: Seen, every: float = 1.0) -> Iterator[str]:
+    """Each report as it comes, and at the end how it ended."""
+    said = 0
+    while True:
+        finished = _finished(seen)
+        reports = seen.reports()
+        said = min(said, len(reports))  # another training may have taken its place
+        yield from map(line, reports[said:])
+        said = len(reports)
+        if finished:
+            yield status(seen, seen.about())
+            return
+        time.sleep(every)
+
+
+def screen(seen: Seen, width: int = 79, height: int = 24) -> list[str]:
+    """What stands on the terminal: where it is, its losses, its gates, its newest samples."""
+    about, reports, look = seen.about(), seen.reports(), seen.look_
+    rows = [
+        f"{seen.path}   {about['task']}, {about['cell']}, {about['parameters']:,} parameters" if about else "",
+        status(seen, about),
+    ]
+    for key, name in (("loss", "learning"), ("valid", "validation"), ("norm", "gradient")):
+        values = [r[key] for r in reports if isinstance(r.get(key), int | float)]
+        if values:
+            rows.append(f"{name:10} {sparkline(values, max(10, width - 32))}  {values[0]:.4g} to {values[-1]:.4g}")
+    if look is not None and look.gates:
+        rows += ["", f"gates, share of units and steps   below {SHUT}   above {OPEN}"]
+        rows += [f"  {g['layer']:24} {g['gate']:4} {g['below']:10.0%} {g['above']:11.0%}" for g in look.gates[:8]]
+    elif look is None:
+        rows += ["", seen.trouble or "no weights yet: they are kept at the first validation"]
+    else:
+        rows += ["", "this cell has no gates"]
+    rows.append("")
+    for report in reversed(reports):
+        if len(rows) >= height:
+            break
+        if isinstance(report.get("sample"), str):
+            rows.append(f"step {report['step']:>6,}  {report['sample']}")
+    return [row[:width] for row in rows[:height]]
+
+
+def _finished(seen: Seen) -> bool:
+    about = seen.about()
+    return bool(about and about.get("finished"))
+
+
+def _console() -> Any:
+    """rich's terminal; None on a pipe, or where rich is not installed."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        from rich.console import Console
+    except ImportError:
+        return None
+    return Console(highlight=False)

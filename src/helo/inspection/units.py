@@ -1,0 +1,166 @@
+"""What the units of a run know of what it reads, found and not hand-picked; silenced, timed, and told in one place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helo.data.readers.files import listed
+from helo.errors import HeloError, door
+from helo.inspection import properties as known
+from helo.inspection.memory import gates, lasting
+from helo.inspection.properties import Measured
+from helo.inspection.scores import CLEARLY, LAGS, LEVEL, SHIFTS, Scores, scores, untrained
+from helo.inspection.sets import sets
+from helo.inspection.silence import costs
+from helo.inspection.traces import MOST, Reading, Source, opened
+from helo.progress import tell
+from helo.runs.folder import replacing
+from helo.runs.run import Run
+
+BEST = 8  # units of each property that are named
+SEEDS = 3  # untrained networks
+
+
+@dataclass
+class Looked:
+    """What was found in one reading."""
+
+    reading: Reading
+    properties: list[Measured]
+    scores: Scores
+    untrained: np.ndarray  # `(properties,)`: what the best unit of networks that never learned tells
+    sets: list[dict[str, Any]]
+    costs: list[dict[str, float] | None]
+    gates: dict[str, Any]
+    memory: dict[str, Any]
+
+    def floor(self, k: int) -> float:
+        """What a unit has to lie above to be found to tell property k."""
+        return float(max(self.scores.chance[k], self.untrained[k]))
+
+    def units(self, k: int) -> list[dict[str, Any]]:
+        """The best units of property k, best first."""
+        s, m = self.scores, self.properties[k]
+        found = []
+        for u in np.argsort(-s.best[k], kind="stable")[:BEST]:
+            layer, unit = s.layers[u]
+            cost = self.costs[k] if not found else None
+            found.append({
+                "layer": layer, "unit": unit, "score": round(float(s.best[k, u]), 4), "lag": int(s.lag[k, u]),
+                "high": bool(s.high[k, u]), "found": bool(s.best[k, u] > self.floor(k) + CLEARLY),
+                "cost": None if cost is None else round(cost["holds"], 5),
+                "cost_elsewhere": None if cost is None else round(cost["elsewhere"], 5),
+            })  # fmt: skip
+            if m.flag:
+                found[-1]["auc"] = round(0.5 + found[-1]["score"] / 2, 4)
+        return found
+
+
+class Inspection:
+    """What `inspect` gives. numbers: everything, as JSON has it; `page()`: for people."""
+
+    def __init__(self, run: Run, files: Sequence[str | Path], source: Source, looked: list[Looked]):
+        self.run, self.files, self.source, self.looked = run, files, source, looked
+        self.numbers = self._numbers()
+
+    @property
+    def properties(self) -> dict[str, dict[str, Any]]:
+        """{name: {"floor", "units": [{"unit", "score", "found", "cost", …}, best first], …}}"""
+        return self.numbers["properties"]
+
+    def _numbers(self) -> dict[str, Any]:
+        about = self.run.about
+        found: dict[str, Any] = {
+            "run": str(self.run.path), "files": [str(f) for f in self.files], "task": about["task"], "cell": about["cell"],
+            "steps": {look.reading.name: int(look.reading.lengths.sum()) for look in self.looked},
+            "method": {"lags": list(LAGS), "shifts": SHIFTS, "level": LEVEL, "untrained": SEEDS, "clearly": CLEARLY},
+            "properties": {}, "layers": {},
+        }  # fmt: skip
+        for look in self.looked:
+            before = f"{look.reading.name}: " if len(self.looked) > 1 else ""
+            for k, m in enumerate(look.properties):
+                there = np.isfinite(m.values)
+                found["properties"][before + m.name] = {
+                    "about": m.about, "score": "|2 AUC - 1|" if m.flag else "rank correlation squared",
+                    "share" if m.flag else "mean": round(float(m.values[there].mean()), 5),
+                    "floor": round(look.floor(k), 4), "chance": round(float(look.scores.chance[k]), 4),
+                    "untrained": round(float(look.untrained[k]), 4), "units": look.units(k), "set": look.sets[k],
+                }  # fmt: skip
+            for trace in look.reading.traces:
+                found["layers"][before + trace.name] = {
+                    "units": trace.hidden, "gates": look.gates[trace.name], "memory": look.memory[trace.name]
+                }  # fmt: skip
+        return found
+
+    def page(self) -> str:
+        """One file of HTML."""
+        from helo.inspection.page import page
+
+        return page(self)
+
+    def save(self, path: str | Path) -> Path:
+        """The page, and the numbers beside it, under the page's name with .json. Gives the path of the numbers."""
+        path = Path(path)
+        if path.suffix == ".json":
+            raise HeloError(f"{path}", expected="a page, such as inspect.html: the numbers get the name with .json")
+        beside = path.with_suffix(".json")
+        with replacing(path, named=True) as to:
+            to.write_text(self.page(), encoding="utf-8")
+        if not path.exists() or path.is_file():
+            with replacing(beside, named=True) as to:
+                to.write_text(
+                    json.dumps(self.numbers, ensure_ascii=False, indent=1), encoding="utf-8", errors="replace"
+                )
+        return beside
+
+
+@door
+def inspect(
+    run: Run, files: str | Path | Sequence[str | Path] = (), properties: Sequence[str] = (), most: int = MOST
+) -> Inspection:
+    """What the units of a run know of files, or of its own validation data: see `Inspection`.
+
+    properties: more of them than the registered ones, each `FILE.py:NAME`, or the names of registered ones, which then are
+    all that are asked. most: steps at the most. Raises HeloError for a model without a recurrence, for a text of which most is unknown to the
+    model, and for one that is too short for its shifts.
+    """
+    names = listed(files)
+    own = [p for p in properties if ".py:" in p]
+    named = [p for p in properties if ".py:" not in p]
+    asked = [known.find(p) for p in [*(named or known.names()), *own]]
+    source = opened(run, names, most)
+    looked = []
+    for reading in source.read():
+        steps = int(reading.lengths.sum())
+        if steps < SHIFTS:
+            raise HeloError(
+                f"{steps} {reading.unit}", expected=f"{SHIFTS} or more, so that chance can be told by shifting",
+                mend="give more text" if names else "give FILES", where=source.where,
+            )  # fmt: skip
+        looked.append(_looked(source, reading, known.measured(reading, asked)))
+    if not any(look.properties for look in looked):
+        raise HeloError(
+            "no property that is known occurs in it", expected="a longer text, or one of your own: --property FILE.py:NAME",
+            where=source.where,
+        )  # fmt: skip
+    return Inspection(run, names, source, looked)
+
+
+def _looked(source: Source, reading: Reading, found: list[Measured]) -> Looked:
+    tell("scoring", 0, 1)
+    scored = scores(reading, found)
+    seed = source.run.about.get("training", {}).get("seed") or 0
+    fresh, floors = untrained(source, reading, found, [seed + i for i in range(SEEDS)])
+    together = sets(reading, found)
+    for one, floor in zip(together, floors, strict=True):
+        one |= {"score": round(one["score"], 4), "floor": round(max(one["floor"], float(floor)), 4)}
+        one["found"] = one["score"] > one["floor"] + CLEARLY
+    best = [scored.layers[u] for u in scored.best.argmax(1)] if found else []
+    worse = costs(source, reading, found, [(layer, (unit,)) for layer, unit in best])
+    return Looked(reading, found, scored, fresh, together, worse, gates(reading), lasting(source, reading))

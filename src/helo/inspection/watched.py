@@ -1,0 +1,123 @@
+"""A training that is watched: a process of its own serves the page, so that training never waits for it.
+
+It has the lowest priority, one thread to compute with and no accelerator; what the training says of itself each second
+comes to it through a pipe, and when the pipe ends, whatever the reason, so does the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import helo
+from helo.errors import HeloError, told
+from helo.training.report import Reporter
+
+EVERY = 1.0  # seconds between two lines of what the training says
+LINGER = 2.5  # seconds that an open page still has to hear that training has ended
+ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+class Watched:
+    """A reporter that shows a page of the training beside what another reporter tells."""
+
+    def __init__(self, inner: Reporter, tell: Callable[[str], None], browser: bool = True, cell: str | None = None):
+        """tell: says where the page is, however quiet the other reporter is."""
+        self.inner, self.tell, self.browser, self.cell = inner, tell, browser, cell
+        self.process: subprocess.Popen[bytes] | None = None
+        self.sent, self.sum, self.count = 0.0, 0.0, 0
+
+    def begin(self, path: Path) -> None:
+        self.inner.begin(path)
+        self.process = _started({"path": str(path.absolute()), "browser": self.browser, "cell": self.cell})
+        assert self.process.stdout is not None
+        try:
+            found = json.loads(self.process.stdout.readline() or b"{}")
+        except ValueError:
+            found = {}
+        if "address" not in found:
+            raise HeloError(found.get("error", "the process that serves the page did not start"), where="--watch")
+        assert self.process.stdin is not None
+        with suppress(AttributeError, OSError):
+            os.set_blocking(self.process.stdin.fileno(), False)  # training goes on whether or not anybody reads
+        self.tell(f"watch it at {found['address']}")
+
+    def say(self, line: str) -> None:
+        self.inner.say(line)
+
+    def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
+        self.inner.step(done, total, loss, speed, left)
+        self.sum, self.count = self.sum + loss, self.count + 1
+        now = time.monotonic()
+        if now - self.sent < EVERY:
+            return
+        line = {"step": done, "total": total, "loss": self.sum / self.count, "speed": speed, "left": left}
+        self.sent, self.sum, self.count = now, 0.0, 0
+        self._send(line)
+
+    def work(self, what: str, done: int, total: int) -> None:
+        self.inner.work(what, done, total)
+
+    def close(self) -> None:
+        self.inner.close()
+        if self.process is None:
+            return
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(0.3)  # it may stay a moment longer than the training, for a page that is open
+
+    def _send(self, line: dict[str, Any]) -> None:
+        if self.process is not None and self.process.stdin is not None:
+            with suppress(OSError, ValueError):  # it has ended, or does not read: nothing of that is the training's
+                os.write(self.process.stdin.fileno(), (json.dumps(line) + "\n").encode())
+
+
+def _started(what: dict[str, Any]) -> subprocess.Popen[bytes]:
+    code = "from helo.inspection.watched import serve; serve()"
+    home = str(Path(helo.__file__).parent.parent)
+    before = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([home, *([before] if before else [])])
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env=os.environ | ALONE | {"PYTHONPATH": path}, start_new_session=True,
+        )  # fmt: skip
+        assert process.stdin is not None
+        os.write(process.stdin.fileno(), (json.dumps(what) + "\n").encode())
+    except OSError as error:
+        raise HeloError(f"the process that serves the page did not start: {error.strerror}", where="--watch") from error
+    return process
+
+
+def serve() -> None:
+    """The process: its orders and what the training says are lines of standard input, the address one of its output."""
+    with suppress(AttributeError, OSError):
+        os.nice(19)
+    from helo.inspection.seen import Seen
+    from helo.inspection.watch import IDLE, open_browser, serving
+
+    orders = json.loads(sys.stdin.readline())
+    seen = Seen(Path(orders["path"]), orders["cell"], begun=False)
+    try:
+        with serving(seen) as server:
+            print(json.dumps({"address": server.address}), flush=True)
+            if orders["browser"]:
+                open_browser(server.address)
+            for line in sys.stdin:
+                with suppress(ValueError, KeyError, TypeError):
+                    seen.told(json.loads(line))
+            seen.ended = True
+            if time.monotonic() - server.asked < IDLE:
+                time.sleep(LINGER)
+    except HeloError as error:
+        print(json.dumps({"error": str(told(error))}), flush=True)
