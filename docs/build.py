@@ -116,11 +116,11 @@ def build(out: Path, jobs: int) -> Path:
     chapters = sorted(LECTURE.glob("[0-9]*.md"), reverse=True)  # the later ones take longer
     with ThreadPoolExecutor(jobs) as pool:
         for chapter, place in zip(chapters, pool.map(lambda c: run(c, kept), chapters), strict=True):
-            text = (place / "chapter.md").read_text(encoding="utf-8")
             shutil.copytree(place / "files", source / "lecture" / chapter.stem)
-            text = LINK.sub(
-                lambda m: f"{m[1]}{chapter.stem}/{m[2]}" if (place / "files" / m[2]).is_file() else m[0], text
-            )  # noqa: B023
+            text = (place / "chapter.md").read_text(encoding="utf-8")
+            made = {link for _, link in LINK.findall(text) if (place / "files" / link).is_file()}
+            for link in made:
+                text = text.replace(f"]({link})", f"]({chapter.stem}/{link})")
             (source / "lecture" / chapter.name).write_text(text, encoding="utf-8")
     html = out / "html"
     shutil.rmtree(html, ignore_errors=True)
