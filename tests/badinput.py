@@ -90,6 +90,14 @@ BASES: list[list[str]] = [
     ["eval", "caption"],
     ["info", "lm"],
     ["info", "tag", "--json"],
+    ["watch", "lm", "--no-browser"],
+    ["watch", "lm", "--json"],
+    ["watch", "tag", "--terminal"],
+    ["watch", "translate", "--json"],
+    ["train", "lm", "t.txt", "--out", "o", "--chunk", "8", "--streams", "2", *SMALL, "--watch", "--no-browser"],
+    ["compare", "lm", "lm", "--json"],
+    ["compare", "lm", "classify"],
+    ["compare", "tag", "tag", "--out", "page.html"],
     ["data", "list"],
     ["data", "get", "python"],
     ["data", "check", "python"],
@@ -103,6 +111,8 @@ RARE: list[list[str]] = [  # they take seconds each
     ["hello"],
     ["hello", "--json"],
     ["hello", "--quiet"],
+    ["hello", "mississippi", "--cell", "lstm", "--quiet"],
+    ["hello", "papaya", "--cell", "gru", "--json"],
     ["check", "rnn"],
     ["demo", "--minutes", "0.001", "--quiet"],
     ["demo", "classify", "--minutes", "0.001", "--quiet"],
@@ -258,7 +268,7 @@ class Case:
     def endless(self) -> bool:
         """Whether the input may ask for more than a moment."""
         flags = {w[2:].replace("-", "_") for w in self.words if w.startswith("--")}
-        return bool(flags & WITHOUT_END) or "fifo" in self.words or self.words[:1] in (["check"], ["demo"])
+        return bool(flags & WITHOUT_END) or "fifo" in self.words or self.words[:1] in (["check"], ["demo"], ["watch"])
 
     def __str__(self) -> str:
         env = " ".join(f"{k}={shlex.quote(v)}" if v is not None else f"-u {k}" for k, v in self.env.items())

@@ -16,12 +16,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from helo import hello
+from helo import engines, hello
 from helo.cli import cli
 from helo.cli import hello as verb
+from helo.errors import HeloError
+from helo.hello import network
+from helo.hello.base import LONGEST
 
 READ, NEXT, LETTERS = "hell", "ello", "helo"
-PARTS = ("1  Forward", "2  Training", "3  Writing", "4  The same gradient")
+PARTS = ("1  Forward", "2  Training", "3  Writing", "4  The same gradient", "5  The cut")
+HELLO = network.HELLO
+CELLS = ("rnn", "lstm", "gru")
 
 # Runs the command line where torch was never installed, as far as an import can tell.
 WITHOUT_TORCH = """
@@ -143,9 +148,8 @@ def test_printed_digits_are_enough_for_every_digit_that_follows(text, found):
 
 @pytest.mark.parametrize("seed", [None, 0, 5])
 def test_gradient_by_hand_is_the_differences_of_the_loss(seed):
-    w = hello.LECTURE if seed is None else hello.start(seed)
-    h, y, _ = hello.forward(w, READ)
-    gradient = hello.backward(w, READ, NEXT, h, hello.softmax(y))
+    w = HELLO.weights if seed is None else network.start(HELLO, seed)
+    gradient = network.backward(w, HELLO)
     for name, value in w.items():
         for index in np.ndindex(value.shape):
             sides = []
@@ -157,11 +161,10 @@ def test_gradient_by_hand_is_the_differences_of_the_loss(seed):
 
 
 def test_two_steps_of_adagrad(found):
-    moments = list(hello.train(0))[:3]
+    moments = list(network.train(0))[:3]
     memory = {name: 0 * value for name, value in moments[0].network.items()}
     for before, after in pairwise(moments):
-        h, y, _ = hello.forward(before.network, READ)
-        for name, d in hello.backward(before.network, READ, NEXT, h, hello.softmax(y)).items():
+        for name, d in network.backward(before.network, HELLO).items():
             memory[name] = memory[name] + d * d
             expected = before.network[name] - 0.1 * d / np.sqrt(memory[name] + 1e-8)
             np.testing.assert_allclose(after.network[name], expected, rtol=0, atol=1e-14)
@@ -194,7 +197,7 @@ def test_seed_changes_training_alone(text):
 def test_no_state_no_word(found):
     """What the lesson says of a network without a state: from the start again at each letter, 'l' has one answer."""
     w = {name: np.array(value) for name, value in found["training"]["weights"].items()}
-    p = [hello.softmax(hello.forward(w, letter)[1])[0] for letter in "ll"]
+    p = [network.softmax(network.forward(w, HELLO, (letter,))[1])[0] for letter in "ll"]
     assert -math.log(p[0][2]) - math.log(p[1][3]) >= 2 * math.log(2)
     assert found["training"]["losses"][-1] < 0.1
 
@@ -226,16 +229,16 @@ def test_autograd_agrees(found):
 def test_comparison_sees_a_wrong_gradient(monkeypatch):
     """Without the way through the later step, the table says so."""
     pytest.importorskip("torch")
-    right = hello.backward
+    right = network.backward
 
     def forgetful(w, *rest):
         return right({**w, "W_hh": 0 * w["W_hh"]}, *rest)
 
-    monkeypatch.setattr(hello, "backward", forgetful)
-    comparison = hello.compare()
+    monkeypatch.setattr(network, "backward", forgetful)
+    comparison = network.compare()
     assert comparison is not None
     assert comparison["W_hh"]["difference"] > 0.1
-    assert comparison["W_hy"]["difference"] < 1e-12  # the scores' own weights have no part in the past
+    assert comparison["b"]["difference"] > 0.1
 
 
 def test_without_torch():
@@ -260,7 +263,7 @@ def test_without_torch():
 def test_reads_as_a_lesson(text):
     lines = text.splitlines()
     assert max(map(len, lines)) < 80
-    assert 80 <= len(lines) <= 125
+    assert 80 <= len(lines) <= 160
     places = [text.index(part) for part in PARTS]
     assert places == sorted(places)
     for word in ("loss", "softmax", "[h, e, l, o]", "only the state tells them apart", "\n  hello\n"):
@@ -271,7 +274,7 @@ def test_reads_as_a_lesson(text):
 
 
 def test_colours_change_no_letter(text):
-    painted = "".join(line + "\n" for line in hello.lesson(0, verb._paint))
+    painted = "".join(line + "\n" for line in hello.lesson(0, verb._paint, HELLO))
     assert "\033" in painted
     assert click.unstyle(painted) == text
 
@@ -293,6 +296,157 @@ def test_a_seed_that_cannot_be_is_said_at_once():
         assert result.exit_code == 2
         assert "--seed" in result.output
         assert "h(t)" not in result.output
+
+
+# Other words, other cells
+
+
+def made(cell, word="mississippi"):
+    return hello.example(word, cell)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_cell_by_hand_is_the_cell(cell):
+    e = made(cell)
+    for w in (e.weights, network.start(e, 3)):
+        h, _, state = network.forward(w, e, e.read)
+        steps = network.trace(w, e)
+        np.testing.assert_allclose([s["h"] for s in steps], h, rtol=0, atol=1e-14)
+        for name, s in zip(e.hand.state, state, strict=True):
+            np.testing.assert_allclose(steps[-1][name], s[0], rtol=0, atol=1e-14)
+        back = e.hand.network(e.hand.parameters(w))
+        assert back.keys() | {"W_hy", "b_y"} == w.keys()
+        for name, value in back.items():
+            np.testing.assert_array_equal(value, w[name])
+
+
+@pytest.mark.parametrize("border", [None, 1, 4, 9])
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradient_by_hand_is_autograds(cell, border):
+    pytest.importorskip("torch")
+    e = made(cell)
+    for w in (e.weights, network.start(e, 3)):
+        theirs, ours = network.autograd(w, e, border), network.backward(w, e, border)
+        assert theirs is not None
+        assert ours.keys() == theirs.keys() == w.keys()
+        for name, d in ours.items():
+            np.testing.assert_allclose(d, theirs[name], rtol=0, atol=1e-6)
+            np.testing.assert_allclose(d, theirs[name], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradient_by_hand_is_the_differences_of_the_loss_for_each_cell(cell):
+    e = made(cell, "papaya")
+    w, right = e.weights, e.ids(e.next)
+    for name, d in network.backward(w, e).items():
+        for index in np.ndindex(w[name].shape):
+            sides = []
+            for step in (1e-5, -1e-5):
+                moved = {k: v.copy() for k, v in w.items()}
+                moved[name][index] += step
+                sides.append(float(network.losses(network.forward(moved, e, e.read)[1], right).sum()))
+            assert d[index] == pytest.approx((sides[0] - sides[1]) / 2e-5, abs=1e-7), (name, index)
+
+
+@pytest.mark.parametrize("word", ["mississippi", "ab", "Привет", "你好你们", "नमस्ते", "don't"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_any_word_and_cell_is_a_lesson_that_paper_can_follow(cell, word):
+    lines = list(hello.lesson(0, hello.plain, hello.example(word, cell)))
+    text = "\n".join(lines)
+    from helo.hello.lesson import _width
+
+    assert max(map(_width, lines)) <= 80
+    assert all(part in text for part in PARTS)
+    assert f"\n  {word}\n" in text
+    names = {"rnn": ["h_t  [0]"], "lstm": ["i_t", "f_t", "g_t", "o_t", "c_t"], "gru": ["r_t", "z_t", "n_t"]}[cell]
+    assert all(name in text for name in names)
+    ways = re.findall(r"^  (\w+_t\[\d\]|h\[\d\]|[yp]\[.+?\]|loss) += (.+?) += +(-?[\d.]+)$", text, re.MULTILINE)
+    assert len(ways) == min(4, len(hello.example(word).read)) * {"rnn": 4, "lstm": 9, "gru": 8}[cell]
+    known = {"tanh": math.tanh, "exp": math.exp, "sigmoid": lambda a: 1 / (1 + math.exp(-a)), "log": math.log}
+    for _, way, result in ways:
+        way = re.sub(r"log ([\d.]+)", r"log(\1)", way.replace("·", "*"))
+        assert f"{eval(way, known):z.{len(result.partition('.')[2])}f}" == result, way
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_each_printed_number_follows_from_those_before(cell):
+    """All numbers of all steps, with digits as printed, through helo's own cell."""
+    e = made(cell)
+    paper, w = network.on_paper(e), e.weights
+    state = None
+    for t, x in enumerate(e.one_hot(e.read)):
+        h, _ = engines.scan(e.hand.cell, e.hand.parameters(w), x[None, None], state)
+        np.testing.assert_allclose(h[0, 0], paper.steps[t]["h"], rtol=0, atol=2.1e-4)
+        state = tuple(paper.steps[t][name][None] for name in e.hand.state)
+        np.testing.assert_array_equal(network.digits(w["W_hy"] @ paper.steps[t]["h"] + w["b_y"], 3), paper.y[t])
+    assert paper.p.sum(1) == pytest.approx(np.ones(len(paper.p)), abs=3e-4)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_a_border_cuts(cell):
+    """The loss stays, what comes after the border is as it was, and what is lost is what the later steps tell."""
+    e = made(cell)
+    whole, cut = [], []
+    full, short = network.backward(e.weights, e, sent=whole), network.backward(e.weights, e, e.border, sent=cut)
+    after = len(e.read) - e.border
+    for (y, later), (y2, later2) in zip(whole[:after], cut[:after], strict=True):
+        np.testing.assert_array_equal(y, y2)
+        np.testing.assert_array_equal(later["h"], later2["h"])
+    assert all((v == 0).all() for v in cut[after][1].values())
+    assert all((v != 0).any() for v in whole[after][1].values())
+    lost = network.lost(e)
+    assert all((lost[n] == 0).all() for n in ("W_hy", "b_y"))
+    for name, d in lost.items():
+        np.testing.assert_allclose(short[name] + d, full[name], atol=1e-15)
+    found = json.loads(run("mississippi", "--cell", cell, "--json"))
+    assert found["chunks"]["border"] == 5
+    assert found["chunks"]["lost"].keys() == full.keys()
+    assert found["steps"].keys() == set(e.hand.parts)
+    assert found["written"] == "mississippi"
+
+
+def test_lost_is_printed(text):
+    rows = re.findall(r"^  (\w+) +\[[\d,]+\] +(-?[\d.]+) += +(-?[\d.]+) +\+ +(-?[\d.]+) +(\d+)%$", text, re.MULTILINE)
+    assert [row[0] for row in rows] == ["W_xh", "W_hh", "b", "W_hy", "b_y"]
+    for _, whole, part, lost, _ in rows:
+        assert float(whole) == pytest.approx(float(part) + float(lost), abs=1.1e-4)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "",
+        "a",
+        "aaaa",
+        "two words",
+        "a\nb",
+        "a\tb",
+        " ab",
+        "a\0b",
+        "a\u202eb",
+        "ab" * LONGEST,
+        "\ud800a",
+        "e\u0301e\u0301",
+    ],
+)
+def test_what_is_no_word(word):
+    with pytest.raises(HeloError):
+        hello.example(word)
+    result = CliRunner().invoke(cli, ["hello", "--", word])
+    assert isinstance(result.exception, HeloError)
+    assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize("cell", ["mingru", "nix", "", "lstm,bias=False"])
+def test_what_is_no_cell_here(cell):
+    with pytest.raises(HeloError, match="lstm"):
+        hello.example("hello", cell)
+
+
+def test_letters_have_their_marks():
+    assert hello.example("e\u0301te\u0301").letters == ("é", "t", "é")
+    assert hello.example("नमस्ते").letters == ("न", "म", "स्", "ते")
+    assert hello.example("नमस्ते").word == "नमस्ते"
 
 
 def test_help_shows_two_examples():

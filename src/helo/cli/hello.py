@@ -16,23 +16,26 @@ STYLES: dict[str, dict[str, Any]] = {"heading": {"bold": True}, "faint": {"dim":
 @flags.common
 @flags.as_json
 @click.command()
-def command(seed, quiet, as_json):
-    """The lecture's example, number by number: a network of three hidden numbers learns to write "hello". Forward,
-    training, writing, and its gradient by hand against autograd. --seed is where training starts.
+@click.argument("word", default="hello")
+@click.option("--cell", default="rnn", metavar="NAME", help="rnn, lstm or gru  [rnn]")
+def command(word, cell, seed, quiet, as_json):
+    """The lecture's example, number by number: a network of three hidden numbers learns to write "hello", or another word.
+    Forward with each gate, training, writing, its gradient by hand against autograd, and what of it is lost where a text is
+    cut into chunks. --seed is where training starts.
 
     \b
     helo hello
-    helo hello --seed 7 --json
+    helo hello mississippi --cell lstm
     """
     from helo import hello
 
-    seed = seed or 0
+    seed, example = seed or 0, hello.example(word, cell)
     if as_json:
-        flags.show(hello.numbers(seed))
+        flags.show(hello.numbers(seed, example))
     elif quiet:
-        click.echo(hello.written(seed))
+        flags.tell(hello.written(seed, example))
     else:
-        for line in hello.lesson(seed, _paint if _coloured() else hello.plain):
+        for line in hello.lesson(seed, _paint if _coloured() else hello.plain, example):
             click.echo(line)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from helo import pages
 from helo.errors import HeloError, door
 from helo.inspection import curves
-from helo.inspection.curves import Line, chart
+from helo.inspection.curves import Line, chart, drawn
 from helo.runs import folder
 
 BY_SYMBOL = frozenset({"nats", "perplexity", "loss", "valid"})  # figures of a symbol, whatever a symbol is
@@ -116,10 +116,10 @@ def _curve(reports: list[dict[str, Any]], figures: dict[str, Any]) -> dict[str, 
     """Of a language model bits a byte too: the nats of each validation by what a symbol is worth on the whole."""
     known = {"epoch", "rate", "norm", "clipped", "symbols_per_second"}
     keys = [k for k, v in reports[-1].items() if isinstance(v, int | float) and k not in known]
-    curve = {k: [r.get(k) for r in reports] for k in keys}
+    curve: dict[str, list[Any]] = {k: [r.get(k) for r in reports] for k in keys}
     nats, bits = figures.get("nats"), figures.get("bits_per_byte")
     if isinstance(nats, float) and isinstance(bits, float) and nats > 0:
-        curve["bits_per_byte"] = [v * bits / nats for v in curve["valid"]]
+        curve["bits_per_byte"] = [v * bits / nats if drawn(v) else None for v in curve["valid"]]
     return curve
 
 
@@ -156,7 +156,7 @@ def rows(found: dict[str, Any]) -> tuple[list[list[str]], list[list[str]]]:
     runs = found["runs"]
     facts = [[n.replace("_", " "), *(_text(r["options"].get(n)) for r in runs)] for n in found["differ"]]
     for name in ("parameters", "steps", "seconds"):
-        facts.append([name, *(f"{r[name]:,.0f}" for r in runs)])
+        facts.append([name, *(f"{round(r[name]):,}" for r in runs)])
     figures = []
     for name in [f for f in found["alike"] if f not in ("valid", "loss")]:
         best = found["best"].get(name, [])
@@ -202,16 +202,11 @@ def page(found: dict[str, Any]) -> str:
         groups = found["alike"].get(key) or [list(range(len(said)))]
         for group in groups:
             of = f" ({', '.join(said[i] for i in group)})" if len(groups) > 1 else ""
-            title = titles.get(key, key.replace("_", " ")) + of
+            title = (titles.get(key) or key.replace("_", " ")) + of
             parts.append(f'<h2>{pages.text(title)}</h2><div class="two">')
             for across in ("step", "seconds"):
-                parts.append(
-                    chart(
-                        f"{title} by {across}",
-                        across,
-                        [_line(found, said, i, key, across, group) for i in range(len(said))],
-                    )
-                )
+                lines = [_line(found, said, i, key, across, group) for i in range(len(said))]
+                parts.append(chart(f"{title} by {across}", across, lines))
             parts.append("</div>")
     about = f"{len(said)} runs of {found['runs'][0]['task']}, side by side."
     return pages.page(" · ".join(said), about, "\n".join(parts), STYLE, language="")
@@ -219,7 +214,6 @@ def page(found: dict[str, Any]) -> str:
 
 def _line(found: dict[str, Any], said: Sequence[str], i: int, key: str, across: str, group: Sequence[int]) -> Line:
     """A run's curve; an empty one where it is not of the group, so that a run has its colour everywhere."""
-    curve = found["curves"][i]
-    points = zip(curve.get(across, ()), curve.get(key, ()), strict=False) if i in group else ()
-    kept = [(x, y) for x, y in points if isinstance(x, int | float) and isinstance(y, int | float)]
-    return Line(said[i], [x for x, _ in kept], [y for _, y in kept])
+    curve = found["curves"][i] if i in group else {}
+    reports = [{across: x, key: y} for x, y in zip(curve.get(across, ()), curve.get(key, ()), strict=False)]
+    return curves.line(said[i], reports, key, across)

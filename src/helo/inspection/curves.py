@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from helo.pages import text
 
@@ -34,7 +35,7 @@ class Line:
 
 def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> str:
     """A picture of some lines. title: what it shows, said to who does not see it; across: what x is; log: y as powers of 10."""
-    kept = [(i, _finite(line, log)) for i, line in enumerate(lines)]
+    kept = [(i, _points(line, log)) for i, line in enumerate(lines)]
     kept = [(i, points) for i, points in kept if points]
     if not kept:
         return f'<p class="faint">{text(title)}: nothing yet.</p>'
@@ -93,11 +94,20 @@ def thinned(points: Sequence[tuple[float, float]], most: int = 400) -> list[tupl
     return [(g[-1][0], sum(y for _, y in g) / len(g)) for g in groups]
 
 
-def _finite(line: Line, log: bool) -> list[tuple[float, float]]:
-    points = [(float(x), float(y)) for x, y in zip(line.xs, line.ys, strict=True)]
-    look: Callable[[float], bool] = (lambda y: 0 < y < math.inf) if log else math.isfinite
-    points = [(x, math.log10(y) if log else y) for x, y in points if look(y)]
-    return thinned(points)
+def drawn(value: Any) -> bool:
+    """Whether a value is a number that a curve can have; a file may hold any."""
+    return isinstance(value, int | float) and abs(value) < 1e100
+
+
+def line(name: str, reports: Sequence[Mapping[str, Any]], key: str, across: str = "step") -> Line:
+    """A curve out of reports, where they have numbers."""
+    points = [(r[across], r[key]) for r in reports if drawn(r.get(across)) and drawn(r.get(key))]
+    return Line(name, [float(x) for x, _ in points], [float(y) for _, y in points])
+
+
+def _points(line: Line, log: bool) -> list[tuple[float, float]]:
+    points = zip(line.xs, line.ys, strict=True)
+    return thinned([(x, math.log10(y) if log else y) for x, y in points if y > 0 or not log])
 
 
 def _span(low: float, high: float, room: float = 0.0) -> tuple[float, float]:

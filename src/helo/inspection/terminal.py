@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from helo.errors import plain
-from helo.inspection.curves import thinned
+from helo.inspection.curves import drawn, thinned
 from helo.inspection.seen import OPEN, SHUT, Seen
 from helo.inspection.watch import status
 
@@ -26,8 +26,9 @@ def sparkline(values: Sequence[float], width: int = 60) -> str:
 
 def line(report: dict[str, Any]) -> str:
     """A report."""
-    figures = "  ".join(f"{k} {report[k]:.4g}" for k in ("loss", "valid", "rate", "norm") if k in report)
-    return f"step {report['step']:>6,}  {figures}  {report.get('sample', '')[:60]}".rstrip()
+    figures = "  ".join(f"{k} {report[k]:.4g}" for k in ("loss", "valid", "rate", "norm") if drawn(report.get(k)))
+    sample = report.get("sample")
+    return f"step {report['step']:>6,}  {figures}  {sample[:60] if isinstance(sample, str) else ''}".rstrip()
 
 
 def follow(seen: Seen) -> None:
@@ -73,7 +74,7 @@ def screen(seen: Seen, width: int = 79, height: int = 24) -> list[str]:
         status(seen, about),
     ]
     for key, name in (("loss", "learning"), ("valid", "validation"), ("norm", "gradient")):
-        values = [r[key] for r in reports if isinstance(r.get(key), int | float)]
+        values = [r[key] for r in reports if drawn(r.get(key))]
         if values:
             rows.append(f"{name:10} {sparkline(values, max(10, width - 32))}  {values[0]:.4g} to {values[-1]:.4g}")
     if look is not None and look.gates:

@@ -116,10 +116,10 @@ def view(seen: Seen, layer: str = "", unit: str = "") -> dict[str, Any]:
     width = look.units[layer].shape[1] if look and layer else 0
     chosen = int(unit) if unit.isdecimal() and len(unit) < 9 and int(unit) < width else _liveliest(look, layer)
     parts = {
-        "status": text(status(seen, about)),
+        "status": text(trouble if about is None and trouble else status(seen, about)),
         "figures": _figures(about),
         "loss": _loss(seen, reports),
-        "rate": chart("Learning rate, a share of its peak", "step", [_line("rate", reports, "rate")]),
+        "rate": chart("Learning rate, a share of its peak", "step", [curves.line("rate", reports, "rate")]),
         "norms": chart("Norm of the gradient", "step", _norms(reports), log=True),
         "gates": _over_training(seen),
         "samples": _samples(reports),
@@ -133,7 +133,7 @@ def status(seen: Seen, about: Mapping[str, Any] | None) -> str:
     """Where the training stands, in a line."""
     now = seen.now
     if about and about.get("finished"):
-        return f"Finished: {about['steps']:,} steps in {clock(about['seconds'])}."
+        return f"Finished: {about.get('steps', 0):,} steps in {clock(about.get('seconds', 0))}."
     if seen.ended:
         return f"Training has ended; helo watch {seen.path} shows this page again."
     if now:
@@ -162,21 +162,17 @@ def _figures(about: Mapping[str, Any] | None) -> str:
     return pages.table(["", ""], [(k.replace("_", " "), str(v)) for k, v in (facts | figures).items()], "best so far")
 
 
-def _line(name: str, reports: list[dict[str, Any]], key: str) -> Line:
-    points = [(r["step"], r[key]) for r in reports if isinstance(r.get(key), int | float)]
-    return Line(name, [x for x, _ in points], [y for _, y in points])
-
-
 def _loss(seen: Seen, reports: list[dict[str, Any]]) -> str:
     live = [Line("now", [x for x, _ in seen.live], [y for _, y in seen.live])] if seen.live else []
-    lines = [_line("learning", reports, "loss"), _line("validation", reports, "valid"), *live]
+    lines = [curves.line("learning", reports, "loss"), curves.line("validation", reports, "valid"), *live]
     return chart("Loss, nats", "step", lines)
 
 
 def _norms(reports: list[dict[str, Any]]) -> list[Line]:
     norms = [r["norms"] for r in reports if isinstance(r.get("norms"), dict)]
     layers = list(dict.fromkeys(k for n in norms for k in n))[:8]
-    return [_line(k, [{"step": r["step"], k: (r.get("norms") or {}).get(k)} for r in reports], k) for k in layers]
+    flat = [{"step": r["step"], **r["norms"]} for r in reports if isinstance(r.get("norms"), dict)]
+    return [curves.line(k, flat, k) for k in layers]
 
 
 def _over_training(seen: Seen) -> str:
@@ -268,7 +264,6 @@ def shown(seen: Seen) -> dict[str, Any]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Server
     timeout = 10
     server_version, sys_version = "helo", ""
 
@@ -276,11 +271,14 @@ class _Handler(BaseHTTPRequestHandler):
         if not HOSTS.fullmatch(self.headers.get("Host", "")):
             self._say(403, "text/plain", b"only this machine is served\n")
             return
-        where, seen = urlsplit(self.path), self.server.seen
-        self.server.asked = time.monotonic()
-        if where.path == f"/{self.server.secret}/":
+        server = self.server
+        assert isinstance(server, Server)
+        where, seen = urlsplit(self.path), server.seen
+        if where.path == f"/{server.secret}/":
+            server.asked = time.monotonic()
             self._say(200, "text/html; charset=utf-8", page(seen).encode())
-        elif where.path == f"/{self.server.secret}/now":
+        elif where.path == f"/{server.secret}/now":
+            server.asked = time.monotonic()
             asked = {k: v[0] for k, v in parse_qs(where.query).items()}
             now = view(seen, asked.get("layer", ""), asked.get("unit", ""))
             self._say(200, "application/json", json.dumps(now).encode())

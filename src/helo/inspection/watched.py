@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -73,8 +74,8 @@ class Watched:
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(0.3)  # it may stay a moment longer than the training, for a page that is open
+        # It may stay a moment longer than the training, for a page that is open: nobody waits for that but this thread.
+        threading.Thread(target=self.process.wait, daemon=True).start()
 
     def _send(self, line: dict[str, Any]) -> None:
         if self.process is not None and self.process.stdin is not None:

@@ -151,11 +151,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def metrics(path: Path) -> list[dict[str, Any]]:
-    """All reports of metrics.jsonl; a last line that a kill cut short is left out."""
+    """All reports of metrics.jsonl; a last line that a kill cut short is left out, and what is no finite number is None."""
+
+    def finite(digits: str) -> float | None:
+        return value if math.isfinite(value := float(digits)) else None
+
     reports = []
     for line in content(path).splitlines() if path.exists() else ():
         try:
-            found = json.loads(line)
+            found = json.loads(line, parse_float=finite, parse_constant=lambda word: None)
         except (ValueError, RecursionError):
             break
         if isinstance(found, dict) and all(isinstance(found.get(k), int | float) for k in ("step", "loss", "valid")):

@@ -145,7 +145,6 @@ def train(
             progress.listening(reporter.work, reporter.say),
             _held(path, out is None, machine) as path,
         ):
-            reporter.begin(path)
             request = _Request(
                 kind, files, valid, path, task_options, training_options, given, resume, overwrite, trust
             )
@@ -210,6 +209,7 @@ def _train(request: _Request, machine: Machine, reporter: Reporter, started: flo
         if about is None and options.start is not None:
             training.begin_with(Run(options.start, r.trust, r.given.get("cell")).parameters)
         found = about is not None and training.resume()
+        reporter.begin(path)
     if about is None:
         _write_start(training, replaces)
     else:

@@ -15,7 +15,7 @@ class Reporter(Protocol):
     """Anything that is told how training goes."""
 
     def begin(self, path: Path) -> None:
-        """Before anything else: where the run will lie."""
+        """Training is about to begin: where the run will lie."""
         ...
 
     def say(self, line: str) -> None:

@@ -1,0 +1,407 @@
+"""What is printed: the five parts, line by line, none wider than a terminal of 80."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Generator, Iterator, Sequence
+
+import numpy as np
+
+from helo.hello import network
+from helo.hello.base import Example, inner, total
+from helo.hello.network import HELLO, MOST, Moment, Paper
+
+Paint = Callable[[str, str], str]  # (text, role) -> text; roles: heading, faint, right
+
+REPORTED = frozenset(10 * 2**n for n in range(9))  # steps that get a line
+STEPS = 5  # that stand side by side
+LETTERS = 4  # of which a row each, or a vector, has room
+FULL = 4  # steps of which one number of each kind is shown in full
+
+
+def plain(text: str, role: str) -> str:
+    """No colours."""
+    return text
+
+
+def lesson(seed: int, paint: Paint = plain, e: Example = HELLO) -> Iterator[str]:
+    """The five parts, line by line, each line as soon as its numbers are there."""
+    network.start(e, seed)  # so that a seed that cannot be is said before anything else
+    yield from _idea(e, paint)
+    yield from _forward(e, paint)
+    end = yield from _training(seed, e, paint)
+    yield from _writing(end.network, e, paint)
+    yield from _autograd(e, paint)
+    yield from _chunks(e, paint)
+    yield ""
+    yield paint(f"  The same cell on a text of your own: helo train lm TEXT --cell {e.hand.name}", "faint")
+
+
+# Part 1
+
+
+def _idea(e: Example, paint: Paint) -> Iterator[str]:
+    yield paint(f"{e.word}, number by number", "heading")
+    yield ""
+    yield "  A recurrent network reads one letter at a time and says which comes next."
+    if e.hand.state == ("h",):
+        yield f"  The state h, {NUMBERS[e.hand.hidden]} numbers, is all that it remembers of the letters before."
+    else:
+        yield f"  The state, h and c, {NUMBERS[e.hand.hidden]} numbers each, is all that it remembers."
+    yield ""
+    for formula, meaning in (
+        *e.hand.formulas,
+        ("y_t = W_hy·h_t + b_y", "a score for each letter"),
+        ("p_t = softmax(y_t) = exp(y_t) / sum exp(y_t)", "the probability of each"),
+        ("loss_t = -log p_t[the right letter]", "0 if it was sure, and right"),
+    ):
+        yield f"  {formula:44}   {paint(meaning, 'faint')}"
+
+
+NUMBERS = {2: "two", 3: "three"}
+
+
+def _forward(e: Example, paint: Paint) -> Iterator[str]:
+    paper = network.on_paper(e)
+    yield from _heading("1  Forward: what it says before it has learned anything", paint)
+    yield from _wrapped(f"The vocabulary is [{', '.join(e.vocabulary)}]; an input is one-hot, 1 at its letter's place.")
+    if e.lecture:
+        yield "  With these weights the scores are the lecture's, rounded to one digit:"
+    else:
+        yield "  These weights are drawn by chance, each of one digit, so that paper will do:"
+    yield ""
+    yield from _weights(e, paint)
+    yield ""
+    for first in range(0, len(e.read), STEPS):
+        yield from _table(e, paper, slice(first, first + STEPS), paint)
+        yield ""
+    if e.lecture:
+        yield "  One number of each kind in full. Take the digits that are printed: they are"
+        yield "  enough to get every digit that follows."
+    else:
+        yield from _wrapped(
+            "One number of each kind in full. Each is rounded to the digits that are printed, and these are carried on: "
+            "so paper gives every digit that follows."
+        )
+    count = len(e.read)
+    for t in range(count) if count <= FULL else (*range(FULL - 1), count - 1):
+        yield from _in_full(e, t, paper, paint)
+
+
+def _weights(e: Example, paint: Paint) -> Iterator[str]:
+    """The weights, a row a letter where there are several maps, and a row a unit where there is one."""
+    w, hidden = e.weights, e.hand.hidden
+    units = [f"[{k}]" for k in range(hidden)]
+    if e.hand.name == "rnn" and len(e.vocabulary) <= 6:
+        letters = "".join(_right(letter, 6) for letter in e.vocabulary)
+        yield paint(f"  W_xh {letters}     W_hh  h[0]  h[1]  h[2]        b", "faint")
+        for i in range(hidden):
+            row = f"{_row(w['W_xh'][i])}         {_row(w['W_hh'][i])}   {w['b'][i]:6.1f}"
+            yield f"  {paint(f'h[{i}]', 'faint')} {row}"
+    else:
+        names = [n.removeprefix("W_") for n in w if n.startswith("W_") and n != "W_hy"]
+        plain_rnn = names == ["xh", "hh"]
+        names = [""] if plain_rnn else names
+        heads = "".join(f"{n + u if n else 'h' + u:>6}" for n in names for u in units)
+        yield paint(f"  W     {heads}   by letter read", "faint")
+        for letter, i in zip(e.vocabulary, range(len(e.vocabulary)), strict=True):
+            row = "".join(_row(w[f"W_{n}" if n else "W_xh"][:, i]) for n in names)
+            yield f"  {paint(_left(f'x[{letter}]', 6), 'faint')}{row}"
+        for k in range(hidden):
+            row = "".join(_row(w[f"R_{n}" if n else "W_hh"][:, k]) for n in names)
+            yield f"  {paint(f'h[{k}]', 'faint')}  {row}   {'W_hh' if plain_rnn else 'R'}"
+        yield f"  {paint('b', 'faint')}     {''.join(_row(w[f'b_{n}' if n else 'b']) for n in names)}"
+        if "b_m" in w:
+            yield f"  {paint('b_m', 'faint')}   {_row(w['b_m'])}"
+    yield paint(f"  W_hy {''.join(_right(f'h{u}', 6) for u in units)}      b_y", "faint")
+    for i, letter in enumerate(e.vocabulary):
+        yield f"  {paint(f'y[{letter}]', 'faint')} {_row(w['W_hy'][i])}   {w['b_y'][i]:6.1f}"
+
+
+def _table(e: Example, paper: Paper, some: slice, paint: Paint) -> Iterator[str]:
+    """The lecture's picture: a column a step, from the letter that is read up to the loss."""
+    steps, right = range(len(e.read))[some], e.next[some]
+
+    def line(name: str, texts: Sequence[str], letter: str = "") -> str:
+        shown = [paint(text, "right") if right[t] == letter else text for t, text in enumerate(texts)]
+        return paint(f"  {_left(name, 10)}", "faint") + "".join(shown)
+
+    yield line("step t", [f"{t + 1:>11}" for t in steps])
+    yield line("reads", [_right(e.read[t], 11) for t in steps])
+    if len(e.vocabulary) <= LETTERS:
+        yield line("x_t", [f"{_vector(x):>11}" for x in e.one_hot(e.read)[some]])
+    for name in e.hand.parts:
+        for i in range(e.hand.hidden):
+            yield line(f"{name}_t  [{i}]", [f"{paper.steps[t][name][i]:z11.4f}" for t in steps])
+    for i, letter in enumerate(e.vocabulary):
+        yield line(f"y_t  [{letter}]", [f"{value:z11.3f}" for value in paper.y[some, i]], letter)
+    if not e.few:
+        yield line("sum exp(y)", [f"{value:z11.4f}" for value in paper.sums[some]])
+    for i, letter in enumerate(e.vocabulary):
+        yield line(f"p_t  [{letter}]", [f"{value:z11.4f}" for value in paper.p[some, i]], letter)
+    yield line("right", [paint(_right(letter, 11), "right") for letter in right])
+    whole = paint(f"{paper.loss.sum():.3f}", "heading")
+    last, room = steps[-1] == len(e.read) - 1, len(steps) < STEPS
+    yield line("loss", [f"{value:z11.3f}" for value in paper.loss[some]]) + (
+        f"     sum {whole}" if last and room else ""
+    )
+    if last and not room:
+        yield f"  {paint('sum of loss', 'faint')}     {whole}"
+
+
+def _in_full(e: Example, t: int, paper: Paper, paint: Paint) -> Iterator[str]:
+    """Step t, one number of each kind: of the state's, then score, probability and loss of the right letter."""
+    w, read, right = e.weights, e.ids(e.read)[t], e.ids(e.next)[t]
+    now, y = paper.steps[t], paper.y[t]
+    score = total([*inner(w["W_hy"], right, now["h"]), (w["b_y"][right], "")])
+    share = f"({'+'.join(f'exp({value:.3f})' for value in y)})" if e.few else f"{paper.sums[t]:.4f}"
+    yield ""
+    yield paint(f"  step {t + 1} reads {e.read[t]}, and {e.next[t]} is right", "faint")
+    ways = e.hand.ways(w, read, paper.steps[t - 1] if t else None, now, t % e.hand.hidden)
+    rows = [(name, way, f"{value:z.4f}") for name, way, value in ways]
+    rows += [
+        (f"y[{e.next[t]}]", score, f"{y[right]:z.3f}"),
+        (f"p[{e.next[t]}]", f"exp({y[right]:.3f})/{share}", f"{paper.right[t]:.4f}"),
+        ("loss", f"-log {paper.right[t]:.4f}", f"{paper.loss[t]:z.3f}"),
+    ]
+    width = max(_width(name) for name, _, _ in rows)
+    for name, way, result in rows:
+        yield f"  {_left(name, width)} = {way:{62 - width}} = {result:>7}"
+
+
+# Part 2
+
+
+def _training(seed: int, e: Example, paint: Paint) -> Generator[str, None, Moment]:
+    """The lines of training; it returns the last moment."""
+    steps = f"{len(e.read)} steps" if len(e.read) > 1 else "one step"
+    yield from _heading(f"2  Training: the gradient, backwards through the {WORDS.get(len(e.read), steps)}", paint)
+    yield from _bptt(e, paint)
+    yield ""
+    yield from _need(e)
+    yield ""
+    side = len(e.read) <= STEPS
+    yield paint(f"  {f'random start, seed {seed}':26}p of the right letter", "faint")
+    pairs = "".join(_right(f"{a}-{b}", 8) for a, b in zip(e.read, e.next, strict=True)) if side else "   least"
+    yield paint(f"  step     loss {pairs}    fed '{e.letters[0]}', it writes", "faint")
+    moments = network.train(seed, e)
+    end = next(moments)
+    yield _report(end, e, side, paint)
+    for end in moments:
+        if end.last or end.step in REPORTED:
+            yield _report(end, e, side, paint)
+    h, _, _ = network.forward(end.network, e, e.read)
+    yield ""
+    verdict = "Learned" if end.learned else f"Not learned in {MOST:,} steps: try another --seed"
+    twice = _twice(e)
+    if twice is None:
+        yield f"  {verdict}."
+        return end
+    yield f"  {verdict}. After the first '{e.read[twice[0]]}' and after {twice[2]}:"
+    for t in twice[:2]:
+        p = end.p[t, e.ids(e.next)[t]]
+        x = f"x = {_vector(e.one_hot(e.read)[t])}   " if len(e.vocabulary) <= LETTERS else ""
+        units = _row(h[t][:5], 2)[1:] + (" ..." if len(h[t]) > 5 else "")
+        yield f"    {x}h = [{units}]   p({e.next[t]}) = {p:.3f}"
+    return end
+
+
+WORDS = {4: "four steps"}
+
+
+def _need(e: Example) -> Iterator[str]:
+    """Why a state is needed for this word."""
+    if e.lecture:
+        yield "  'l' must give 'l' the first time and 'o' the second. The input is the same:"
+        yield "  only the state tells them apart. With no state, half and half is the best"
+        yield "  that these two allow, and the loss stays above 2·log 2 = 1.386."
+        return
+    several = network.ambiguous(e)
+    if not several:
+        yield "  No letter of it is followed by different ones: it could do without a state."
+        return
+    letter, after = several[0]
+    said = ", ".join(f"'{b}'" for b in after)
+    yield from _wrapped(
+        f"'{letter}' must give {said}, in this order. The input is the same: only the state "
+        f"tells them apart. With no state the loss stays above {network.without_state(e):.3f}: the best is then to say each "
+        "as often as it comes."
+    )
+
+
+def _twice(e: Example) -> tuple[int, int, str] | None:
+    """Two steps that read the same letter, after which different ones come; the second in words."""
+    for t, letter in enumerate(e.read):
+        for later in range(t + 1, len(e.read)):
+            if e.read[later] == letter and e.next[later] != e.next[t]:
+                count = e.read[: later + 1].count(letter)
+                if e.read[:t].count(letter) == 0:
+                    return t, later, "the second" if count == 2 else f"the one at step {later + 1}"
+    return None
+
+
+def _bptt(e: Example, paint: Paint) -> Iterator[str]:
+    """The lines of the way back and of training, as formulas, and one of them with its numbers."""
+    steps = [str(t) for t in range(len(e.read), 0, -1)]
+    yield f"  for t = {', '.join(steps if len(steps) <= 8 else [*steps[:3], '...', '1'])}:"
+    formulas = ("dy = p_t - x_{t+1}", "what it said, minus what was right"), *e.hand.back_formulas
+    width = max(31, *(len(formula) for formula, _ in formulas))
+    for formula, meaning in formulas:
+        yield f"    {formula:{width}} {paint(meaning, 'faint')}".rstrip()
+    yield f"  {'m += dW²,  W -= 0.1·dW / sqrt(m)':{width + 2}} {paint('then Adagrad, for every weight', 'faint')}"
+    _, y, _ = network.forward(e.weights, e, e.read)
+    dy = network.softmax(y)[0] - e.one_hot(e.next)[0]
+    yield ""
+    most = e.vocabulary[int(dy.argmax())]
+    if len(e.vocabulary) <= LETTERS:
+        yield f"  At step 1 above, dy = {_vector(dy, 2)}: more of {e.next[0]}, and less of {most}"
+
+
+def _report(moment: Moment, e: Example, side: bool, paint: Paint) -> str:
+    right = moment.p[np.arange(len(e.next)), e.ids(e.next)]
+    shown = "".join(f"{p:8.3f}" for p in (right if side else [right.min()]))
+    text = network.word(moment.network, e)
+    text = paint(text, "right") if text == e.word else text
+    return f"  {moment.step:4}  {moment.loss:7.3f} {shown}    {text}"
+
+
+# Parts 3 and 4
+
+
+def _writing(w: network.Network, e: Example, paint: Paint) -> Iterator[str]:
+    yield from _heading("3  Writing: the letter that it writes is the next that it reads", paint)
+    few = len(e.vocabulary) <= LETTERS
+    heads = [f"p({letter})" for letter in e.vocabulary] if few else ["p"]
+    yield paint("  fed" + "".join(_right(head, 8) for head in heads) + "    written", "faint")
+    text = e.letters[0]
+    for fed, p, letter in network.write(w, e):
+        text += letter
+        shown = range(len(p)) if few else [e.vocabulary.index(letter)]
+        said = [paint(f"{p[i]:8.3f}", "right") if e.vocabulary[i] == letter else f"{p[i]:8.3f}" for i in shown]
+        yield f"  {_left(fed, 3)}{''.join(said)}    {text}"
+    yield ""
+    yield f"  {paint(text, 'right')}"
+
+
+def _autograd(e: Example, paint: Paint) -> Iterator[str]:
+    yield from _heading("4  The same gradient by autograd", paint)
+    yield "  torch is given the forward pass alone and finds the gradient itself. At the"
+    yield "  weights of part 1, beside the gradient by hand; what differs is rounding:"
+    yield ""
+    comparison = network.compare(e)
+    if comparison is None:
+        yield "  torch is not installed: pip install 'helo[train]' to see this part"
+        return
+    yield paint("  parameter   shape   largest gradient   largest difference", "faint")
+    for name, row in comparison.items():
+        shape = " × ".join(map(str, row["shape"]))
+        yield f"  {name:9} {shape:>7}   {row['gradient']:16.4f}   {row['difference']:18.1e}"
+
+
+# Part 5
+
+
+def _chunks(e: Example, paint: Paint) -> Iterator[str]:
+    """The cut of truncated backpropagation, with the numbers that do not come across it."""
+    yield from _heading("5  The cut at a chunk's border: truncated backpropagation", paint)
+    if not e.border:
+        yield "  A word of two letters is read in one step: there is no border in it."
+        return
+    border, state = e.border, e.hand.state
+    w, first, second = e.weights, "".join(e.read[: e.border]), "".join(e.read[e.border :])
+    yield from _wrapped(
+        "A long text is read chunk by chunk. The state goes on across a border; the gradient does not. Here "
+        f"'{first}' is one chunk and '{second}' the next: the losses are the same as above, but what comes after step "
+        f"{border} tells nothing to what is before."
+    )
+    yield ""
+    whole: list = []
+    cut: list = []
+    full, short = network.backward(w, e, sent=whole), network.backward(w, e, border, sent=cut)
+    at = len(e.read) - border  # the last step stands first
+    title = f"gradient at step {border}"
+    yield paint(f"  {title:23} {'the whole word':>25} {'two chunks':>25}", "faint")
+    rows = [("dh from y_t: W_hy.T·dy", whole[at][0], cut[at][0])]
+    rows += [(f"d{name} from step {border + 1}", whole[at][1][name], cut[at][1][name]) for name in state]
+    rows += [("dh, the sum", whole[at][0] + whole[at][1]["h"], cut[at][0] + cut[at][1]["h"])]
+    for name, one, other in rows:
+        yield f"  {name:23} {_vector(one, 4):>25} {_vector(other, 4):>25}"
+    yield ""
+    yield from _states(e, [y + later["h"] for y, later in whole], [y + later["h"] for y, later in cut], paint)
+    yield ""
+    yield paint("  parameter   entry     whole word  =  two chunks  +  lost    lost of all", "faint")
+    lost = {name: full[name] - short[name] for name in full}
+    for name, value in lost.items():
+        place = np.unravel_index(abs(value).argmax(), value.shape)
+        where = f"[{','.join(map(str, place))}]"
+        share = np.linalg.norm(value) / max(1e-12, np.linalg.norm(full[name]))
+        numbers = f"{full[name][place]:z12.4f}  = {short[name][place]:z12.4f}  + {value[place]:z8.4f}"
+        yield f"  {name:9} {where:>7}   {numbers}   {share:10.0%}"
+    yield ""
+    yield from _wrapped(
+        "W_hy and b_y lose nothing: they have no part in the past. The rest learns from what lies at most "
+        f"{max(border, len(e.read) - border) - 1} steps back; what the state carries further it only uses."
+    )
+    comparison = network.compare(e, border)
+    if comparison is not None:
+        most = max(row["difference"] for row in comparison.values())
+        yield f"  autograd, with the state detached there, differs by {most:.1e} at most."
+
+
+def _states(e: Example, whole: list[np.ndarray], cut: list[np.ndarray], paint: Paint) -> Iterator[str]:
+    """The gradient by the state of every step; those of the first chunk differ."""
+    count = len(e.read)
+    for first in range(0, count, STEPS):
+        steps = range(first, min(count, first + STEPS))
+        yield paint("  step t".ljust(20) + "".join(f"{t + 1:>11}" for t in steps), "faint")
+        for what, found in (("whole", whole), ("chunks", cut)):
+            for k in range(e.hand.hidden):
+                numbers = "".join(f"{found[count - 1 - t][k]:z11.4f}" for t in steps)
+                yield f"  {paint(f'dh_t [{k}] {what}'.ljust(18), 'faint')}{numbers}"
+
+
+def _heading(text: str, paint: Paint) -> Iterator[str]:
+    yield ""
+    yield paint(text, "heading")
+    yield ""
+
+
+def _row(values: np.ndarray, digits: int = 1, width: int = 6) -> str:
+    """Numbers in columns; z, so that no zero has a sign."""
+    return "".join(f"{value:z{width}.{digits}f}" for value in values)
+
+
+def _vector(values: np.ndarray, digits: int = 0) -> str:
+    return "[" + " ".join(f"{value:z.{digits}f}" for value in values) + "]"
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes on a terminal: marks none, wide letters two."""
+    return sum(
+        0
+        if unicodedata.category(c)[0] == "M" or c in "\u200c\u200d"
+        else 2
+        if unicodedata.east_asian_width(c) in "WF"
+        else 1
+        for c in text
+    )
+
+
+def _left(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _right(text: str, width: int) -> str:
+    return " " * (width - _width(text)) + text
+
+
+def _wrapped(text: str, most: int = 76) -> Iterator[str]:
+    """A paragraph, broken between words."""
+    line = ""
+    for word in text.split(" "):
+        if line and _width(line) + 1 + _width(word) > most:
+            yield f"  {line}"
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    yield f"  {line}"

@@ -1,0 +1,290 @@
+"""The mathematics: forward, loss, the gradient by hand (whole, and cut at a chunk's border), training, writing.
+
+The cell of training and writing is `helo.cells`' own; its step by hand is for the gradient and for paper. Letters one-hot are
+rows `(T, V)`. A network is a dict: the cell's weights as `Hand` names them, and W_hy `(V, hidden)`, b_y `(V)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from helo import engines
+from helo.cells.base import State, uniform
+from helo.cells.functions import Array, log_softmax, namespace
+from helo.errors import HeloError
+from helo.hello.base import Example, Network, Numbers, Round, example
+
+HELLO = example()
+RATE, ENOUGH, MOST = 0.1, 0.1, 3000  # of a step, the loss at which it is learned, steps at most
+
+
+def forward(w: Network, e: Example, letters: tuple[str, ...], state: State | None = None) -> tuple[Array, Array, State]:
+    """Letters through the network: states h `(T, hidden)`, scores y `(T, V)`, and the state to go on from.
+
+    The same lines run on NumPy's arrays and on torch's tensors.
+    """
+    xs = engines.array(e.one_hot(letters), like=w["W_hy"])
+    h, state = engines.scan(e.hand.cell, e.hand.parameters(w), xs[None], state)
+    return h[0], h[0] @ w["W_hy"].T + w["b_y"], state
+
+
+def softmax(y: Array) -> Array:
+    """Scores `(T, V)` as probabilities."""
+    return namespace(y).exp(log_softmax(y))
+
+
+def losses(y: Array, right: list[int]) -> Array:
+    """-log p of the right letter at each step `(T,)`, from scores `(T, V)`."""
+    return -log_softmax(y)[list(range(len(right))), right]
+
+
+def exactly(number: Array) -> Array:
+    """A number is carried on as it is."""
+    return number
+
+
+def trace(w: Network, e: Example, r: Round = exactly) -> list[Numbers]:
+    """The numbers of every step by hand; the state before the first is zeros."""
+    steps: list[Numbers] = []
+    before = nothing(w, e)
+    for x in e.one_hot(e.read):
+        before = e.hand.step(w, x, before, r)
+        steps.append(before)
+    return steps
+
+
+def nothing(w: Network, e: Example) -> Numbers:
+    """A state of zeros."""
+    return {name: np.zeros(w["W_hy"].shape[1]) for name in e.hand.state}
+
+
+def backward(
+    w: Network, e: Example, border: int | None = None, sent: list[tuple[np.ndarray, Numbers]] | None = None
+) -> dict[str, np.ndarray]:
+    """The gradient of the summed loss by every weight, by hand: backpropagation through time.
+
+    Each d… has the shape of what it is the gradient by; the weights are the same at every step, so their gradients add up
+    over the steps. border: after so many steps a chunk ends; the state crosses it, the gradient does not. sent: gets, the
+    last step first, what y and what the step after send to each step's state.
+    """
+    steps, x, target = trace(w, e), e.one_hot(e.read), e.one_hot(e.next)
+    d = {name: np.zeros_like(value) for name, value in w.items()}
+    later = nothing(w, e)  # nothing comes back from beyond the last step
+    for t in reversed(range(len(steps))):
+        if t + 1 == border:
+            later = nothing(w, e)
+        now, before = steps[t], steps[t - 1] if t else nothing(w, e)
+        dy = softmax(w["W_hy"] @ now["h"] + w["b_y"]) - target[t]  # (V)  loss = -log softmax(y)[right]
+        d["W_hy"] += np.outer(dy, now["h"])  # y = W_hy h + b_y
+        d["b_y"] += dy
+        if sent is not None:
+            sent.append((w["W_hy"].T @ dy, later))
+        later = e.hand.back(w, d, x[t], before, now, later | {"h": later["h"] + w["W_hy"].T @ dy})
+    return d
+
+
+def autograd(w: Network, e: Example, border: int | None = None) -> dict[str, np.ndarray] | None:
+    """The same gradient by torch, from the forward pass alone; None where torch is not installed."""
+    try:
+        import helo.engines.torch as engine
+    except ImportError:
+        return None
+    tensors = {name: engine.array(value, like=engine.Tensor()).requires_grad_() for name, value in w.items()}
+    state, right = None, e.ids(e.next)
+    for part in (slice(None, border), slice(border, None)) if border else (slice(None),):
+        _, y, state = forward(tensors, e, e.read[part], state)
+        losses(y, right[part]).sum().backward()
+        state = tuple(s.detach() for s in state)
+    return {name: tensor.grad.numpy() for name, tensor in tensors.items() if tensor.grad is not None}
+
+
+def compare(e: Example = HELLO, border: int | None = None) -> dict[str, dict[str, Any]] | None:
+    """By parameter, with the weights of part 1: its shape, the largest entry of its gradient, and the largest
+    difference of the gradient by hand from torch's; None where torch is not installed.
+    """
+    theirs = autograd(e.weights, e, border)
+    if theirs is None:
+        return None
+    ours = backward(e.weights, e, border)
+    return {
+        name: {
+            "shape": list(ours[name].shape),
+            "gradient": float(abs(ours[name]).max()),
+            "difference": float(abs(ours[name] - theirs[name]).max()),
+        }
+        for name in ours
+    }
+
+
+# On paper
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A forward pass whose every number is rounded to the digits that are printed, and carried on so."""
+
+    steps: list[Numbers]  # four digits
+    y: np.ndarray  # (T, V) three digits
+    sums: np.ndarray  # (T,) of exp(y), four digits
+    p: np.ndarray  # (T, V) four digits
+    right: np.ndarray  # (T,) p of the right letter
+    loss: np.ndarray  # (T,) three digits
+
+
+def digits(values: Array, n: int) -> np.ndarray:
+    """Values as they are printed with n digits."""
+    flat = [float(f"{v:z.{n}f}") for v in np.ravel(values)]
+    return np.array(flat).reshape(np.shape(values))
+
+
+def on_paper(e: Example, w: Network | None = None) -> Paper:
+    """The forward pass, as somebody works it out with a pencil."""
+    w = e.weights if w is None else w
+    steps = trace(w, e, lambda a: digits(a, 4))
+    y = digits(np.stack([w["W_hy"] @ s["h"] + w["b_y"] for s in steps]), 3)
+    whole = np.exp(y).sum(1)
+    sums = digits(whole, 4)
+    p = digits(np.exp(y) / (whole if e.few else sums)[:, None], 4)
+    right = p[np.arange(len(y)), e.ids(e.next)]
+    with np.errstate(divide="ignore"):
+        return Paper(steps, y, sums, p, right, digits(-np.log(right), 3))
+
+
+# Training
+
+
+def start(e: Example, seed: int, units: int | None = None) -> dict[str, np.ndarray]:
+    """A network that has learned nothing: the cell's own beginning, and small random weights for the scores."""
+    if seed < 0:
+        raise HeloError(str(seed), expected="a whole number from 0 up", where="--seed")
+    rng, letters, units = np.random.default_rng(seed), len(e.vocabulary), units or e.units
+    w = e.hand.network(e.hand.cell.init(rng, letters, units))
+    W_hy = uniform(rng, letters, units, units**-0.5).astype(np.float64)
+    return w | {"W_hy": W_hy, "b_y": np.zeros(letters)}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Training after a number of steps: the network, its probabilities p `(T, V)` and its loss."""
+
+    step: int
+    network: Network
+    p: np.ndarray
+    loss: float
+
+    @property
+    def learned(self) -> bool:
+        # Each letter is then more than 90 % sure and right, so that the most probable letters spell the word.
+        return self.loss < ENOUGH
+
+    @property
+    def last(self) -> bool:
+        return self.learned or self.step == MOST
+
+
+def train(seed: int, e: Example = HELLO) -> Iterator[Moment]:
+    """Adagrad, as in min-char-rnn: the larger a weight's gradients have been, the smaller its steps."""
+    w: Network = start(e, seed)
+    memory = {name: np.zeros_like(value) for name, value in w.items()}
+    for step in range(MOST + 1):
+        _, y, _ = forward(w, e, e.read)
+        moment = Moment(step, w, softmax(y), float(losses(y, e.ids(e.next)).sum()))
+        yield moment
+        if moment.last:
+            return
+        d = backward(w, e)
+        memory = {name: memory[name] + d[name] ** 2 for name in w}
+        w = {name: w[name] - RATE * d[name] / np.sqrt(memory[name] + 1e-8) for name in w}
+
+
+def write(w: Network, e: Example = HELLO) -> Iterator[tuple[str, np.ndarray, str]]:
+    """Feed the first letter, take the most probable one, feed that: (fed, p `(V,)`, written), the state carried on."""
+    state, letter = None, e.letters[0]
+    for _ in e.next:
+        _, y, state = forward(w, e, (letter,), state)
+        p = softmax(y)[0]
+        fed, letter = letter, e.vocabulary[int(p.argmax())]
+        yield fed, p, letter
+
+
+def word(w: Network, e: Example = HELLO) -> str:
+    """What a network writes when it is fed the first letter, from that on."""
+    return e.letters[0] + "".join(letter for _, _, letter in write(w, e))
+
+
+def written(seed: int, e: Example = HELLO) -> str:
+    """What the trained network writes."""
+    *_, end = train(seed, e)
+    return word(end.network, e)
+
+
+# The numbers
+
+
+def lost(e: Example) -> dict[str, np.ndarray]:
+    """What of the gradient is lost at the border of two chunks, by parameter."""
+    whole, cut = backward(e.weights, e), backward(e.weights, e, e.border)
+    return {name: whole[name] - cut[name] for name in whole}
+
+
+def lists(arrays: Any) -> dict[str, Any]:
+    return {name: value.tolist() for name, value in arrays.items()}
+
+
+def numbers(seed: int, e: Example = HELLO) -> dict[str, Any]:
+    """The whole lesson as one object of plain lists and numbers, none of them rounded."""
+    h, y, _ = forward(e.weights, e, e.read)
+    loss = losses(y, e.ids(e.next))
+    steps = trace(e.weights, e)
+    *before, end = train(seed, e)
+    return {
+        "word": e.word,
+        "cell": e.hand.name,
+        "vocabulary": list(e.vocabulary),
+        "read": list(e.read),
+        "next": list(e.next),
+        "weights": lists(e.weights),
+        "hidden": h.tolist(),
+        "steps": {name: [s[name].tolist() for s in steps] for name in e.hand.parts},
+        "scores": y.tolist(),
+        "softmax": softmax(y).tolist(),
+        "losses": loss.tolist(),
+        "loss": float(loss.sum()),
+        "gradient": lists(backward(e.weights, e)),
+        "training": {
+            "seed": seed,
+            "units": e.units,
+            "steps": end.step,
+            "learned": end.learned,
+            "losses": [moment.loss for moment in (*before, end)],
+            "weights": lists(end.network),
+        },
+        "writing": [{"fed": fed, "softmax": p.tolist(), "written": letter} for fed, p, letter in write(end.network, e)],
+        "written": word(end.network, e),
+        "autograd": compare(e),
+        "chunks": None
+        if not e.border
+        else {
+            "border": e.border,
+            "gradient": lists(backward(e.weights, e, e.border)),
+            "lost": lists(lost(e)),
+            "autograd": compare(e, e.border),
+        },
+    }
+
+
+def ambiguous(e: Example) -> Sequence[tuple[str, list[str]]]:
+    """Letters after which different ones come, each with what comes, in order."""
+    after: dict[str, list[str]] = {}
+    for a, b in zip(e.read, e.next, strict=True):
+        after.setdefault(a, []).append(b)
+    return [(a, bs) for a, bs in after.items() if len(set(bs)) > 1]
+
+
+def without_state(e: Example) -> float:
+    """The least loss that a network without a state can have: it says each letter as often as it comes."""
+    return sum(-float(np.log(bs.count(b) / len(bs))) for _, bs in ambiguous(e) for b in bs)
