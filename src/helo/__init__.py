@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from helo import cells, metrics, nn
     from helo.errors import HeloError
+    from helo.inspection.explain import explain
+    from helo.inspection.score import score
     from helo.runs import Run, load
     from helo.training import dynamic_evaluation, train
 
-__all__ = ["HeloError", "Run", "cells", "dynamic_evaluation", "load", "metrics", "nn", "train"]
+__all__ = ["HeloError", "Run", "cells", "dynamic_evaluation", "explain", "load", "metrics", "nn", "score", "train"]
 
 _HOMES = {
     "HeloError": "helo.errors", "Run": "helo.runs", "load": "helo.runs",
-    "train": "helo.training", "dynamic_evaluation": "helo.training",
+    "explain": "helo.inspection.explain", "score": "helo.inspection.score", "train": "helo.training", "dynamic_evaluation": "helo.training",
 }  # fmt: skip
 
 

@@ -106,10 +106,12 @@ def _cell(value: object) -> str:
     return text(f"{value:,}" if isinstance(value, int) else value)
 
 
-def shaded(pieces: Iterable[tuple[str, float]], title: str = "") -> str:
-    """A text in colours: pieces with numbers from -1, blue, over 0, without colour, to 1, orange; each can be pointed at."""
+def shaded(pieces: Iterable[tuple[str, float]], title: str = "", scale: float = 1.0) -> str:
+    """A text in colours: pieces with numbers from -1, blue, over 0, without colour, to 1, orange; each can be pointed at.
+    scale: the number that has the full colour.
+    """
     spans = "".join(
-        f'<span class="{"a" if v > 0 else "b"}" style="--v:{min(1.0, abs(v)):.2f}" title="{v:+.3f}">{text(piece)}</span>'
+        f'<span class="{"a" if v > 0 else "b"}" style="--v:{min(1.0, abs(v) / scale):.2f}" title="{v:+.3f}">{text(piece)}</span>'
         for piece, v in pieces
     )
     return f'<div class="text" role="figure" aria-label="{text(title)}">{spans}</div>'

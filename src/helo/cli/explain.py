@@ -20,7 +20,10 @@ NEAR = 4  # pieces beside each of several targets
 @click.option("--step", type=click.IntRange(min=1), default=None, help="tag: this step alone, from 1")
 @click.option("--at", type=click.IntRange(min=1), default=None, help="lm: this symbol of the text, from 1  [the last]")
 @click.option(
-    "--window", type=click.IntRange(min=1), default=None, help="lm: so many symbols each by itself, all before as one  [80]"
+    "--window",
+    type=click.IntRange(min=1),
+    default=None,
+    help="lm: so many symbols each by itself, all before as one  [80]",
 )
 @click.option(
     "--baseline",
@@ -85,8 +88,8 @@ def _tell(one):
     values = one.occlusion if found is None else found.values
     names = (asked.patches or asked.pieces) if found is None else asked.pieces
     told = "" if found is None else (
-        f"   log-odds {found.score.sum():+.2f} nats, of nothing {found.baseline.sum():+.2f}; "
-        f"completeness error {100 * found.error():.2f} %"
+        f"   (log-odds {found.score.sum():+.2f} nats, baseline {found.baseline.sum():+.2f}, "
+        f"completeness error {100 * found.error():.2f} %)"
     )  # fmt: skip
     flags.tell(f"{one.line()}{told}")
     total = values.sum(0)
@@ -118,10 +121,12 @@ def _table(one, names, total, top):
     same = len(one.asked.patches or one.asked.pieces) == len(names)
     chosen = range(len(names)) if len(names) <= MOST else np.argsort(-np.abs(total), kind="stable")[:SHORT]
     width = max(len(one.shown(names[i])) for i in chosen)
+    head = "occlusion" if one.found is None else "attribution  occlusion" if same else "attribution"
+    flags.tell(f"  {'':{width}}  {head}")
     for i in chosen:
         bar = ("+" if total[i] > 0 else "-") * round(20 * abs(total[i]) / top)
-        occluded = f"   without it {-one.occlusion[:, i].sum():+.2f}" if same and one.found is not None else ""
-        flags.tell(f"  {one.shown(names[i]):{width}}  {total[i]:+8.3f}{occluded}  {bar}".rstrip())
+        occluded = f"  {one.occlusion[:, i].sum():+9.3f}" if same and one.found is not None else ""
+        flags.tell(f"  {one.shown(names[i]):{width}}  {total[i]:+11.3f}{occluded}  {bar}".rstrip())
     if len(names) > MOST:
         flags.tell(f"  the {SHORT} largest of {len(names):,}")
 

@@ -58,7 +58,7 @@ def shaded(text: str, value: float) -> str:
     to -1, none about 0.
     """
     strength = min(4, int(abs(value) * 4.999))
-    if not strength or not text:
+    if not strength or not text.strip("\n"):
         return plain(text)
     return click.style(plain(text), fg=16, bg=(ABOVE if value > 0 else BELOW)[strength - 1])
 

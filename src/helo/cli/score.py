@@ -7,7 +7,10 @@ import click
 from helo.cli import flags
 
 SHOWN = 3_000  # symbols that a terminal shows in colours
-DRAWN = 60_000  # symbols of a page
+DRAWN = 30_000  # symbols of a page
+HEADS = [f"{name}_{k}" for k in (1, 2, 3) for name in ("other", "probability")]
+COLUMNS = 5 + len(HEADS)  # of a table
+BITS = 8  # that have the full colour
 
 
 @flags.common
@@ -18,7 +21,11 @@ DRAWN = 60_000  # symbols of a page
 @click.argument("files", nargs=-1)
 @click.option("--lines", is_flag=True, help="lm: each line is a text by itself")
 @click.option(
-    "--out", "-o", type=click.Path(dir_okay=False), default=None, help="lm: FILE.tsv, a row a symbol, or a page, FILE.html"
+    "--out",
+    "-o",
+    type=click.Path(dir_okay=False),
+    default=None,
+    help="lm: FILE.tsv, a row a symbol, or a page, FILE.html",
 )
 def command(run, files, lines, out, cell, seed, quiet, as_json):
     """How likely a text is, symbol by symbol, and what was likely instead.
@@ -27,11 +34,108 @@ def command(run, files, lines, out, cell, seed, quiet, as_json):
     helo score runs/novel chapter.txt
     helo score runs/novel chapter.txt --out chapter.tsv --json
     """
+    from pathlib import Path
+
+    from helo.errors import HeloError
     from helo.inspection.score import score
     from helo.runs import load
+    from helo.runs.folder import replacing
 
+    suffix = Path(out).suffix.lower() if out else ""
+    if out and suffix not in (".tsv", ".html", ".htm"):
+        raise HeloError(f"--out {out}", expected="FILE.tsv or FILE.html")
     model = load(run, cell=cell)
-    texts = score(model, files, lines)
+    if not files:
+        raise HeloError("no files are given", expected=f"helo score {run} FILES…, or - for standard input")
+    if out and model.about["task"] != "lm":
+        raise HeloError(f"--out of a {model.about['task']} model", expected="it of a language model")
+    page = suffix.startswith(".htm")
+    most = DRAWN if page else 0 if as_json or out else SHOWN
+    if suffix == ".tsv":
+        with replacing(Path(out), named=True) as beside, beside.open("w", encoding="utf-8", newline="") as table:
+            kept = _Kept(model.task, most, table)
+            texts = score(model, files, lines, kept.take)
+    else:
+        kept = _Kept(model.task, most)
+        texts = score(model, files, lines, kept.take)
+    if page:
+        from helo.inspection.shown import scored
+
+        with replacing(Path(out), named=True) as beside:
+            told = [(t, kept.symbols.get(i, []), i in kept.more) for i, t in kept.pairs(texts)]
+            beside.write_text(scored(model.path.name, told), encoding="utf-8")
     if as_json:
         flags.show({"run": run, "texts": texts})
-        return
+    elif not out:
+        _tell(kept, texts, lines)
+    if out and not quiet:
+        flags.tell(f"{len(texts):,} text{'s' * (len(texts) != 1)} in {out}", err=True)
+
+
+class _Kept:
+    """What comes of texts symbol by symbol: rows of a table, and the first symbols of all for people."""
+
+    def __init__(self, task, most, table=None):
+        self.task, self.left, self.table = task, most, table
+        self.symbols, self.more, self.at = {}, set(), {}
+        if table is not None:
+            self.write("text", "at", "symbol", "nats", "rank", *HEADS)
+
+    def write(self, *cells):
+        assert self.table is not None
+        self.table.write("\t".join([*cells, *[""] * (COLUMNS - len(cells))]) + "\n")
+
+    def take(self, text, stretch):
+        import math
+
+        from helo.inspection.score import likely, spelled
+
+        for i, symbol in enumerate(stretch.ids.tolist()):
+            if self.table is None and self.left <= 0:
+                self.more.add(text)
+                return
+            nats, written = float(stretch.nats[i]), spelled(self.task, symbol)
+            others = likely(self.task, stretch, i)
+            if self.table is not None:
+                self.at[text] = self.at.get(text, 0) + 1
+                scored = ["", ""] if math.isnan(nats) else [f"{nats:.6f}", str(int(stretch.rank[i]))]
+                beside = [x for o in others for x in (_escaped(o["text"]), f"{o['probability']:.6f}")]
+                self.write(str(text + 1), str(self.at[text]), _escaped(written), *scored, *beside)
+            if self.left > 0:
+                self.left -= 1
+                bits = 0.0 if math.isnan(nats) else nats / math.log(2)
+                said = ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in others)
+                self.symbols.setdefault(text, []).append((written, bits, said))
+
+    def pairs(self, texts):
+        """Each text with its number; of lines some may have had nothing to score."""
+        return [(t["line"] - 1 if "line" in t else i, t) for i, t in enumerate(texts)]
+
+
+def _escaped(text):
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _tell(kept, texts, lines):
+    """Texts in the colours of their surprise, their figures, and what surprised most."""
+    import math
+
+    for i, text in kept.pairs(texts):
+        symbols = kept.symbols.get(i, [])
+        coloured = flags.colours() and bool(symbols)
+        shown = "".join(flags.shaded(s, min(1, b / BITS)) for s, b, _ in symbols)
+        if lines:
+            click.echo(f"{text['nats_per_symbol']:.3f}\t", nl=False)
+            flags.tell(text["text"]) if not coloured else click.echo(shown.removesuffix("\n"))
+            continue
+        if coloured:
+            click.echo(shown + ("" if shown.endswith("\n") else "\n"))
+            if i in kept.more:
+                flags.tell(f"… the first {len(symbols):,} symbols; --out FILE.html or FILE.tsv has more\n")
+        flags.tell(f"{text['text']}: {text['nats']:.2f} nats, {text['symbols']:,} symbols, {text['nats_per_symbol']:.4f} a symbol"
+                   + (f", {text['bits_per_character']:.3f} bits a character" if "bits_per_character" in text else ""))  # fmt: skip
+        for w in text.get("surprising", []):
+            others = ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in w["likely"])
+            flags.tell(
+                f"  {w['nats'] / math.log(2):5.1f} bits  {w['before'][-20:]!r} then {w['text']!r}, rank {w['rank']:,}; likelier {others}"
+            )

@@ -12,6 +12,7 @@ where it costs more.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +21,14 @@ import numpy as np
 
 from helo.cells.functions import Array, namespace
 
-TOLERANCE = 0.002  # of f(x) - f(b): what the sum of all intervals' errors may be
-NODES, FIRST, MOST = 4, 4, 1600  # Gauss-Legendre nodes an interval; intervals to begin with; nodes in all
+TOLERANCE = 0.005  # of f(x) - f(b), by which the sum of all attributions may be off
+APART = 0.01  # of the sum of their sizes, by which the parts of the way may be off, each by itself, together
+NODES, FIRST, MOST = 2, 8, 1600  # Gauss-Legendre nodes a part of the way; parts to begin with; nodes in all
 STEP = 1e-4  # of the way, for central differences; what is left of f's third derivative is far below TOLERANCE
-CHEAP, DEAR = 1.5e9, 6e10  # products: up to here differences are faster than to import torch; up to here still done without it
-USUAL = 64  # nodes that most questions need
+# Products (differences do some 1e10 a second). To import torch takes more than CHEAP, and AGAIN is what differences may cost
+# where it is there already; without torch up to DEAR is done.
+CHEAP, AGAIN, DEAR = 4e9, 4e8, 1e11
+FEW = 3  # questions that are answered without torch if they are cheap
 ROOM = 1 << 22  # numbers of inputs and what is made of them side by side
 
 Model = Callable[[Mapping[str, Array], Sequence[Array]], Array]
@@ -51,7 +55,9 @@ class Question:
     def __post_init__(self):
         self.inputs = [np.asarray(x, np.float64) for x in self.inputs]
         given = self.baselines or [np.zeros(())] * len(self.inputs)
-        self.baselines = [np.broadcast_to(b, x.shape).astype(np.float64) for b, x in zip(given, self.inputs, strict=True)]
+        self.baselines = [
+            np.broadcast_to(b, x.shape).astype(np.float64) for b, x in zip(given, self.inputs, strict=True)
+        ]
         self.owners = [np.broadcast_to(o, x.shape) for o, x in zip(self.owners, self.inputs, strict=True)]
         patches = self.patches or self.owners
         self.patches = [np.broadcast_to(o, x.shape) for o, x in zip(patches, self.inputs, strict=True)]
@@ -63,7 +69,9 @@ class Question:
 
     def products(self) -> float:
         """About how many multiplications one row costs."""
-        return self.steps * float(sum(p.size for n, p in self.parameters.items() if p.ndim > 1 and "embedding" not in n))
+        return self.steps * float(
+            sum(p.size for n, p in self.parameters.items() if p.ndim > 1 and "embedding" not in n)
+        )
 
     def values(self, way: np.ndarray) -> np.ndarray:
         """f where each piece has come some way from its baseline, 0, to the input, 1: `(n, pieces)` to `(n, targets)`."""
@@ -128,14 +136,23 @@ def backward(question: Question, alphas: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def slopes(question: Question) -> Callable[[Question, np.ndarray], np.ndarray] | None:
-    """The way to the slopes that costs least here; None where there is none in reasonable time."""
-    cost = 2 * USUAL * question.pieces * question.products()
-    if cost <= CHEAP:
+Slopes = Callable[[Question, np.ndarray], np.ndarray]
+
+
+def slopes(question: Question, nodes: int) -> Slopes | None:
+    """The way to so many slopes that costs least here; None where there is none in reasonable time."""
+    cost = 2 * nodes * question.pieces * question.products()
+    if cost <= (CHEAP if "torch" not in sys.modules else AGAIN):
         return differences
     if importlib.util.find_spec("torch") is not None:
         return backward
     return differences if cost <= DEAR else None
+
+
+def ready(questions: int) -> None:
+    """Told how many questions there will be: for many torch is worth its import, where it is there."""
+    if questions > FEW and importlib.util.find_spec("torch") is not None:
+        importlib.import_module("torch")
 
 
 @dataclass(frozen=True)
@@ -157,32 +174,43 @@ class Attribution:
         return 0.0 if off < 1e-12 else off / max(abs(difference), 1e-12)
 
 
-def integrated(question: Question, slopes: Callable[[Question, np.ndarray], np.ndarray]) -> Attribution:
-    """Integrated gradients. On each part of the way what the slopes add up to is compared with what f really gains there,
-    which is known; the parts that are off are halved until all together are off by TOLERANCE at most. So a model that is
-    saturated over most of the way (gates), or bends sharply (max over time, relu), gets its nodes where they are needed.
+def integrated(question: Question, by: Slopes | None = None) -> Attribution | None:
+    """Integrated gradients, or None where they cost too much here. by: the way to the slopes, the cheapest by default.
+
+    On each part of the way what the slopes add up to is compared with what f really gains there, which is known; the parts
+    that are farthest off are halved, until all together are off by TOLERANCE at most and their sizes by APART. So a model
+    that is saturated over most of the way (gates), or bends sharply (max over time, relu), gets nodes where it needs them.
     """
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     nodes, weights = (nodes + 1) / 2, weights / 2
     ends = np.linspace(0, 1, FIRST + 1)
     at = {float(a): v for a, v in zip(ends, question.straight(ends), strict=True)}
-    whole = abs(at[1.0] - at[0.0])
-    fresh, done, spent = list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)), [], 0
+    gain = at[1.0] - at[0.0]
+    whole = abs(np.append(gain, gain.sum()))  # all targets together have to be right too
+    fresh, left, done, spent = list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)), [], [], 0
     while True:
         alphas = np.concatenate([a + (b - a) * nodes for a, b in fresh])
+        if (way := by or slopes(question, spent + len(alphas))) is None:
+            if not spent:
+                return None
+            break  # what was found so far, with its error
         spent += len(alphas)
-        found = slopes(question, alphas).reshape(len(fresh), NODES, *_shape(question, at))
+        done = left
+        found = way(question, alphas).reshape(len(fresh), NODES, *_shape(question, at))
         for (a, b), parts in zip(fresh, found, strict=True):
             values = np.tensordot(weights, parts, 1) * (b - a)
-            done.append((a, b, values, abs(values.sum(1) - (at[b] - at[a]))))
-        off = np.stack([d[3] for d in done])  # (intervals, targets)
-        allowed = np.maximum(TOLERANCE * whole, 1e-9)
-        if (off.sum(0) <= allowed).all() or spent >= MOST:
+            done.append((a, b, values, values.sum(1) - (at[b] - at[a])))
+        off = np.stack([np.append(d[3], d[3].sum()) for d in done])  # (parts, targets and their sum)
+        every = np.sum([d[2] for d in done], axis=0)
+        size = abs(np.concatenate([every, every.sum(0, keepdims=True)])).sum(1)
+        in_all = abs(off.sum(0)) / np.maximum(TOLERANCE * whole, 1e-9)
+        apart = abs(off).sum(0) / np.maximum(APART * size, 1e-9)
+        if (np.maximum(in_all, apart) <= 1).all() or spent >= MOST:
             break
-        wrong = (off / allowed).max(1)
-        bad = wrong > max(0.25 / len(done), 0.1 * wrong.max())
+        wrong = abs(off[:, np.maximum(in_all, apart) > 1]).max(1)
+        bad = wrong > 0.2 * wrong.max()
         halved = [(d[0], d[1]) for d, w in zip(done, bad, strict=True) if w]
-        done = [d for d, w in zip(done, bad, strict=True) if not w]
+        left = [d for d, w in zip(done, bad, strict=True) if not w]
         middles = np.array([(a + b) / 2 for a, b in halved])
         at |= {float(m): v for m, v in zip(middles, question.straight(middles), strict=True)}
         fresh = [part for (a, b), m in zip(halved, middles.tolist(), strict=True) for part in ((a, m), (m, b))]

@@ -25,7 +25,6 @@ from helo.data.readers.files import text as file_text
 from helo.data.vocab import Vocab
 from helo.errors import HeloError, door
 from helo.inputs.dialogue import Dialogue
-from helo.inputs.numbers import Numbers
 from helo.inputs.pictures import Pictures
 from helo.inputs.symbols import Symbols
 from helo.inputs.vectors import Vectors
@@ -68,6 +67,7 @@ class Asked:
     attention: np.ndarray | None = None
     shape: tuple[int, ...] = ()  # of the pieces, where they lie in rows: (steps, features), (height, width)
     shown: Any = None  # what a person sees: numbers `(steps, features)`, pixels, a photo
+    crop: bool = False  # of a photo its middle square alone was seen
     about: str = ""
 
 
@@ -109,7 +109,6 @@ class Explained:
             out |= {"log_odds": float(found.score[each].sum()), "log_odds_baseline": float(found.baseline[each].sum())}
         return out
 
-
     def shown(self, name: str) -> str:
         """The name of a piece on one line."""
         return name if name.strip() and name.isprintable() else repr(name)
@@ -119,9 +118,9 @@ class Explained:
         answer, targets = self.asked.answer, self.asked.targets
         if "at" in answer:
             others = ", ".join(f"{self.shown(x['text'])} {x['probability']:.3f}" for x in answer["likely"])
-            return f"{self.shown(answer['text'])} {answer['probability']:.3f} as symbol {answer['at']:,}, likeliest {others}"
+            return f"{self.shown(answer['text'])} with probability {answer['probability']:.3f}; likeliest: {others}"
         if "probabilities" in answer:
-            return ", ".join(f"{t} {answer['probabilities'][t]:.3f}" for t in targets)
+            return ", ".join(f"{t} with probability {answer['probabilities'][t]:.3f}" for t in targets)
         return answer["text"] if "text" in answer else " ".join(answer["labels"])
 
 
@@ -145,7 +144,9 @@ def flawed(found: Sequence[Explained]) -> list[str]:
     """What has to be said of explanations, a line each."""
     said = []
     if any(f.found is None for f in found):
-        said.append("occlusion alone: for integrated gradients over so much torch is needed (pip install 'helo[train]')")
+        said.append(
+            "occlusion alone: for integrated gradients over so much torch is needed (pip install 'helo[train]')"
+        )
     worst = max((f.found.error() for f in found if f.found is not None), default=0.0)
     if worst > 0.01:
         said.append(f"the attributions miss up to {100 * worst:.1f} % of what they should add up to")
@@ -159,7 +160,7 @@ def explain(
     label: str | None = None,
     step: int | None = None,
     at: int | None = None,
-    window: int = WINDOW,
+    window: int | None = None,
     baseline: str = "zero",
 ) -> list[Explained]:
     """What each answer rests on. source: as for `Run.predict`; for a language model a text, of which one symbol is
@@ -173,35 +174,39 @@ def explain(
     if baseline not in BASELINES:
         raise HeloError(f"{baseline}", expected=f"one of {', '.join(BASELINES)}", where="--baseline")
     task = run.task
-    for flag, value, kind in (("step", step, Tag), ("at", at, LM)):
+    for flag, value, kind in (("step", step, Tag), ("at", at, LM), ("window", window, LM)):
         if value is not None and not isinstance(task, kind):
             raise HeloError(f"--{flag} of a {run.about['task']} model", expected=f"it of {_WHOSE[flag]}")
     if isinstance(task, LM):
-        asked = [_written(run, source, label, at, window, baseline)]
+        asked = [_written(run, source, label, at, WINDOW if window is None else window, baseline)]
     elif isinstance(task, Classify | Tag):
         examples = task.given(source)
         asked = [_labelled(run, examples, i, label, step, baseline) for i in range(len(examples))]
     elif isinstance(task, Translate | Caption):
         if label is not None:
-            raise HeloError(f"--label of a {run.about['task']} model", expected="it of a model that chooses among labels")
+            raise HeloError(
+                f"--label of a {run.about['task']} model", expected="it of a model that chooses among labels"
+            )
         if baseline != "zero":
             raise HeloError(f"--baseline {baseline} of a {run.about['task']} model", expected="zero")
         examples = task.given(source)
         ask = _translated if isinstance(task, Translate) else _seen
         asked = [ask(run, examples.take(np.array([i]))) for i in range(len(examples))]
     else:
-        raise HeloError(f"a {run.about['task']} model", expected="one of another shape: of it there is no such view yet")
+        raise HeloError(
+            f"a {run.about['task']} model", expected="one of another shape: of it there is no such view yet"
+        )
     if not asked:
         raise HeloError("nothing to explain", expected="one example or more", where="input")
+    attribution.ready(len(asked))
     return [_answered(a) for a in asked]
 
 
-_WHOSE = {"step": "a tagger", "at": "a language model"}
+_WHOSE = {"step": "a tagger", "at": "a language model", "window": "a language model"}
 
 
 def _answered(asked: Asked) -> Explained:
-    way = attribution.slopes(asked.question)
-    return Explained(asked, None if way is None else integrated(asked.question, way), asked.question.occluded())
+    return Explained(asked, integrated(asked.question), asked.question.occluded())
 
 
 # Labels: of a whole, or of its steps.
@@ -288,7 +293,8 @@ def _steps(
         return [single(step - 1)]
     if spans := answer.get("spans"):
         return [
-            (f"{s['text']} {label or s['type']}", [(t, int(ids[t])) for t in range(s["start"], s["end"])]) for s in spans
+            (f"{s['text']} {label or s['type']}", [(t, int(ids[t])) for t in range(s["start"], s["end"])])
+            for s in spans
         ]
     if isinstance(task.form, Words):
         return [single(t) for t in range(len(ids))]
@@ -336,11 +342,19 @@ def _pieces(task: Any, x: Any, given: np.ndarray, examples: Labelled) -> dict[st
     names = numbers.names or [f"feature {i + 1}" for i in range(features)]
     column = np.arange(given.shape[-1]) % features  # a missing value has a number of its own, behind all others
     if isinstance(form, Vectors):
-        return {"kind": "numbers", "pieces": list(names), "owners": [column], "shape": (1, features), "shown": np.asarray(x)[None]}
+        return {
+            "kind": "numbers",
+            "pieces": list(names),
+            "owners": [column],
+            "shape": (1, features),
+            "shown": np.asarray(x)[None],
+        }
     if features > APART:
         names, features, column = [""], 1, np.zeros_like(column)
     steps = np.arange(n)[:, None]
-    pieces = [" ".join(filter(None, (f"step {t + 1}", name if features > 1 else ""))) for t in range(n) for name in names]
+    pieces = [
+        " ".join(filter(None, (f"step {t + 1}", name if features > 1 else ""))) for t in range(n) for name in names
+    ]
     size = -(-n // MASKED)
     masks = [f"step {a + 1}" if size == 1 else f"steps {a + 1} to {min(n, a + size)}" for a in range(0, n, size)]
     return {
@@ -368,7 +382,7 @@ def _gaps(text: str, words: Sequence[str]) -> list[str]:
     return gaps
 
 
-def _spelled(vocab: Vocab, ids: Sequence[int]) -> list[str]:
+def _spelled(vocab: Vocab, ids: Any) -> list[str]:
     return [vocab.decode([int(i)]).decode(errors="backslashreplace") for i in ids]
 
 
@@ -378,7 +392,9 @@ def _baseline(run: Run, form: Any, given: np.ndarray, name: str) -> np.ndarray:
     if name == "zero":
         return np.zeros(())
     if table is None:
-        raise HeloError(f"--baseline {name} of what has no word vectors", expected="zero, which is the mean of training")
+        raise HeloError(
+            f"--baseline {name} of what has no word vectors", expected="zero, which is the mean of training"
+        )
     if name == "unknown" and not isinstance(form, Words) and 0 not in form.vocab.silent:
         raise HeloError("--baseline unknown of a model without an unknown symbol", expected="zero or mean")
     row = table[0] if name == "unknown" else table.mean(0)
@@ -394,7 +410,9 @@ def _written(run: Run, text: Any, label: str | None, at: int | None, window: int
         raise TypeError(f"{text!r:.80} is no text")
     ids = task.encode(text).astype(np.int64)
     if len(ids) < 2:
-        raise HeloError(f"a text of {len(ids)} {task.options.units}", expected="two or more: the last follows from the others")
+        raise HeloError(
+            f"a text of {len(ids)} {task.options.units}", expected="two or more: the last follows from the others"
+        )
     at = len(ids) if at is None else operator.index(at)
     if not 2 <= at <= len(ids):
         raise HeloError(f"{at}", expected=f"a symbol from 2 to {len(ids)}", where="--at")
@@ -485,7 +503,9 @@ def _translated(run: Run, one: Labelled) -> Asked:
 def _seen(run: Run, one: Labelled) -> Asked:
     task: Caption = run.task
     if task.way == "none":
-        raise HeloError("a model without attention sees the picture as one", expected="one that was trained with --attention soft")
+        raise HeloError(
+            "a model without attention sees the picture as one", expected="one that was trained with --attention soft"
+        )
     batch = task.encode(one).batch(np.zeros(1, np.int64))
     memory = task.memory(run.parameters, batch)
     symbols = task.search(run.parameters, memory, task.most(batch), 5)[0][0].symbols
@@ -503,6 +523,7 @@ def _seen(run: Run, one: Labelled) -> Asked:
         [np.arange(places)[:, None], np.full(1, places)], pieces, [""] * len(pieces), looks, 1,
     )  # fmt: skip
     asked.kind, asked.shape, asked.shown = "regions", (side, side), one.inputs[0]
+    asked.crop = getattr(task.encoder, "fit", "") == "crop"
     return asked
 
 
@@ -521,7 +542,7 @@ def _writing(
 ) -> Asked:
     """Of each word that was written: what of a memory's inputs, and of what was written before it, it rests on."""
     task = run.task
-    ids = [*symbols, task.end] if not symbols else symbols
+    ids = symbols or [task.end]
     spelled = spelled or ["(end)"]
     before = np.array([task.begin, *ids[:-1]])
     rows, targets, _ = _words(spelled, task.options.units)
@@ -537,8 +558,9 @@ def _writing(
         return namespace(scores).stack(sums, axis=1)
 
     vectors = run.parameters["embedding"][before]
+    parameters = {n: p for n, p in run.parameters.items() if not n.startswith("encoder.")}
     question = Question(
-        model, run.parameters, [*inputs, vectors], [*owners, np.full(1, len(pieces))], steps=steps + len(ids)
+        model, parameters, [*inputs, vectors], [*owners, np.full(1, len(pieces))], steps=steps + len(ids)
     )
     attention = None
     if looks[: len(ids)].any():
@@ -547,18 +569,28 @@ def _writing(
         np.add.at(attention, (rows[:, None], places[None]), looks[: len(ids)])
         attention /= np.bincount(rows)[:, None]
     answer = task.predict(run.parameters, one)[0]
-    return Asked("text", answer, question, [*pieces, BEFORE], targets, [*gaps, ""], attention=attention, about=one.place(0))
+    return Asked(
+        "text", answer, question, [*pieces, BEFORE], targets, [*gaps, ""], attention=attention, about=one.place(0)
+    )
 
 
 def _words(spelled: Sequence[str], units: str) -> tuple[np.ndarray, list[str], list[str]]:
     """Symbols that are parts of words as whole words: which word each belongs to, the words, and what stands before each."""
     owners, words, gaps = [], [], []
-    joined = units in ("subwords", "words")
-    for i, piece in enumerate(spelled):
-        fresh = not (joined and i) or piece[:1].isspace() or spelled[i - 1][-1:].isspace()
-        if fresh or not (piece.strip()[:1].isalnum() and words[-1][-1:].isalnum()):
+    for piece in spelled:
+        bare = piece.strip()
+        joins = bool(words) and not words[-1]  # what came before was blank
+        if units in ("subwords", "words") and not joins and words:
+            joins = piece[:1] == bare[:1] and words[-1][-1].isalnum() and bare[:1].isalnum()
+        if not joins:
             words.append("")
-            gaps.append(piece[: len(piece) - len(piece.lstrip())])
-        words[-1] += piece.strip() or piece
+            gaps.append("")
+        if not words[-1]:
+            gaps[-1] += piece[: len(piece) - len(piece.lstrip())]
+        words[-1] += bare
         owners.append(len(words) - 1)
-    return np.array(owners), words, gaps
+    return (
+        np.array(owners),
+        [w or g for w, g in zip(words, gaps, strict=True)],
+        [g if w else "" for w, g in zip(words, gaps, strict=True)],
+    )

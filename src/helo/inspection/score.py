@@ -25,6 +25,7 @@ OTHERS = 3  # likelier symbols that are named beside one
 WORST = 10  # most surprising symbols of a text that are kept
 CONTEXT = 30  # symbols before one that are shown with it
 ROOM = 1 << 24  # scores side by side, in numbers
+BLOCK = 1024  # lines among which those of like length are sought
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _stretch(task: LM, scores: Any, targets: np.ndarray) -> Stretch:
     return Stretch(targets, nats, rank, others, np.exp(np.take_along_axis(rest, others, 1).astype(np.float64)))
 
 
-def _take(task: LM, found: Scored, stretch: Stretch, at: int, before: np.ndarray) -> None:
+def _take(task: LM, found: Scored, stretch: Stretch, at: int, before: np.ndarray, most: int = WORST) -> None:
     """Add a stretch to what is kept. at: symbols before it."""
     scored = ~np.isnan(stretch.nats)
     ids = stretch.ids[scored]
@@ -153,7 +154,7 @@ def _take(task: LM, found: Scored, stretch: Stretch, at: int, before: np.ndarray
     unknown = int(np.isin(ids, task.vocab.silent).sum()) if task.vocab.silent else 0
     found.score += Score(float(stretch.nats[scored].sum()), len(ids), int(characters), int(width), unknown)
     joined = np.concatenate([before, stretch.ids])
-    for i in np.argsort(-np.nan_to_num(stretch.nats), kind="stable")[:WORST]:
+    for i in np.argsort(-np.nan_to_num(stretch.nats), kind="stable")[:most]:
         if not scored[i]:
             continue
         end = len(before) + int(i)
@@ -162,7 +163,7 @@ def _take(task: LM, found: Scored, stretch: Stretch, at: int, before: np.ndarray
             "rank": int(stretch.rank[i]), "before": task.vocab.decode(joined[max(0, end - CONTEXT) : end]).decode(errors="ignore"),
             "likely": likely(task, stretch, int(i)),
         })  # fmt: skip
-    found.worst = heapq.nsmallest(WORST, found.worst, key=lambda w: (-w["nats"], w["at"]))
+    found.worst = heapq.nsmallest(most, found.worst, key=lambda w: (-w["nats"], w["at"]))
 
 
 def likely(task: LM, stretch: Stretch, i: int) -> list[dict[str, Any]]:
@@ -180,7 +181,7 @@ def spelled(task: LM, symbol: int) -> str:
 
 
 def _lines(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -> Iterator[dict[str, Any]]:
-    """Lines side by side, those of like length together."""
+    """Each line behind a line end, and with one; those of like length are read side by side."""
     task: LM = run.task
     start = task.start
     end = task.vocab.encode(b"\n", lenient=True).astype(np.int64)
@@ -190,37 +191,46 @@ def _lines(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -
         symbols = task.text(run.about["data"], [name])[0]
         _known(task, symbols, str(name))
         texts += parted(task.vocab.decode(symbols.ids).decode(errors="replace"))
-    ids = [np.concatenate([task.vocab.encode(t.encode(), lenient=True).astype(np.int64), end]) for t in texts]
-    found = [Scored(t) for t in texts]
-    order = sorted((i for i in range(len(ids)) if len(ids[i])), key=lambda i: len(ids[i]))
-    while order:
-        rows = max(1, min(256, len(order), ROOM // (len(task.vocab) * len(ids[order[0]]))))
-        some, order = order[:rows], order[rows:]
-        longest = len(ids[some[-1]])
-        window = np.full((len(some), longest + 1), start, np.int64)
-        for row, i in enumerate(some):
-            window[row, 1 : 1 + len(ids[i])] = ids[i]
-        state, step = None, max(1, ROOM // (len(task.vocab) * len(some)))
-        for t in range(0, longest, step):
-            before = engines.array(np.ascontiguousarray(window[:, t : min(longest, t + step)]), parameters["embedding"])
-            scores, state = task.forward(parameters, before, state)
-            for row, i in enumerate(some):
-                own = ids[i][t : t + step]
-                if len(own):
-                    stretch = _stretch(task, scores[row, : len(own)], own)
-                    _take(task, found[i], stretch, t, ids[i][:t][-CONTEXT:])
-                    if told is not None:
-                        told(i, stretch)
-    for n, one in enumerate(found, 1):
-        if one.score.symbols:
-            yield {"line": n} | one.to_json("each line from a state of zeros")
+    for first in range(0, len(texts), BLOCK):
+        block = texts[first : first + BLOCK]
+        ids = [np.concatenate([task.vocab.encode(t.encode(), lenient=True).astype(np.int64), end]) for t in block]
+        stretches: list[list[Stretch]] = [[] for _ in block]
+        order = sorted((i for i in range(len(ids)) if len(ids[i])), key=lambda i: len(ids[i]))
+        while order:
+            rows = max(1, min(256, ROOM // (len(task.vocab) * len(ids[order[0]]))))
+            _beside(task, parameters, start, {i: ids[i] for i in order[:rows]}, stretches)
+            order = order[rows:]
+        for i, text in enumerate(block):
+            found, at = Scored(text), 0
+            for stretch in stretches[i]:
+                _take(task, found, stretch, at, ids[i][:at][-CONTEXT:], OTHERS)
+                at += len(stretch.ids)
+                if told is not None:
+                    told(first + i, stretch)
+            if found.score.symbols:
+                yield {"line": first + i + 1} | found.to_json("each line from a state of zeros")
+
+
+def _beside(task: LM, parameters: Any, start: int, ids: dict[int, np.ndarray], stretches: list[list[Stretch]]) -> None:
+    """Lines side by side, each behind the symbol `start`; what is padding stands behind a line and reaches nothing of it."""
+    longest = max(map(len, ids.values()))
+    window = np.full((len(ids), longest + 1), start, np.int64)
+    for row, own in enumerate(ids.values()):
+        window[row, 1 : 1 + len(own)] = own
+    state, step = None, max(1, ROOM // (len(task.vocab) * len(ids)))
+    for t in range(0, longest, step):
+        before = np.ascontiguousarray(window[:, t : min(longest, t + step)])
+        scores, state = task.forward(parameters, engines.array(before, parameters["embedding"]), state)
+        for row, (i, own) in enumerate(ids.items()):
+            if len(some := own[t : t + step]):
+                stretches[i].append(_stretch(task, scores[row, : len(some)], some))
 
 
 def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]]:
     """How likely the labels or texts of examples are."""
     if lines or not isinstance(run.task, ExampleTask):
         raise HeloError(f"--lines of a {run.about['task']} model", expected="it of a language model")
-    task = copy(run.task)
+    task: Any = copy(run.task)
     examples = type(task).examples(names, task.reading())[0]
     if hasattr(task, "weights"):
         task.weights = None  # they made training balanced, and are no part of a probability
@@ -232,5 +242,7 @@ def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]
         batch = on(encoded.batch(row) | task.wanted(targets, row), next(iter(run.parameters.values())))
         nats, count = task.scored(run.parameters, batch, True)[:2]
         nats, count = float(np.asarray(nats)), int(np.asarray(count))
-        found.append({"text": examples.place(i), "nats": nats, "symbols": count, "nats_per_symbol": nats / max(1, count)})
+        found.append(
+            {"text": examples.place(i), "nats": nats, "symbols": count, "nats_per_symbol": nats / max(1, count)}
+        )
     return found

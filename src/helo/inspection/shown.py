@@ -1,0 +1,310 @@
+"""Pages: why each answer, and how likely each symbol of a text."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from helo import pages
+from helo.inspection.explain import Explained
+
+ORANGE, BLUE = (213, 94, 0), (0, 114, 178)
+SIDE = 384  # pixels of a picture's longer side
+BINS = 400  # stretches of a long series that have a colour of their own
+LINES = 6  # features of a series that are drawn
+TABLED = 40  # pieces of a table; of more the largest
+
+STYLE = """
+.matrix td, .matrix th { padding: .15rem .5rem; text-align: right; border: 1px solid var(--line); white-space: nowrap }
+.matrix thead th { writing-mode: vertical-rl; text-align: left; vertical-align: bottom } .matrix tbody th { text-align: left }
+.a { background: color-mix(in srgb, var(--above) calc(var(--v) * 75%), transparent) }
+.b { background: color-mix(in srgb, var(--below) calc(var(--v) * 75%), transparent) }
+.g { background: color-mix(in srgb, var(--more) calc(var(--v) * 75%), transparent) }
+.wide, details { margin-top: .8rem } .row { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; break-inside: avoid }
+figcaption { font-size: .88rem; max-width: 16rem } .row svg { width: 14rem; background: #fff; border: 1px solid var(--line) }
+rect.a, .up { fill: var(--above) } rect.b, .down { fill: var(--below) } rect.g { fill: var(--more) }
+.line { fill: none; stroke: var(--ink); stroke-width: 1.5 } summary { cursor: pointer } image { image-rendering: pixelated }
+section + section { border-top: 1px solid var(--line); margin-top: 2rem }
+"""
+
+LEGEND = (
+    '<p><span class="a" style="--v:.8">Orange</span> speaks for the answer, <span class="b" style="--v:.8">blue</span> '
+    "against it. Numbers are nats of log-odds: how much likelier, against everything else, the answer is by a piece than by a "
+    "vector of zeros in its place. They add up to the answer's log-odds less those of the baseline. (before) is all that was read "
+    "or written until then.</p>"
+)
+
+
+def explained(title: str, found: Sequence[Explained]) -> str:
+    """The whole page, an answer a section."""
+    body = [LEGEND, *(_section(one, i) for i, one in enumerate(found))]
+    about = "What an answer rests on" if len(found) == 1 else f"What each of {len(found):,} answers rests on"
+    return pages.page(f"Why: {title}", about, "\n".join(body), STYLE, language="")
+
+
+def _section(one: Explained, number: int) -> str:
+    asked, found = one.asked, one.found
+    named = f"answer-{number}"
+    parts = [f'<section aria-labelledby="{named}"><h2 id="{named}">{pages.text(one.line())}</h2>']
+    if found is None:
+        parts.append('<p class="faint">By occlusion alone: what the log-odds lose without each piece.</p>')
+    else:
+        parts.append(
+            f'<p class="faint">Log-odds {found.score.sum():+.3f} nats, of the baseline {found.baseline.sum():+.3f}; the attributions '
+            f"miss {100 * found.error():.2f} % of the difference.{f' {pages.text(asked.about)}' if asked.about else ''}</p>"
+        )
+    values = one.occlusion if found is None else found.values
+    names = (asked.patches or asked.pieces) if found is None else asked.pieces
+    drawn = {"text": _text, "series": _series, "picture": _picture, "regions": _regions, "numbers": _plain}[asked.kind]
+    parts.append(drawn(one, values, names, number))
+    if len(asked.targets) == 1 or asked.kind in ("series", "picture"):
+        parts.append(_table(one, values.sum(0), names))
+    return "\n".join([*parts, "</section>"])
+
+
+def _plain(one: Explained, values: np.ndarray, names: Sequence[str], number: int) -> str:
+    return ""
+
+
+def _text(one: Explained, values: np.ndarray, names: Sequence[str], number: int) -> str:
+    asked, total = one.asked, values.sum(0)
+    gaps = asked.gaps or [""] * len(names)
+    several = len(asked.targets) > 1
+    pieces = [
+        (gap, 0.0) if k else (name, float(v)) for name, gap, v in zip(names, gaps, total, strict=True) for k in (1, 0)
+    ]
+    title = "What all of it rests on together" if several else f"What {asked.targets[0]} rests on"
+    out = pages.shaded([p for p in pieces if p[0]], title, float(abs(total).max()) or 1.0)
+    if several:
+        out += _matrix("What each rests on (rows), in nats", asked.targets, names, values, one, "{:+.1f}")
+        if asked.attention is not None:
+            out += _matrix(
+                "Where it looked (attention), which is no attribution",
+                asked.targets,
+                names[:-1],
+                asked.attention[:, :-1],
+                one,
+                "{:.2f}",
+            )
+    return out
+
+
+def _matrix(
+    caption: str, rows: Sequence[str], columns: Sequence[str], values: np.ndarray, one: Explained, form: str
+) -> str:
+    top, plain = float(abs(values).max()) or 1.0, form == "{:.2f}"
+    head = "".join(f'<th scope="col">{pages.text(one.shown(c))}</th>' for c in columns)
+    body = []
+    for row, cells in zip(rows, values, strict=True):
+        tds = "".join(
+            f'<td class="{"g" if plain else "a" if v > 0 else "b"}" style="--v:{abs(v) / top:.2f}">{form.format(v)}</td>'
+            for v in cells
+        )
+        body.append(f'<tr><th scope="row">{pages.text(one.shown(row))}</th>{tds}</tr>')
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{pages.text(caption)}"><table class="matrix">'
+        f"<caption>{pages.text(caption)}</caption><thead><tr><td></td>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _table(one: Explained, total: np.ndarray, names: Sequence[str]) -> str:
+    asked = one.asked
+    same = one.found is not None and not asked.patches
+    chosen = np.arange(len(names)) if len(names) <= TABLED else np.argsort(-abs(total), kind="stable")[:TABLED]
+    chosen = chosen.tolist()
+    head = ["piece", "attribution", "occlusion"] if same else ["piece", "attribution" if one.found else "occlusion"]
+    occluded = one.occlusion.sum(0)
+    rows = [[one.shown(names[i]), float(total[i]), *([float(occluded[i])] if same else [])] for i in chosen]
+    caption = "in nats" if len(names) <= TABLED else f"the {TABLED} largest of {len(names):,}, in nats"
+    return f"<details{' open' if len(names) <= TABLED else ''}><summary>Numbers</summary>{pages.table(head, rows, caption)}</details>"
+
+
+def _series(one: Explained, values: np.ndarray, names: Sequence[str], number: int) -> str:
+    """Each feature as a line, and behind it in colours what the answer rests on."""
+    asked = one.asked
+    steps, features = asked.shape
+    if values.shape[1] == steps * features:
+        weights = values.sum(0).reshape(steps, features)
+    else:  # occlusion, by windows
+        weights = np.repeat(values.sum(0)[:, None], -(-steps // values.shape[1]), 0)[:steps]
+    x = np.asarray(asked.shown, np.float64).reshape(steps, -1)
+    lines = range(min(LINES, x.shape[1])) if x.shape[1] <= 16 else ()
+    width, height, out = 760, 90, []
+    size = -(-steps // BINS)
+    sums = np.add.reduceat(weights, np.arange(0, steps, size), axis=0)
+    top = float(abs(sums).max()) or 1.0
+    for f in lines or (None,):
+        column = sums[:, f if f is not None and features > 1 else 0] if features > 1 or f is None else sums[:, 0]
+        bands = "".join(
+            f'<rect class="{"a" if v > 0 else "b"}" x="{i * size * width / steps:.1f}" y="0" width="{size * width / steps + 0.3:.1f}" '
+            f'height="{height}" fill-opacity="{0.8 * abs(v) / top:.2f}"/>'
+            for i, v in enumerate(column)
+            if abs(v) > 0.02 * top
+        )
+        line, called = "", "all features"
+        if f is not None:
+            y = x[:, f]
+            low, high = np.nanmin(y), np.nanmax(y)
+            y = height - 5 - (height - 10) * (y - low) / ((high - low) or 1.0)
+            points = " ".join(f"{(t + 0.5) * width / steps:.1f},{v:.1f}" for t, v in enumerate(y) if np.isfinite(v))
+            line, called = f'<polyline class="line" points="{points}"/>', _feature(one, f)
+        out.append(
+            f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="{pages.text(called)} over {steps} steps, shaded by '
+            f'what the answer rests on">{bands}{line}</svg><figcaption>{pages.text(called)}</figcaption></figure>'
+        )
+    return "".join(out)
+
+
+def _feature(one: Explained, f: int) -> str:
+    name = one.asked.pieces[f].partition(" ")[2].partition(" ")[2] if one.asked.shape[1] > 1 else ""
+    return name or f"feature {f + 1}"
+
+
+def _picture(one: Explained, values: np.ndarray, names: Sequence[str], number: int) -> str:
+    """The picture, and over it what the answer rests on, pixel by pixel and patch by patch."""
+    asked = one.asked
+    height, width = asked.shape
+    pixels = np.asarray(asked.shown, np.float64).reshape(height, width, -1)
+    low, high = float(pixels.min()), float(pixels.max())
+    seen = ((pixels - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
+    patches = np.asarray(asked.question.patches[0]).reshape(height, width, -1)[..., 0]
+    layers = [("The picture", None)]
+    if one.found is not None:
+        layers.append(
+            ("What the answer rests on (integrated gradients)", one.found.values.sum(0).reshape(height, width))
+        )
+    layers.append(("What it loses without each patch (occlusion)", one.occlusion.sum(0)[patches]))
+    out = []
+    for called, heat in layers:
+        over = "" if heat is None else _image(_heat(heat), width, height)
+        under = _image(seen, width, height, 1 if heat is None else 0.35)
+        out.append(
+            f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="{pages.text(called)}">{under}{over}</svg>'
+            f"<figcaption>{pages.text(called)}</figcaption></figure>"
+        )
+    return f'<div class="row">{"".join(out)}</div>'
+
+
+def _heat(values: np.ndarray) -> np.ndarray:
+    """Numbers as colours, `(height, width, 4)` bytes: clear at 0."""
+    top = float(np.quantile(abs(values), 0.995)) or float(abs(values).max()) or 1.0
+    out = np.zeros((*values.shape, 4), np.uint8)
+    out[..., :3] = np.where((values > 0)[..., None], ORANGE, BLUE)
+    out[..., 3] = (np.minimum(1, abs(values) / top) * 235).astype(np.uint8)
+    return out
+
+
+def _image(pixels: np.ndarray, width: float, height: float, opacity: float = 1) -> str:
+    return (
+        f'<image href="data:image/png;base64,{base64.b64encode(png(pixels)).decode()}" width="{width}" height="{height}" '
+        f'opacity="{opacity}" preserveAspectRatio="none"/>'
+    )
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG of bytes `(height, width, channels)`, one, three or four of them."""
+    height, width, channels = pixels.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in np.ascontiguousarray(pixels, np.uint8))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def _regions(one: Explained, values: np.ndarray, names: Sequence[str], number: int) -> str:
+    """A photo, and for each word the regions that it rests on and, beside them, those that were looked at."""
+    from helo.data.readers.photos import middle, opened
+
+    asked = one.asked
+    picture = opened(asked.shown.read(), asked.shown.place, SIDE)
+    if asked.crop:
+        picture = picture.crop(middle(picture.size))
+    picture.thumbnail((SIDE, SIDE))
+    width, height = picture.size
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=82)
+    whole = base64.b64encode(data.getvalue()).decode()
+    rows, columns = asked.shape
+    top = float(abs(values[:, : rows * columns]).max()) or 1.0
+
+    def over(heat: np.ndarray, kind: str, top: float) -> str:
+        rects = "".join(
+            f'<rect class="{kind or ("a" if v > 0 else "b")}" x="{c * width / columns:.1f}" y="{r * height / rows:.1f}" '
+            f'width="{width / columns:.1f}" height="{height / rows:.1f}" fill-opacity="{min(0.85, 0.85 * abs(v) / top):.2f}"/>'
+            for r in range(rows)
+            for c in range(columns)
+            if abs(v := float(heat[r, c])) > 0.03 * top
+        )
+        return f'<use href="#photo-{number}" opacity="0.55"/>{rects}'
+
+    def svg(inside: str, called: str) -> str:
+        return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{pages.text(called)}">{inside}</svg>'
+
+    first = f'<image id="photo-{number}" href="data:image/jpeg;base64,{whole}" width="{width}" height="{height}"/>'
+    out = [f"<figure>{svg(first, one.line())}<figcaption>{pages.text(one.line())}</figcaption></figure>"]
+    for k, word in enumerate(asked.targets):
+        own = values[k, : rows * columns].reshape(rows, columns)
+        rest = ", ".join(f"{names[i]} {values[k, i]:+.2f}" for i in range(rows * columns, len(names)))
+        figures = svg(over(own, "", top), f"what {word} rests on")
+        if asked.attention is not None:
+            look = asked.attention[k, : rows * columns].reshape(rows, columns)
+            figures += " " + svg(over(look, "g", float(look.max()) or 1.0), f"where it looked at {word}")
+        out.append(
+            f"<figure>{figures}<figcaption><b>{pages.text(word)}</b>: regions {own.sum():+.2f}, {pages.text(rest)}</figcaption></figure>"
+        )
+    told = (
+        "<p>Green is where the attention looked, which is shown beside and is no attribution.</p>"
+        if asked.attention is not None
+        else ""
+    )
+    return f'{told}<div class="row">{"".join(out)}</div>'
+
+
+def scored(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, float, str]], bool]]) -> str:
+    """The page of texts in the colours of their surprise: (what `score` says, (symbol, bits, what else was likely) each,
+    whether it goes on).
+    """
+    body = [
+        '<p>The more <span class="a" style="--v:.8">orange</span> a symbol is, the more it surprised the model, in bits; full orange '
+        "from 8 bits on. Point at one to see what was likelier.</p>"
+    ]
+    for i, (about, symbols, more) in enumerate(texts):
+        name = f"text-{i}"
+        figures = ", ".join(f"{k.replace('_', ' ')} {v:.4f}" for k, v in about.items() if isinstance(v, float))
+        body.append(f'<section aria-labelledby="{name}"><h2 id="{name}">{pages.text(about["text"])}</h2>')
+        body.append(f'<p class="faint">{about["symbols"]:,} symbols; {figures}; {pages.text(about["protocol"])}</p>')
+        spans, plain = [], ""
+        for symbol, bits, others in symbols:
+            if bits < 1:
+                plain += symbol
+                continue
+            said = f' title="{bits:.1f} bits{pages.text(f"; {others}" if others else "")}"'
+            spans.append(
+                f'{pages.text(plain)}<span class="a" style="--v:{min(1, bits / 8):.2f}"{said}>{pages.text(symbol)}</span>'
+            )
+            plain = ""
+        spans.append(pages.text(plain))
+        body.append(f'<div class="text" role="figure" aria-label="The text by surprise">{"".join(spans)}</div>')
+        if more:
+            body.append(f'<p class="faint">The first {len(symbols):,} symbols; --out FILE.tsv has all.</p>')
+        rows = [
+            [w["at"], w["before"][-24:] + "▸", w["text"].replace("\n", "⏎"), w["nats"] / np.log(2), w["rank"],
+             ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in w["likely"])]
+            for w in about.get("surprising", [])
+        ]  # fmt: skip
+        if rows:
+            body.append(
+                pages.table(["at", "after", "symbol", "bits", "rank", "likelier"], rows, "What surprised it most")
+            )
+        body.append("</section>")
+    return pages.page(
+        f"Surprise: {title}", "How likely a model finds a text, symbol by symbol", "\n".join(body), STYLE, language=""
+    )
