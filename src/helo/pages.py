@@ -22,7 +22,8 @@ body { margin: 0 auto; max-width: 76rem; padding: 1.5rem 1rem 4rem; font: 1rem/1
        color: var(--ink); background: var(--paper) }
 h1 { font-size: 1.3rem; margin: 0 0 .2rem } h2 { font-size: 1.05rem; margin: 2.2rem 0 .4rem }
 header p, .faint { color: var(--faint) } p { max-width: 46rem } a { color: var(--below) }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } caption { text-align: left; color: var(--faint) }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums } caption { text-align: left; color: var(--faint);
+  padding-top: .8rem }
 th, td { text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
 td.n, th.n { text-align: right } .wide { overflow-x: auto }
 .text { font: .9rem/1.7 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; background: var(--card);
@@ -32,6 +33,10 @@ td.n, th.n { text-align: right } .wide { overflow-x: auto }
 .text .b { background: color-mix(in srgb, var(--below) calc(var(--v) * 75%), transparent) }
 button, select, input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line);
         border-radius: 4px; padding: .2rem .5rem } :focus-visible { outline: 2px solid var(--below); outline-offset: 1px }
+mark { background: var(--mark); color: inherit; border-radius: 2px } code { font: .85rem/1.5 ui-monospace, monospace; white-space: pre-wrap }
+.drawn { display: block; font-style: normal; min-width: 9rem; background: linear-gradient(to right, var(--below)
+       calc(var(--v) * (100% - 4rem)), transparent 0) no-repeat 4rem 50% / 100% .8rem }
+.beside { display: flex; flex-wrap: wrap; gap: 0 3rem } details { margin: .8rem 0 } summary { cursor: pointer }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif } svg { max-width: 100%; height: auto }
 @media print { body { background: none; color: #000; padding: 0 } .screen { display: none } h2 { break-after: avoid }
   * { print-color-adjust: exact } }
@@ -64,15 +69,18 @@ def page(
     any.
     """
     if data is not None:
-        # `<` is spelt so that no text of a person's can end the script; lone surrogates have no bytes of their own.
-        said = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-        script = f"const data = {said};\n{script}"
+        script = f"const data = {spoken(data)};\n{script}"
     script = f"<script>\n{script}</script>\n" if script else ""
     said = f' lang="{language}"' if language else ""
     whole = _PAGE.format(
         language=said, title=text(title), about=text(about), style=STYLE + style, body=body, script=script
     )
     return whole.encode(errors="replace").decode()
+
+
+def spoken(data: Any) -> str:
+    """Whatever JSON can say, as it stands in a script: `<` is spelt, so that no text of a person's can end the script."""
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def text(value: object) -> str:
@@ -115,3 +123,27 @@ def shaded(pieces: Iterable[tuple[str, float]], title: str = "", scale: float = 
         for piece, v in pieces
     )
     return f'<div class="text" role="figure" aria-label="{text(title)}">{spans}</div>'
+
+
+def bars(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "", form: str = ".2f") -> str:
+    """A table whose last column, numbers from 0 up, is drawn too; form: how these numbers are written."""
+    rows = [list(row) for row in rows]
+    most = max((row[-1] for row in rows), default=0.0) or 1.0
+    drawn = [
+        [*row[:-1], Markup(f'<i class="drawn" style="--v:{row[-1] / most:.3f}">{row[-1]:{form}}</i>')] for row in rows
+    ]
+    return table(head, drawn, caption)
+
+
+SIGNS = str.maketrans({"\n": "⏎", "\t": "⇥", "\r": "␍"})
+
+
+def spelled(symbol: str) -> str:
+    """A symbol alone, so that it is seen: blanks and line ends have signs."""
+    return symbol.translate(SIGNS).replace(" ", "␣")
+
+
+def marked(before: str, symbol: str, after: str) -> Markup:
+    """One symbol of a text with what stands round it, in one line."""
+    before, after = before.translate(SIGNS), after.translate(SIGNS)
+    return Markup(f"<code>{text(before)}<mark>{text(spelled(symbol))}</mark>{text(after)}</code>")

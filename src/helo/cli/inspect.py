@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from helo.cli import flags
@@ -30,13 +32,16 @@ def command(run, files, out, properties, most, cell, seed, quiet, as_json):
     from helo import progress
     from helo.inspection import inspect
     from helo.inspection.traces import MOST
+    from helo.inspection.units import numbers_beside
     from helo.runs import load
     from helo.training.report import working
 
+    path = None if as_json and out is None else Path(out or "inspect.html")
+    if path is not None:
+        numbers_beside(path)
     model = load(run, cell=cell)
     with progress.listening(working(quiet)):
         found = inspect(model, files, properties, most or MOST)
-    path = None if as_json and out is None else out or "inspect.html"
     beside = None if path is None else found.save(path)
     if as_json:
         flags.show(found.numbers)

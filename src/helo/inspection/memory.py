@@ -10,7 +10,6 @@ import numpy as np
 from helo.engines import Tap, tapped
 from helo.engines import numpy as reference
 from helo.inspection.traces import Reading, Source, layer, layers, memory
-from helo.progress import tell
 
 PLACES, WARM, REACH = 3, 64, 64  # where units are pushed, steps before it, and steps after it
 CLOSED, OPEN = 0.1, 0.9  # of Karpathy, Johnson and Li 2015
@@ -44,8 +43,7 @@ def lasting(source: Source, reading: Reading) -> dict[str, dict[str, list[float 
         assert isinstance(inputs, _Inputs)
         source.read(rows=np.unique(rows), gates=False, time=WARM + REACH)
     found = {}
-    for k, trace in enumerate(reading.traces):
-        tell("memory", k, len(reading.traces))
+    for trace in reading.traces:
         gate = None if trace.kept is None else _rounded(1 / np.maximum(1e-4, 1 - trace.kept))
         spread = reading.flat(trace.units).std(0)
         half, reach = _pushed(inputs.found[trace.name], spread)

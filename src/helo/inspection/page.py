@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from helo import pages
+from helo.inspection.beyond import sections
 from helo.inspection.scores import CLEARLY, LAGS, SHIFTS
 from helo.inspection.traces import Reading, Trace
 from helo.inspection.units import SEEDS, Inspection, Looked
-from helo.pages import Markup, shaded, table, text
+from helo.pages import Markup, table, text
 
 ROOM = 1_900_000  # bytes of units and gates on the page, which are a third more as text
 WINDOW = 6_000  # steps of a text on the page, at most
@@ -21,7 +23,7 @@ SHOWN = 700  # steps of the excerpt of a unit that was found
 PICTURE = 5  # of properties that were found, those whose best unit is shown without asking
 
 STYLE = """
-.held { border-bottom: 2px solid var(--more) } .yes { color: var(--more); font-weight: 600 }
+[hidden] { display: none !important } .held { border-bottom: 2px solid var(--more) } .yes { color: var(--more); font-weight: 600 }
 .controls { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin: .6rem 0 }
 .controls label { display: flex; gap: .4rem; align-items: center } .controls input[type=number] { width: 6rem }
 #text { max-height: 26rem; overflow-y: auto } #text .here { outline: 2px solid var(--ink) } #text .hit { outline: 2px solid var(--more) }
@@ -43,6 +45,9 @@ def page(found: Inspection) -> str:
     data = [_data(found, look) for look in found.looked]
     body.append(_any(found))
     body += [_gates(look) for look in found.looked] + [_memory(look) for look in found.looked]
+    for i, look in enumerate(found.looked):
+        of = f"<h2>Of the {text(look.reading.name)}</h2>" if len(found.looked) > 1 else ""
+        body.append(of + sections(look.beyond, f"feature-{i}" if i else "feature"))
     script = resources.files("helo.inspection").joinpath("page.js").read_text(encoding="utf-8")
     return pages.page(
         f"What the units of {found.run.path.name} know", about, "\n".join(b for b in body if b), STYLE, script, data
@@ -67,18 +72,19 @@ def _properties(found: Inspection) -> str:
         where = f"{best['layer']}:{best['unit']}"
         mark = Markup('<span class="yes">found</span>') if best["found"] else "no"
         together = f"{several['score']:.2f} by {len(several['units'])} (floor {several['floor']:.2f})"
-        cost = "" if best["cost"] is None else f"{best['cost']:+.3f}; {best['cost_elsewhere']:+.3f}"
+        costs = ["" if x["cost"] is None else f"{x['cost']:+.3f}; {x['cost_elsewhere']:+.3f}" for x in (best, several)]
         title = Markup(f'<span title="{text(p["about"])}">{text(name)}</span>')
         lag = "" if not best["lag"] else f", {best['lag']} later"
         sign = "high" if best["high"] else "low"
         kind = "AUC" if "auc" in best else "R²"
         rows.append([
-            title, mark, f"{where} ({sign}{lag})", f"{best['score']:.2f}", f"{p['chance']:.2f}", f"{p['untrained']:.2f}", kind,
-            together, cost,
+            title, mark, f"{where} ({sign}{lag})", f"{best['score']:.2f}", f"{p['floor']:.2f}", f"{p['chance']:.2f}", f"{p['untrained']:.2f}", kind,
+            costs[0], together, costs[1],
         ])  # fmt: skip
     count = sum(p["units"][0]["found"] for p in found.properties.values())
     head = (
-        "property", "found", "best unit", "score", "by chance", "untrained", "of", "a small set", "silenced, nats: there; elsewhere",
+        "property", "found", "best unit", "score", "floor", "by chance", "untrained", "of", "silenced: nats there; elsewhere",
+        "a small set", "silenced",
     )  # fmt: skip
     return (
         f"<h2>{count} of {len(found.properties)} properties are found in single units</h2>"
@@ -93,7 +99,8 @@ def _method() -> str:
 |2·AUC − 1|, a number by the squared rank correlation (R²). <b>By chance</b>: the property is rolled along the text by every
 {SHIFTS}th of it, and each time the best of all units at any lag is taken; 99 of 100 such maxima lie below.
 <b>Untrained</b>: what the best unit tells of {SEEDS} networks of this shape that never learned, which is what the text alone
-makes of any units: every network sees whether the newest letter is a digit. A unit is <b>found</b> that lies {CLEARLY} above both.
+makes of any units: every network sees whether the newest letter is a digit. <b>Floor</b>: untrained + (1 − untrained) · by chance. A unit
+is <b>found</b> that lies {CLEARLY} above it.
 A small set is up to eight units whose weighted sum tells most, chosen on one half of the text and scored on the other; its floor is
 made in the same two ways. Silenced: the unit is held at its mean while the model reads on; the nats are those
 that it then loses a step, where the property holds (or is above its median) and elsewhere.</p></details>"""
@@ -109,25 +116,22 @@ def _excerpts(look: Looked) -> str:
         trace = next(t for t in look.reading.traces if t.name == best["layer"])
         row, start, stop = _telling(look.reading, m.values)
         values = _levels(trace.units[:, :, best["unit"]], look.reading)[row, start:stop] / 127
-        pieces = [_seen(p) for p in look.reading.steps[row][start:stop]]
-        sign = "orange where the property holds" if best["high"] else "blue where the property holds"
-        gap = " " if look.reading.kind != "text" else ""
+        holds = _laid(look.reading, m.values > (0 if m.flag else np.nanmedian(m.values)))[row, start:stop]
+        sign = "orange" if best["high"] else "blue"
+        there = "the property holds" if m.flag else "it is above its median"
         out.append(
             f"<h2>{text(m.name)}: {text(best['layer'])}, unit {best['unit']}</h2><p class='faint'>{text(m.about)} Score "
-            f"{best['score']:.2f}; {sign}.</p>"
-            + shaded(
-                [(p + gap, float(v)) for p, v in zip(pieces, values, strict=True)], f"{m.name} by unit {best['unit']}"
-            )
+            f"{best['score']:.2f}; expected {sign} where {there}, which is underlined.</p>"
+            + _shaded(look.reading.steps[row][start:stop], values, holds, look.reading.kind == "text", m.name)
         )
     return "\n".join(out)
 
 
 def _telling(reading: Reading, values: np.ndarray) -> tuple[int, int, int]:
     """The row and the stretch of it in which a property changes most."""
-    laid = np.zeros(reading.losses.shape, np.float32)
-    laid[reading.inside] = np.nan_to_num(values)
-    size = min(SHOWN, laid.shape[1])
-    best, found = -1.0, (0, 0, int(min(size, reading.lengths[0])))
+    laid = _laid(reading, np.nan_to_num(values))
+    size = min(SHOWN, len(laid[0]))
+    best, found = -1.0, (0, 0, min(size, int(reading.lengths[0])))
     for row in range(0, len(laid), max(1, len(laid) // 16)):
         for start in range(0, max(1, int(reading.lengths[row]) - size), max(1, size // 2)):
             stop = min(start + size, int(reading.lengths[row]))
@@ -135,6 +139,28 @@ def _telling(reading: Reading, values: np.ndarray) -> tuple[int, int, int]:
             if spread > best:
                 best, found = spread, (row, start, stop)
     return found
+
+
+def _laid(reading: Reading, values: np.ndarray) -> np.ndarray:
+    """Values `(steps,)` over rows and time."""
+    laid = np.zeros(reading.losses.shape, np.float32)
+    laid[reading.inside] = values
+    return laid
+
+
+def _shaded(steps: Sequence[str], values: np.ndarray, holds: np.ndarray, letters: bool, title: str) -> str:
+    """Steps in the colours of a unit, underlined where a property holds; steps alike stand in one piece."""
+    out, at = [], 0
+    shades = np.round(values * 20).astype(int)
+    while at < len(steps):
+        stop = at + 1
+        while stop < len(steps) and shades[stop] == shades[at] and holds[stop] == holds[at]:
+            stop += 1
+        said = ("" if letters else " ").join(map(_seen, steps[at:stop])) + ("" if letters else " ")
+        v, mark = shades[at] / 20, " held" if holds[at] else ""
+        out.append(f'<span class="{"a" if v > 0 else "b"}{mark}" style="--v:{abs(v):.2f}">{text(said)}</span>')
+        at = stop
+    return f'<div class="text" role="figure" aria-label="{text(title)}, by its best unit">{"".join(out)}</div>'
 
 
 def _seen(piece: str) -> str:

@@ -21,7 +21,6 @@ from helo.inspection.properties import Measured
 from helo.inspection.ranks import ranked, weight
 from helo.inspection.sets import sets
 from helo.inspection.traces import Reading, Source
-from helo.progress import tell
 
 SHIFTS, NEAR = 200, 10  # of the text's circle; so many on either side of 0 are no chance
 LEVEL = 0.99
@@ -139,7 +138,6 @@ def untrained(
         laid[k][reading.inside] = m.values
     one, several = (np.zeros((len(seeds), len(properties))) for _ in range(2))
     for i, seed in enumerate(seeds):
-        tell("untrained networks", i, len(seeds))
         fresh = source.run.task.init(np.random.default_rng(seed))
         found = next(r for r in source.read(fresh, rows, gates=False, time=time) if r.name == reading.name)
         own = laid[:, rows][:, :, : found.losses.shape[1]]

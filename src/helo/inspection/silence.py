@@ -11,7 +11,6 @@ from helo.cells.functions import log_softmax
 from helo.engines import Tap, tapped
 from helo.inspection.properties import Measured
 from helo.inspection.traces import Reading, Source, Trace, layer, layers
-from helo.progress import tell
 from helo.tasks.lm import LM
 
 WINDOWS, WINDOW, WARM = 12, 192, 64  # of a text: how many, symbols of each that count, and symbols before
@@ -22,16 +21,15 @@ BATCH = 384  # rows at once
 class Silenced(Tap):
     """Holds units at their means, in each row of the batch other ones."""
 
-    def __init__(self, parameters: Any, traces: Sequence[Trace], units: Sequence[tuple[str, Sequence[int]] | None]):
-        """units: of each row, or of all rows if it is one, the layer and the numbers of the units in it; None: none."""
+    def __init__(self, parameters: Any, traces: Sequence[Trace], units: Sequence[Sequence[tuple[str, int]]]):
+        """units: of each row, or of all rows if it is one, units by their layer's name and their number in it."""
         self.known = layers(parameters)
         self.means = {t.name: t.means for t in traces}
         self.masks: dict[str, np.ndarray] = {}
         for trace in traces:
             mask = np.zeros((len(units), trace.hidden), bool)
-            for row, one in enumerate(units):
-                if one is not None and one[0] == trace.name:
-                    mask[row, list(one[1])] = True
+            for row, several in enumerate(units):
+                mask[row, [unit for name, unit in several if name == trace.name]] = True
             if mask.any():
                 self.masks[trace.name] = mask
         self.now: str | None = None
@@ -50,7 +48,7 @@ class Silenced(Tap):
 
 
 def costs(
-    source: Source, reading: Reading, properties: Sequence[Measured], units: Sequence[tuple[str, Sequence[int]]]
+    source: Source, reading: Reading, properties: Sequence[Measured], units: Sequence[Sequence[tuple[str, int]]]
 ) -> list[dict[str, float] | None]:
     """Of each property what silencing its unit, or units, costs in nats a step: {"holds", "elsewhere"}. Where a flag holds,
     or a number is above its median; the loss is that of the symbol that comes next, or of the label at the step. None where
@@ -87,11 +85,10 @@ def _text(source: Source, reading: Reading, properties: Sequence[Measured], unit
     found: list[Any] = []
     each = max(1, BATCH // (2 * WINDOWS))
     for start in range(0, len(properties), each):
-        tell("silencing", start, len(properties))
         some = list(zip(properties, units, strict=True))[start : start + each]
         starts = [_windows(_laid(reading, m).reshape(-1)[:count], window, warm) for m, _ in some]
         rows = np.concatenate([np.tile(s, 2) for s in starts])
-        who = [u for (_, unit), s in zip(some, starts, strict=True) for u in [None] * len(s) + [unit] * len(s)]
+        who = [u for (_, unit), s in zip(some, starts, strict=True) for u in [()] * len(s) + [unit] * len(s)]
         taken = np.stack([ids[s - warm : s + window + 1] for s in rows])
         with tapped(Silenced(source.run.parameters, reading.traces, who)):
             scores, _ = source.run.task.forward(source.run.parameters, taken[:, :-1])
@@ -119,8 +116,7 @@ def _windows(holds: np.ndarray, window: int, warm: int) -> np.ndarray:
 def _examples(source: Source, reading: Reading, properties: Sequence[Measured], units: Sequence[Any]) -> list[Any]:
     chosen = np.unique(np.linspace(0, source.rows - 1, min(EXAMPLES, source.rows)).round().astype(np.int64))
     found = []
-    for k, (m, unit) in enumerate(zip(properties, units, strict=True)):
-        tell("silencing", k, len(properties))
+    for m, unit in zip(properties, units, strict=True):
         with tapped(Silenced(source.run.parameters, reading.traces, [unit])):
             silent = next(r for r in source.read(rows=chosen, gates=False) if r.name == reading.name)
         time = silent.losses.shape[1]

@@ -23,7 +23,6 @@ from helo.engines.tap import now
 from helo.errors import HeloError
 from helo.inputs.words import Words, tokens
 from helo.layers import stack
-from helo.progress import tell
 from helo.runs.run import Run
 from helo.tasks.base import ExampleTask
 from helo.tasks.lm import LM
@@ -76,7 +75,8 @@ class Reading:
     numbers. steps: each row's steps as text, whose own texts joined are the row's. joined: the rows are one text, each going
     on where the one before ended. numbers: of a series each row's numbers `(time, features)`. lengths `(rows,)`. losses
     `(rows, time)` float32: nats of what stands at a step, or of the label there; nan where none is told. labels: one a step
-    of each row; None where there are none. gated: the rows of which gates are kept.
+    of each row; None where there are none. said: what the model holds likeliest in place of each, where its loss is told.
+    gated: the rows of which gates are kept.
     """
 
     name: str
@@ -88,6 +88,7 @@ class Reading:
     joined: bool = False
     numbers: list[np.ndarray] | None = None
     labels: list[list[str]] | None = None
+    said: list[list[str]] | None = None
     gated: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     traces: list[Trace] = field(default_factory=list)
 
@@ -155,7 +156,7 @@ class Source:
         task = run.task
         if isinstance(task, LM):
             self.ids, self.pieces = _symbols(run, files, most)
-            self.rows = min(ROWS, max(1, len(self.ids) // ROW))
+            self.rows, self.steps = min(ROWS, max(1, len(self.ids) // ROW)), len(self.ids)
             return
         assert isinstance(task, ExampleTask)
         examples = task.again(run._recorded(files), files)
@@ -164,7 +165,7 @@ class Source:
         lengths = np.minimum(task.encode(examples).lengths, LONGEST)
         count = min(len(examples), int(most // max(1, lengths.mean())), most // max(1, int(lengths.max())))
         chosen = np.linspace(0, len(examples) - 1, max(1, count)).round().astype(np.int64)
-        self.examples, self.rows = examples.take(chosen), len(chosen)
+        self.examples, self.rows, self.steps = examples.take(chosen), len(chosen), int(lengths[chosen].sum())
 
     def read(
         self,
@@ -321,7 +322,6 @@ def _text(
         losses[:, t + 1 : t + 1 + step] = _nats(scores[:, : ahead.shape[1]], ahead)
         for name, found in recorder.found.items():
             _put(whole, sums, name, found, np.arange(rows), np.arange(len(gated)), (rows, len(gated), time), t)
-        tell("reading", min(time, t + step), time)
     reading = Reading(
         "text", "text", run.task.options.units, [pieces[s : s + time] for s in starts], np.full(rows, time), losses,
         joined=rows == count and most is None, gated=gated,
@@ -397,7 +397,7 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
     losses = np.full((rows, time), np.nan, np.float32)
     numbers: list[Any] = [None] * rows
     labels = _labels(examples, lengths)
-    done = 0
+    said = None if labels is None else [[""] * len(row) for row in labels]
     for batch_rows in in_order(encoded.lengths):
         batch = encoded.batch(batch_rows)
         mine = np.flatnonzero(np.isin(batch_rows, gated))
@@ -417,13 +417,11 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
             for i, row in enumerate(batch_rows):
                 numbers[row] = np.asarray(batch["xs"][i, : lengths[row]])
         if labels is not None:
-            _told(task, scores, batch_rows, labels, lengths, losses)
-        done += len(batch_rows)
-        tell("reading", done, rows)
+            _told(task, scores, batch_rows, labels, lengths, losses, said)
     steps, kind, unit = _steps(task, examples, lengths, numbers)
     reading = Reading(
         "examples", kind, unit, steps, lengths, losses, numbers=numbers if kind == "series" else None,
-        labels=None if labels is None else [list(y) for y in labels], gated=gated,
+        labels=None if labels is None else [list(y) for y in labels], said=said, gated=gated,
     )  # fmt: skip
     return [_closed(reading, whole, sums)]
 
@@ -444,8 +442,12 @@ def _labels(examples: Any, lengths: np.ndarray) -> list[list[str]] | None:
     return found
 
 
-def _told(task: Any, scores: Any, rows: np.ndarray, labels: Any, lengths: np.ndarray, losses: np.ndarray) -> None:
-    """The nats of each step's label, or of an example's at its last step, where the model knows the label."""
+def _told(
+    task: Any, scores: Any, rows: np.ndarray, labels: Any, lengths: np.ndarray, losses: np.ndarray, said: Any
+) -> None:
+    """The nats of each step's label, or of an example's at its last step, where the model knows the label, and which it holds
+    likeliest.
+    """
     ids = {y: k for k, y in enumerate(task.labels)}
     logs = log_softmax(np.asarray(scores, np.float32))
     for i, row in enumerate(rows):
@@ -453,8 +455,10 @@ def _told(task: Any, scores: Any, rows: np.ndarray, labels: Any, lengths: np.nda
         if logs.ndim == 3:
             for t, k in enumerate(known):
                 losses[row, t] = np.nan if k < 0 else -logs[i, t, k]
+                said[row][t] = task.labels[int(logs[i, t].argmax())]
         elif known and known[0] >= 0 and not getattr(task, "many", False):
             losses[row, lengths[row] - 1] = -logs[i, known[0]]
+            said[row][-1] = task.labels[int(logs[i].argmax())]
 
 
 def _steps(task: Any, examples: Any, lengths: np.ndarray, numbers: list[Any]) -> tuple[list[list[str]], str, str]:
@@ -497,7 +501,7 @@ def _written(run: Run, parameters: Parameters, examples: Any, gates: bool) -> li
     whole: dict[str, dict[str, Trace]] = {side: {} for side in kinds}
     sums: dict[str, dict[str, Any]] = {side: {} for side in kinds}
     losses = {side: np.full((rows, int(n.max())), np.nan, np.float32) for side, n in kinds.items()}
-    seen, done = (), 0
+    seen: Any = ()
     for batch_rows in in_order(np.maximum(encoded.lengths, ids.lengths), 4096, 64):
         batch = encoded.batch(batch_rows)
         lengths = np.asarray(batch["lengths"])
@@ -523,8 +527,6 @@ def _written(run: Run, parameters: Parameters, examples: Any, gates: bool) -> li
                 found["gates"] = {n: g[:, :time] for n, g in found["gates"].items()}
                 place = np.searchsorted(gated[side], batch_rows[mine])
                 _put(whole[side], sums[side], name, found, batch_rows, place, (rows, len(gated[side]), time))
-        done += len(batch_rows)
-        tell("reading", done, rows)
     readings = []
     for side, lengths in kinds.items():
         if not whole[side]:

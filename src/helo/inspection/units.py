@@ -13,6 +13,7 @@ import numpy as np
 from helo.data.readers.files import listed
 from helo.errors import HeloError, door
 from helo.inspection import properties as known
+from helo.inspection.beyond import beyond
 from helo.inspection.memory import gates, lasting
 from helo.inspection.properties import Measured
 from helo.inspection.scores import CLEARLY, LAGS, LEVEL, SHIFTS, Scores, scores, untrained
@@ -25,6 +26,7 @@ from helo.runs.run import Run
 
 BEST = 8  # units of each property that are named
 SEEDS = 3  # untrained networks
+PARTS = 7  # of an inspection, for whoever waits: read, score, untrained networks, sets, silence, memory, features
 
 
 @dataclass
@@ -39,10 +41,13 @@ class Looked:
     costs: list[dict[str, float] | None]
     gates: dict[str, Any]
     memory: dict[str, Any]
+    beyond: dict[str, Any]  # single units: features, state space, errors
 
     def floor(self, k: int) -> float:
-        """What a unit has to lie above to be found to tell property k."""
-        return float(max(self.scores.chance[k], self.untrained[k]))
+        """What a unit has to lie above to be found to tell property k: what the best of units that never learned tells, and of
+        what is left to tell as much as chance may add to the best of many.
+        """
+        return together(float(self.untrained[k]), float(self.scores.chance[k]))
 
     def units(self, k: int) -> list[dict[str, Any]]:
         """The best units of property k, best first."""
@@ -54,9 +59,7 @@ class Looked:
             found.append({
                 "layer": layer, "unit": unit, "score": round(float(s.best[k, u]), 4), "lag": int(s.lag[k, u]),
                 "high": bool(s.high[k, u]), "found": bool(s.best[k, u] > self.floor(k) + CLEARLY),
-                "cost": None if cost is None else round(cost["holds"], 5),
-                "cost_elsewhere": None if cost is None else round(cost["elsewhere"], 5),
-            })  # fmt: skip
+            } | _cost(cost))  # fmt: skip
             if m.flag:
                 found[-1]["auc"] = round(0.5 + found[-1]["score"] / 2, 4)
         return found
@@ -80,7 +83,7 @@ class Inspection:
             "run": str(self.run.path), "files": [str(f) for f in self.files], "task": about["task"], "cell": about["cell"],
             "steps": {look.reading.name: int(look.reading.lengths.sum()) for look in self.looked},
             "method": {"lags": list(LAGS), "shifts": SHIFTS, "level": LEVEL, "untrained": SEEDS, "clearly": CLEARLY},
-            "properties": {}, "layers": {},
+            "properties": {}, "layers": {}, "beyond": {look.reading.name: look.beyond for look in self.looked},
         }  # fmt: skip
         for look in self.looked:
             before = f"{look.reading.name}: " if len(self.looked) > 1 else ""
@@ -107,9 +110,7 @@ class Inspection:
     def save(self, path: str | Path) -> Path:
         """The page, and the numbers beside it, under the page's name with .json. Gives the path of the numbers."""
         path = Path(path)
-        if path.suffix == ".json":
-            raise HeloError(f"{path}", expected="a page, such as inspect.html: the numbers get the name with .json")
-        beside = path.with_suffix(".json")
+        beside = numbers_beside(path)
         with replacing(path, named=True) as to:
             to.write_text(self.page(), encoding="utf-8")
         if not path.exists() or path.is_file():
@@ -118,6 +119,31 @@ class Inspection:
                     json.dumps(self.numbers, ensure_ascii=False, indent=1), encoding="utf-8", errors="replace"
                 )
         return beside
+
+
+def _cost(told: dict[str, float] | None) -> dict[str, float | None]:
+    return {
+        "cost": None if told is None else round(told["holds"], 5),
+        "cost_elsewhere": None if told is None else round(told["elsewhere"], 5),
+    }
+
+
+def numbers_beside(page: Path) -> Path:
+    """Where the numbers of a page go. Raises HeloError, before anything is computed, where the page cannot."""
+    if page.suffix == ".json":
+        raise HeloError("a page is HTML", expected="PAGE.html: the numbers get its name with .json", where=str(page))
+    home = next(p for p in page.absolute().parents if p.exists())
+    if page.is_dir() or not home.is_dir():
+        raise HeloError(
+            f"{page if page.is_dir() else home} is {'a folder' if page.is_dir() else 'no folder'}",
+            expected="a file to write to", where=str(page),
+        )  # fmt: skip
+    return page.with_suffix(".json")
+
+
+def together(untrained: float, chance: float) -> float:
+    """One floor of two."""
+    return untrained + (1 - untrained) * chance
 
 
 @door
@@ -135,15 +161,13 @@ def inspect(
     named = [p for p in properties if ".py:" not in p]
     asked = [known.find(p) for p in [*(named or known.names()), *own]]
     source = opened(run, names, most)
-    looked = []
-    for reading in source.read():
-        steps = int(reading.lengths.sum())
-        if steps < SHIFTS:
-            raise HeloError(
-                f"{steps} {reading.unit}", expected=f"{SHIFTS} or more, so that chance can be told by shifting",
-                mend="give more text" if names else "give FILES", where=source.where,
-            )  # fmt: skip
-        looked.append(_looked(source, reading, known.measured(reading, asked)))
+    if source.steps < SHIFTS:
+        raise HeloError(
+            f"{source.steps} steps", expected=f"{SHIFTS} or more, so that chance can be told by shifting",
+            mend="give more text" if names else "give FILES", where=source.where,
+        )  # fmt: skip
+    tell("inspected", 0, PARTS)
+    looked = [_looked(source, reading, known.measured(reading, asked)) for reading in source.read()]
     if not any(look.properties for look in looked):
         raise HeloError(
             "no property that is known occurs in it", expected="a longer text, or one of your own: --property FILE.py:NAME",
@@ -153,14 +177,23 @@ def inspect(
 
 
 def _looked(source: Source, reading: Reading, found: list[Measured]) -> Looked:
-    tell("scoring", 0, 1)
+    tell("inspected", 1, PARTS)
     scored = scores(reading, found)
+    tell("inspected", 2, PARTS)
     seed = source.run.about.get("training", {}).get("seed") or 0
     fresh, floors = untrained(source, reading, found, [seed + i for i in range(SEEDS)])
-    together = sets(reading, found)
-    for one, floor in zip(together, floors, strict=True):
-        one |= {"score": round(one["score"], 4), "floor": round(max(one["floor"], float(floor)), 4)}
+    tell("inspected", 3, PARTS)
+    several = sets(reading, found)
+    for one, floor in zip(several, floors, strict=True):
+        one |= {"score": round(one["score"], 4), "floor": round(together(float(floor), one["floor"]), 4)}
         one["found"] = one["score"] > one["floor"] + CLEARLY
     best = [scored.layers[u] for u in scored.best.argmax(1)] if found else []
-    worse = costs(source, reading, found, [(layer, (unit,)) for layer, unit in best])
-    return Looked(reading, found, scored, fresh, together, worse, gates(reading), lasting(source, reading))
+    tell("inspected", 4, PARTS)
+    sought = [*([unit] for unit in best), *([(layer, unit) for layer, unit in s["units"]] for s in several)]
+    worse = costs(source, reading, [*found, *found], sought)
+    for one, cost in zip(several, worse[len(found) :], strict=True):
+        one |= _cost(cost)
+    tell("inspected", 5, PARTS)
+    lasts = lasting(source, reading)
+    tell("inspected", 6, PARTS)
+    return Looked(reading, found, scored, fresh, several, worse, gates(reading), lasts, beyond(reading, found))

@@ -57,7 +57,7 @@ def called(prop: Property) -> str:
 
 
 def measured(reading: Reading, properties: Sequence[Property]) -> list[Measured]:
-    """Those of the properties that occur: of kinds that the reading has, neither always nor never so, each once. Raises HeloError
+    """Those of the properties that occur: of kinds that the reading has, and neither always nor never so. Raises HeloError
     where a person's own gives something else than a value a character or step.
     """
     found = []
@@ -65,11 +65,7 @@ def measured(reading: Reading, properties: Sequence[Property]) -> list[Measured]
         for kind, rows in _rows(reading).items():
             if kind in prop.kinds:
                 found += _measured(reading, prop, kind, rows)
-    once = []
-    for m in filter(_occurs, found):  # the label of a whole example changes with the example, say
-        if not any(np.array_equal(m.values, other.values, equal_nan=True) for other in once):
-            once.append(m)
-    return once
+    return [m for m in found if _occurs(m)]
 
 
 def _rows(reading: Reading) -> dict[str, list[Any]]:

@@ -6,12 +6,12 @@ from helo.inspection.properties.base import Property
 
 
 class SinceChange(Property):
-    """How many steps ago the label changed."""
+    """How many steps ago the label changed, from its first change on."""
 
     kinds = ("labels",)
 
     def values(self, row):
-        found: list[int] = []
+        found: list[float] = []
         for t, y in enumerate(row):
-            found.append(found[-1] + 1 if t and row[t - 1] == y else 0)
+            found.append(0.0 if t and row[t - 1] != y else found[-1] + 1 if found else float("nan"))
         return found

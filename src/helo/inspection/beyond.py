@@ -1,0 +1,91 @@
+"""What lies beyond single units, of one reading: features, state space, and the errors that remain.
+
+beyond(reading, properties)    everything that was found, as numbers for JSON
+sections(found)                as HTML for a page
+
+found = beyond(reading, measured(reading, properties)), of a `Reading` of `traces`; several readings stand on one page with keys
+of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from helo import pages
+from helo.inspection import dictionary, errors, space
+from helo.inspection.properties import Measured
+from helo.inspection.ranks import ranked, weight
+from helo.inspection.traces import WARM, Reading
+
+TRACES = 3  # that are looked at, the last ones
+EXCERPT = 60  # characters before a step that has a label
+
+
+def beyond(reading: Reading, properties: Sequence[Measured]) -> dict[str, Any]:
+    """`features` and `space` by layer; `errors`, None where nothing is predicted that could be told."""
+    told = {m.name: m.values for m in properties}
+    begun = np.cumsum(reading.lengths) - reading.lengths
+    starts, gap = [0] if reading.joined else begun.tolist(), _gap(reading)
+    layers = {t.name: reading.flat(t.units) for t in reading.traces[-TRACES:]}
+    return {
+        "features": {n: dictionary.compute(x, reading.pieces, told, score, starts, gap=gap) for n, x in layers.items()},
+        "space": {n: space.compute(x, reading.pieces, told, starts, gap=gap) for n, x in layers.items()},
+        "errors": _errors(reading, properties, starts),
+    }
+
+
+def score(activations: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """How well each column of activations `(steps, any)` tells a property `(steps,)`: as units are scored, now."""
+    flag = bool(np.isin(values, (0, 1)).all())
+    ranks, spread = ranked(activations)
+    sums = weight(values, flag) @ ranks
+    return 2 * np.abs(sums) if flag else (sums / spread) ** 2
+
+
+def _gap(reading: Reading) -> str:
+    return "" if reading.kind == "text" else " "
+
+
+def _errors(reading: Reading, properties: Sequence[Measured], starts: Sequence[int]) -> dict[str, Any] | None:
+    losses = reading.flat(reading.losses)
+    scored = np.flatnonzero(np.isfinite(losses))
+    if not len(scored):
+        return None
+    place = reading.flat(np.broadcast_to(np.arange(reading.losses.shape[1]), reading.losses.shape))
+    if reading.said is not None and reading.labels is not None:
+        truth, said = ([row[t] for row in rows for t in range(len(row))] for rows in (reading.labels, reading.said))
+        names = sorted({*(truth[t] for t in scored), *(said[t] for t in scored)})
+        number = {name: i for i, name in enumerate(names)}
+        text = errors.Snippets(reading.pieces, starts, _gap(reading))
+        lengths = np.repeat(reading.lengths, reading.lengths)
+        return errors.labelled(
+            np.array([number[truth[t]] for t in scored]), np.array([number[said[t]] for t in scored]), losses[scored],
+            names, lengths[scored], [_before(text, int(t)) for t in scored],
+        )  # fmt: skip
+    if reading.kind != "text":
+        return None
+    # A stretch of a text is read after some of what stands before it.
+    warm = np.where(np.arange(len(reading.lengths)) > 0, min(WARM, reading.losses.shape[1]), 0)
+    read = place + 1 + (np.repeat(warm, reading.lengths) if reading.joined else 0)
+    flags = {m.name: np.nan_to_num(m.values) for m in properties if m.flag}
+    return errors.compute(reading.pieces, losses, starts, flags=flags, read=read)
+
+
+def _before(text: errors.Snippets, t: int) -> str:
+    here = text.at(t, EXCERPT, 0)
+    return here["before"] + here["symbol"]
+
+
+def sections(found: Mapping[str, Any], key: str = "feature") -> str:
+    """What `beyond` found, as HTML. key: what links to features are called, another for each of several on one page."""
+    parts = []
+    for i, (name, features) in enumerate(found["features"].items()):
+        of = f" of {pages.text(name)}" if len(found["features"]) > 1 else ""
+        parts += [f"<h2>Features beyond units{of}</h2>", dictionary.section(features, f"{key}-{i}" if i else key)]
+        parts += [f"<h2>State space{of}</h2>", space.section(found["space"][name])]
+    if found["errors"] is not None:
+        parts += ["<h2>The errors that remain</h2>", errors.section(found["errors"])]
+    return "\n".join(parts)
