@@ -1,10 +1,21 @@
-"""Make the pages that come from the code, docs/cli.md and docs/cells.md: `python docs/make.py`."""
+"""Make the pages that come from the code: `python docs/make.py`.
+
+cli.md       every verb's help
+cells.md     the docstring of each cell, and how it is run
+api.md       the docstrings of what Python names
+formats.md   the docstrings of the readers and of the units of text
+fields.md    the schema of run.json
+"""
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import json
 import os
-from collections.abc import Iterator
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +23,12 @@ import click
 import numpy as np
 import torch
 
+import helo
 from helo import cells, engines
 from helo.cli import cli
+from helo.data import readers, vocab
+from helo.metrics import captions
+from helo.runs.stream import Stream
 
 HERE = Path(__file__).parent
 NAMES: dict[str, Any] = {"help_option_names": ["-h", "--help"]}  # what every verb inherits when it is called
@@ -54,10 +69,110 @@ def cells_page() -> str:
     return "\n".join([*parts, "## How each is run\n", *rows]) + "\n"
 
 
+MADE = "Made from the code by `python docs/make.py`"
+NAMED: dict[str, tuple[Any, ...]] = {
+    "Train and load": (helo.train, helo.load, helo.dynamic_evaluation),
+    "What both give": (helo.Run,),
+    "A place in a text": (Stream,),
+    "Cells": (cells.names, cells.find, cells.step, cells.Cell, cells.LinearCell),
+    "In place of torch's layers": (helo.nn.Recurrent,),
+    "Captions": (captions.score,),
+    "Errors": (helo.HeloError,),
+}
+READ = ("read", "load", "find", "rows", "grouped", "whole", "segments", "number")  # what a reader reads with
+
+
+def prose(text: str) -> str:
+    """A docstring as Markdown: what is laid out in columns or is code stays as it stands, signs mean nothing."""
+    parts = []
+    for part in inspect.cleandoc(text).split("\n\n"):
+        if re.search(r"\S {3,}\S|^ {4}|^>>>", part, re.M):
+            parts.append(f"```\n{part}\n```")
+        else:
+            pieces = re.split(r"(`[^`]*`)", part)
+            parts.append("".join(p if p[:1] == "`" else re.sub(r"([*<\[\]]|\b_|_\b)", r"\\\1", p) for p in pieces))
+    return "\n\n".join(parts)
+
+
+def signature(name: str, thing: Any) -> str:
+    """How it is called, without the quotes of annotations that are not yet evaluated, one argument a line where it is long."""
+    said = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(thing)))
+    said = re.sub(r"^\(self(, )?", "(", said)
+    if len(name + said) > 80:
+        inner, closed, gives = said[1:].rpartition(")")
+        said = "(\n    " + re.sub(r", (?=\*|/|\w+(?::|=|,|$))", ",\n    ", inner) + ",\n" + closed + gives
+    return f"```python\n{name}{said}\n```"
+
+
+def named(name: str, thing: Any, level: int) -> Iterator[str]:
+    """A name with what it says of itself, and of a class its public members."""
+    yield f"{'#' * level} {name}"
+    if callable(thing):
+        yield signature(name.rpartition(" ")[2], thing)
+    if text := getattr(thing, "__doc__", None):
+        yield prose(text)
+    if inspect.isclass(thing) and not issubclass(thing, Exception):
+        for key, member in vars(thing).items():
+            inner = getattr(member, "__func__", getattr(member, "func", getattr(member, "fget", member)))
+            if not key.startswith("_") and inspect.isroutine(inner) and inner.__doc__:
+                own = inspect.isfunction(got := getattr(thing, key)) or inspect.ismethod(got)
+                yield f"{'#' * (level + 1)} {thing.__name__}.{key}"
+                yield from [signature(f".{key}", inner)] if own else []
+                yield prose(inner.__doc__)
+
+
+def api_page() -> str:
+    parts = ["# Python, name by name", f"{MADE}, from the docstrings. [From Python](python.md) shows them at work."]
+    for heading, things in NAMED.items():
+        parts.append(f"## {heading}")
+        for thing in things:
+            room = "helo.cells." if thing in NAMED["Cells"] else "helo.nn." if thing is helo.nn.Recurrent else "helo."
+            room = "helo.metrics.captions." if thing is captions.score else "" if thing is Stream else room
+            parts += named(room + thing.__name__, thing, 3)
+    return "\n\n".join(parts) + "\n"
+
+
+def formats_page() -> str:
+    parts = ["# Formats", f"{MADE}, from the docstrings of the readers. Which shape takes which: [shapes](shapes.md)."]
+    for module in pkgutil.iter_modules(readers.__path__):
+        reader = importlib.import_module(f"{readers.__name__}.{module.name}")
+        parts += [f"## {module.name}", prose(reader.__doc__ or "")]
+        if suffixes := [s for s in getattr(reader, "SUFFIXES", ()) if s]:
+            parts.append("Files: " + ", ".join(f"`{s}`" for s in suffixes))
+        for name in READ:
+            if text := getattr(getattr(reader, name, None), "__doc__", None):
+                parts.append(f"`{name}`: {prose(text)}")
+    parts += ["## Units of text", "What a symbol is, `--units` of `helo train lm`:"]
+    for name in vocab.names():
+        about = importlib.import_module(f"{vocab.__name__}.{name}").__doc__ or ""
+        parts.append(f"**{name}**: {prose(about)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def fields(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """The rows of a schema's fields, those inside a field below it."""
+    for name, field in schema.get("properties", {}).items():
+        kinds = [field] if "type" in field else field.get("anyOf", [])
+        kind = " or ".join(" or ".join(k) if isinstance(k := one.get("type"), list) else str(k) for one in kinds)
+        must = "yes" if name in schema.get("required", ()) else ""
+        yield f"| `{path}{name}` | {kind} | {must} | {field.get('description', '')} |"
+        yield from fields(field, f"{path}{name}.")
+
+
+def fields_page() -> str:
+    schema = json.loads((HERE.parent / "src/helo/runs/run.schema.json").read_text(encoding="utf-8"))
+    lead = (
+        f"{MADE}, from `src/helo/runs/run.schema.json`. What else lies in the folder: [the run folder](run-folder.md)."
+    )
+    rows = ["| field | type | always | what |", "|---|---|---|---|", *fields(schema)]
+    return "\n".join(["# run.json, field by field", "", lead, "", *rows]) + "\n"
+
+
 def pages() -> dict[Path, str]:
     """Every page that is made, with its text."""
     os.environ["NO_COLOR"] = "1"
-    return {HERE / "cli.md": cli_page(), HERE / "cells.md": cells_page()}
+    made = {"cli": cli_page, "cells": cells_page, "api": api_page, "formats": formats_page, "fields": fields_page}
+    return {HERE / f"{name}.md": page() for name, page in made.items()}
 
 
 if __name__ == "__main__":

@@ -88,7 +88,6 @@ BASES: list[list[str]] = [
     ["eval", "tag"],
     ["eval", "translate", "p.tsv"],
     ["eval", "caption"],
-<<<<<<< HEAD
     ["explain", "lm", "t.txt"],
     ["explain", "lm", "-", "--at", "5", "--window", "3", "--json"],
     ["explain", "classify", "-", "--label", "a", "--json"],
@@ -100,14 +99,12 @@ BASES: list[list[str]] = [
     ["score", "lm", "t.txt", "--lines", "--out", "s.tsv"],
     ["score", "classify", "t.tsv"],
     ["score", "translate", "p.tsv", "--json"],
-=======
     ["gradients", "--length", "9", "--hidden", "4"],
     ["gradients", "--cell", "rnn", "--length", "9", "--hidden", "4", "--chunk", "3", "--scale", "2", "--json"],
     ["gradients", "lm", "t.txt", "--length", "5"],
     ["gradients", "lm", "--length", "5", "--at", "9", "--json"],
     ["gradients", "lm", "t.txt", "--length", "5", "--out", "g.html"],
     ["gradients", "tag"],
->>>>>>> gradients
     ["info", "lm"],
     ["info", "tag", "--json"],
     ["watch", "lm", "--no-browser"],

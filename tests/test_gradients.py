@@ -355,14 +355,14 @@ def test_what_is_to_be_remembered():
     xs, letters = problems.copying(7).make(np.random.default_rng(1), 50)
     symbols = xs.argmax(2)
     np.testing.assert_array_equal(symbols[:, :2], letters + 1)
-    assert (symbols[:, 2:9] > memory.LETTERS).all()
+    assert (symbols[:, 2:9] > problems.LETTERS).all()
     assert (symbols[:, 9:] == 0).all()
     assert symbols.shape == (50, 11)
 
 
 def test_tasks_are_learned_and_drawn(helo, monkeypatch, tmp_path):  # noqa: F811
-    monkeypatch.setattr(memory, "STEPS", 300)
-    monkeypatch.setattr(memory, "CHECKED", 100)
+    monkeypatch.setattr(problems, "STEPS", 300)
+    monkeypatch.setattr(problems, "CHECKED", 100)
     words = ("--tasks", "--cell", "gru", "--cell", "rnn", "--length", 4, "--hidden", 16)
     code, out, err = helo("gradients", *words, "--json", "--out", "t.png", "--quiet")
     assert code == 0, err
@@ -374,7 +374,7 @@ def test_tasks_are_learned_and_drawn(helo, monkeypatch, tmp_path):  # noqa: F811
             assert len(cell["steps"]) == len(cell["errors"])
             assert 0 <= cell["clipped"] <= 1
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
-    monkeypatch.setattr(memory, "STEPS", 50)
+    monkeypatch.setattr(problems, "STEPS", 50)
     code, out, err = helo("gradients", *words)
     assert code == 0, err
     assert "not solved in 50 steps" in out
