@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 import types
 import typing
@@ -42,6 +43,24 @@ def tell(text: str = "", err: bool = False, end: str = "\n") -> None:
     """Text for people: on a terminal without signs that would steer it; a pipe or a file gets it as it is."""
     stream = sys.stderr if err else sys.stdout
     click.echo((plain(text) if stream.isatty() else text) + end, err=err, nl=False)
+
+
+class Written(click.Path):
+    """A file or folder that a verb writes at its end. A name that is empty, or nothing that can be written there, is said
+    before anything is computed for it.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            self.fail("An empty name.", param, ctx)
+        named = os.path.realpath(super().convert(value, param, ctx))
+        above = os.path.dirname(named) if os.path.isfile(named) else named
+        while not os.path.lexists(above):  # what lacks is made
+            above = os.path.dirname(above)
+        if os.path.isfile(above) or not os.access(above, os.W_OK):
+            why = "is a file" if os.path.isfile(above) else "may not be written"
+            self.fail(f"{value!r} cannot be written: {above!r} {why}.", param, ctx)
+        return value
 
 
 SIDES = ("source", "target")
