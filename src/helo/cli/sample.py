@@ -80,6 +80,7 @@ def _write(
     live = stream.rows == 1 and not as_json
     pieces = model.writing(prompt, length, seed, stop, stream, choice)
     if live and not quiet:
+        model.task.encode(prompt)  # one that is refused is not shown before
         flags.tell(prompt, end="")
     try:
         for piece in pieces:
