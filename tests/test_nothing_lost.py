@@ -294,6 +294,33 @@ def test_two_without_a_name_take_two(tmp_path, monkeypatch):
     assert found("prose") == Path("runs/prose-5")
 
 
+def test_a_file_that_a_person_names_is_as_open_as_it_was(tmp_path):
+    state, longest = tmp_path / "state", tmp_path / ("x" * 255)
+    for file in (state, longest):
+        assert helo_command("sample", trained(), "-n", 3, "--state", file).code == 0
+        file.chmod(0o600)
+        before = file.read_bytes()
+        assert helo_command("sample", trained(), "-n", 3, "--state", file).code == 0
+        assert file.read_bytes() != before
+        assert file.stat().st_mode & 0o777 == 0o600
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([state.name, longest.name])
+
+
+@pytest.mark.parametrize("flag", ["--state", "--report", "--out", "--attention"])
+def test_what_cannot_be_written_is_said_before_anything_is_computed(flag, tmp_path, monkeypatch):
+    verb = {"--state": "sample", "--report": "eval"}.get(flag, "predict")
+    (tmp_path / "file").touch()
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda p, *a, **k: "closed" not in str(p) and access(p, *a, **k))
+    (tmp_path / "closed").mkdir()
+    for place in ("", tmp_path / "file/x", tmp_path / "closed/x", tmp_path / "closed/new/x"):
+        done = helo_command(verb, trained(), flag, place)
+        assert (done.code, done.out) == (2, "")
+        assert flag in done.err
+        assert str(place) in done.err
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["closed", "file"]
+
+
 # A kill.
 
 

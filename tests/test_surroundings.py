@@ -120,10 +120,18 @@ def test_odd_surroundings_change_nothing(tmp_path):
         "NO_COLOR": "1",
         "TMPDIR": "/nowhere",
         "HOME": "/nowhere",
+        "MPLBACKEND": "nosuch",
     }
     assert shell(f"helo train lm t.txt --out o {SMALL} && helo --help && helo hello", tmp_path, **env).returncode == 0
+    assert (tmp_path / "o/loss.png").exists()
     one(shell("mkdir gone; cd gone; rmdir ../gone; helo train lm t.txt", tmp_path))
     one(shell("mkdir gone; cd gone; rmdir ../gone; helo info run", tmp_path))
+
+
+def test_a_prompt_that_is_refused_is_not_shown(lm):
+    done = fixtures.helo_command("sample", lm, "--prompt", "\u5f20", "-n", 3)
+    assert (done.code, done.out) == (2, "")
+    assert "U+5F20" in done.err
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.5, 1.5])

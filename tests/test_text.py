@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
+import os
 import sys
 import unicodedata
 from pathlib import Path
@@ -76,10 +78,28 @@ def test_hidden_above_the_folder_is_no_matter(tmp_path):
     assert read(tmp_path / ".notes") == b"a"
 
 
+def test_a_folder_below_that_cannot_be_read_is_named(folder, monkeypatch):
+    scan = os.scandir
+
+    def refusing(path):
+        if Path(path).name == "deep":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert refused(folder).startswith(f"{folder / 'sub' / 'deep'}: ")
+
+
 def test_order_of_listing_is_no_matter(folder, monkeypatch):
     sorted_one = read(folder)
-    listing = Path.rglob
-    monkeypatch.setattr(Path, "rglob", lambda self, pattern: sorted(listing(self, pattern), reverse=True))
+    walk = os.walk
+
+    def backwards(*args, **how):
+        for at, folders, names in walk(*args, **how):
+            folders.sort(reverse=True)
+            yield at, folders, sorted(names, reverse=True)
+
+    monkeypatch.setattr(os, "walk", backwards)
     assert read(folder) == sorted_one
 
 

@@ -4,6 +4,8 @@ installed there are none. A picture stands whole or not at all.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +36,7 @@ def drawn(path: Path, size: tuple[float, float], fill: Callable[[Any], None], fo
     """One picture of `size` inches: `fill` puts axes into the figure. form: of the file, one of SUFFIXES without its point."""
     if not available():
         return
+    _imported()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -43,6 +46,22 @@ def drawn(path: Path, size: tuple[float, float], fill: Callable[[Any], None], fo
     beside = path.with_name(f".{path.name}")
     figure.savefig(beside, format=form)
     beside.replace(path)
+
+
+def _imported() -> None:
+    """matplotlib looks at MPLBACKEND as it is imported, and fails where it does not know it; nothing here needs one."""
+    try:
+        import matplotlib  # pyright: ignore[reportUnusedImport]
+    except ValueError:
+        named = os.environ.pop("MPLBACKEND", None)
+        if named is None:
+            raise
+        for half in [m for m in sys.modules if m.partition(".")[0] == "matplotlib"]:
+            del sys.modules[half]
+        try:
+            import matplotlib  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        finally:
+            os.environ["MPLBACKEND"] = named
 
 
 def _plain(axes: Any) -> None:

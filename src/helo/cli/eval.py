@@ -19,7 +19,7 @@ from helo.cli import flags
 )
 @click.option(
     "--report",
-    type=click.Path(file_okay=False),
+    type=flags.Written(file_okay=False),
     default=None,
     help="a table, the most wrong, and pictures into a folder",
 )

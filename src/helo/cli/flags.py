@@ -63,6 +63,24 @@ def shaded(text: str, value: float) -> str:
     return click.style(plain(text), fg=16, bg=(ABOVE if value > 0 else BELOW)[strength - 1])
 
 
+class Written(click.Path):
+    """A file or folder that a verb writes at its end. A name that is empty, or nothing that can be written there, is said
+    before anything is computed for it.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            self.fail("An empty name.", param, ctx)
+        named = os.path.realpath(super().convert(value, param, ctx))
+        above = os.path.dirname(named) if os.path.isfile(named) else named
+        while not os.path.lexists(above):  # what lacks is made
+            above = os.path.dirname(above)
+        if os.path.isfile(above) or not os.access(above, os.W_OK):
+            why = "is a file" if os.path.isfile(above) else "may not be written"
+            self.fail(f"{value!r} cannot be written: {above!r} {why}.", param, ctx)
+        return value
+
+
 SIDES = ("source", "target")
 
 

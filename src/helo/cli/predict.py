@@ -36,7 +36,7 @@ from helo.cli import flags
 )
 @click.option(
     "--attention",
-    type=click.Path(dir_okay=False),
+    type=flags.Written(dir_okay=False),
     default=None,
     help="translate, caption: draw where it looked (.png, .pdf, .svg), or all as .json",
 )
@@ -49,7 +49,7 @@ from helo.cli import flags
 @click.option(
     "--out",
     "-o",
-    type=click.Path(dir_okay=False),
+    type=flags.Written(dir_okay=False),
     default=None,
     help="caption: write one page of pictures and sentences",
 )
@@ -59,7 +59,7 @@ from helo.cli import flags
 )
 @click.option(
     "--state",
-    type=click.Path(dir_okay=False),
+    type=flags.Written(dir_okay=False),
     default=None,
     help="tag --stream: go on from this file, and write it at the end",
 )

@@ -27,7 +27,7 @@ from helo.cli import flags
 @click.option("--stop", multiple=True, metavar="TEXT", help="end before this text (may be given several times)")
 @click.option("--streams", type=click.IntRange(min=1), default=1, help="so many texts  [1]")
 @click.option(
-    "--state", type=click.Path(dir_okay=False), default=None, help="go on from this file, and write it at the end"
+    "--state", type=flags.Written(dir_okay=False), default=None, help="go on from this file, and write it at the end"
 )
 def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, state, cell, seed, quiet, as_json):
     """Write text with a language model.
@@ -80,6 +80,7 @@ def _write(
     live = stream.rows == 1 and not as_json
     pieces = model.writing(prompt, length, seed, stop, stream, choice)
     if live and not quiet:
+        model.task.encode(prompt)  # one that is refused is not shown before
         flags.tell(prompt, end="")
     try:
         for piece in pieces:

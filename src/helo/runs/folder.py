@@ -55,11 +55,12 @@ def schema() -> dict[str, Any]:
 @contextmanager
 def replacing(path: Path, named: bool = False) -> Iterator[Path]:
     """A path to write to in place of `path`; it takes its place when the block ends well, and is gone when not. named: by a
-    person, so that a link stays a link, and what is no file (/dev/null, a named pipe) stays what it is and gets the bytes.
+    person, so that a link stays a link, a file is as open to others as it was, and what is no file (/dev/null, a named
+    pipe) stays what it is and gets the bytes.
 
     Raises HeloError when the disk is full or may not be written; what stood there stands there still.
     """
-    beside = None
+    beside, mode = None, 0
     through = named and path.exists() and not path.is_file()
     try:
         if through:
@@ -67,7 +68,8 @@ def replacing(path: Path, named: bool = False) -> Iterator[Path]:
         else:
             path = path.resolve() if named else path
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            mode = path.stat().st_mode & 0o777 if named and path.exists() else 0o666 & ~_umask()
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")  # with room in the name
         beside = Path(name)
         os.close(handle)
         yield beside
@@ -77,9 +79,15 @@ def replacing(path: Path, named: bool = False) -> Iterator[Path]:
         else:
             with beside.open("rb+") as written:
                 os.fsync(written.fileno())
-            beside.chmod(0o666 & ~_umask())
+            beside.chmod(mode)
             beside.replace(path)
     except OSError as error:
+        if named:
+            raise HeloError(
+                f"cannot be written: {error.strerror or error}",
+                mend="make room, or name another place",
+                where=str(path),
+            ) from error
         raise _unwritten(path, error) from error
     finally:
         if beside is not None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from helo.data.readers.encoding import STANDARD_INPUT, decoded
-from helo.data.readers.text import hidden, meant
+from helo.data.readers.text import below, meant
 from helo.errors import HeloError, place
 
 
@@ -35,9 +35,7 @@ def named(names: Sequence[str | Path], suffixes: Sequence[str] = ()) -> list[Pat
         path = Path(os.path.expanduser(name))
         with place(name):
             if path.is_dir():
-                inside = sorted(
-                    p for p in path.rglob("*") if suffix(p) in suffixes and p.is_file() and not hidden(p, path)
-                )
+                inside = [p for p in below(path) if suffix(p) in suffixes]
                 if not inside:
                     raise HeloError(
                         "nothing to read in the folder",

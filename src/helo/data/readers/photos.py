@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helo.data.readers.images import SUFFIXES
-from helo.data.readers.text import hidden
+from helo.data.readers.text import below
 from helo.errors import HeloError, place
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def find(names: Sequence[str | Path]) -> list[Photo]:
     for path in (Path(os.path.expanduser(n)) for n in names):
         with place(path):
             if path.is_dir():
-                inside = sorted(p for p in path.rglob("*") if p.is_file() and not hidden(p, path))
+                inside = below(path)
                 several = [Photo(p.name, p) for p in inside if pictured(p)]
                 tars = [p for p in inside if p.suffix.lower() in TARS and not p.name.startswith("._")]
                 several += [photo for p in tars for photo in _packed(p)]

@@ -113,10 +113,10 @@ def meant(name: str) -> list[Path]:
     if name == "-":
         return [_spooled(sys.stdin.buffer, "standard input")]
     if path.is_dir():
-        inside = [p for p in path.rglob("*") if p.is_file() and not hidden(p, path) and _is_text(p)]
+        inside = [p for p in below(path) if _is_text(p)]
         if not inside:
             raise HeloError("the folder has no text", expected="text files in it, or in folders below it")
-        return sorted(inside)
+        return inside
     if path.is_fifo():  # such as <(zcat a.gz b.gz)
         with path.open("rb") as stream:
             return [_spooled(stream, path.name)]
@@ -137,9 +137,20 @@ def meant(name: str) -> list[Path]:
     return found
 
 
-def hidden(path: Path, folder: Path) -> bool:
-    """Whether a path, or a folder in which it lies below `folder`, is hidden: programs leave such files beside people's."""
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+def below(folder: Path) -> list[Path]:
+    """The files of a folder and of those below it, sorted, without hidden ones: programs leave such beside people's.
+
+    Raises OSError for a folder that cannot be read: nobody is to learn from half of a text without knowing.
+    """
+
+    def refused(error: OSError) -> None:
+        raise error
+
+    found: list[Path] = []
+    for at, folders, names in os.walk(folder, onerror=refused):
+        folders[:] = [f for f in folders if not f.startswith(".")]
+        found += [p for p in (Path(at) / n for n in names if not n.startswith(".")) if p.is_file()]
+    return sorted(found)
 
 
 def _is_text(path: Path) -> bool:
