@@ -22,7 +22,7 @@ from helo.inspection.gradients import CLIP, fits, one_thread, torch_here, whole
 CELLS = ("rnn", "lstm", "gru")
 # Of copying: letters there are, so many of which are kept, and symbols that say nothing.
 LETTERS, KEPT, NOISE = 4, 2, 4
-ROWS, STEPS, RATE, EVERY = 64, 1500, 1e-2, 50  # sequences a step of Adam, steps at most, between two looks
+ROWS, STEPS, RATE, EVERY = 64, 1200, 1e-2, 50  # sequences a step of Adam, steps at most, between two looks
 CHECKED = 1000  # fresh sequences, always the same ones, on which the error is taken
 
 
