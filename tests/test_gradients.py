@@ -218,8 +218,8 @@ def test_bad_input_of_fresh_cells(helo, linear, tmp_path):  # noqa: F811
             gradients.fading(["rnn"], **wrong)
 
 
-def test_without_torch_one_line_says_how_to_get_it():
-    for words in ((), ("--tasks",)):
+def test_without_torch_one_line_says_how_to_get_it(run):  # noqa: F811
+    for words in ((), ("--tasks",), (run, "text.txt")):
         done = without_torch("gradients", *words)
         assert done.returncode == 2
         assert "helo[train]" in done.stderr

@@ -262,9 +262,8 @@ def learned(path: Path, tasks: Mapping[str, Mapping[str, Any]], form: str = "png
         for at, (name, task) in enumerate(tasks.items(), 1):
             axes = figure.add_subplot(1, len(tasks), at)
             axes.axhline(task["chance"], color=GREY, lw=1)
-            axes.annotate("remembers nothing", (1, task["chance"]), xytext=(0, 4), fontsize=8, color="#5b6068", ha="right",
-                          xycoords=("axes fraction", "data"), textcoords="offset points",
-                          bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1}, zorder=3)  # fmt: skip
+            axes.annotate("remembers nothing", (1, task["chance"]), xytext=(0, -11), fontsize=8, color="#5b6068", ha="right",
+                          xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
             for i, (spec, cell) in enumerate(task["cells"].items()):
                 line = {"color": LINES[i % len(LINES)], "ls": DASHES[(i + 2 * (i // len(LINES))) % len(DASHES)]}
                 axes.plot(cell["steps"], cell["errors"], lw=1.8, label=_short(spec), **line)

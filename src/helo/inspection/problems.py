@@ -22,7 +22,7 @@ from helo.inspection.gradients import CLIP, fits, one_thread, torch_here, whole
 CELLS = ("rnn", "lstm", "gru")
 # Of copying: letters there are, so many of which are kept, and symbols that say nothing.
 LETTERS, KEPT, NOISE = 4, 2, 4
-ROWS, STEPS, RATE, EVERY = 64, 1500, 1e-2, 50  # sequences a step of Adam, steps at most, between two looks
+ROWS, STEPS, RATE, EVERY = 64, 1200, 1e-2, 50  # sequences a step of Adam, steps at most, between two looks
 CHECKED = 1000  # fresh sequences, always the same ones, on which the error is taken
 
 
@@ -55,7 +55,7 @@ def adding(length: int = 50) -> Task:
     return Task(length, 2, 1, 1, 1 / 6, 0.01, "mean squared error", make)
 
 
-def copying(length: int = 50) -> Task:
+def copying(length: int = 40) -> Task:
     """Letters, kept over so many symbols that say nothing. Symbol 0 asks for them."""
 
     def make(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +78,7 @@ def remembered(
     length, error (what it is), chance, solved (the error below which it is), and cells: of each steps and errors (a curve),
     solved_at (a step, or None), clipped (the share of steps whose gradient was longer than 1), and seconds.
 
-    length: over how many steps has to be remembered; None: 50. Raises HeloError for an unknown cell.
+    length: over how many steps has to be remembered; None: 50 to add, 40 to copy. Raises HeloError for an unknown cell.
     """
     torch_here()
     whole("hidden", hidden)
