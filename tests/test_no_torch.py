@@ -33,6 +33,10 @@ def test_answers_need_no_torch(tmp_path):
         ("sample", str(run.path), "--length", "20"),
         ("eval", str(run.path)),
         ("info", str(run.path)),
+        ("watch", str(run.path), "--json"),
+        ("watch", str(run.path), "--terminal"),
+        ("compare", str(run.path), str(run.path)),
+        ("hello", "papaya", "--cell", "gru"),
     ):
         done = without_torch(*words)
         assert done.returncode == 0, done.stderr

@@ -41,7 +41,8 @@ def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> 
         return f'<p class="faint">{text(title)}: nothing yet.</p>'
     xs = [x for _, points in kept for x, _ in points]
     ys = [y for _, points in kept for _, y in points]
-    (x0, x1), (y0, y1) = _span(min(xs), max(xs)), _span(min(ys), max(ys), 0.06)
+    first = 0.0 if min(xs) == max(xs) > 0 else min(xs)  # of one point: from the beginning
+    (x0, x1), (y0, y1) = _span(first, max(xs)), _span(min(ys), max(ys), 0.06)
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (

@@ -65,9 +65,9 @@ async function ask() {
     }
     if (document.activeElement !== unit || unit.value === "") unit.value = now.unit;
     unit.max = now.units - 1;
-    if (now.ended) return;
+    if (now.ended) { part("status").setAttribute("role", "status"); return; }
   } catch (error) {
-    if (++missed > 2) { part("status").textContent = data.gone; return; }
+    if (++missed > 2) { part("status").setAttribute("role", "status"); part("status").textContent = data.gone; return; }
   }
   setTimeout(next, 1000);
 }
@@ -82,7 +82,7 @@ ask();
 """
 
 BODY = """
-<p id="status" role="status" aria-live="polite">{status}</p>
+<p id="status">{status}</p>
 <div id="figures">{figures}</div>
 <div class="two">
 <section><h2>Loss</h2><div id="loss">{loss}</div></section>
