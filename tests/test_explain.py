@@ -67,7 +67,7 @@ def test_of_a_linear_model_an_attribution_is_weight_times_input():
     found = integrated(question(lambda xs: xs @ w, x))
     assert found is not None
     np.testing.assert_allclose(found.values[0], w * x, atol=1e-8)
-    np.testing.assert_allclose(question(lambda xs: xs @ w, x).occluded()[0], w * x, atol=1e-12)
+    np.testing.assert_allclose(question(lambda xs: xs @ w, x).occluded()[0], w * x, atol=1e-5)
 
 
 def test_what_is_saturated_or_bends_is_complete():
@@ -207,7 +207,7 @@ def test_a_planted_word_comes_first_whichever_way_it_is_asked(planted):
         assert one.found.values[0, word] > 0
         assert one.occlusion[0, word] > 0
         np.testing.assert_allclose(against.found.values, -one.found.values, atol=0.05)  # of two labels
-        np.testing.assert_allclose(against.occlusion, -one.occlusion, atol=1e-9)
+        np.testing.assert_allclose(against.occlusion, -one.occlusion, atol=1e-4)
 
 
 @pytest.mark.parametrize("baseline", ["mean", "unknown"])
@@ -327,6 +327,21 @@ def test_what_costs_too_much_without_torch_is_occluded_and_said(planted, monkeyp
     assert answer["completeness_error"] is None
     assert max(answer["occlusion"], key=lambda x: x["value"])["text"] == "superb"
     assert "superb" in helo_command("explain", planted.path, "-", stdin=b"it was superb\n").out
+
+
+def test_what_is_much_is_explained_in_part_and_said(place, monkeypatch):
+    monkeypatch.setattr(attribution, "TARGETS", 2)
+    monkeypatch.setattr(attribution, "OCCLUDED", 1)
+    for case, stdin in (("tokens", b"the cat sleeps a dog runs the cat sleeps the dog runs\n"), ("pairs", b"abcd\n")):
+        done = helo_command("explain", trained(case, place).path, "-", "--json", stdin=stdin)
+        assert done.code == 0
+        answer = json.loads(done.out)["answers"][0]
+        assert len(answer["targets"]) <= 2
+        assert answer["completeness_error"] < 0.01
+        assert len(answer["occlusion"]) <= 8
+        if case == "tokens":
+            assert " 10 more" in done.err
+            assert answer["occlusion"][0]["text"] == "the to cat"
 
 
 # What is refused.

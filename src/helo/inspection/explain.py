@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from helo import engines
+from helo import engines, progress
 from helo.cells.functions import log_softmax, namespace
 from helo.data.labelled import Labelled
 from helo.data.readers.files import text as file_text
@@ -67,6 +67,7 @@ class Asked:
     attention: np.ndarray | None = None
     shape: tuple[int, ...] = ()  # of the pieces, where they lie in rows: (steps, features), (height, width)
     shown: Any = None  # what a person sees: numbers `(steps, features)`, pixels, a photo
+    left: int = 0  # targets that are not explained, since there are so many
     crop: bool = False  # of a photo its middle square alone was seen
     about: str = ""
 
@@ -147,6 +148,8 @@ def flawed(found: Sequence[Explained]) -> list[str]:
         said.append(
             "occlusion alone: for integrated gradients over so much torch is needed (pip install 'helo[train]')"
         )
+    if left := max(f.asked.left for f in found):
+        said.append(f"of an answer the first words or steps are explained, and up to {left:,} more are not")
     worst = max((f.found.error() for f in found if f.found is not None), default=0.0)
     if worst > 0.01:
         said.append(f"the attributions miss up to {100 * worst:.1f} % of what they should add up to")
@@ -199,13 +202,23 @@ def explain(
     if not asked:
         raise HeloError("nothing to explain", expected="one example or more", where="input")
     attribution.ready(len(asked))
-    return [_answered(a) for a in asked]
+    out = []
+    for a in asked:
+        out.append(_answered(a))
+        if len(asked) > attribution.FEW:
+            progress.tell("explained", len(out), len(asked))
+    return out
 
 
 _WHOSE = {"step": "a tagger", "at": "a language model", "window": "a language model"}
 
 
 def _answered(asked: Asked) -> Explained:
+    size = asked.question.joined()
+    if size > 1:
+        names = asked.patches or asked.pieces
+        several = [names[i : i + size] for i in range(0, len(names), size)]
+        asked.patches = [n[0] if len(n) == 1 else f"{n[0]} to {n[-1]}" for n in several]
     return Explained(asked, integrated(asked.question), asked.question.occluded())
 
 
@@ -239,6 +252,9 @@ def _labelled(run: Run, examples: Labelled, row: int, label: str | None, step: i
         chosen = _steps(task, one, task.whole(run.parameters, encoded)[2][0], answer, label, step)
     else:
         chosen = _labels(task, answer, label)
+    parameters = {n: p for n, p in run.parameters.items() if not n.startswith("input.")}
+    steps = len(given) if form.sequence else 1
+    every, chosen = len(chosen), chosen[: attribution.most(parameters, steps)]
     inside = copy(task)
     inside.form = _Given(form)
 
@@ -257,10 +273,10 @@ def _labelled(run: Run, examples: Labelled, row: int, label: str | None, step: i
 
     asked = _pieces(task, x, given, examples)
     question = Question(
-        model, {n: p for n, p in run.parameters.items() if not n.startswith("input.")}, [given], asked.pop("owners"),
-        [_baseline(run, form, given, baseline)], asked.pop("masks", ()), len(given) if form.sequence else 1,
+        model, parameters, [given], asked.pop("owners"), [_baseline(run, form, given, baseline)], asked.pop("masks", ()), steps
     )  # fmt: skip
-    return Asked(answer=answer, question=question, targets=[name for name, _ in chosen], about=where, **asked)
+    names = [name for name, _ in chosen]
+    return Asked(answer=answer, question=question, targets=names, left=every - len(names), about=where, **asked)
 
 
 def _labels(task: Classify, answer: Mapping[str, Any], label: str | None) -> list[tuple[str, list[tuple[int, int]]]]:
@@ -545,20 +561,22 @@ def _writing(
     ids = symbols or [task.end]
     spelled = spelled or ["(end)"]
     before = np.array([task.begin, *ids[:-1]])
+    parameters = {n: p for n, p in run.parameters.items() if not n.startswith("encoder.")}
     rows, targets, _ = _words(spelled, task.options.units)
-    wanted = np.array(ids)
+    every, targets = len(targets), targets[: attribution.most(parameters, steps + len(ids))]
+    ids = [i for i, r in zip(ids, rows, strict=True) if r < len(targets)]
+    rows, before = rows[: len(ids)], before[: len(ids)]
 
     def model(parameters: Mapping[str, Any], given: Sequence[Any]) -> Any:
         memory = remember(parameters, given)
         own, at = _looked_up(parameters, given[-1])
         scores = task.decode(own, memory, at, task.fresh(own, memory))[0]
-        odds = [log_odds(scores[:, j], int(i)) for j, i in enumerate(wanted)]
+        odds = [log_odds(scores[:, j], int(i)) for j, i in enumerate(ids)]
         sums = [sum(o for o, r in zip(odds[1:], rows[1:], strict=True) if r == k) for k in range(len(targets))]
         sums[0] = sums[0] + odds[0]
         return namespace(scores).stack(sums, axis=1)
 
     vectors = run.parameters["embedding"][before]
-    parameters = {n: p for n, p in run.parameters.items() if not n.startswith("encoder.")}
     question = Question(
         model, parameters, [*inputs, vectors], [*owners, np.full(1, len(pieces))], steps=steps + len(ids)
     )
@@ -570,8 +588,9 @@ def _writing(
         attention /= np.bincount(rows)[:, None]
     answer = task.predict(run.parameters, one)[0]
     return Asked(
-        "text", answer, question, [*pieces, BEFORE], targets, [*gaps, ""], attention=attention, about=one.place(0)
-    )
+        "text", answer, question, [*pieces, BEFORE], targets, [*gaps, ""], attention=attention, left=every - len(targets),
+        about=one.place(0),
+    )  # fmt: skip
 
 
 def _words(spelled: Sequence[str], units: str) -> tuple[np.ndarray, list[str], list[str]]:
