@@ -236,6 +236,25 @@ def test_a_carried_state_is_an_input_and_changes_nothing_of_the_answer():
     assert abs(parted.occlusion[0, 0]) > 1e-4
 
 
+def test_a_text_that_goes_on_from_a_stream(tmp_path):
+    run = helo.load(written())
+    stream = run.stream()
+    stream.feed(TEXT[:10])
+    stream.save(tmp_path / "state")
+    whole, on = explain(run, TEXT)[0], explain(run, TEXT[10:], stream=run.stream(state=tmp_path / "state"))[0]
+    complete([on])
+    assert whole.found is not None
+    assert on.found is not None
+    assert on.asked.pieces == [BEFORE, *TEXT[9:-1]]
+    np.testing.assert_allclose(on.found.score, whole.found.score, atol=1e-4)
+    done = helo_command("explain", run.path, "-", "--state", tmp_path / "state", "--json", stdin=TEXT[10:].encode())
+    assert json.loads(done.out)["answers"][0]["log_odds"] == pytest.approx(on.found.score[0], abs=1e-6)
+    one = helo_command("explain", run.path, "-", "--state", tmp_path / "state", stdin=TEXT[10:11].encode())
+    assert one.code == 0
+    for words in ((run.path, "-", "--state", tmp_path / "none"), (run.path, "-", "--state", run.path / "run.json")):
+        assert helo_command("explain", *words, stdin=b"the").code == 2
+
+
 def test_at_and_label_of_a_language_model():
     run = helo.load(written())
     one = explain(run, TEXT, at=5, label="e")[0]
@@ -373,6 +392,7 @@ def test_what_is_refused(planted, place, tmp_path):
         ((tagger, "-", "--label", "Q"), "the cat\n", ("--label", "Q")),
         ((writer, "-", "--label", "Q"), "abc\n", ("--label",)),
         ((writer, "-", "--baseline", "mean"), "abc\n", ("--baseline",)),
+        ((writer, "-", "--state", "x"), "abc\n", ()),
         ((tmp_path, "-"), "abc\n", (str(tmp_path),)),
     ):
         if words[-1] == tmp_path / "no.html" / "p.html":

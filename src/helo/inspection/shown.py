@@ -79,6 +79,8 @@ def _text(one: Explained, values: np.ndarray, names: Sequence[str], number: int)
     pieces = [
         (gap, 0.0) if k else (name, float(v)) for name, gap, v in zip(names, gaps, total, strict=True) for k in (1, 0)
     ]
+    if "at" in asked.answer:
+        pieces.append((f"[{asked.answer['text']}]", 0.0))
     title = "What all of it rests on together" if several else f"What {asked.targets[0]} rests on"
     out = pages.shaded([p for p in pieces if p[0]], title, float(abs(total).max()) or 1.0)
     if several:
