@@ -126,13 +126,15 @@ def _table(one, names, total, top):
 
     same = len(one.asked.patches or one.asked.pieces) == len(names)
     chosen = range(len(names)) if len(names) <= MOST else np.argsort(-np.abs(total), kind="stable")[:SHORT]
-    width = max(len(one.shown(names[i])) for i in chosen)
+    back = "at" in one.asked.answer  # symbols come again and again: how far back each stands
+    called = [f"{i - len(names):4} {one.shown(n)}" if back else one.shown(n) for i, n in enumerate(names)]
+    width = max(len(called[i]) for i in chosen)
     head = "occlusion" if one.found is None else "attribution  occlusion" if same else "attribution"
     flags.tell(f"  {'':{width}}  {head}")
     for i in chosen:
         bar = ("+" if total[i] > 0 else "-") * round(20 * abs(total[i]) / top)
         occluded = f"  {one.occlusion[:, i].sum():+9.3f}" if same and one.found is not None else ""
-        flags.tell(f"  {one.shown(names[i]):{width}}  {total[i]:+11.3f}{occluded}  {bar}".rstrip())
+        flags.tell(f"  {called[i]:{width}}  {total[i]:+11.3f}{occluded}  {bar}".rstrip())
     if len(names) > MOST:
         flags.tell(f"  the {SHORT} largest of {len(names):,}")
 
