@@ -315,6 +315,16 @@ def test_pages_and_lines_of_other_shapes(case, place, tmp_path):
         assert done.out.strip()
 
 
+@pytest.mark.parametrize("case", ["words", "tokens", "frames", "pairs"])
+def test_pages_of_occlusion_alone(case, place, monkeypatch):
+    from helo.inspection.shown import explained
+
+    monkeypatch.setattr(attribution, "slopes", lambda question, nodes: None)
+    found = explain(trained(case, place), CASES[case][3][:1])
+    assert found[0].found is None
+    assert "<section" in explained("x", found)
+
+
 def test_colours_where_there_are_some(planted):
     from helo.cli import flags
 

@@ -124,10 +124,13 @@ def _table(one, names, total, top):
     """Each piece with its numbers and a bar; of many, those that count most."""
     import numpy as np
 
+    from helo.inspection.explain import BEFORE
+
     same = len(one.asked.patches or one.asked.pieces) == len(names)
     chosen = range(len(names)) if len(names) <= MOST else np.argsort(-np.abs(total), kind="stable")[:SHORT]
-    back = "at" in one.asked.answer  # symbols come again and again: how far back each stands
-    called = [f"{i - len(names):4} {one.shown(n)}" if back else one.shown(n) for i, n in enumerate(names)]
+    called = [one.shown(n) for n in names]
+    if "at" in one.asked.answer:  # symbols come again and again: how far back each stands
+        called = [f"{i - len(names):4} {n}" if n != BEFORE else f"     {n}" for i, n in enumerate(called)]
     width = max(len(called[i]) for i in chosen)
     head = "occlusion" if one.found is None else "attribution  occlusion" if same else "attribution"
     flags.tell(f"  {'':{width}}  {head}")

@@ -142,7 +142,7 @@ def _series(one: Explained, values: np.ndarray, names: Sequence[str], number: in
     sums = np.add.reduceat(weights, np.arange(0, steps, size), axis=0)
     top = float(abs(sums).max()) or 1.0
     for f in lines or (None,):
-        column = sums[:, f if f is not None and features > 1 else 0] if features > 1 or f is None else sums[:, 0]
+        column = sums[:, f if f is not None and sums.shape[1] > 1 else 0]
         bands = "".join(
             f'<rect class="{"a" if v > 0 else "b"}" x="{i * size * width / steps:.1f}" y="0" width="{size * width / steps + 0.3:.1f}" '
             f'height="{height}" fill-opacity="{0.8 * abs(v) / top:.2f}"/>'
