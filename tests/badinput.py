@@ -286,7 +286,8 @@ class Case:
     def endless(self) -> bool:
         """Whether the input may ask for more than a moment."""
         flags = {w[2:].replace("-", "_") for w in self.words if w.startswith("--")}
-        return bool(flags & WITHOUT_END) or "fifo" in self.words or self.words[:1] in (["check"], ["demo"], ["watch"])
+        verbs = (["check"], ["demo"], ["watch"], ["explain"])
+        return bool(flags & WITHOUT_END) or "fifo" in self.words or self.words[:1] in verbs
 
     def __str__(self) -> str:
         env = " ".join(f"{k}={shlex.quote(v)}" if v is not None else f"-u {k}" for k, v in self.env.items())
@@ -545,7 +546,7 @@ def arrays(path: Path, r: random.Random) -> None:
 
 
 def files(r: random.Random, folder: Path) -> Case:
-    bases = [b for b in BASES if b[0] in ("train", "predict", "eval") or b[:2] == ["data", "check"]]
+    bases = [b for b in BASES if b[0] in ("train", "predict", "eval", "explain", "score") or b[:2] == ["data", "check"]]
     words = list(r.choice(bases))
     named = [
         i

@@ -26,13 +26,16 @@ NEAR = 4  # pieces beside each of several targets
     help="lm: so many symbols each by itself, all before as one  [80]",
 )
 @click.option(
+    "--state", type=click.Path(dir_okay=False), default=None, help="lm: the text goes on from this file of helo sample"
+)
+@click.option(
     "--baseline",
     type=click.Choice(["zero", "mean", "unknown"]),
     default="zero",
     help="what words are compared with: vectors of zeros, their mean, an unknown word  [zero]",
 )
 @click.option("--out", "-o", type=click.Path(dir_okay=False), default=None, help="write a page, FILE.html")
-def command(run, files, label, step, at, window, baseline, out, cell, seed, quiet, as_json):
+def command(run, files, label, step, at, window, state, baseline, out, cell, seed, quiet, as_json):
     """What of its input each answer rests on: integrated gradients and occlusion, in nats of log-odds.
 
     \b
@@ -54,6 +57,8 @@ def command(run, files, label, step, at, window, baseline, out, cell, seed, quie
     how = {"label": label, "step": step, "at": at, "window": window}
     with progress.listening(working(quiet)):
         source = asked(model, files, standard_input)
+        if state:
+            how["stream"] = model.stream(state=state)
         found = explain(model, source, baseline=baseline, **{k: v for k, v in how.items() if v is not None})
     if out:
         from helo.inspection.shown import explained
@@ -96,7 +101,8 @@ def _tell(one):
     top = float(np.abs(total).max()) or 1.0
     if asked.kind == "text" and len(names) == len(asked.pieces) and flags.colours():
         gaps = asked.gaps or [""] * len(names)
-        click.echo("".join(g + flags.shaded(n, v / top) for n, g, v in zip(names, gaps, total, strict=True)))
+        end = f"[{flags.plain(asked.answer['text'])}]" if "at" in asked.answer else ""
+        click.echo("".join(g + flags.shaded(n, v / top) for n, g, v in zip(names, gaps, total, strict=True)) + end)
     if asked.kind in ("picture", "regions") and found is not None:
         _grid(total[: asked.shape[0] * asked.shape[1]].reshape(asked.shape), top)
     if len(asked.targets) == 1:
@@ -118,15 +124,20 @@ def _table(one, names, total, top):
     """Each piece with its numbers and a bar; of many, those that count most."""
     import numpy as np
 
+    from helo.inspection.explain import BEFORE
+
     same = len(one.asked.patches or one.asked.pieces) == len(names)
     chosen = range(len(names)) if len(names) <= MOST else np.argsort(-np.abs(total), kind="stable")[:SHORT]
-    width = max(len(one.shown(names[i])) for i in chosen)
+    called = [one.shown(n) for n in names]
+    if "at" in one.asked.answer:  # symbols come again and again: how far back each stands
+        called = [f"{i - len(names):4} {n}" if n != BEFORE else f"     {n}" for i, n in enumerate(called)]
+    width = max(len(called[i]) for i in chosen)
     head = "occlusion" if one.found is None else "attribution  occlusion" if same else "attribution"
     flags.tell(f"  {'':{width}}  {head}")
     for i in chosen:
         bar = ("+" if total[i] > 0 else "-") * round(20 * abs(total[i]) / top)
         occluded = f"  {one.occlusion[:, i].sum():+9.3f}" if same and one.found is not None else ""
-        flags.tell(f"  {one.shown(names[i]):{width}}  {total[i]:+11.3f}{occluded}  {bar}".rstrip())
+        flags.tell(f"  {called[i]:{width}}  {total[i]:+11.3f}{occluded}  {bar}".rstrip())
     if len(names) > MOST:
         flags.tell(f"  the {SHORT} largest of {len(names):,}")
 

@@ -28,8 +28,21 @@ STEP = 1e-4  # of the way, for central differences; what is left of f's third de
 # Products (differences do some 1e10 a second). To import torch takes more than CHEAP, and AGAIN is what differences may cost
 # where it is there already; without torch up to DEAR is done.
 CHEAP, AGAIN, DEAR = 4e9, 4e8, 1e11
+OCCLUDED = 4e10  # for all patches together
+TARGETS, SEVERAL = 60, 3e9  # words or steps of one example; products of a row for all of them
 FEW = 3  # questions that are answered without torch if they are cheap
 ROOM = 1 << 22  # numbers of inputs and what is made of them side by side
+
+
+def products(parameters: Mapping[str, np.ndarray], steps: int) -> float:
+    """About how many multiplications so many steps of a model cost."""
+    return steps * float(sum(p.size for n, p in parameters.items() if p.ndim > 1 and "embedding" not in n))
+
+
+def most(parameters: Mapping[str, np.ndarray], steps: int) -> int:
+    """So many targets of one example are explained at most: each takes a backward pass of its own."""
+    return int(min(TARGETS, max(1.0, SEVERAL / max(1.0, products(parameters, steps)))))
+
 
 Model = Callable[[Mapping[str, Array], Sequence[Array]], Array]
 
@@ -67,24 +80,36 @@ class Question:
     def pieces(self) -> int:
         return 1 + max(int(o.max(initial=0)) for o in self.owners)
 
+    @property
+    def masks(self) -> int:
+        """How many patches there are."""
+        return 1 + max(int(o.max(initial=0)) for o in self.patches)
+
+    def joined(self) -> int:
+        """Patches are joined, so many to one, until to occlude each takes seconds at the most."""
+        most = max(8, int(OCCLUDED / max(1.0, self.products())))
+        size = -(-self.masks // most)
+        self.patches = [o // size for o in self.patches]
+        return size
+
     def products(self) -> float:
         """About how many multiplications one row costs."""
-        return self.steps * float(
-            sum(p.size for n, p in self.parameters.items() if p.ndim > 1 and "embedding" not in n)
-        )
+        return products(self.parameters, self.steps)
 
     def values(self, way: np.ndarray) -> np.ndarray:
         """f where each piece has come some way from its baseline, 0, to the input, 1: `(n, pieces)` to `(n, targets)`."""
         return self._along(way, self.owners)
 
-    def _along(self, way: np.ndarray, owners: Sequence[np.ndarray]) -> np.ndarray:
+    def _along(self, way: np.ndarray, owners: Sequence[np.ndarray], exact: bool = True) -> np.ndarray:
         size = sum(x.size for x in self.inputs) + 1
         rows = max(1, ROOM // (16 * size))
         found = []
         for i in range(0, len(way), rows):
             some = way[i : i + rows]
             inputs = [b + some[:, o] * (x - b) for x, b, o in zip(self.inputs, self.baselines, owners, strict=True)]
-            found.append(np.asarray(self.model(self._double, inputs), np.float64))
+            if not exact:
+                inputs = [x.astype(np.float32) for x in inputs]
+            found.append(np.asarray(self.model(self._double if exact else self.parameters, inputs), np.float64))
         return np.concatenate(found)
 
     def straight(self, alphas: np.ndarray) -> np.ndarray:
@@ -92,9 +117,9 @@ class Question:
         return self.values(np.repeat(np.asarray(alphas, np.float64)[:, None], self.pieces, 1))
 
     def occluded(self) -> np.ndarray:
-        """Occlusion `(targets, patches)`: what f loses without each."""
-        count = 1 + max(int(o.max(initial=0)) for o in self.patches)
-        found = self._along(np.concatenate([np.ones((1, count)), 1 - np.eye(count)]), self.patches)
+        """Occlusion `(targets, patches)`: what f loses without each. No difference is taken in the limit: float32 is enough."""
+        count = self.masks
+        found = self._along(np.concatenate([np.ones((1, count)), 1 - np.eye(count)]), self.patches, exact=False)
         return (found[:1] - found[1:]).T
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from helo import engines
+from helo import engines, progress
 from helo.cells.functions import log_softmax, namespace
 from helo.data.labelled import Labelled
 from helo.data.readers.files import text as file_text
@@ -33,6 +33,7 @@ from helo.inspection import attribution
 from helo.inspection.attribution import Question, integrated, log_odds, tree
 from helo.layers import part
 from helo.runs.run import Run
+from helo.runs.stream import Stream
 from helo.tasks.caption import Caption
 from helo.tasks.classify import Classify
 from helo.tasks.lm import LM
@@ -43,6 +44,7 @@ WINDOW = 80  # symbols of a text that are pieces of their own; what came before 
 SEGMENTS = 8  # stretches of one label that are explained where no step is asked for
 APART = 16  # features of a step that are pieces of their own; of more a step is one
 MASKED = 64  # windows of a long series, or patches of a picture, that are masked in turn
+LABELS = 12  # of a sequence that stand in a heading
 LIKELY = 3  # symbols that are named beside the one that stands there
 BEFORE = "(before)"  # the piece that is a carried state, or what was written so far
 WHOLE = "(the whole picture)"
@@ -67,6 +69,7 @@ class Asked:
     attention: np.ndarray | None = None
     shape: tuple[int, ...] = ()  # of the pieces, where they lie in rows: (steps, features), (height, width)
     shown: Any = None  # what a person sees: numbers `(steps, features)`, pixels, a photo
+    left: int = 0  # targets that are not explained, since there are so many
     crop: bool = False  # of a photo its middle square alone was seen
     about: str = ""
 
@@ -121,7 +124,10 @@ class Explained:
             return f"{self.shown(answer['text'])} with probability {answer['probability']:.3f}; likeliest: {others}"
         if "probabilities" in answer:
             return ", ".join(f"{t} with probability {answer['probabilities'][t]:.3f}" for t in targets)
-        return answer["text"] if "text" in answer else " ".join(answer["labels"])
+        if "text" in answer:
+            return answer["text"]
+        labels = answer["labels"]
+        return " ".join(labels[:LABELS]) + (f" … ({len(labels):,} labels)" if len(labels) > LABELS else "")
 
 
 def _named(names: Sequence[str], values: np.ndarray) -> list[dict[str, Any]]:
@@ -147,6 +153,8 @@ def flawed(found: Sequence[Explained]) -> list[str]:
         said.append(
             "occlusion alone: for integrated gradients over so much torch is needed (pip install 'helo[train]')"
         )
+    if left := max(f.asked.left for f in found):
+        said.append(f"of an answer the first words or steps are explained, and up to {left:,} more are not")
     worst = max((f.found.error() for f in found if f.found is not None), default=0.0)
     if worst > 0.01:
         said.append(f"the attributions miss up to {100 * worst:.1f} % of what they should add up to")
@@ -162,6 +170,7 @@ def explain(
     at: int | None = None,
     window: int | None = None,
     baseline: str = "zero",
+    stream: Stream | None = None,
 ) -> list[Explained]:
     """What each answer rests on. source: as for `Run.predict`; for a language model a text, of which one symbol is
     explained, by default the last.
@@ -169,16 +178,21 @@ def explain(
     label: another answer than the model's own (another symbol than the one that stands there). step: of a tagger, from 1.
     at, window: of a language model: which symbol, from 1, and so many before it as pieces of their own. baseline: what a
     piece is compared with: `zero` (vectors of zeros; of numbers the mean of training), `mean` (of all word vectors),
-    `unknown` (the vector of an unknown word). Raises HeloError for what the model does not know, or has no such view of.
+    `unknown` (the vector of an unknown word). stream: of a language model, where the text goes on from.
+
+    Raises HeloError for what the model does not know, or has no such view of.
     """
     if baseline not in BASELINES:
         raise HeloError(f"{baseline}", expected=f"one of {', '.join(BASELINES)}", where="--baseline")
     task = run.task
-    for flag, value, kind in (("step", step, Tag), ("at", at, LM), ("window", window, LM)):
+    for flag, value, kind in (("step", step, Tag), ("at", at, LM), ("window", window, LM), ("state", stream, LM)):
         if value is not None and not isinstance(task, kind):
-            raise HeloError(f"--{flag} of a {run.about['task']} model", expected=f"it of {_WHOSE[flag]}")
+            raise HeloError(
+                f"--{flag} of a {run.about['task']} model",
+                expected=f"it of a {'tagger' if kind is Tag else 'language model'}",
+            )
     if isinstance(task, LM):
-        asked = [_written(run, source, label, at, WINDOW if window is None else window, baseline)]
+        asked = [_written(run, source, label, at, WINDOW if window is None else window, baseline, stream)]
     elif isinstance(task, Classify | Tag):
         examples = task.given(source)
         asked = [_labelled(run, examples, i, label, step, baseline) for i in range(len(examples))]
@@ -199,13 +213,20 @@ def explain(
     if not asked:
         raise HeloError("nothing to explain", expected="one example or more", where="input")
     attribution.ready(len(asked))
-    return [_answered(a) for a in asked]
-
-
-_WHOSE = {"step": "a tagger", "at": "a language model", "window": "a language model"}
+    out = []
+    for a in asked:
+        out.append(_answered(a))
+        if len(asked) > attribution.FEW:
+            progress.tell("explained", len(out), len(asked))
+    return out
 
 
 def _answered(asked: Asked) -> Explained:
+    size = asked.question.joined()
+    if size > 1:
+        names = asked.patches or asked.pieces
+        several = [names[i : i + size] for i in range(0, len(names), size)]
+        asked.patches = [n[0] if len(n) == 1 else f"{n[0]} to {n[-1]}" for n in several]
     return Explained(asked, integrated(asked.question), asked.question.occluded())
 
 
@@ -239,6 +260,9 @@ def _labelled(run: Run, examples: Labelled, row: int, label: str | None, step: i
         chosen = _steps(task, one, task.whole(run.parameters, encoded)[2][0], answer, label, step)
     else:
         chosen = _labels(task, answer, label)
+    parameters = {n: p for n, p in run.parameters.items() if not n.startswith("input.")}
+    steps = len(given) if form.sequence else 1
+    every, chosen = len(chosen), chosen[: attribution.most(parameters, steps)]
     inside = copy(task)
     inside.form = _Given(form)
 
@@ -257,10 +281,10 @@ def _labelled(run: Run, examples: Labelled, row: int, label: str | None, step: i
 
     asked = _pieces(task, x, given, examples)
     question = Question(
-        model, {n: p for n, p in run.parameters.items() if not n.startswith("input.")}, [given], asked.pop("owners"),
-        [_baseline(run, form, given, baseline)], asked.pop("masks", ()), len(given) if form.sequence else 1,
+        model, parameters, [given], asked.pop("owners"), [_baseline(run, form, given, baseline)], asked.pop("masks", ()), steps
     )  # fmt: skip
-    return Asked(answer=answer, question=question, targets=[name for name, _ in chosen], about=where, **asked)
+    names = [name for name, _ in chosen]
+    return Asked(answer=answer, question=question, targets=names, left=every - len(names), about=where, **asked)
 
 
 def _labels(task: Classify, answer: Mapping[str, Any], label: str | None) -> list[tuple[str, list[tuple[int, int]]]]:
@@ -404,18 +428,26 @@ def _baseline(run: Run, form: Any, given: np.ndarray, name: str) -> np.ndarray:
 # The next symbol of a text.
 
 
-def _written(run: Run, text: Any, label: str | None, at: int | None, window: int, baseline: str) -> Asked:
+def _written(
+    run: Run, text: Any, label: str | None, at: int | None, window: int, baseline: str, stream: Stream | None
+) -> Asked:
     task: LM = run.task
     if not isinstance(text, str):
         raise TypeError(f"{text!r:.80} is no text")
     ids = task.encode(text).astype(np.int64)
-    if len(ids) < 2:
+    state: Any = None
+    lead = np.zeros(0, np.int64) if stream is None else stream.last[:1]  # it was not read yet
+    if stream is not None and stream.state is not None:
+        state = tuple(tuple(s[:1] for s in layer) for layer in stream.state)
+    first = 1 if len(lead) else 2
+    if len(ids) < first:
         raise HeloError(
-            f"a text of {len(ids)} {task.options.units}", expected="two or more: the last follows from the others"
+            f"a text of {len(ids)} {task.options.units}",
+            expected="one or more" if len(lead) else "two or more: the last follows from the others",
         )
     at = len(ids) if at is None else operator.index(at)
-    if not 2 <= at <= len(ids):
-        raise HeloError(f"{at}", expected=f"a symbol from 2 to {len(ids)}", where="--at")
+    if not first <= at <= len(ids):
+        raise HeloError(f"{at}", expected=f"a symbol from {first} to {len(ids)}", where="--at")
     if operator.index(window) < 1:
         raise HeloError(f"{window}", expected="1 or more", where="--window")
     target = int(ids[at - 1])
@@ -424,8 +456,8 @@ def _written(run: Run, text: Any, label: str | None, at: int | None, window: int
         if len(wanted) != 1:
             raise HeloError(f"{label!r} is {len(wanted)} {task.options.units}", expected="one", where="--label")
         target = int(wanted[0])
-    earlier, near = ids[: max(0, at - 1 - window)], ids[max(0, at - 1 - window) : at - 1]
-    state: Any = None
+    read = np.concatenate([lead, ids[: at - 1]])
+    earlier, near = read[:-window], read[-window:]
     for t in range(0, len(earlier), 1024):
         state = task.forward(run.parameters, earlier[None, t : t + 1024], state)[1]
     flat = [np.asarray(s[0]) for layer in state or () for s in layer]
@@ -445,9 +477,9 @@ def _written(run: Run, text: Any, label: str | None, at: int | None, window: int
     if baseline == "unknown" and 0 not in task.vocab.silent:
         raise HeloError("--baseline unknown of a model without an unknown symbol", expected="zero or mean")
     parameters = {n: p for n, p in run.parameters.items() if n != "embedding"}
-    first = int(state is not None)
+    carried = int(state is not None)
     question = Question(
-        model, parameters, [vectors, *flat], [np.arange(first, first + len(near))[:, None], *(np.zeros((), int) for _ in flat)],
+        model, parameters, [vectors, *flat], [np.arange(carried, carried + len(near))[:, None], *(np.zeros((), int) for _ in flat)],
         [base, *(np.asarray(s[0]) for layer in task.zero_state(run.parameters, 1) for s in layer)][: 1 + len(flat)], (), len(near),
     )  # fmt: skip
     scores = np.asarray(task.forward(run.parameters, near[None], state)[0][0, -1], np.float64)
@@ -458,7 +490,7 @@ def _written(run: Run, text: Any, label: str | None, at: int | None, window: int
         "text": name, "at": at, "nats": float(-logs[target]), "probability": float(np.exp(logs[target])),
         "likely": [{"text": _spelled(task.vocab, [i])[0], "probability": float(np.exp(logs[i]))} for i in likely],
     }  # fmt: skip
-    pieces = [BEFORE] * first + _spelled(task.vocab, near)
+    pieces = [BEFORE] * carried + _spelled(task.vocab, near)
     return Asked("text", answer, question, pieces, [name], [""] * len(pieces))
 
 
@@ -545,20 +577,22 @@ def _writing(
     ids = symbols or [task.end]
     spelled = spelled or ["(end)"]
     before = np.array([task.begin, *ids[:-1]])
+    parameters = {n: p for n, p in run.parameters.items() if not n.startswith("encoder.")}
     rows, targets, _ = _words(spelled, task.options.units)
-    wanted = np.array(ids)
+    every, targets = len(targets), targets[: attribution.most(parameters, steps + len(ids))]
+    ids = [i for i, r in zip(ids, rows, strict=True) if r < len(targets)]
+    rows, before = rows[: len(ids)], before[: len(ids)]
 
     def model(parameters: Mapping[str, Any], given: Sequence[Any]) -> Any:
         memory = remember(parameters, given)
         own, at = _looked_up(parameters, given[-1])
         scores = task.decode(own, memory, at, task.fresh(own, memory))[0]
-        odds = [log_odds(scores[:, j], int(i)) for j, i in enumerate(wanted)]
+        odds = [log_odds(scores[:, j], int(i)) for j, i in enumerate(ids)]
         sums = [sum(o for o, r in zip(odds[1:], rows[1:], strict=True) if r == k) for k in range(len(targets))]
         sums[0] = sums[0] + odds[0]
         return namespace(scores).stack(sums, axis=1)
 
     vectors = run.parameters["embedding"][before]
-    parameters = {n: p for n, p in run.parameters.items() if not n.startswith("encoder.")}
     question = Question(
         model, parameters, [*inputs, vectors], [*owners, np.full(1, len(pieces))], steps=steps + len(ids)
     )
@@ -570,8 +604,9 @@ def _writing(
         attention /= np.bincount(rows)[:, None]
     answer = task.predict(run.parameters, one)[0]
     return Asked(
-        "text", answer, question, [*pieces, BEFORE], targets, [*gaps, ""], attention=attention, about=one.place(0)
-    )
+        "text", answer, question, [*pieces, BEFORE], targets, [*gaps, ""], attention=attention, left=every - len(targets),
+        about=one.place(0),
+    )  # fmt: skip
 
 
 def _words(spelled: Sequence[str], units: str) -> tuple[np.ndarray, list[str], list[str]]:

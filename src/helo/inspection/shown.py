@@ -79,6 +79,8 @@ def _text(one: Explained, values: np.ndarray, names: Sequence[str], number: int)
     pieces = [
         (gap, 0.0) if k else (name, float(v)) for name, gap, v in zip(names, gaps, total, strict=True) for k in (1, 0)
     ]
+    if "at" in asked.answer:
+        pieces.append((f"[{asked.answer['text']}]", 0.0))
     title = "What all of it rests on together" if several else f"What {asked.targets[0]} rests on"
     out = pages.shaded([p for p in pieces if p[0]], title, float(abs(total).max()) or 1.0)
     if several:
@@ -140,7 +142,7 @@ def _series(one: Explained, values: np.ndarray, names: Sequence[str], number: in
     sums = np.add.reduceat(weights, np.arange(0, steps, size), axis=0)
     top = float(abs(sums).max()) or 1.0
     for f in lines or (None,):
-        column = sums[:, f if f is not None and features > 1 else 0] if features > 1 or f is None else sums[:, 0]
+        column = sums[:, f if f is not None and sums.shape[1] > 1 else 0]
         bands = "".join(
             f'<rect class="{"a" if v > 0 else "b"}" x="{i * size * width / steps:.1f}" y="0" width="{size * width / steps + 0.3:.1f}" '
             f'height="{height}" fill-opacity="{0.8 * abs(v) / top:.2f}"/>'
