@@ -112,7 +112,7 @@ def sections(found: Mapping[str, Any], key: str = "feature") -> str:
     for i, (name, features) in enumerate(found["features"].items()):
         of = f" of {pages.text(name)}" if len(found["features"]) > 1 else ""
         parts += [f"<h2>Features beyond units{of}</h2>", dictionary.section(features, f"{key}-{i}" if i else key)]
-        parts += [f"<h2>State space{of}</h2>", space.section(found["space"][name])]
+        parts += [f"<h2>State space{of}</h2>", space.section(found["space"][name], key=f"{key}-space-{i}")]
     if found["errors"] is not None:
         parts += ["<h2>The errors that remain</h2>", errors.section(found["errors"])]
     return "\n".join(parts)

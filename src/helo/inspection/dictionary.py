@@ -347,7 +347,7 @@ def section(found: Mapping[str, Any], key: str = "feature") -> str:
     parts += [
         "<h3>Features and where they are most active</h3>",
         '<p class="screen"><label>Find a feature, symbol, property or text '
-        '<input type="search"></label></p>',
+        f'<input type="search" id="{key}-find"></label></p>',
         '<div class="features">', *(_card(f, key) for f in first[:SHOWN]), "</div>",
     ]  # fmt: skip
     if first[SHOWN:]:

@@ -156,8 +156,10 @@ def _round(values: np.ndarray) -> list[float]:
     return [round(float(v), 3) for v in values]
 
 
-def section(found: Mapping[str, Any], first: str | None = None) -> str:
-    """What `compute` found, as HTML. first: the property in whose colours it stands; else the one that is told best."""
+def section(found: Mapping[str, Any], first: str | None = None, key: str = "space") -> str:
+    """What `compute` found, as HTML. first: the property in whose colours it stands; else the one that is told best. key: what its
+    controls are called, another for each of several on one page.
+    """
     if "missing" in found:
         return f"<p>There is no map: {pages.text(found['missing'])}.</p>"
     points, properties = found["points"], found["properties"]
@@ -170,7 +172,7 @@ def section(found: Mapping[str, Any], first: str | None = None) -> str:
     if name is not None:
         options = "".join(f"<option{' selected' if n == name else ''}>{pages.text(n)}</option>" for n in properties)
         parts.append(
-            f'<p class="screen"><label>Colour by <select>{options}</select></label></p>'
+            f'<p class="screen"><label>Colour by <select id="{key}-by">{options}</select></label></p>'
             f'<p class="legend" aria-live="polite">{_said(name, properties[name], ends[name])}</p>'
         )
     shown = colours.get(name or "", "-" * len(points["x"]))
@@ -202,7 +204,11 @@ def section(found: Mapping[str, Any], first: str | None = None) -> str:
             "<h3>The way of a text</h3><p>The state after each symbol, on the first two principal components, from blue to orange. "
             "The dots behind are the states of above.</p>"
         )
-        parts += ['<div class="beside">', *(_path(way, points, found["gap"]) for way in found["paths"]), "</div>"]
+        parts += [
+            '<div class="beside">',
+            *(_path(way, points, found["gap"], f"{key}-{i}") for i, way in enumerate(found["paths"])),
+            "</div>",
+        ]
     data = {
         n: [colours[n], *_Scale(p["x"], p["y"]).places(p["x"], p["y"]), _said(n, p, ends[n])]
         for n, p in properties.items()
@@ -266,7 +272,7 @@ def _dots(
     return f'<svg class="{key}" viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{pages.text(title)}">{circles}</svg>'
 
 
-def _path(way: Mapping[str, Any], points: Mapping[str, Any], gap: str) -> str:
+def _path(way: Mapping[str, Any], points: Mapping[str, Any], gap: str, key: str) -> str:
     """One text's way: the states as circles with their symbols, joined in order."""
     scale = _Scale([*points["x"], *way["x"]], [*points["y"], *way["y"]])
     across, up = scale.places(way["x"], way["y"])
@@ -285,7 +291,7 @@ def _path(way: Mapping[str, Any], points: Mapping[str, Any], gap: str) -> str:
         f'<figure class="path"><figcaption><code>{about}</code></figcaption>'
         f'<svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="The way of the state through: {about}">'
         f'<path class="behind" d="{behind}"></path><polyline points="{line}"></polyline>{steps}</svg>'
-        f'<p class="screen"><label>Step <input type="range" min="1" max="{len(across)}" value="{len(across)}"></label> '
+        f'<p class="screen"><label>Step <input type="range" id="{key}-step" min="1" max="{len(across)}" value="{len(across)}"></label> '
         f'<output aria-live="polite">all {len(across)} steps</output></p></figure>'
     )
 
