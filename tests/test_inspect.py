@@ -424,8 +424,11 @@ def test_the_page_is_read_without_its_script_and_small():
     assert f"recurrent.0:{QUOTE}" in before
     assert len(page) < 5e6
     assert page.count("<main>") == 1
-    for control in re.findall(r"<(?:input|select)[^>]*>", before):
-        assert "id=" in control
+    controls = len(re.findall(r"<(?:input|select)", before))
+    assert controls > 5
+    assert len(re.findall(r"<label[^>]*>[^<]*<(?:input|select)", before)) == controls
+    named = re.findall(r'\bid="([^"]+)"', before)
+    assert len(named) == len(set(named))
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here")
@@ -439,6 +442,12 @@ def test_the_page_runs_in_a_browser(tmp_path):
     assert said
     assert re.search(r"unit \d+: the best for", said[1])
     assert done.stdout.count("data-i=") > 1000
+
+
+def test_one_short_row_is_enough():
+    looked = inspect(helo.load(trained()), text_file(900))
+    assert len(looked.looked[0].reading.lengths) == 1
+    assert looked.properties
 
 
 # What is refused.

@@ -115,7 +115,8 @@ def _excerpts(look: Looked) -> str:
         m, best = look.properties[k], look.units(k)[0]
         trace = next(t for t in look.reading.traces if t.name == best["layer"])
         row, start, stop = _telling(look.reading, m.values)
-        values = _levels(trace.units[:, :, best["unit"]], look.reading)[row, start:stop] / 127
+        unit = trace.units[:, :, best["unit"]]
+        values = _levels(unit[row, start:stop], look.reading.flat(unit)) / 127
         holds = _laid(look.reading, m.values > (0 if m.flag else np.nanmedian(m.values)))[row, start:stop]
         sign = "orange" if best["high"] else "blue"
         there = "the property holds" if m.flag else "it is above its median"
@@ -168,13 +169,14 @@ def _seen(piece: str) -> str:
     return piece.replace("\r", "").replace("\n", "↵\n")
 
 
-def _levels(units: np.ndarray, reading: Reading) -> np.ndarray:
-    """Values `(rows, time, …)` as whole numbers from -127 to 127: 0 is a unit's middle, 127 what it hardly ever exceeds."""
-    flat = reading.flat(units)
-    some = flat[:: max(1, len(flat) // 20_000)]
+def _levels(values: np.ndarray, every: np.ndarray) -> np.ndarray:
+    """Values `(steps, …)` as numbers from -127 to 127, by every `(any steps, …)`: 0 is a unit's middle, 127 what it hardly ever
+    exceeds.
+    """
+    some = every[:: max(1, len(every) // 20_000)]
     middle = np.median(some, axis=0)
     scale = np.maximum(np.quantile(np.abs(some - middle), 0.99, axis=0), 1e-6)
-    return np.clip((units - middle) / scale, -1, 1) * 127
+    return np.clip((values - middle) / scale, -1, 1) * 127
 
 
 # Any unit.
@@ -230,8 +232,8 @@ def _data(found: Inspection, look: Looked) -> dict[str, Any]:
 
 
 def _packed(reading: Reading, trace: Trace, rows: list[tuple[int, int]]) -> dict[str, Any]:
-    levels = (_levels(trace.units, reading) + 128).astype(np.uint8)
-    held = np.concatenate([levels[row, :take] for row, take in rows])
+    held = np.concatenate([trace.units[row, :take] for row, take in rows])
+    held = (_levels(held, reading.flat(trace.units)) + 128).astype(np.uint8)
     places = {int(row): i for i, row in enumerate(reading.gated)}
     gates = {}
     for letter, values in trace.gates.items():
