@@ -8,13 +8,15 @@ import re
 import numpy as np
 import pytest
 
+import helo
+from fixtures import SMALL, home, prose
 from helo import cells
 from helo.inspection import dictionary, errors, space
-from helo.inspection.beyond import beyond, sections
+from helo.inspection.beyond import beyond, lines, sections
 from helo.inspection.beyond import score as as_units
 from helo.inspection.properties import Measured
 from helo.inspection.scores import scores
-from helo.inspection.traces import Reading, Trace
+from helo.inspection.traces import Reading, Trace, opened
 
 LETTERS = list("etaoin shrdlu.\n")
 
@@ -123,8 +125,18 @@ def test_every_other_row_is_learned():
 
 def test_too_short_a_text_is_told():
     found = dictionary.compute(np.zeros((40, 3), np.float32), ["a"] * 40, {}, score)
-    assert "40 steps" in found["too_short"]
+    assert "40 steps" in found["missing"]
     assert "40 steps" in dictionary.section(found)
+
+
+def test_states_that_are_no_numbers_have_no_features():
+    states = np.ones((400, 3), np.float32)
+    states[7, 1] = np.nan
+    for module, found in (
+        (dictionary, dictionary.compute(states, ["a"] * 400, {}, score)), (space, space.compute(states, ["a"] * 400, {})),
+    ):  # fmt: skip
+        assert "finite" in found["missing"]
+        assert "finite" in module.section(found)
 
 
 def test_the_section_says_how_much_more(found):
@@ -156,8 +168,8 @@ def kinds(text, before=""):
 def test_a_text_whose_kinds_are_known():
     found, of = kinds('\nHe (or\n"x1") Q!')
     assert of == [
-        None, "after newline", "unseen word", "blank", "opens", "word start", "unseen word", "blank", "after newline",
-        "word start", "digit", "closes", "closes", "blank", "capital", "punctuation",
+        None, "after newline", "unseen word", "blank", "opening quote or bracket", "word start", "unseen word", "blank", "after newline",
+        "word start", "digit", "closing quote or bracket", "closing quote or bracket", "blank", "capital", "punctuation",
     ]  # fmt: skip
     assert sum(k["share"] for k in found["kinds"]) == pytest.approx(1)
     assert sum(k["share_of_symbols"] for k in found["kinds"]) == pytest.approx(1)
@@ -180,11 +192,11 @@ def test_rare_and_common_words():
 
 def test_what_an_n_gram_knows():
     _, of = kinds("abcabcabd")
-    assert [k == "an n-gram knows" for k in of] == [False] * 4 + [True] * 4 + [False]
+    assert [k == "known to an n-gram" for k in of] == [False] * 4 + [True] * 4 + [False]
     _, of = kinds("bc", before="abcab")
-    assert of[1] == "an n-gram knows"
+    assert of[1] == "known to an n-gram"
     _, of = kinds("bc", before="abcabd")  # as often d as c
-    assert of[1] != "an n-gram knows"
+    assert of[1] != "known to an n-gram"
 
 
 def test_no_context_reaches_over_the_beginning_of_a_row():
@@ -225,6 +237,7 @@ def test_shares_add_up_whatever_the_text(seed):
     text = ["".join(rng.choice(signs, rng.integers(0, 4))) for _ in range(300)]
     nats = np.where(rng.random(300) < 0.1, np.nan, rng.exponential(size=300))
     starts = (0, *sorted(set(rng.integers(1, 300, 5).tolist())))
+    nats[list(starts)] = np.nan
     found = errors.compute(text, nats, starts, text[:40], {"odd": np.arange(300) % 2})
     assert sum(k["count"] for k in found["kinds"]) == found["symbols_scored"] == np.isfinite(nats).sum()
     assert sum(k["share"] for k in found["kinds"]) == pytest.approx(1)
@@ -240,9 +253,14 @@ def test_shares_add_up_whatever_the_text(seed):
 
 def test_the_loss_by_place_in_the_row():
     found = errors.compute(list("abcdefgh"), np.array([np.nan, 8, 4, 2, 1, 1, 1, 1]))
-    assert [(p["name"], p["nats"]) for p in found["curves"][0]["points"]] == [("1 to 3", 6), ("4 to 15", 1.2)]
+    assert [(p["name"], p["nats"]) for p in found["curves"][0]["points"]] == [
+        ("1 to 3", pytest.approx(14 / 3)), ("4 to 15", 1),
+    ]  # fmt: skip
     found = errors.compute(list("ab"), np.array([2.0, 1]), read=np.array([300, 301]))
     assert [p["name"] for p in found["curves"][0]["points"]] == ["256 to 1,023"]
+    fresh = np.array([[3.0, 3, 3, 1], [1, 1, 1, 0]])
+    found = errors.compute(list("ab"), np.array([np.nan, 1]), fresh=fresh)
+    assert [(p["nats"], p["count"]) for p in found["curves"][0]["points"]] == [(2, 6), (0.5, 2)]
 
 
 def test_nothing_to_predict():
@@ -359,6 +377,10 @@ def test_all_of_a_text_that_was_read_in_stretches(planted):
     html = sections(found)
     for title in ("Features beyond units", "State space", "The errors that remain"):
         assert title in html
+    said = " ".join(lines(found))
+    assert f"{found['features']['recurrent.0']['means']['feature']:.2f}" in said
+    assert f"{found['features']['recurrent.0']['means']['unit']:.2f}" in said
+    assert f"{max(k['share'] for k in found['errors']['kinds']):.0%}" in said
     both = sections(found) + sections(found, "other")
     names = re.findall(r' id="([^"]+)"', both)
     assert len(names) == len(set(names))
@@ -378,4 +400,24 @@ def test_all_of_what_has_labels(planted):
     assert found["errors"]["confusions"][0]["said"] == "y"
     assert found["errors"]["confusions"][0]["examples"][0]["text"].endswith("word7 word8 word9")
     assert "x taken for y" in sections(found)
+    assert any("75.0%" in line for line in lines(found))
     assert beyond(reading(states[:400], words, 40, kind="series", labels=labels), [])["errors"] is None
+
+
+def test_whether_the_loss_falls_is_told_from_stretches_read_from_nothing():
+    text = home() / "context.txt"
+    text.write_text(prose(8_000), encoding="utf-8")
+    run = helo.train("lm", text, out=home() / "context", seed=0, **SMALL)
+    source = opened(run, [text])
+    (one,) = source.read(gates=False)
+    found = beyond(one, [], source)["errors"]["curves"][0]
+    stretches, time = 64, 1023
+    assert sum(p["count"] for p in found["points"]) == stretches * time
+    ids = np.asarray(source.ids)
+    nats = np.zeros(time)
+    for start in np.linspace(0, len(ids) - time - 1, stretches).astype(int):
+        scores = np.float64(run.task.forward(run.parameters, ids[None, start : start + time])[0][0])
+        likely = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+        nats -= np.log(likely[np.arange(time), ids[start + 1 : start + time + 1]]) / stretches
+    for point in found["points"]:
+        assert point["nats"] == pytest.approx(nats[point["from"] - 1 : point["to"]].mean(), abs=1e-4)

@@ -31,6 +31,7 @@ def command(run, files, out, properties, most, cell, seed, quiet, as_json):
     """
     from helo import progress
     from helo.inspection import inspect
+    from helo.inspection.beyond import lines
     from helo.inspection.traces import MOST
     from helo.inspection.units import numbers_beside
     from helo.runs import load
@@ -57,5 +58,8 @@ def command(run, files, out, properties, most, cell, seed, quiet, as_json):
         flags.tell(
             f"{mark}  {name:24} {best['layer']}:{best['unit']:<4} {best['score']:.2f}, floor {p['floor']:.2f}{cost}"
         )
+    for look in found.looked:
+        for line in lines(look.beyond):
+            flags.tell(line)
     if path is not None:
         flags.tell(f"\nthe page: {path}; the numbers: {beside}")

@@ -2,6 +2,7 @@
 
 beyond(reading, properties)    everything that was found, as numbers for JSON
 sections(found)                as HTML for a page
+lines(found)                   the most of it in a few lines for a terminal
 
 found = beyond(reading, measured(reading, properties)), of a `Reading` of `traces`; several readings stand on one page with keys
 of their own.
@@ -15,17 +16,22 @@ from typing import Any
 import numpy as np
 
 from helo import pages
+from helo.cells.functions import log_softmax
 from helo.inspection import dictionary, errors, space
 from helo.inspection.properties import Measured
 from helo.inspection.ranks import ranked, weight
-from helo.inspection.traces import WARM, Reading
+from helo.inspection.traces import CHUNK, WARM, Reading, Source
+from helo.tasks.lm import LM
 
 TRACES = 3  # that are looked at, the last ones
+FRESH, LONG = 64, 1023  # stretches that are read from nothing, symbols of each at most
 EXCERPT = 60  # characters before a step that has a label
 
 
-def beyond(reading: Reading, properties: Sequence[Measured]) -> dict[str, Any]:
-    """`features` and `space` by layer; `errors`, None where nothing is predicted that could be told."""
+def beyond(reading: Reading, properties: Sequence[Measured], source: Source | None = None) -> dict[str, Any]:
+    """`features` and `space` by layer; `errors`, None where nothing is predicted that could be told. source: what was read; of a
+    text some stretches are then read from a state of zeros, to tell whether the loss falls with context.
+    """
     told = {m.name: m.values for m in properties}
     begun = np.cumsum(reading.lengths) - reading.lengths
     starts, gap = [0] if reading.joined else begun.tolist(), _gap(reading)
@@ -33,7 +39,7 @@ def beyond(reading: Reading, properties: Sequence[Measured]) -> dict[str, Any]:
     return {
         "features": {n: dictionary.compute(x, reading.pieces, told, score, starts, gap=gap) for n, x in layers.items()},
         "space": {n: space.compute(x, reading.pieces, told, starts, gap=gap) for n, x in layers.items()},
-        "errors": _errors(reading, properties, starts),
+        "errors": _errors(reading, properties, starts, None if source is None else _fresh(source)),
     }
 
 
@@ -49,9 +55,30 @@ def _gap(reading: Reading) -> str:
     return "" if reading.kind == "text" else " "
 
 
-def _errors(reading: Reading, properties: Sequence[Measured], starts: Sequence[int]) -> dict[str, Any] | None:
-    losses = reading.flat(reading.losses)
-    scored = np.flatnonzero(np.isfinite(losses))
+def _fresh(source: Source) -> np.ndarray | None:
+    """The loss of each symbol of stretches of a text `(stretches, time)`, read from a state of zeros."""
+    task = source.run.task
+    if not isinstance(task, LM):
+        return None
+    ids, parameters = source.ids, source.run.parameters
+    time = min(LONG, len(ids) // 2)
+    starts = np.linspace(0, len(ids) - time - 1, FRESH).astype(np.int64)
+    window = np.stack([ids[s : s + time + 1] for s in starts])
+    state, nats = None, np.empty((FRESH, time), np.float32)
+    for t in range(0, time, CHUNK // FRESH):
+        part = window[:, t : t + CHUNK // FRESH + 1]
+        scores, state = task.forward(parameters, part[:, :-1], state)
+        logs = log_softmax(np.asarray(scores, np.float32))
+        ahead = part[:, 1:, None].astype(np.int64)
+        nats[:, t : t + part.shape[1] - 1] = -np.take_along_axis(logs, ahead, axis=-1)[..., 0]
+    return nats
+
+
+def _errors(
+    reading: Reading, properties: Sequence[Measured], starts: Sequence[int], fresh: np.ndarray | None
+) -> dict[str, Any] | None:
+    nats = reading.flat(reading.losses)
+    scored = np.flatnonzero(np.isfinite(nats))
     if not len(scored):
         return None
     place = reading.flat(np.broadcast_to(np.arange(reading.losses.shape[1]), reading.losses.shape))
@@ -62,16 +89,16 @@ def _errors(reading: Reading, properties: Sequence[Measured], starts: Sequence[i
         text = errors.Snippets(reading.pieces, starts, _gap(reading))
         lengths = np.repeat(reading.lengths, reading.lengths)
         return errors.labelled(
-            np.array([number[truth[t]] for t in scored]), np.array([number[said[t]] for t in scored]), losses[scored],
+            np.array([number[truth[t]] for t in scored]), np.array([number[said[t]] for t in scored]), nats[scored],
             names, lengths[scored], [_before(text, int(t)) for t in scored],
         )  # fmt: skip
     if reading.kind != "text":
         return None
     # A stretch of a text is read after some of what stands before it.
     warm = np.where(np.arange(len(reading.lengths)) > 0, min(WARM, reading.losses.shape[1]), 0)
-    read = place + 1 + (np.repeat(warm, reading.lengths) if reading.joined else 0)
+    read = place + (np.repeat(warm, reading.lengths) if reading.joined else 0)
     flags = {m.name: np.nan_to_num(m.values) for m in properties if m.flag}
-    return errors.compute(reading.pieces, losses, starts, flags=flags, read=read)
+    return errors.compute(reading.pieces, nats, starts, flags=flags, read=read, fresh=fresh)
 
 
 def _before(text: errors.Snippets, t: int) -> str:
@@ -85,7 +112,35 @@ def sections(found: Mapping[str, Any], key: str = "feature") -> str:
     for i, (name, features) in enumerate(found["features"].items()):
         of = f" of {pages.text(name)}" if len(found["features"]) > 1 else ""
         parts += [f"<h2>Features beyond units{of}</h2>", dictionary.section(features, f"{key}-{i}" if i else key)]
-        parts += [f"<h2>State space{of}</h2>", space.section(found["space"][name])]
+        parts += [f"<h2>State space{of}</h2>", space.section(found["space"][name], key=f"{key}-space-{i}")]
     if found["errors"] is not None:
         parts += ["<h2>The errors that remain</h2>", errors.section(found["errors"])]
     return "\n".join(parts)
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """How much features explain beyond units, and where the loss is, for a terminal."""
+    told = []
+    for name, features in found["features"].items():
+        if "missing" in features:
+            continue
+        share, means = features["variance"], features["means"]
+        said = f"{name}: {features['active']} of {features['directions']} features at a step explain {share['features']:.0%} of the units' variance"
+        if means:
+            said += (
+                f"; the best tells a property {means['feature']:.2f}, the best unit {means['unit']:.2f}, a random direction "
+                f"{means['random']:.2f}"
+            )
+        told.append(said)
+    errors = found["errors"]
+    if errors is not None and "kinds" in errors:
+        kind = max(errors["kinds"], key=lambda k: k["share"])
+        told.append(f"loss: {kind['share']:.0%} falls to {kind['share_of_symbols']:.0%} of the symbols: {kind['kind']}")
+    elif errors is not None and errors["confusions"]:
+        dear = errors["confusions"][0]
+        told.append(
+            f"{errors['accuracy']:.1%} right; {dear['share']:.0%} of the loss: {dear['truth']} taken for {dear['said']}"
+        )
+    elif errors is not None:
+        told.append(f"{errors['accuracy']:.1%} right")
+    return told

@@ -58,13 +58,15 @@ def compute(
     starts: where rows begin, ascending; every other one is learned from, of a single one every other stretch. gap: what
     is shown between symbols.
 
-    `too_short` alone is given for fewer than 64 states to learn from.
+    `missing` alone, with the reason, is given for fewer than 64 states to learn from and for states that are no numbers.
     """
     steps, units = states.shape
     learned = halves(steps, starts)
     rng = np.random.default_rng(seed)
+    if not np.isfinite(states).all():
+        return {"missing": "states that are no finite numbers"}
     if learned.sum() < LEAST or (~learned).sum() < LEAST:
-        return {"too_short": f"{steps} steps, of which {int(learned.sum())} to learn from; {LEAST} are needed"}
+        return {"missing": f"{steps} steps, of which {int(learned.sum())} to learn from; {LEAST} are needed"}
     ours, theirs = np.flatnonzero(learned), np.flatnonzero(~learned)
     x, rest = (scaled(states[places], states[ours]) for places in (ours, theirs))
     directions = max(1, min(directions, len(ours) // 8))
@@ -318,8 +320,8 @@ def _contexts(a: np.ndarray, places: np.ndarray, text: Snippets) -> list[dict[st
 
 def section(found: Mapping[str, Any], key: str = "feature") -> str:
     """What `compute` found, as HTML. key: what its links are called, another for each of several on one page."""
-    if "too_short" in found:
-        return f"<p>The text is too short for a dictionary: {pages.text(found['too_short'])}.</p>"
+    if "missing" in found:
+        return f"<p>There is no dictionary: {pages.text(found['missing'])}.</p>"
     features, means, k = found["features"], found["means"], found["active"]
     share = found["variance"]
     parts = [
@@ -345,7 +347,7 @@ def section(found: Mapping[str, Any], key: str = "feature") -> str:
     parts += [
         "<h3>Features and where they are most active</h3>",
         '<p class="screen"><label>Find a feature, symbol, property or text '
-        '<input type="search"></label></p>',
+        f'<input type="search" id="{key}-find"></label></p>',
         '<div class="features">', *(_card(f, key) for f in first[:SHOWN]), "</div>",
     ]  # fmt: skip
     if first[SHOWN:]:

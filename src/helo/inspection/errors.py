@@ -23,6 +23,7 @@ from helo import pages
 LONGEST = 8  # symbols of an n-gram's context
 RARE = 5  # a word seen so often or less
 EXAMPLES = 3
+READ = "symbols read before"
 
 IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # written without blanks: each is a word of its own
 WORD = re.compile(rf"[{IDEOGRAPHS}]|[^\W{IDEOGRAPHS}]+(?:['’][^\W\d{IDEOGRAPHS}]+)*")
@@ -30,10 +31,10 @@ OPENING, CLOSING, EITHER = "([“«「『（《", ")]”»」』）》", '"'  # 
 
 #: Kinds in the order in which they are asked, and what they are.
 KINDS = {
-    "an n-gram knows": f"the longest context of up to {LONGEST} symbols that occurred before was mostly followed by this symbol",
+    "known to an n-gram": f"the longest context of up to {LONGEST} symbols that occurred before was mostly followed by this symbol",
     "after newline": "the first symbol of a line",
-    "closes": "a quote or bracket that ends an open one",
-    "opens": "another quote or bracket",
+    "closing quote or bracket": "a quote or bracket that ends an open one",
+    "opening quote or bracket": "another quote or bracket",
     "digit": "a number, or part of one",
     "capital": "a capital letter",
     "unseen word": "in a word that never occurred before, behind its first letter",
@@ -52,14 +53,16 @@ def compute(
     before: Sequence[str] = (),
     flags: Mapping[str, np.ndarray] | None = None,
     read: np.ndarray | None = None,
+    fresh: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """The loss of a language model by kind of symbol, by place, and by what came before.
 
     symbols: (steps,) what the model read, joined the text. nats: (steps,) the loss of each symbol, from all before it in its row;
     NaN where it was not predicted, as the first of a row. starts: where rows begin, ascending. before: symbols of the text that
     was learned, or of its end: what n-grams and words occurred before is counted from there on. flags: (steps,) each, by name:
-    the loss inside and outside is compared. read: (steps,) how many symbols the state had read, up to this one, where that is
-    not since the row began.
+    the loss inside and outside is compared. read: (steps,) how many symbols of the text
+    the state had read before each, where that is not since the row began. fresh: (stretches, time) the loss of symbols of stretches
+    that were read from a state of zeros, each time of one more symbol: whether the loss falls with context is told from these.
     """
     nats = np.asarray(nats, np.float64)
     if len(symbols) != len(nats):
@@ -82,7 +85,9 @@ def compute(
             if (scored & (inside := np.asarray(f).astype(bool))).any()
         ],
         "curves": [
-            _curve("symbols read so far", nats, scored, text.position if read is None else read),
+            _fresh(fresh)
+            if fresh is not None
+            else _curve(READ, nats, scored, text.position - 1 if read is None else read),
             _curve("place in the line", nats, scored, text.line),
             _curve("place in the word", nats, scored, text.place, most=12),
             _curve(f"symbols since the same {text.context} came before", nats, scored, text.distance, none="never"),
@@ -224,13 +229,13 @@ class _Text:
 
     def fits(self, kind: str) -> np.ndarray:
         """(steps,) whether each symbol is of a kind, whatever others it is of."""
-        if kind == "an n-gram knows":
+        if kind == "known to an n-gram":
             return self.knows
         if kind == "after newline":
             return self.newline
-        if kind == "closes":
+        if kind == "closing quote or bracket":
             return self.closes
-        if kind == "opens":
+        if kind == "opening quote or bracket":
             return self.opens
         inner = (self.place > 1) | self.whole
         if kind == "unseen word":
@@ -331,6 +336,13 @@ def _curve(
     return {"by": by, "points": points}
 
 
+def _fresh(nats: np.ndarray) -> dict[str, Any]:
+    """The loss by what was read, of stretches (stretches, time) read from nothing: before the first of them one symbol was."""
+    before = np.broadcast_to(np.arange(nats.shape[1]) + 1, nats.shape).ravel()
+    flat = np.asarray(nats, np.float64).ravel()
+    return _curve(READ, flat, np.isfinite(flat), before)
+
+
 def _by_symbol(text: _Text, nats: np.ndarray, scored: np.ndarray) -> list[dict[str, Any]]:
     """Every symbol of the text, the most costly in sum first."""
     ids, cost = text.ids[scored], nats[scored]
@@ -360,7 +372,7 @@ def _kinds(found: Mapping[str, Any]) -> str:
     worst = max(kinds, key=lambda k: k["share"])
     parts = [
         f"<p>{found['symbols_scored']:,} symbols at {found['nats']:.3f} nats. Every symbol is of one kind, the first that fits, so "
-        f"the shares add up to 1. Most of the loss falls to: <b>{pages.text(worst['kind'])}</b>, {worst['share']:.0%} of it on "
+        f"the shares add up to 1. The largest share: <b>{pages.text(worst['kind'])}</b>, {worst['share']:.0%} of the loss on "
         f"{worst['share_of_symbols']:.0%} of the symbols.</p>",
         pages.bars(
             ("kind", "symbols", "nats a symbol", _AXIS["share"]),
@@ -368,10 +380,9 @@ def _kinds(found: Mapping[str, Any]) -> str:
             form=".1%",
         ),
         "<details><summary>What the kinds are, and where they cost most</summary>",
-        pages.table(
-            ("kind", "what it is", "where it costs most, in nats"),
-            [(k["kind"], KINDS[k["kind"]], _examples(k["examples"])) for k in kinds],
-        ),
+        "<dl>",
+        *(f"<dt><b>{k['kind']}</b>: {KINDS[k['kind']]}</dt><dd>{_examples(k['examples'])}</dd>" for k in kinds),
+        "</dl>",
         "</details>",
         '<div class="beside">',
     ]
@@ -442,7 +453,5 @@ def _nats(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _examples(examples: Sequence[Mapping[str, Any]]) -> pages.Markup:
-    return pages.Markup(
-        "<br>".join(f"{e['nats']:.1f} {pages.marked(e['before'], e['symbol'], e['after'])}" for e in examples)
-    )
+def _examples(examples: Sequence[Mapping[str, Any]]) -> str:
+    return "<br>".join(f"{e['nats']:.1f} nats {pages.marked(e['before'], e['symbol'], e['after'])}" for e in examples)

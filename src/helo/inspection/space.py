@@ -52,8 +52,10 @@ def compute(
     tells on the other half, below 0 where it is worse than the mean. `paths`: `start`, `symbols`, `x` and `y` of each step.
     """
     total, units = states.shape
+    if not np.isfinite(states).all():
+        return {"missing": "states that are no finite numbers"}
     if total < 4 or units < 2:
-        return {"too_short": f"{total} steps of {units} units; 4 steps and 2 units are needed"}
+        return {"missing": f"{total} steps of {units} units; 4 steps and 2 units are needed"}
     rng = np.random.default_rng(seed)
     learned = halves(total, starts)
     x = scaled(states, states)
@@ -154,10 +156,12 @@ def _round(values: np.ndarray) -> list[float]:
     return [round(float(v), 3) for v in values]
 
 
-def section(found: Mapping[str, Any], first: str | None = None) -> str:
-    """What `compute` found, as HTML. first: the property in whose colours it stands; else the one that is told best."""
-    if "too_short" in found:
-        return f"<p>There is too little for a map: {pages.text(found['too_short'])}.</p>"
+def section(found: Mapping[str, Any], first: str | None = None, key: str = "space") -> str:
+    """What `compute` found, as HTML. first: the property in whose colours it stands; else the one that is told best. key: what its
+    controls are called, another for each of several on one page.
+    """
+    if "missing" in found:
+        return f"<p>There is no map: {pages.text(found['missing'])}.</p>"
     points, properties = found["points"], found["properties"]
     name = first if first in properties else next(iter(properties), None)
     one, two = (*found["components"], 0.0)[:2]
@@ -168,7 +172,7 @@ def section(found: Mapping[str, Any], first: str | None = None) -> str:
     if name is not None:
         options = "".join(f"<option{' selected' if n == name else ''}>{pages.text(n)}</option>" for n in properties)
         parts.append(
-            f'<p class="screen"><label>Colour by <select>{options}</select></label></p>'
+            f'<p class="screen"><label>Colour by <select id="{key}-by">{options}</select></label></p>'
             f'<p class="legend" aria-live="polite">{_said(name, properties[name], ends[name])}</p>'
         )
     shown = colours.get(name or "", "-" * len(points["x"]))
@@ -200,7 +204,11 @@ def section(found: Mapping[str, Any], first: str | None = None) -> str:
             "<h3>The way of a text</h3><p>The state after each symbol, on the first two principal components, from blue to orange. "
             "The dots behind are the states of above.</p>"
         )
-        parts += ['<div class="beside">', *(_path(way, points, found["gap"]) for way in found["paths"]), "</div>"]
+        parts += [
+            '<div class="beside">',
+            *(_path(way, points, found["gap"], f"{key}-{i}") for i, way in enumerate(found["paths"])),
+            "</div>",
+        ]
     data = {
         n: [colours[n], *_Scale(p["x"], p["y"]).places(p["x"], p["y"]), _said(n, p, ends[n])]
         for n, p in properties.items()
@@ -264,7 +272,7 @@ def _dots(
     return f'<svg class="{key}" viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{pages.text(title)}">{circles}</svg>'
 
 
-def _path(way: Mapping[str, Any], points: Mapping[str, Any], gap: str) -> str:
+def _path(way: Mapping[str, Any], points: Mapping[str, Any], gap: str, key: str) -> str:
     """One text's way: the states as circles with their symbols, joined in order."""
     scale = _Scale([*points["x"], *way["x"]], [*points["y"], *way["y"]])
     across, up = scale.places(way["x"], way["y"])
@@ -283,7 +291,7 @@ def _path(way: Mapping[str, Any], points: Mapping[str, Any], gap: str) -> str:
         f'<figure class="path"><figcaption><code>{about}</code></figcaption>'
         f'<svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="The way of the state through: {about}">'
         f'<path class="behind" d="{behind}"></path><polyline points="{line}"></polyline>{steps}</svg>'
-        f'<p class="screen"><label>Step <input type="range" min="1" max="{len(across)}" value="{len(across)}"></label> '
+        f'<p class="screen"><label>Step <input type="range" id="{key}-step" min="1" max="{len(across)}" value="{len(across)}"></label> '
         f'<output aria-live="polite">all {len(across)} steps</output></p></figure>'
     )
 

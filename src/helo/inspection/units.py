@@ -196,4 +196,4 @@ def _looked(source: Source, reading: Reading, found: list[Measured]) -> Looked:
     tell("inspected", 5, PARTS)
     lasts = lasting(source, reading)
     tell("inspected", 6, PARTS)
-    return Looked(reading, found, scored, fresh, several, worse, gates(reading), lasts, beyond(reading, found))
+    return Looked(reading, found, scored, fresh, several, worse, gates(reading), lasts, beyond(reading, found, source))
