@@ -52,7 +52,7 @@ def main() -> None:
                 for what in WANTED:
                     if (p := found.properties.get(what)) is not None:
                         best = p["units"][0]
-                        one, several = f"{best['score']:.2f}/{p['floor']:.2f}", p["set"]
+                        one, several = f"{best['score']:.2f}/{p['needed']:.2f}", p["set"]
                         row[what] = (
                             f"{'*' if best['found'] else ' '}{one} set {'*' if several['found'] else ' '}{several['score']:.2f}"
                         )

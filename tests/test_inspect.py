@@ -397,6 +397,8 @@ def test_every_shape_is_looked_into(shape, tmp_path):
     assert numbers == json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))
     for about in numbers["properties"].values():
         assert 0 <= about["floor"] <= 1
+        assert about["needed"] >= max(about["floor"], about["untrained"])
+        assert about["units"][0]["found"] == (about["units"][0]["score"] > about["needed"])
         assert [u["score"] for u in about["units"]] == sorted((u["score"] for u in about["units"]), reverse=True)
         assert {"unit", "layer", "score", "found", "cost"} <= set(about["units"][0])
     names = set(numbers["properties"])
