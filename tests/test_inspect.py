@@ -397,6 +397,8 @@ def test_every_shape_is_looked_into(shape, tmp_path):
     assert numbers == json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))
     for about in numbers["properties"].values():
         assert 0 <= about["floor"] <= 1
+        assert about["needed"] >= max(about["floor"], about["untrained"])
+        assert about["units"][0]["found"] == (about["units"][0]["score"] > about["needed"])
         assert [u["score"] for u in about["units"]] == sorted((u["score"] for u in about["units"]), reverse=True)
         assert {"unit", "layer", "score", "found", "cost"} <= set(about["units"][0])
     names = set(numbers["properties"])
@@ -424,8 +426,11 @@ def test_the_page_is_read_without_its_script_and_small():
     assert f"recurrent.0:{QUOTE}" in before
     assert len(page) < 5e6
     assert page.count("<main>") == 1
-    for control in re.findall(r"<(?:input|select)[^>]*>", before):
-        assert "id=" in control
+    controls = len(re.findall(r"<(?:input|select)", before))
+    assert controls > 5
+    assert len(re.findall(r"<label[^>]*>[^<]*<(?:input|select)", before)) == controls
+    named = re.findall(r'\bid="([^"]+)"', before)
+    assert len(named) == len(set(named))
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here")
@@ -439,6 +444,12 @@ def test_the_page_runs_in_a_browser(tmp_path):
     assert said
     assert re.search(r"unit \d+: the best for", said[1])
     assert done.stdout.count("data-i=") > 1000
+
+
+def test_one_short_row_is_enough():
+    looked = inspect(helo.load(trained()), text_file(900))
+    assert len(looked.looked[0].reading.lengths) == 1
+    assert looked.properties
 
 
 # What is refused.

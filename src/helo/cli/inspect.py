@@ -56,7 +56,7 @@ def command(run, files, out, properties, most, cell, seed, quiet, as_json):
         )
         mark = "found" if best["found"] else "  -  "
         flags.tell(
-            f"{mark}  {name:24} {best['layer']}:{best['unit']:<4} {best['score']:.2f}, floor {p['floor']:.2f}{cost}"
+            f"{mark}  {name:24} {best['layer']}:{best['unit']:<4} {best['score']:.2f}, needed {p['needed']:.2f}{cost}"
         )
     for look in found.looked:
         for line in lines(look.beyond):

@@ -65,25 +65,25 @@ def _properties(found: Inspection) -> str:
     rows = []
     ordered = sorted(
         found.properties.items(),
-        key=lambda item: (not item[1]["units"][0]["found"], item[1]["floor"] - item[1]["units"][0]["score"]),
+        key=lambda item: (not item[1]["units"][0]["found"], item[1]["needed"] - item[1]["units"][0]["score"]),
     )
     for name, p in ordered:
         best, several = p["units"][0], p["set"]
         where = f"{best['layer']}:{best['unit']}"
         mark = Markup('<span class="yes">found</span>') if best["found"] else "no"
-        together = f"{several['score']:.2f} by {len(several['units'])} (floor {several['floor']:.2f})"
+        together = f"{several['score']:.2f} by {len(several['units'])} (needed {several['needed']:.2f})"
         costs = ["" if x["cost"] is None else f"{x['cost']:+.3f}; {x['cost_elsewhere']:+.3f}" for x in (best, several)]
         title = Markup(f'<span title="{text(p["about"])}">{text(name)}</span>')
         lag = "" if not best["lag"] else f", {best['lag']} later"
         sign = "high" if best["high"] else "low"
         kind = "AUC" if "auc" in best else "R²"
         rows.append([
-            title, mark, f"{where} ({sign}{lag})", f"{best['score']:.2f}", f"{p['floor']:.2f}", f"{p['chance']:.2f}", f"{p['untrained']:.2f}", kind,
+            title, mark, f"{where} ({sign}{lag})", f"{best['score']:.2f}", f"{p['needed']:.2f}", f"{p['floor']:.2f}", f"{p['untrained']:.2f}", kind,
             costs[0], together, costs[1],
         ])  # fmt: skip
     count = sum(p["units"][0]["found"] for p in found.properties.values())
     head = (
-        "property", "found", "best unit", "score", "floor", "by chance", "untrained", "of", "silenced: nats there; elsewhere",
+        "property", "found", "best unit", "score", "needed", "floor", "untrained", "of", "silenced: nats there; elsewhere",
         "a small set", "silenced",
     )  # fmt: skip
     return (
@@ -96,13 +96,13 @@ def _properties(found: Inspection) -> str:
 def _method() -> str:
     return f"""<details><summary>How this was scored</summary>
 <p>Each unit's memory is compared with each property, now and {", ".join(map(str, LAGS[1:]))} steps later. A flag is scored by
-|2·AUC − 1|, a number by the squared rank correlation (R²). <b>By chance</b>: the property is rolled along the text by every
+|2·AUC − 1|, a number by the squared rank correlation (R²). <b>Floor</b>: what chance does. The property is rolled along the text by every
 {SHIFTS}th of it, and each time the best of all units at any lag is taken; 99 of 100 such maxima lie below.
 <b>Untrained</b>: what the best unit tells of {SEEDS} networks of this shape that never learned, which is what the text alone
-makes of any units: every network sees whether the newest letter is a digit. <b>Floor</b>: untrained + (1 − untrained) · by chance. A unit
-is <b>found</b> that lies {CLEARLY} above it.
-A small set is up to eight units whose weighted sum tells most, chosen on one half of the text and scored on the other; its floor is
-made in the same two ways. Silenced: the unit is held at its mean while the model reads on; the nats are those
+makes of any units: every network sees whether the newest letter is a digit. <b>Needed</b>: untrained + (1 − untrained) · floor + {CLEARLY}. A
+unit above it is <b>found</b>: it learned to tell the property. A small set is up to eight units whose weighted sum tells most, chosen on
+one half of the text and scored on the other, and found in the same way. Silenced: the unit is held at its
+mean while the model reads on; the nats are those
 that it then loses a step, where the property holds (or is above its median) and elsewhere.</p></details>"""
 
 
@@ -110,12 +110,13 @@ def _excerpts(look: Looked) -> str:
     """The best units of what was found, on the text, where the property both holds and does not."""
     out = []
     chosen = [k for k in range(len(look.properties)) if look.units(k)[0]["found"]]
-    chosen.sort(key=lambda k: look.floor(k) - float(look.scores.best[k].max()))
+    chosen.sort(key=lambda k: look.needed(k) - float(look.scores.best[k].max()))
     for k in chosen[:PICTURE]:
         m, best = look.properties[k], look.units(k)[0]
         trace = next(t for t in look.reading.traces if t.name == best["layer"])
         row, start, stop = _telling(look.reading, m.values)
-        values = _levels(trace.units[:, :, best["unit"]], look.reading)[row, start:stop] / 127
+        unit = trace.units[:, :, best["unit"]]
+        values = _levels(unit[row, start:stop], look.reading.flat(unit)) / 127
         holds = _laid(look.reading, m.values > (0 if m.flag else np.nanmedian(m.values)))[row, start:stop]
         sign = "orange" if best["high"] else "blue"
         there = "the property holds" if m.flag else "it is above its median"
@@ -168,13 +169,14 @@ def _seen(piece: str) -> str:
     return piece.replace("\r", "").replace("\n", "↵\n")
 
 
-def _levels(units: np.ndarray, reading: Reading) -> np.ndarray:
-    """Values `(rows, time, …)` as whole numbers from -127 to 127: 0 is a unit's middle, 127 what it hardly ever exceeds."""
-    flat = reading.flat(units)
-    some = flat[:: max(1, len(flat) // 20_000)]
+def _levels(values: np.ndarray, every: np.ndarray) -> np.ndarray:
+    """Values `(steps, …)` as numbers from -127 to 127, by every `(any steps, …)`: 0 is a unit's middle, 127 what it hardly ever
+    exceeds.
+    """
+    some = every[:: max(1, len(every) // 20_000)]
     middle = np.median(some, axis=0)
     scale = np.maximum(np.quantile(np.abs(some - middle), 0.99, axis=0), 1e-6)
-    return np.clip((units - middle) / scale, -1, 1) * 127
+    return np.clip((values - middle) / scale, -1, 1) * 127
 
 
 # Any unit.
@@ -230,8 +232,8 @@ def _data(found: Inspection, look: Looked) -> dict[str, Any]:
 
 
 def _packed(reading: Reading, trace: Trace, rows: list[tuple[int, int]]) -> dict[str, Any]:
-    levels = (_levels(trace.units, reading) + 128).astype(np.uint8)
-    held = np.concatenate([levels[row, :take] for row, take in rows])
+    held = np.concatenate([trace.units[row, :take] for row, take in rows])
+    held = (_levels(held, reading.flat(trace.units)) + 128).astype(np.uint8)
     places = {int(row): i for i, row in enumerate(reading.gated)}
     gates = {}
     for letter, values in trace.gates.items():

@@ -132,17 +132,21 @@ def untrained(
     second floor: what the input alone makes of any units. Of some of the steps; the unit is chosen on one half of them and
     scored on the other, both ways. Of several networks the best counts.
     """
-    rows, time = _some(reading)
+    rows, most = _some(reading)
     laid = np.full((len(properties), *reading.losses.shape), np.nan, np.float32)
     for k, m in enumerate(properties):
         laid[k][reading.inside] = m.values
     one, several = (np.zeros((len(seeds), len(properties))) for _ in range(2))
     for i, seed in enumerate(seeds):
         fresh = source.run.task.init(np.random.default_rng(seed))
-        found = next(r for r in source.read(fresh, rows, gates=False, time=time) if r.name == reading.name)
+        found = next(r for r in source.read(fresh, rows, gates=False, time=most) if r.name == reading.name)
         own = laid[:, rows][:, :, : found.losses.shape[1]]
+        if len(rows) == 1:  # its halves
+            found, time = found.halved(), found.losses.shape[1] // 2
+            own = own[:, :, : 2 * time].reshape(len(own), 2, time)
+        count = np.arange(len(found.lengths))
         halves = []
-        for half in (np.arange(len(rows)) % 2 == 0, np.arange(len(rows)) % 2 == 1):
+        for half in (count % 2 == 0, count % 2 == 1):
             part = found.take(half)
             known = [replace(m, values=own[k][half][part.inside]) for k, m in enumerate(properties)]
             halves.append(scores(part, known, shifted=False).all)  # (P, lags · U)

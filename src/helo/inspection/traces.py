@@ -110,7 +110,22 @@ class Reading:
         return replace(
             self, steps=[self.steps[i] for i in at], lengths=self.lengths[at], losses=self.losses[at], joined=False,
             numbers=None if self.numbers is None else [self.numbers[i] for i in at],
-            labels=None if self.labels is None else [self.labels[i] for i in at], gated=np.zeros(0, np.int64), traces=own,
+            labels=None if self.labels is None else [self.labels[i] for i in at],
+            said=None, gated=np.zeros(0, np.int64), traces=own,
+        )  # fmt: skip
+
+    def halved(self) -> Reading:
+        """The two halves of a single row as rows, without gates."""
+        half = int(self.lengths[0]) // 2
+
+        def parted(row: Any) -> list[Any]:
+            return [row[0][:half], row[0][half : 2 * half]]
+
+        own = [replace(t, units=np.stack(parted(t.units)), gates={}) for t in self.traces]
+        return replace(
+            self, steps=parted(self.steps), lengths=np.array([half, half]), losses=np.stack(parted(self.losses)), joined=False,
+            numbers=None if self.numbers is None else parted(self.numbers),
+            labels=None if self.labels is None else parted(self.labels), said=None, gated=np.zeros(0, np.int64), traces=own,
         )  # fmt: skip
 
     @property

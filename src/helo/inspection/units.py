@@ -43,11 +43,9 @@ class Looked:
     memory: dict[str, Any]
     beyond: dict[str, Any]  # single units: features, state space, errors
 
-    def floor(self, k: int) -> float:
-        """What a unit has to lie above to be found to tell property k: what the best of units that never learned tells, and of
-        what is left to tell as much as chance may add to the best of many.
-        """
-        return together(float(self.untrained[k]), float(self.scores.chance[k]))
+    def needed(self, k: int) -> float:
+        """The score above which a unit is found to tell property k: `needed`."""
+        return needed(float(self.scores.chance[k]), float(self.untrained[k]))
 
     def units(self, k: int) -> list[dict[str, Any]]:
         """The best units of property k, best first."""
@@ -58,7 +56,7 @@ class Looked:
             cost = self.costs[k] if not found else None
             found.append({
                 "layer": layer, "unit": unit, "score": round(float(s.best[k, u]), 4), "lag": int(s.lag[k, u]),
-                "high": bool(s.high[k, u]), "found": bool(s.best[k, u] > self.floor(k) + CLEARLY),
+                "high": bool(s.high[k, u]), "found": bool(s.best[k, u] > self.needed(k)),
             } | _cost(cost))  # fmt: skip
             if m.flag:
                 found[-1]["auc"] = round(0.5 + found[-1]["score"] / 2, 4)
@@ -74,7 +72,7 @@ class Inspection:
 
     @property
     def properties(self) -> dict[str, dict[str, Any]]:
-        """{name: {"floor", "units": [{"unit", "score", "found", "cost", …}, best first], …}}"""
+        """{name: {"floor", "untrained", "needed", "units": [{"unit", "score", "found", "cost", …}, best first], …}}"""
         return self.numbers["properties"]
 
     def _numbers(self) -> dict[str, Any]:
@@ -92,8 +90,8 @@ class Inspection:
                 found["properties"][before + m.name] = {
                     "about": m.about, "score": "|2 AUC - 1|" if m.flag else "rank correlation squared",
                     "share" if m.flag else "mean": round(float(m.values[there].mean()), 5),
-                    "floor": round(look.floor(k), 4), "chance": round(float(look.scores.chance[k]), 4),
-                    "untrained": round(float(look.untrained[k]), 4), "units": look.units(k), "set": look.sets[k],
+                    "floor": round(float(look.scores.chance[k]), 4), "untrained": round(float(look.untrained[k]), 4),
+                    "needed": round(look.needed(k), 4), "units": look.units(k), "set": look.sets[k],
                 }  # fmt: skip
             for trace in look.reading.traces:
                 found["layers"][before + trace.name] = {
@@ -141,9 +139,11 @@ def numbers_beside(page: Path) -> Path:
     return page.with_suffix(".json")
 
 
-def together(untrained: float, chance: float) -> float:
-    """One floor of two."""
-    return untrained + (1 - untrained) * chance
+def needed(floor: float, untrained: float) -> float:
+    """The score above which something is found: clearly above what units that never learned tell, and of what is left to tell
+    as much as chance may add to the best of many.
+    """
+    return untrained + (1 - untrained) * floor + CLEARLY
 
 
 @door
@@ -181,12 +181,13 @@ def _looked(source: Source, reading: Reading, found: list[Measured]) -> Looked:
     scored = scores(reading, found)
     tell("inspected", 2, PARTS)
     seed = source.run.about.get("training", {}).get("seed") or 0
-    fresh, floors = untrained(source, reading, found, [seed + i for i in range(SEEDS)])
+    fresh, freshes = untrained(source, reading, found, [seed + i for i in range(SEEDS)])
     tell("inspected", 3, PARTS)
     several = sets(reading, found)
-    for one, floor in zip(several, floors, strict=True):
-        one |= {"score": round(one["score"], 4), "floor": round(together(float(floor), one["floor"]), 4)}
-        one["found"] = one["score"] > one["floor"] + CLEARLY
+    for one, theirs in zip(several, freshes.tolist(), strict=True):
+        least = needed(one["floor"], theirs)
+        one |= {"untrained": theirs, "needed": least, "found": one["score"] > least}
+        one |= {name: round(one[name], 4) for name in ("score", "floor", "untrained", "needed")}
     best = [scored.layers[u] for u in scored.best.argmax(1)] if found else []
     tell("inspected", 4, PARTS)
     sought = [*([unit] for unit in best), *([(layer, unit) for layer, unit in s["units"]] for s in several)]
