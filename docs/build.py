@@ -122,6 +122,12 @@ def build(out: Path, jobs: int) -> Path:
             for link in made:
                 text = text.replace(f"]({link})", f"]({chapter.stem}/{link})")
             (source / "lecture" / chapter.name).write_text(text, encoding="utf-8")
+    index = source / "index.md"
+    text = index.read_text(encoding="utf-8")
+    new = [p.stem for p in sorted(source.glob("*.md")) if p != index and not re.search(rf"^{p.stem}$", text, re.M)]
+    index.write_text(
+        re.sub("^python$", "\n".join([*new, "python"]), text, flags=re.M), encoding="utf-8"
+    )  # among the guides
     html = out / "html"
     shutil.rmtree(html, ignore_errors=True)
     words = ["-b", "html", "-W", "--keep-going", "-n", "-q", "-j", str(jobs), "-E", "-d", str(out / "doctrees")]
