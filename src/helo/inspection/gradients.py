@@ -46,7 +46,9 @@ def torch_here() -> ModuleType:
 def whole(flag: str, value: Any, least: int = 1) -> None:
     """Raises HeloError for what is no whole number within the bounds of a flag; None was not given."""
     most = MOST[flag]
-    if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or not least <= value <= most):
+    if value is not None and (
+        isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most
+    ):
         raise HeloError(f"{value!r}", expected=f"a whole number from {least} to {most:,}", where=f"--{flag}")
 
 
