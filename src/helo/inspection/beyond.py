@@ -39,7 +39,7 @@ def beyond(reading: Reading, properties: Sequence[Measured], source: Source | No
     return {
         "features": {n: dictionary.compute(x, reading.pieces, told, score, starts, gap=gap) for n, x in layers.items()},
         "space": {n: space.compute(x, reading.pieces, told, starts, gap=gap) for n, x in layers.items()},
-        "errors": _errors(reading, properties, starts, None if source is None else _fresh(source)),
+        "errors": _errors(reading, properties, starts, source),
     }
 
 
@@ -75,7 +75,7 @@ def _fresh(source: Source) -> np.ndarray | None:
 
 
 def _errors(
-    reading: Reading, properties: Sequence[Measured], starts: Sequence[int], fresh: np.ndarray | None
+    reading: Reading, properties: Sequence[Measured], starts: Sequence[int], source: Source | None
 ) -> dict[str, Any] | None:
     nats = reading.flat(reading.losses)
     scored = np.flatnonzero(np.isfinite(nats))
@@ -98,7 +98,8 @@ def _errors(
     warm = np.where(np.arange(len(reading.lengths)) > 0, min(WARM, reading.losses.shape[1]), 0)
     read = place + (np.repeat(warm, reading.lengths) if reading.joined else 0)
     flags = {m.name: np.nan_to_num(m.values) for m in properties if m.flag}
-    return errors.compute(reading.pieces, nats, starts, flags=flags, read=read, fresh=fresh)
+    before, fresh = ((), None) if source is None else (source.before if reading.joined else (), _fresh(source))
+    return errors.compute(reading.pieces, nats, starts, before, flags, read, fresh)
 
 
 def _before(text: errors.Snippets, t: int) -> str:

@@ -74,6 +74,7 @@ def compute(
     places = {"inside quotes": text.quoted, "inside brackets": text.depth > 0, **(flags or {})}
     return {
         "symbols_scored": int(scored.sum()),
+        "before": len(before),
         "nats": _mean(nats[scored]),
         "kinds": [
             {"kind": name, **_share(nats, scored, kind == i), "examples": text.costly(nats, scored & (kind == i))}
@@ -373,7 +374,8 @@ def _kinds(found: Mapping[str, Any]) -> str:
     parts = [
         f"<p>{found['symbols_scored']:,} symbols at {found['nats']:.3f} nats. Every symbol is of one kind, the first that fits, so "
         f"the shares add up to 1. The largest share: <b>{pages.text(worst['kind'])}</b>, {worst['share']:.0%} of the loss on "
-        f"{worst['share_of_symbols']:.0%} of the symbols.</p>",
+        f"{worst['share_of_symbols']:.0%} of the symbols. What occurred before is counted in this text"
+        f"{f', from {before:,} symbols before it on' if (before := found['before']) else ' alone'}.</p>",
         pages.bars(
             ("kind", "symbols", "nats a symbol", _AXIS["share"]),
             [(k["kind"], f"{k['share_of_symbols']:.1%}", f"{k['nats']:.2f}", k["share"]) for k in kinds],

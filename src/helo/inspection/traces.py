@@ -31,6 +31,7 @@ from helo.tasks.writing import WritingTask
 MOST = 200_000  # steps that are looked at where nothing else is said
 ROOM = 60_000_000  # numbers of all traces together: fewer steps of a wider model
 ROWS, ROW = 64, 500  # stretches of a text side by side at most, and symbols of each at least
+BEFORE = 300_000  # symbols of what was learned, from which on n-grams and words are counted
 WARM = 256  # symbols that are read before a stretch and not counted
 LONGEST = 2_000  # steps of an example that are looked at
 GATED = 20_000  # steps of which gates are kept
@@ -164,13 +165,15 @@ def opened(run: Run, files: Sequence[str | Path] = (), most: int = MOST) -> Sour
 
 
 class Source:
-    """What a run reads: a text in stretches, or examples."""
+    """What a run reads: a text in stretches, or examples. before: symbols of a text that stand before what is read."""
+
+    before: Sequence[str] = ()
 
     def __init__(self, run: Run, files: Sequence[str | Path], most: int):
         self.run, self.where = run, ", ".join(map(str, files)) or str(run.path)
         task = run.task
         if isinstance(task, LM):
-            self.ids, self.pieces = _symbols(run, files, most)
+            self.ids, self.pieces, self.before = _symbols(run, files, most)
             self.rows, self.steps = min(ROWS, max(1, len(self.ids) // ROW)), len(self.ids)
             return
         assert isinstance(task, ExampleTask)
@@ -281,8 +284,8 @@ def _width(run: Run) -> int:
 # A text.
 
 
-def _symbols(run: Run, files: Sequence[str | Path], most: int) -> tuple[np.ndarray, list[str]]:
-    """The symbols that are looked at, and each as text."""
+def _symbols(run: Run, files: Sequence[str | Path], most: int) -> tuple[np.ndarray, list[str], list[str]]:
+    """The symbols that are looked at, each as text, and those before them, up to BEFORE, where the run learned from them."""
     task = run.task
     symbols, start = task.text(run._recorded(files), files)
     ids = np.array(symbols.ids[start : start + most], np.int64)
@@ -292,7 +295,8 @@ def _symbols(run: Run, files: Sequence[str | Path], most: int) -> tuple[np.ndarr
             f"{unknown:.0%} of its {task.options.units} are none that the model knows", expected="a text of the kind it learned",
             where=", ".join(map(str, files)) or str(run.path),
         )  # fmt: skip
-    return ids, _spelled(task.vocab.spelling, ids)
+    before = np.array(symbols.ids[max(0, start - BEFORE) : start], np.int64)
+    return ids, _spelled(task.vocab.spelling, ids), _spelled(task.vocab.spelling, before)
 
 
 def _spelled(spelling: Sequence[bytes], ids: np.ndarray) -> list[str]:
