@@ -895,7 +895,8 @@ def _outside(case: Case, folder: Path) -> tuple[int, str, str]:
         k: v for k, v in case.env.items() if v is not None
     }
     env["HELO_DATA"] = env.get("HELO_DATA", str(folder / "kept"))
-    python = f"{shlex.quote(sys.executable)} -m helo"
+    ended = f"/usr/bin/timeout --foreground --preserve-status -s INT {LONG} " if case.endless else ""
+    python = f"{ended}{shlex.quote(sys.executable)} -m helo"
     gone = "gone" in case.streams
     first = "/bin/mkdir gone; cd gone; /bin/rmdir ../gone; " if gone else ""
     line = f"{first}{python} {shlex.join(case.words)} {case.streams}\nexit ${{PIPESTATUS[0]}}"
