@@ -183,6 +183,12 @@ def test_ranks_put_ties_in_the_middle():
     assert spread[1] == 1
 
 
+def test_a_constant_number_weighs_nothing_whatever_rounding_makes_of_its_spread():
+    for value in (-0.42028, 0.1, 1e6 + 0.3):
+        constant = np.full(749, value, np.float32)  # some of these have a standard deviation above 0
+        assert (weight(constant, flag=False) == 0).all()
+
+
 def test_a_set_of_units_tells_what_no_single_one_does():
     rng = np.random.default_rng(3)
     units = rng.standard_normal((4000, 12)).astype(np.float32)

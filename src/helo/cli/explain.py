@@ -44,7 +44,7 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, see
     """
     from helo import progress
     from helo.data.readers.files import standard_input
-    from helo.errors import HeloError
+    from helo.errors import HeloError, place
     from helo.inspection.explain import asked, explain, flawed
     from helo.runs import load
     from helo.training.report import working
@@ -59,7 +59,9 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, see
         source = asked(model, files, standard_input)
         if state:
             how["stream"] = model.stream(state=state)
-        found = explain(model, source, baseline=baseline, **{k: v for k, v in how.items() if v is not None})
+        # examples have places of their own; a text is one
+        with place("standard input" if files[0] == "-" else files[0]):
+            found = explain(model, source, baseline=baseline, **{k: v for k, v in how.items() if v is not None})
     if out:
         from helo.inspection.shown import explained
 

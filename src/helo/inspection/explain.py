@@ -23,7 +23,7 @@ from helo.cells.functions import log_softmax, namespace
 from helo.data.labelled import Labelled
 from helo.data.readers.files import text as file_text
 from helo.data.vocab import Vocab
-from helo.errors import HeloError, door
+from helo.errors import HeloError, door, place
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.pictures import Pictures
 from helo.inputs.symbols import Symbols
@@ -188,8 +188,9 @@ def explain(
     for flag, value, kind in (("step", step, Tag), ("at", at, LM), ("window", window, LM), ("state", stream, LM)):
         if value is not None and not isinstance(task, kind):
             raise HeloError(
-                f"--{flag} of a {run.about['task']} model",
-                expected=f"it of a {'tagger' if kind is Tag else 'language model'}",
+                f"a model of the shape {run.about['task']}",
+                expected=f"a {'tagger' if kind is Tag else 'language model'}",
+                where=f"--{flag}",
             )
     if isinstance(task, LM):
         asked = [_written(run, source, label, at, WINDOW if window is None else window, baseline, stream)]
@@ -199,10 +200,12 @@ def explain(
     elif isinstance(task, Translate | Caption):
         if label is not None:
             raise HeloError(
-                f"--label of a {run.about['task']} model", expected="it of a model that chooses among labels"
+                f"a model of the shape {run.about['task']}",
+                expected="one that chooses among labels",
+                where="--label",
             )
         if baseline != "zero":
-            raise HeloError(f"--baseline {baseline} of a {run.about['task']} model", expected="zero")
+            raise HeloError(f"{baseline}, of a model of the shape {run.about['task']}", expected="zero", where="--baseline")
         examples = task.given(source)
         ask = _translated if isinstance(task, Translate) else _seen
         asked = [ask(run, examples.take(np.array([i]))) for i in range(len(examples))]
@@ -417,10 +420,10 @@ def _baseline(run: Run, form: Any, given: np.ndarray, name: str) -> np.ndarray:
         return np.zeros(())
     if table is None:
         raise HeloError(
-            f"--baseline {name} of what has no word vectors", expected="zero, which is the mean of training"
+            f"{name}, of what has no word vectors", expected="zero, which is the mean of training", where="--baseline"
         )
     if name == "unknown" and not isinstance(form, Words) and 0 not in form.vocab.silent:
-        raise HeloError("--baseline unknown of a model without an unknown symbol", expected="zero or mean")
+        raise HeloError("unknown, of a model without an unknown symbol", expected="zero or mean", where="--baseline")
     row = table[0] if name == "unknown" else table.mean(0)
     return np.concatenate([row, np.zeros(given.shape[-1] - len(row))])  # of letters that are not there nothing is said
 
@@ -442,7 +445,7 @@ def _written(
     first = 1 if len(lead) else 2
     if len(ids) < first:
         raise HeloError(
-            f"a text of {len(ids)} {task.options.units}",
+            f"a text of {len(ids)} {task.options.units.removesuffix('s') if len(ids) == 1 else task.options.units}",
             expected="one or more" if len(lead) else "two or more: the last follows from the others",
         )
     at = len(ids) if at is None else operator.index(at)
@@ -452,7 +455,8 @@ def _written(
         raise HeloError(f"{window}", expected="1 or more", where="--window")
     target = int(ids[at - 1])
     if label is not None:
-        wanted = task.encode(label)
+        with place("--label"):
+            wanted = task.encode(label)
         if len(wanted) != 1:
             raise HeloError(f"{label!r} is {len(wanted)} {task.options.units}", expected="one", where="--label")
         target = int(wanted[0])
@@ -475,7 +479,7 @@ def _written(
 
     base = {"zero": np.zeros(table.shape[1]), "mean": table.mean(0), "unknown": table[0]}[baseline]
     if baseline == "unknown" and 0 not in task.vocab.silent:
-        raise HeloError("--baseline unknown of a model without an unknown symbol", expected="zero or mean")
+        raise HeloError("unknown, of a model without an unknown symbol", expected="zero or mean", where="--baseline")
     parameters = {n: p for n, p in run.parameters.items() if n != "embedding"}
     carried = int(state is not None)
     question = Question(

@@ -41,7 +41,8 @@ def weight(values: np.ndarray, flag: bool) -> np.ndarray:
         yes = v > 0
         if yes.any() and not yes.all():
             out[there] = np.where(yes, 1 / yes.sum(), -1 / (~yes).sum())
-    elif len(v) > 1 and v.std() > 0:
+    elif len(v) > 1:
         r = _ranks(v)
-        out[there] = r / (len(r) * r.std())
+        if r.any():  # asked of the ranks: rounding leaves a constant a spread of its own
+            out[there] = r / (len(r) * r.std())
     return out

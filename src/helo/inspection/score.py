@@ -100,7 +100,8 @@ def _texts(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -
 
 def _known(task: LM, symbols: Symbols, name: str) -> None:
     if len(symbols) < 2:
-        raise HeloError(f"a text of {len(symbols)} {task.options.units}", where=name,
+        units = task.options.units.removesuffix("s") if len(symbols) == 1 else task.options.units
+        raise HeloError(f"a text of {len(symbols)} {units}", where=name,
                         expected="two or more: the second is predicted from the first")  # fmt: skip
     if task.vocab.silent and bool(np.isin(symbols.ids, task.vocab.silent).all()):
         raise HeloError("no character of it is in the model's vocabulary", mend="give a text like that of the training",

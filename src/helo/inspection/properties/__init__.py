@@ -133,7 +133,7 @@ def _occurs(m: Measured) -> bool:
     there = m.values[np.isfinite(m.values)]
     if m.flag:
         return LEAST <= float(there.sum()) <= len(there) - LEAST
-    return len(there) >= 2 * LEAST and float(there.std()) > 0
+    return len(there) >= 2 * LEAST and bool(there.min() < there.max())
 
 
 class _Function(Property):
