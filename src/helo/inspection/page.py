@@ -99,7 +99,7 @@ def _method() -> str:
 |2·AUC − 1|, a number by the squared rank correlation (R²). <b>Floor</b>: what chance does. The property is rolled along the text by every
 {SHIFTS}th of it, and each time the best of all units at any lag is taken; 99 of 100 such maxima lie below.
 <b>Untrained</b>: what the best unit tells of {SEEDS} networks of this shape that never learned, which is what the text alone
-makes of any units: every network sees whether the newest letter is a digit. <b>Needed</b>: untrained + (1 − untrained) · floor + {CLEARLY}. A
+makes of any units: every network sees whether the newest letter is a digit. <b>Needed</b>: 1 − (1 − untrained) · (1 − floor) · {1 - CLEARLY:g}. A
 unit above it is <b>found</b>: it learned to tell the property. A small set is up to eight units whose weighted sum tells most, chosen on
 one half of the text and scored on the other, and found in the same way. Silenced: the unit is held at its
 mean while the model reads on; the nats are those

@@ -28,7 +28,7 @@ LAGS = (0, 1, 2, 4)  # steps after which a unit may know what a step was
 FEW = 16  # a lag is at most so small a part of a row
 BLOCK = 64  # units at once
 ENOUGH = 32_000  # steps on which an untrained network is scored
-CLEARLY = 0.05  # by so much a unit lies above both floors that is said to be found
+CLEARLY = 0.1  # of what untrained networks and chance leave to tell, a unit that is found tells so much at least
 
 
 @dataclass

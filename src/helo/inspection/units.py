@@ -140,10 +140,10 @@ def numbers_beside(page: Path) -> Path:
 
 
 def needed(floor: float, untrained: float) -> float:
-    """The score above which something is found: clearly above what units that never learned tell, and of what is left to tell
-    as much as chance may add to the best of many.
+    """The score above which something is found. Of what units that never learned leave to tell, chance may add its share to the
+    best of many, and of what is left then a share of CLEARLY more is asked.
     """
-    return untrained + (1 - untrained) * floor + CLEARLY
+    return 1 - (1 - untrained) * (1 - floor) * (1 - CLEARLY)
 
 
 @door
