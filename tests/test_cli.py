@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +110,14 @@ def test_the_state_goes_on_to_the_letter(helo, run):
 
     whole = texts("--prompt", "hello", "--length", 30)
     assert texts("--prompt", "hello", "--length", 12, "--state", "s") + texts("--length", 18, "--state", "s") == whole
+    Path("empty").touch()  # as mktemp makes it: nothing to go on from yet
+    assert texts("--prompt", "hello", "--length", 30, "--state", "empty") == whole
+    assert Path("empty").stat().st_size
+
+
+def test_who_cannot_keep_corpora_is_told_of_helo_data(helo, monkeypatch):
+    monkeypatch.setenv("HELO_DATA", "/dev/null")
+    refused(helo("data", "get", "digits"), "/dev/null", "HELO_DATA")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,23 @@ from helo import registry
 from helo.cli import streams
 from helo.errors import HeloError, here, nearest, one_line, told
 
-ORDER = ("hello", "demo", "train", "sample", "predict", "eval", "info", "data", "check")
+ORDER = (
+    "hello",
+    "demo",
+    "train",
+    "watch",
+    "sample",
+    "predict",
+    "score",
+    "eval",
+    "compare",
+    "info",
+    "inspect",
+    "explain",
+    "gradients",
+    "data",
+    "check",
+)
 
 
 class Verbs(click.Group):

@@ -81,6 +81,13 @@ class Written(click.Path):
         return value
 
 
+def begun(state: str | None) -> str | None:
+    """A --state file that there is something to go on from: not one that is missing, or empty as mktemp makes it."""
+    if not state or not os.path.lexists(state) or (os.path.isfile(state) and not os.path.getsize(state)):
+        return None
+    return state
+
+
 SIDES = ("source", "target")
 
 

@@ -138,9 +138,7 @@ def _streams(run, files, others):
 
 def _live(model, state, as_json, stopping):
     """Each line as it comes. However it ends, the state is kept: it stands behind the last line that was answered."""
-    from pathlib import Path
-
-    live = model.live(state if state and Path(state).exists() else None)
+    live = model.live(flags.begun(state))
     labels = [[]]
     try:
         for number, line in enumerate(_lines(stopping), 1):

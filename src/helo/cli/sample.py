@@ -65,8 +65,6 @@ def _write(
     as_json,
     stopping=None,
 ):
-    from pathlib import Path
-
     from helo.decoding.sampling import Choice
     from helo.runs import load
 
@@ -75,7 +73,7 @@ def _write(
     if prompt == "-":
         prompt = sys.stdin.read()
     model = load(run, cell=cell)
-    stream = model.stream(streams, state if state and Path(state).exists() else None)
+    stream = model.stream(streams, flags.begun(state))
     texts = [[] for _ in range(stream.rows)]
     live = stream.rows == 1 and not as_json
     pieces = model.writing(prompt, length, seed, stop, stream, choice)

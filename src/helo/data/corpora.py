@@ -7,8 +7,10 @@ comes with Python and its packages: `helo.data.embedded`.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -17,6 +19,8 @@ from typing import Any
 from helo.data import embedded
 from helo.data.readers import files
 from helo.errors import HeloError, nearest
+
+OTHER = "HELO_DATA names another folder"
 
 
 def known() -> dict[str, dict[str, Any]]:
@@ -36,8 +40,6 @@ def find(name: str) -> dict[str, Any]:
 
 def cache() -> Path:
     """Where corpora are kept: the folder that HELO_DATA names, or the user's cache."""
-    import os
-
     if os.environ.get("HELO_DATA"):
         return Path(os.environ["HELO_DATA"])
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "helo"
@@ -54,8 +56,13 @@ def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], No
         path = folder / file["name"]
         if not path.exists():
             new = path.with_name(f".new-{path.name}")
+            _room(folder)
             if "made" in file:
-                embedded.MADE[file["made"]](new)
+                try:
+                    embedded.MADE[file["made"]](new)
+                except HeloError as error:
+                    error.mend = OTHER
+                    raise
             else:
                 say(f"{file['name']} from {file['url']}")
                 _fetch(file["url"], new)
@@ -66,6 +73,16 @@ def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], No
             new.replace(path)
         paths.append(path)
     return paths
+
+
+def _room(folder: Path) -> None:
+    """Raises HeloError where corpora cannot be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise HeloError(f"cannot be written: {error.strerror}", mend=OTHER, where=str(folder)) from error
 
 
 def check(name: str, corpus: dict[str, Any] | None = None) -> list[tuple[Path, str]]:
