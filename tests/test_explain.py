@@ -391,7 +391,7 @@ def test_what_is_refused(planted, place, tmp_path):
         ((planted.path, "-", "--out", tmp_path / "no.html" / "p.html"), "fine\n", ()),
         ((planted.path, tmp_path / "none.tsv"), "", ("none.tsv",)),
         ((lm, "-"), "", ("0 characters",)),
-        ((lm, "-"), "t", ("1 characters",)),
+        ((lm, "-"), "t", ("1 character",)),
         ((lm, "-"), "the \u4e16\u754c", ("\u4e16",)),
         ((lm, "-", "--at", "500"), long, ("--at", "500", "80")),
         ((lm, "-", "--at", "1"), long, ("--at",)),

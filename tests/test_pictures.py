@@ -847,10 +847,12 @@ def test_where_it_looked_is_drawn_or_refused(made, tmp_path, monkeypatch):
     for of, where, said in (
         (plain, "x.png", "--attention"),
         (run, "x.gif", r"x\.gif.* \.png, \.pdf, \.svg .*\.json"),
-        (run, "w.json/x.png", r"w\.json/x\.png: "),
     ):
         with pytest.raises(HeloError, match=said):
             raise asked(of, tmp_path / where).exception
+    done = asked(run, tmp_path / "w.json" / "x.png")  # below a file nothing can be written
+    assert done.exit_code == 2
+    assert "w.json" in done.stderr
     monkeypatch.setattr(drawing, "available", lambda: False)
     with pytest.raises(HeloError, match=r"matplotlib.*pip install 'helo\[train\]'"):
         raise asked(run, tmp_path / "x.png").exception

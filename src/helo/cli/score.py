@@ -132,7 +132,8 @@ def _tell(kept, texts, lines):
             click.echo(shown + ("" if shown.endswith("\n") else "\n"))
             if i in kept.more:
                 flags.tell(f"… the first {len(symbols):,} symbols; --out FILE.html or FILE.tsv has more\n")
-        flags.tell(f"{text['text']}: {text['nats']:.2f} nats, {text['symbols']:,} symbol{'s' * (text['symbols'] != 1)}, {text['nats_per_symbol']:.4f} a symbol"
+        count = f"{text['symbols']:,} symbol{'s' * (text['symbols'] != 1)}"
+        flags.tell(f"{text['text']}: {text['nats']:.2f} nats, {count}, {text['nats_per_symbol']:.4f} a symbol"
                    + (f", {text['bits_per_character']:.3f} bits a character" if "bits_per_character" in text else ""))  # fmt: skip
         for w in text.get("surprising", []):
             others = ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in w["likely"])

@@ -46,7 +46,8 @@ def scan(
     cell: Cell, parameters: Parameters, xs: Tensor, state: State | None = None, lengths: Tensor | None = None
 ) -> tuple[Tensor, State]:
     state = _begun(cell, parameters, xs, state)
-    if (tap := None if _traced() else taps.now()) is not None:
+    # Nobody looks at what is compiled or exported.
+    if (tap := None if _traced() or torch.compiler.is_compiling() else taps.now()) is not None:
         xs, state = tap.begin(cell, parameters, xs, state)
     if tap is not None and tap.steps:
         outputs, last = reference.steps(taps.shown(cell, tap), parameters, xs, state, lengths, _each)

@@ -205,7 +205,9 @@ def explain(
                 where="--label",
             )
         if baseline != "zero":
-            raise HeloError(f"{baseline}, of a model of the shape {run.about['task']}", expected="zero", where="--baseline")
+            raise HeloError(
+                f"{baseline}, of a model of the shape {run.about['task']}", expected="zero", where="--baseline"
+            )
         examples = task.given(source)
         ask = _translated if isinstance(task, Translate) else _seen
         asked = [ask(run, examples.take(np.array([i]))) for i in range(len(examples))]
