@@ -154,7 +154,7 @@ def test_what_is_refused(text, place, tmp_path):
         ((run,), ("FILES",)),
         ((run, tmp_path / "none.txt"), ("none.txt",)),
         ((run, _file("")), ("empty",)),
-        ((run, one), ("one symbol", "1 characters")[1:]),
+        ((run, one), ("one symbol", "1 character")[1:]),
         ((run, foreign), ("vocabulary",)),
         ((run, foreign, "--lines"), ("vocabulary",)),
         ((run, text, "--out", "x.pdf"), ("x.pdf",)),
