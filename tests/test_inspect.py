@@ -482,6 +482,11 @@ def test_what_cannot_be_looked_into_is_said_in_one_line(tmp_path):
     assert (
         "file" in refused(run, text_file(20_000), "--out", tmp_path / "file" / "page.html", "--quiet").splitlines()[-1]
     )
+    assert "--property" in refused(run, text_file(20_000), "--property", "label")  # which a text has none of
+    pairs, few = shapes()["translate"], tmp_path / "few.tsv"
+    rows = [row.split("\t") for row in Path(pairs[1]).read_text(encoding="utf-8").splitlines()]
+    few.write_text("".join(f"{a}\t{b if i == 0 else b[:1]}\n" for i, (a, b) in enumerate(rows[:60])), encoding="utf-8")
+    assert "200" in refused(pairs[0], few)  # its sources are long enough, what is written is not
     assert "no run" in refused(tmp_path / "nothing").lower() or "nothing" in refused(tmp_path / "nothing")
 
 

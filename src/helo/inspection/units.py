@@ -161,19 +161,27 @@ def inspect(
     named = [p for p in properties if ".py:" not in p]
     asked = [known.find(p) for p in [*(named or known.names()), *own]]
     source = opened(run, names, most)
-    if source.steps < SHIFTS:
-        raise HeloError(
-            f"{source.steps} steps", expected=f"{SHIFTS} or more, so that chance can be told by shifting",
-            mend="give more text" if names else "give FILES", where=source.where,
-        )  # fmt: skip
-    tell("inspected", 0, PARTS)
-    looked = [_looked(source, reading, known.measured(reading, asked)) for reading in source.read()]
-    if not any(look.properties for look in looked):
+    _enough(source, source.steps, names)
+    readings = source.read()
+    for reading in readings:  # of a caption, say, the words are fewer than the regions of its picture
+        _enough(source, int(reading.lengths.sum()), names)
+    found = [known.measured(reading, asked) for reading in readings]
+    if not any(found):
         raise HeloError(
             "no property that is known occurs in it", expected="a longer text, or one of your own: --property FILE.py:NAME",
             where=source.where,
         )  # fmt: skip
+    tell("inspected", 0, PARTS)
+    looked = [_looked(source, reading, own) for reading, own in zip(readings, found, strict=True) if own]
     return Inspection(run, names, source, looked)
+
+
+def _enough(source: Source, steps: int, files: Sequence[str | Path]) -> None:
+    if steps < SHIFTS:
+        raise HeloError(
+            f"{steps} steps", expected=f"{SHIFTS} or more, so that chance can be told by shifting",
+            mend="give more text" if files else "give FILES", where=source.where,
+        )  # fmt: skip
 
 
 def _looked(source: Source, reading: Reading, found: list[Measured]) -> Looked:
