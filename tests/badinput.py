@@ -110,7 +110,7 @@ BASES: list[list[str]] = [
         "--property",
         "position in line",
         "--property",
-        "prop.py:good",
+        "prop.py:Good",
         "--json",
     ],
     ["inspect", "classify", "t.tsv", "--json"],
@@ -261,6 +261,11 @@ class Good(Cell):
         return (h,), h
     {}
 """
+PROPERTY = """from helo.inspection.properties.base import Property
+class Good(Property):
+    "Every third."
+    def values(self, row): return [t % 3 == 0 for t in range(len(row))]
+"""
 SURROUNDINGS: list[dict[str, str | None]] = [
     {"RANK": "x"}, {"RANK": "-1"}, {"RANK": "5"}, {"WORLD_SIZE": "0"}, {"WORLD_SIZE": "-1"}, {"WORLD_SIZE": "abc"}, {"WORLD_SIZE": ""}, {"LOCAL_RANK": "x"},
     {"WORLD_SIZE": "2", "RANK": "0"}, {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "127.0.0.1"}, {"OMP_NUM_THREADS": "abc"}, {"OMP_NUM_THREADS": "0"}, {"OMP_NUM_THREADS": "-1"},
@@ -379,6 +384,7 @@ def stock(folder: Path) -> None:
     )
     (folder / "v.vec").write_text("".join(f"{w} 0.1 0.2 {i}\n" for i, w in enumerate(sorted(set(some)))))
     (folder / "cell.py").write_text(BODY.format(""))
+    (folder / "prop.py").write_text(PROPERTY)
     (folder / "empty").mkdir()
     os.mkfifo(folder / "fifo")
     with contextlib.chdir(folder), mock.patch("helo.drawing.loss"):

@@ -11,7 +11,9 @@ from helo.cli import flags
 @flags.as_json
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--out", "-o", metavar="PAGE.html", help="write a page with the curves")
+@click.option(
+    "--out", "-o", type=flags.Written(dir_okay=False), metavar="PAGE.html", help="write a page with the curves"
+)
 def command(runs, out, seed, quiet, as_json):
     """Runs of one task side by side: which options differ, figures, and curves, as far as they compare.
 
@@ -19,15 +21,12 @@ def command(runs, out, seed, quiet, as_json):
     helo compare runs/rnn runs/lstm
     helo compare runs/rnn runs/lstm --out compared.html --json
     """
-    from pathlib import Path
-
     from helo.inspection import compare
-    from helo.runs.folder import replacing
+    from helo.runs.folder import write_text
 
     found = compare.compare(runs)
     if out:
-        with replacing(Path(out), named=True) as beside:
-            beside.write_text(compare.page(found), encoding="utf-8")
+        write_text(out, compare.page(found))
     if as_json:
         flags.show(found)
     else:

@@ -34,7 +34,7 @@ NEAR = 4  # pieces beside each of several targets
     default="zero",
     help="what words are compared with: vectors of zeros, their mean, an unknown word  [zero]",
 )
-@click.option("--out", "-o", type=click.Path(dir_okay=False), default=None, help="write a page, FILE.html")
+@click.option("--out", "-o", type=flags.Written(dir_okay=False), default=None, help="write a page, FILE.html")
 def command(run, files, label, step, at, window, state, baseline, out, cell, seed, quiet, as_json):
     """What of its input each answer rests on: integrated gradients and occlusion, in nats of log-odds.
 
@@ -64,8 +64,9 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, see
             found = explain(model, source, baseline=baseline, **{k: v for k, v in how.items() if v is not None})
     if out:
         from helo.inspection.shown import explained
+        from helo.runs.folder import write_text
 
-        _write(out, explained(model.path.name, found))
+        write_text(out, explained(model.path.name, found))
     if as_json:
         flags.show({"run": run, "answers": [f.to_json() for f in found]})
     elif not out:
@@ -76,15 +77,6 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, see
     if not quiet:
         for line in flawed(found):
             flags.tell(line, err=True)
-
-
-def _write(path, text):
-    from pathlib import Path
-
-    from helo.runs.folder import replacing
-
-    with replacing(Path(path), named=True) as beside:
-        beside.write_text(text, encoding="utf-8")
 
 
 def _tell(one):

@@ -15,7 +15,10 @@ from helo.cli import flags
 @click.command()
 @click.argument("run")
 @click.argument("files", nargs=-1)
-@click.option("--out", metavar="PAGE.html", help="where the page goes, and the numbers beside it  [inspect.html]")
+@click.option(
+    "--out", "-o", type=flags.Written(dir_okay=False), metavar="PAGE.html",
+    help="where the page goes, and the numbers beside it  [inspect.html]",
+)  # fmt: skip
 @click.option(
     "--property", "properties", multiple=True, metavar="NAME|FILE.py:NAME",
     help="a property of your own, beside the known ones, or these known ones alone; may be repeated",
@@ -62,4 +65,4 @@ def command(run, files, out, properties, most, cell, seed, quiet, as_json):
         for line in lines(look.beyond):
             flags.tell(line)
     if path is not None:
-        flags.tell(f"\nthe page: {path}; the numbers: {beside}")
+        flags.tell(f"\nthe page: {path}" + (f"; the numbers: {beside}" if beside else ""))

@@ -233,15 +233,12 @@ def _draw(path, answers, task, quiet):
 
 def _page(path, model, examples, answers, quiet):
     """One page of all pictures with their sentences."""
-    from pathlib import Path
-
-    from helo.runs.folder import replacing
+    from helo.runs.folder import write_text
     from helo.runs.gallery import page
 
     count = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
     about = f"{count}, each with what the model says of it"
     text = page(model.path.name, about, examples.inputs, answers, examples.labels)
-    with replacing(Path(path), named=True) as beside:
-        beside.write_text(text, encoding="utf-8")
+    write_text(path, text)
     if not quiet:
         flags.tell(f"{count} in {path}", err=True)

@@ -23,7 +23,7 @@ BITS = 8  # that have the full colour
 @click.option(
     "--out",
     "-o",
-    type=click.Path(dir_okay=False),
+    type=flags.Written(dir_okay=False),
     default=None,
     help="lm: FILE.tsv, a row a symbol, or a page, FILE.html",
 )
@@ -39,7 +39,7 @@ def command(run, files, lines, out, cell, seed, quiet, as_json):
     from helo.errors import HeloError
     from helo.inspection.score import score
     from helo.runs import load
-    from helo.runs.folder import replacing
+    from helo.runs.folder import replacing, write_text
 
     suffix = Path(out).suffix.lower() if out else ""
     if out and suffix not in (".tsv", ".html", ".htm"):
@@ -61,9 +61,8 @@ def command(run, files, lines, out, cell, seed, quiet, as_json):
     if page:
         from helo.inspection.shown import scored
 
-        with replacing(Path(out), named=True) as beside:
-            told = [(t, kept.symbols.get(i, []), i in kept.more) for i, t in kept.pairs(texts)]
-            beside.write_text(scored(model.path.name, told), encoding="utf-8")
+        told = [(t, kept.symbols.get(i, []), i in kept.more) for i, t in kept.pairs(texts)]
+        write_text(out, scored(model.path.name, told))
     if as_json:
         flags.show({"run": run, "texts": texts})
     elif not out:

@@ -21,7 +21,7 @@ from helo.inspection.sets import sets
 from helo.inspection.silence import costs
 from helo.inspection.traces import MOST, Reading, Source, opened
 from helo.progress import tell
-from helo.runs.folder import replacing
+from helo.runs.folder import write_text
 from helo.runs.run import Run
 
 BEST = 8  # units of each property that are named
@@ -105,17 +105,16 @@ class Inspection:
 
         return page(self)
 
-    def save(self, path: str | Path) -> Path:
-        """The page, and the numbers beside it, under the page's name with .json. Gives the path of the numbers."""
+    def save(self, path: str | Path) -> Path | None:
+        """The page, and the numbers beside it, under the page's name with .json. Gives the path of the numbers; None where the
+        page went to what is no file, beside which nothing is written.
+        """
         path = Path(path)
         beside = numbers_beside(path)
-        with replacing(path, named=True) as to:
-            to.write_text(self.page(), encoding="utf-8")
-        if not path.exists() or path.is_file():
-            with replacing(beside, named=True) as to:
-                to.write_text(
-                    json.dumps(self.numbers, ensure_ascii=False, indent=1), encoding="utf-8", errors="replace"
-                )
+        write_text(path, self.page())
+        if not path.is_file():
+            return None
+        write_text(beside, json.dumps(self.numbers, ensure_ascii=False, indent=1))
         return beside
 
 

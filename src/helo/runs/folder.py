@@ -95,6 +95,12 @@ def replacing(path: Path, named: bool = False) -> Iterator[Path]:
                 beside.unlink(missing_ok=True)
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """A page or table at a place that a person names, as `replacing` writes there."""
+    with replacing(Path(path), named=True) as beside:
+        beside.write_text(text, encoding="utf-8", errors="replace")
+
+
 def append(path: Path, line: str) -> None:
     """One more line; what a full disk or a kill cuts short is the last one."""
     try:
