@@ -31,7 +31,7 @@ from helo.pages import text
 
 HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
 IDLE = 5.0  # seconds without a question after which no page is open
-SHARE = 10  # of its time, one part in so many, is spent on looking at weights
+SHARE = 100  # of its time, one part in so many, is spent on looking at weights: a training feels more of it than that
 SAMPLES = 12  # newest that are shown
 
 STYLE = (
