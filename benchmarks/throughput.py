@@ -76,7 +76,7 @@ def begun(device, folder, text, cell, layers, hidden, streams, chunk) -> Trainin
     kind = tasks.find("lm")
     options = kind.Options(cell=cell, layers=layers, hidden=hidden, streams=streams, chunk=chunk, dropout=0.1)
     task = kind.read([text], [], options, folder)
-    task.settle(Budget(steps=100_000))
+    task.infer_defaults(Budget(steps=100_000))
     options = Options(steps=100_000, save_seconds=1e6)
     training = Training(task, folder, options, Machine(device, 0, 1), Silent(), time.monotonic())
     training.progress.total = options.steps
@@ -103,7 +103,7 @@ class Bare:
             self.t = 0
         xs, ys = self.ids[:, self.t : self.t + self.chunk], self.ids[:, self.t + 1 : self.t + self.chunk + 1]
         self.t += self.chunk
-        with self.device.products():
+        with self.device.autocast():
             hs, state = self.body(self.embedding(xs), self.state)
             loss = cross_entropy(self.head(hs).flatten(0, 1).float(), ys.flatten())
         loss.backward()

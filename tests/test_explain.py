@@ -14,7 +14,7 @@ import helo
 from fixtures import copied, helo_command
 from fixtures import trained as written
 from helo import cells
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.errors import HeloError
 from helo.inspection import attribution
 from helo.inspection.attribution import Question, integrated
@@ -429,7 +429,7 @@ def test_from_python_only_what_is_meant(planted):
     with pytest.raises((HeloError, TypeError)):
         explain(planted, [3])
     with pytest.raises(HeloError):
-        explain(planted, Labelled("text", [], None, str))
+        explain(planted, Dataset("text", [], None, str))
     with pytest.raises(HeloError):
         explain(planted, ["fine"], baseline="none")
     with pytest.raises(TypeError):

@@ -373,7 +373,7 @@ def test_both_directions_stand_as_the_steps_do():
     assert isinstance(outputs, Outputs)
     hidden = reading.traces[0].hidden
     np.testing.assert_allclose(outputs.found["recurrent.0.forward"]["units"], whole[..., :hidden], atol=1e-6)
-    turned = stack.turned(outputs.found["recurrent.0.backward"]["units"], batch["lengths"])
+    turned = stack.reverse_sequences(outputs.found["recurrent.0.backward"]["units"], batch["lengths"])
     np.testing.assert_allclose(turned, whole[..., hidden:], atol=1e-6)
     assert reading.labels is not None
     assert reading.labels[0][: len(reading.steps[0])] == ["DET", "NOUN", "VERB", "NUM", "PUNCT"]

@@ -31,7 +31,7 @@ def understood(task: str, files, **options):
     """The examples of files, learned from and encoded: nothing of them is anything but a number."""
     kind = tasks.find(task)
     found = kind.examples(files, kind.Options(**options))[0]
-    model = kind.learned(kind.Options(**options), found)
+    model = kind.from_dataset(kind.Options(**options), found)
     model.data = {}
     encoded = model.encode(found)
     model.targets(found)
@@ -396,7 +396,7 @@ def test_faults_of_numbers_are_collected(tmp_path):
     kind = tasks.find("classify")
     file = written(tmp_path / "t.csv", NUMBERS + "1e39,nan,x\n1_0,2,y\n")
     with collecting() as faults:
-        kind.understood([file], kind.Options())
+        kind.summary([file], kind.Options())
     assert sorted(f.where.rpartition(":")[2] for f in faults) == ["8", "8", "9"]
 
 

@@ -190,7 +190,7 @@ def test_where_its_own_sentences_are_all_alike_what_people_wrote_is_learned(made
     first = task.before_and_after(task.train[1].ids, task.train[1].first[rows])
     true = on(task.train[0].batch(rows) | first, tensors["head.bias"])
     with torch.no_grad():
-        exact, known, _ = task.scored(tensors, true)
+        exact, known, _ = task.evaluate_batch(tensors, true)
     assert found.item() / count == pytest.approx((exact / known).item(), rel=1e-4)
     assert count == known + 3 * DRAWN * len(rows)
     own = task.decode(
@@ -391,7 +391,7 @@ def test_pictures_without_captions_are_said_and_not_learned_from(tmp_path):
     where = {"images": (str(tmp_path / "pictures"),)}
     for name, form in forms.items():
         told = write(tmp_path / name, json.dumps(form))
-        found = Caption.understood([told], Caption.Options(**where))
+        found = Caption.summary([told], Caption.Options(**where))
         assert (found["examples"], found["without_captions"]) == (4, "2 (04.png, …)")
     run = helo.train("caption", told, out=tmp_path / "run", **SMALL | where | {"steps": 1})
     assert run.about["data"]["without_captions"] == ["04.png", "05.png"]
@@ -422,7 +422,7 @@ def test_lists_splits_and_missing_pictures(tmp_path):
 def halves(told, **options):
     """Names of what is learned from and of what is validated on."""
     valid = [options.pop("valid")] if "valid" in options else []
-    learn, check, record = captioned.halves([told], valid, Caption.Options(**options))
+    learn, check, record = captioned.split([told], valid, Caption.Options(**options))
     return [p.name for p in learn.inputs], [p.name for p in check.inputs], record
 
 
@@ -434,7 +434,7 @@ def test_lists_tell_folders_apart(tmp_path):
     options = {"images": (str(tmp_path / "p"),)}
     for said, found in (("a/1.png", "one"), ("x/b/1.png", "two"), ("2.png", "three")):
         listed = write(tmp_path / "v.list", f"{said}\n{said}\n")
-        check = captioned.halves([told], [], Caption.Options(**options, valid_list=str(listed)))[1]
+        check = captioned.split([told], [], Caption.Options(**options, valid_list=str(listed)))[1]
         assert list(check.labels or ()) == [[found]]
     for said, why in (
         ("1.png", r"v\.list:1: 1\.png, .*a/1\.png.*b/1\.png.*folder"),
@@ -939,7 +939,7 @@ def test_the_kind_of_a_clip_needs_time(made_of, tmp_path):
     run = helo.train("classify", train, valid, encoder="thumbnail", pool="last", out=tmp_path / "run", steps=120,
                      hidden=16, seed=1)  # fmt: skip
     assert run.figures["accuracy"] > 0.9
-    learn, check = (run.task.again({}, [p]) for p in (train, valid))
+    learn, check = (run.task.reload({}, [p]) for p in (train, valid))
     guesses = memoryless(learn.inputs, learn.labels)(check.inputs)
     assert np.mean([a == b for a, b in zip(guesses, check.labels, strict=True)]) == pytest.approx(0.5, abs=0.1)
 
@@ -958,7 +958,7 @@ def test_a_label_for_every_frame_depends_on_those_before(tmp_path):
                      dropout=0.0, steps=250, hidden=32, seed=1)  # fmt: skip
     assert run.figures["accuracy"] > 0.9
     assert {"edit", "f1_50"} <= set(run.figures)
-    learn, check = (run.task.again({}, [p]) for p in (train, valid))
+    learn, check = (run.task.reload({}, [p]) for p in (train, valid))
     each = [[[row] for x in e.inputs for row in x] for e in (learn, check)]  # every frame alone
     said, truth = ([y for several in e.labels for y in several] for e in (learn, check))
     guesses = memoryless(each[0], said)(each[1])

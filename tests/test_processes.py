@@ -213,10 +213,10 @@ def test_noise_is_that_of_the_whole_batch_however_it_is_dealt_out():
     rng = np.random.default_rng(0)
     said = [[f"w{rng.integers(30)}" for _ in range(rng.integers(1, 9))] for _ in range(20)]
     talk = [[("a" if t % 2 else "b", " ".join(said[(i + t) % 20])) for t in range(1 + i % 4)] for i in range(20)]
-    from helo.data.labelled import Labelled
+    from helo.data.dataset import Dataset
 
-    def examples(kind: str, inputs: Any) -> Labelled:
-        return Labelled(kind, inputs, None, lambda i, *step: f"input {i}")
+    def examples(kind: str, inputs: Any) -> Dataset:
+        return Dataset(kind, inputs, None, lambda i, *step: f"input {i}")
 
     frames = examples("frames", [rng.standard_normal((1 + i % 5, 3)) for i in range(20)])
     words, turns = Words.learn(said, 4), examples("dialogue", talk)

@@ -25,7 +25,7 @@ def refused(task: str, files, **options) -> str:
 
     def read():
         examples, _ = kind.examples(files, kind.Options(**options))
-        model = kind.learned(kind.Options(**options), examples)
+        model = kind.from_dataset(kind.Options(**options), examples)
         model.encode(examples)
         model.targets(examples)
 
@@ -184,7 +184,7 @@ def test_columns_are_taken_by_their_names(tmp_path):
     (tmp_path / "t.csv").write_text(table_)
     (tmp_path / "u.csv").write_text("B,more,a\n10,0,1\n30,0,2\n")
     for kind in (classify, tag):
-        learned = kind.learned(kind.Options(), kind.examples([tmp_path / "t.csv"], kind.Options())[0])
+        learned = kind.from_dataset(kind.Options(), kind.examples([tmp_path / "t.csv"], kind.Options())[0])
         learned.data = {}
         model = kind.load(learned.options, json.loads(json.dumps(learned.to_json()[1])), {})
         rows = np.zeros(1, int) if kind is tag else np.arange(2)
@@ -208,7 +208,7 @@ def test_a_label_that_was_not_learned_is_refused(tmp_path):
     kind = tasks.find("classify")
     (tmp_path / "good.tsv").write_text(GOOD)
     (tmp_path / "other.tsv").write_text("text\tlabel\na\tx\nb\tz\n")
-    model = kind.learned(kind.Options(), kind.examples([tmp_path / "good.tsv"], kind.Options())[0])
+    model = kind.from_dataset(kind.Options(), kind.examples([tmp_path / "good.tsv"], kind.Options())[0])
     with pytest.raises(HeloError, match=r"other\.tsv:3: .*'z'.*x, y"):
         model.targets(kind.examples([tmp_path / "other.tsv"], kind.Options())[0])
 
@@ -217,7 +217,7 @@ def test_all_faults_are_collected_where_that_is_asked_for(tmp_path):
     (tmp_path / "f.tsv").write_text("text\tlabel\na\nb\tx\nc\n\nd\ty\n")
     kind = tasks.find("classify")
     with collecting() as faults:
-        found = kind.understood([tmp_path / "f.tsv"], kind.Options())
+        found = kind.summary([tmp_path / "f.tsv"], kind.Options())
     assert [f.where.rpartition("/")[2] for f in faults] == ["f.tsv:2", "f.tsv:4"]
     assert found["examples"] == 2
 
@@ -235,7 +235,7 @@ def test_what_a_training_would_refuse_is_a_fault_before_it(tmp_path, task, name,
     (tmp_path / name).write_text(content)
     kind = tasks.find(task)
     with collecting() as faults:
-        found = kind.understood([tmp_path / name], kind.Options(**options))
+        found = kind.summary([tmp_path / name], kind.Options(**options))
     assert len(faults) == 1
     named(str(faults[0]), *said)
     assert found["labels"] >= 1
@@ -356,7 +356,7 @@ def test_several_labels_of_arrays(tmp_path):
     assert kind.examples([file], kind.Options())[0].labels == [["0", "1"], [], ["2"]]
     np.savez(file, x=x, y=y, names=np.array(["a", "b", "c"]))
     found = kind.examples([file], kind.Options())[0]
-    model = kind.learned(kind.Options(), found)
+    model = kind.from_dataset(kind.Options(), found)
     assert model.targets(found).tolist() == (y > 0).tolist()
     np.savez(file, x=x, y=np.eye(3)[[2, 0, 0]])
     assert kind.examples([file], kind.Options())[0].labels == ["2", "0", "0"]
@@ -371,9 +371,9 @@ def test_rare_labels_among_several_weigh_as_much_as_frequent_ones(tmp_path):
     found = kind.examples([file], kind.Options(several=","))[0]
     losses = []
     for balance in (False, True):
-        model = kind.learned(kind.Options(several=",", balance=balance), found)
+        model = kind.from_dataset(kind.Options(several=",", balance=balance), found)
         parameters = model.init(np.random.default_rng(0))
-        batch = model.encode(found).batch(np.arange(10)) | model.wanted(model.targets(found), np.arange(10))
+        batch = model.encode(found).batch(np.arange(10)) | model.target_batch(model.targets(found), np.arange(10))
         losses.append(model._loss(parameters, np.zeros((10, 2), np.float32), batch["targets"]) / np.log(2))
     assert losses == pytest.approx([20, 9 + 11 * 10 / 20 * 2])  # nine absences, and as much for either label's presence
 
@@ -389,14 +389,14 @@ def test_only_line_ends_end_lines(tmp_path):
     assert [f.where for f in faults] == [f"{file}:6"]
     kind = tasks.find("classify")
     (tmp_path / "g.tsv").write_text(GOOD)
-    model = kind.learned(kind.Options(), kind.examples([tmp_path / "g.tsv"], kind.Options())[0])
+    model = kind.from_dataset(kind.Options(), kind.examples([tmp_path / "g.tsv"], kind.Options())[0])
     assert model.lines(f"{odd}\n\nf\n").inputs == [odd, "", "f"]
 
 
 def test_rows_on_standard_input_are_numbers(tmp_path):
     kind = tasks.find("classify")
     (tmp_path / "t.csv").write_text("a,b,label\n" + "1,10,x\n2,30,y\n" * 3)
-    model = kind.learned(kind.Options(), kind.examples([tmp_path / "t.csv"], kind.Options())[0])
+    model = kind.from_dataset(kind.Options(), kind.examples([tmp_path / "t.csv"], kind.Options())[0])
     assert model.lines("1 2\n\n3,4\n").inputs.tolist() == [[1, 2], [3, 4]]
     assert model.predict(model.init(np.random.default_rng(0)), model.lines("")) == []
     not_read(model, {"1 2\n1 nan": ":2: 'nan'", "1 2 3": ":1: 3 .* 2", "1 2\na b": ":2: 'a'"})
@@ -412,7 +412,7 @@ def not_read(model, cases):
 def test_frames_on_standard_input_are_numbers(tmp_path):
     kind = tasks.find("tag")
     np.savez(tmp_path / "v.npz", x=np.eye(2), y=[0, 1])
-    model = kind.learned(kind.Options(), kind.examples([tmp_path / "v.npz"], kind.Options())[0])
+    model = kind.from_dataset(kind.Options(), kind.examples([tmp_path / "v.npz"], kind.Options())[0])
     not_read(model, {"": ": nothing", "1 2\n1 nan\n": ":2: 'nan'", "1 inf\n": ":1: 'inf'"})
 
 

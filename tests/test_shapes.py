@@ -19,7 +19,7 @@ import helo
 from fixtures import helo_command, prose, stopped
 from helo import cells, drawing, tasks, training
 from helo.data import embedded
-from helo.data.labelled import Labelled, held_out
+from helo.data.dataset import Dataset, held_out
 from helo.decoding import beam
 from helo.errors import HeloError
 from helo.inputs.numbers import Numbers
@@ -391,8 +391,8 @@ def kept_by(step) -> int:
 
 def test_a_pair_of_2_000_and_2_000_is_learned_from_in_little_room(monkeypatch):
     kind, text = tasks.find("translate"), "ab cd " * 333
-    examples = Labelled("pair", [text, "ab"], [text, "cd"], lambda i: "here")
-    task = kind.learned(kind.Options(units="characters", hidden=8, embedding=4), examples)
+    examples = Dataset("pair", [text, "ab"], [text, "cd"], lambda i: "here")
+    task = kind.from_dataset(kind.Options(units="characters", hidden=8, embedding=4), examples)
     task.train = task.encode(examples), task.targets(examples)
     batches = task.batches(0)
     assert batches.per_epoch == 2  # each pair a step of its own: side by side they were too large
@@ -410,9 +410,9 @@ def test_a_pair_of_2_000_and_2_000_is_learned_from_in_little_room(monkeypatch):
 
 def test_the_share_of_guesses_grows_over_the_training():
     kind = tasks.find("translate")
-    examples = Labelled("pair", ["abc", "cab"], ["abc", "cab"], lambda i: "here")
-    task = kind.learned(kind.Options(scheduled=0.5, hidden=8), examples)
-    batch = task.encode(examples).batch(np.arange(2)) | task.wanted(task.targets(examples), np.arange(2))
+    examples = Dataset("pair", ["abc", "cab"], ["abc", "cab"], lambda i: "here")
+    task = kind.from_dataset(kind.Options(scheduled=0.5, hidden=8), examples)
+    batch = task.encode(examples).batch(np.arange(2)) | task.target_batch(task.targets(examples), np.arange(2))
     parameters = {n: torch.from_numpy(p) for n, p in task.init(np.random.default_rng(0)).items()}
     shares: list[float] = []
 
@@ -421,7 +421,7 @@ def test_the_share_of_guesses_grows_over_the_training():
         return x
 
     for done in (0.0, 0.4, 1.0):
-        task.at(done)
+        task.on_progress(done)
         task.loss(parameters, on(batch, parameters["head.bias"]), None, noise)
     of_dropout = {task.options.dropout, task.options.dropout / 2}
     assert [s for s in shares if s not in of_dropout] == [0.0, 0.2, 0.5]
@@ -436,11 +436,11 @@ def test_a_tenth_is_held_out_so_that_every_label_is_learned(seed, tmp_path):
     steps = write(tmp_path / "r.conll", "\n".join(rows[i] for i in order(20)))
     for task, file, least, held in (("classify", whole, 2, 10), ("tag", steps, 1, 2)):
         kind = tasks.find(task)
-        learn, check, record = kind.halves([file], [], kind.Options())
+        learn, check, record = kind.split([file], [], kind.Options())
         counts = Counter(y for row in learn.labels for y in ([row] if isinstance(row, str) else row))
         assert min(counts.values()) == least
         assert len(check) == held
-        again = kind.learned(kind.Options(), learn).again(record, ())
+        again = kind.from_dataset(kind.Options(), learn).reload(record, ())
         assert again.inputs == check.inputs
 
 
@@ -525,8 +525,8 @@ def test_the_loss_that_is_told_is_what_validation_measures(place):
     run = trained("pairs", place)
     task = run.task
     examples = task.recorded(run.about["data"])
-    batch = task.encode(examples).batch(np.arange(4)) | task.wanted(task.targets(examples), np.arange(4))
-    plain, count, _ = task.scored(run.parameters, batch)
+    batch = task.encode(examples).batch(np.arange(4)) | task.target_batch(task.targets(examples), np.arange(4))
+    plain, count, _ = task.evaluate_batch(run.parameters, batch)
     tensors = {n: torch.from_numpy(p).requires_grad_() for n, p in run.parameters.items()}
     loss, over, _ = task.loss(tensors, on(batch, tensors["head.bias"]), None, None)
     assert over == count
@@ -544,7 +544,7 @@ def test_the_loss_that_is_told_is_what_validation_measures(place):
 
 def test_figures_leave_out_the_blanks_round_an_answer():
     kind = tasks.find("translate")
-    task = kind.learned(kind.Options(), Labelled("pair", ["a b"], ["a b"], lambda i: "here"))
+    task = kind.from_dataset(kind.Options(), Dataset("pair", ["a b"], ["a b"], lambda i: "here"))
     found = beam.Hypothesis([int(i) for i in task.ids(" a b ")], 0.0, 0.0)
     assert task.text(found.symbols) == " a b "
     assert task.figures([[found]], SimpleNamespace(texts=["a b"]))["exact"] == 1
@@ -718,8 +718,8 @@ def test_what_a_person_is_on_the_whole_counts_only_where_people_differ_in_their_
 def test_few_steps_tell_little_of_a_level():
     rng = np.random.default_rng(0)
     x = (rng.standard_normal((400, 2)) * [1, 5] + 3).astype(np.float32)
-    form = Numbers.learn(Labelled("frames", [x, x + 4], None, lambda *_: "here"), level=False)
-    long, short = (form.encode(Labelled("frames", [v], None, lambda *_: "here")).xs.values for v in (x, x[:1]))
+    form = Numbers.learn(Dataset("frames", [x, x + 4], None, lambda *_: "here"), level=False)
+    long, short = (form.encode(Dataset("frames", [v], None, lambda *_: "here")).xs.values for v in (x, x[:1]))
     far = (x - form.mean).sum(0) / 408
     np.testing.assert_allclose(long, (x - form.mean - far) / form.spread, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(short, (x[:1] - form.mean) * 8 / 9 / form.spread, rtol=1e-4, atol=1e-5)
@@ -767,12 +767,12 @@ SIDE_BY_SIDE = {
 def test_what_stands_beside_changes_no_loss_no_gradient_and_no_answer(case, place):
     kind, inputs, labels = SIDE_BY_SIDE[case]
     task, parameters = (run := trained(case, place)).task, run.parameters
-    examples = Labelled(kind, inputs, labels, lambda i, *step: f"{i}")
+    examples = Dataset(kind, inputs, labels, lambda i, *step: f"{i}")
     encoded, targets = task.encode(examples), task.targets(examples)
 
     def learned(rows: list[int]) -> tuple[float, dict[str, np.ndarray]]:
         tensors = {n: torch.from_numpy(p.copy()).requires_grad_() for n, p in parameters.items()}
-        batch = encoded.batch(np.array(rows)) | task.wanted(targets, np.array(rows))
+        batch = encoded.batch(np.array(rows)) | task.target_batch(targets, np.array(rows))
         loss = task.loss(tensors, on(batch, tensors["head.bias"]), None, None)[0]
         loss.backward()
         return loss.item(), {n: np.zeros(p.shape) if p.grad is None else p.grad.numpy() for n, p in tensors.items()}
@@ -876,10 +876,10 @@ def test_embedded_data_are_what_each_shape_reads(tmp_path):
         suffix, writer = embedded.WRITERS[task]
         file = writer(tmp_path / f"data{suffix}")
         kind = tasks.find(task)
-        found = kind.understood([file], kind.Options(**({"column": "2"} if task == "tag" else {})))
+        found = kind.summary([file], kind.Options(**({"column": "2"} if task == "tag" else {})))
         assert found["examples"] > 1500
     places = embedded.write_places(tmp_path / "places.tsv")
-    found = tasks.find("classify").understood([places], tasks.find("classify").Options())
+    found = tasks.find("classify").summary([places], tasks.find("classify").Options())
     assert found["labels"] == len(embedded.PLACES)
     dates = dict(line.split("\t") for line in (tmp_path / "data.tsv").read_text(encoding="utf-8").splitlines()[1:])
     assert len(dates) > 19_000

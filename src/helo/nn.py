@@ -278,4 +278,4 @@ def _lengths(lengths: Any, xs: Tensor) -> Tensor:
 
 def _reversed(xs: Tensor, lengths: Tensor | None) -> Tensor:
     """Each row backwards within its own length; padding stays behind."""
-    return xs.flip(1) if lengths is None else stack.turned(xs, lengths)
+    return xs.flip(1) if lengths is None else stack.reverse_sequences(xs, lengths)

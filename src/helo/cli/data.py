@@ -111,7 +111,7 @@ def _check(task: str) -> click.Command:
         options = checked(kind.Options(**{k: v for k, v in given.items() if v is not None}))
         with collecting() as faults:
             try:
-                found = kind.understood(files, options)
+                found = kind.summary(files, options)
             except HeloError as error:
                 if not faults:
                     raise

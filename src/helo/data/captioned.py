@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from helo import progress
-from helo.data import labelled
-from helo.data.labelled import Labelled
+from helo.data import dataset
+from helo.data.dataset import Dataset
 from helo.data.readers import captions, photos
 from helo.data.readers import files as reading
 from helo.data.readers.captions import Captioned
@@ -48,7 +48,7 @@ class Asked(Protocol):
         ...
 
 
-def read(names: Sequence[str | Path], asked: Asked, must: bool = True) -> tuple[Labelled, list[Path]]:
+def read(names: Sequence[str | Path], asked: Asked, must: bool = True) -> tuple[Dataset, list[Path]]:
     """The pictures of all captions in files, and those files. Where no file has captions: pictures without any, unless
     there must be some: what is to be scored, of which the test split is taken, or val, where the files tell (`notes["split"]`).
     """
@@ -64,7 +64,7 @@ def read(names: Sequence[str | Path], asked: Asked, must: bool = True) -> tuple[
     return examples, texts
 
 
-def checked(names: Sequence[str | Path], asked: Asked) -> tuple[Labelled, list[Path]]:
+def checked(names: Sequence[str | Path], asked: Asked) -> tuple[Dataset, list[Path]]:
     """The same of those pictures alone that lists name, where there are lists."""
     texts, holding = _texts(names)
     told = captions.read(texts)
@@ -73,9 +73,9 @@ def checked(names: Sequence[str | Path], asked: Asked) -> tuple[Labelled, list[P
     return _found(told, _places(holding, asked), asked), texts
 
 
-def halves(
+def split(
     names: Sequence[str | Path], valid: Sequence[str | Path], asked: Asked
-) -> tuple[Labelled, Labelled, dict[str, Any]]:
+) -> tuple[Dataset, Dataset, dict[str, Any]]:
     """What to learn from, what to validate on, and the record by which both are found again. Raises HeloError for a
     picture that would be in both.
     """
@@ -85,7 +85,7 @@ def halves(
     lists = _lists(asked)
     record: dict[str, Any] = {
         "train": [str(p.absolute()) for p in (*texts, *holding)],
-        "fingerprint": {"train": labelled.fingerprint([*texts, *lists.values()])},
+        "fingerprint": {"train": dataset.fingerprint([*texts, *lists.values()])},
     }
     if lists:
         mine, others = _listed(told, asked)
@@ -93,7 +93,7 @@ def halves(
         record["valid"] = f"pictures of the captions: {named}"
     else:
         mine, others = _learnable(told), [c for c in told if c.split == "val"]
-        record["valid"] = "pictures of the captions: the split val" if others else labelled.HELD_OUT
+        record["valid"] = "pictures of the captions: the split val" if others else dataset.HELD_OUT
     if valid:
         if asked.valid_list:
             raise HeloError("--valid and --valid-list", expected="one of them")
@@ -101,7 +101,7 @@ def halves(
         if not texts:
             raise HeloError("pictures without captions", expected="a file of captions", where="--valid")
         record["valid"] = [str(p.absolute()) for p in (*texts, *more)]
-        record["fingerprint"]["valid"] = labelled.fingerprint(texts)
+        record["fingerprint"]["valid"] = dataset.fingerprint(texts)
         others, _ = _first(captions.read(texts), "val", "test")
         learn, check = _found(mine, places, asked), _found(others, [*more, *places], asked)
     elif mine and others:
@@ -113,7 +113,7 @@ def halves(
         everything = _found(mine, places, asked)
         if len(everything) < 2:
             raise HeloError("one picture", expected="more, or --valid FILES", where=", ".join(map(str, names)))
-        learn, check = (everything.take(rows) for rows in labelled.held_out(len(everything)))
+        learn, check = (everything.take(rows) for rows in dataset.held_out(len(everything)))
     both = {_lies(p) for p in learn.inputs}
     for i, photo in enumerate(check.inputs):
         if _lies(photo) in both:
@@ -195,7 +195,7 @@ def _twice(name: str, where: str) -> HeloError:
                      mend="take it out of one", where=where)  # fmt: skip
 
 
-def _found(told: Sequence[Captioned], places: Sequence[str | Path], asked: Asked) -> Labelled:
+def _found(told: Sequence[Captioned], places: Sequence[str | Path], asked: Asked) -> Dataset:
     """Captions with their pictures."""
     known = photos.Album(photos.find(list(places))) if places else None
     found, kept, left = [], [], []
@@ -254,7 +254,7 @@ def _labelled(
     places: list[str],
     asked: Asked,
     left: Sequence[HeloError] = (),
-) -> Labelled:
+) -> Dataset:
     """Pictures as examples; with --skip-bad without those that cannot be read. left: what was left out before."""
     bad = dict(_unreadable(found)) if asked.skip_bad else {}
     left = [*left, *bad.values()]
@@ -264,7 +264,7 @@ def _labelled(
     if not good:
         raise HeloError("no picture that can be read", expected="at least one", where=left[0].where if left else "")
     places = [places[i] for i in good]
-    return Labelled(
+    return Dataset(
         "photo", [found[i] for i in good], None if sentences is None else [sentences[i] for i in good],
         lambda i, *step: places[i], {"left_out": [str(error) for error in left]},
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers import arrays, clips, conll, dialogue, files, frames, images, numbers, series, table
 from helo.errors import HeloError, fault
 
@@ -15,7 +15,7 @@ TEXTS = ("text", "sentence", "utterance")
 LABELS = ("label", "emotion", "class")
 
 
-def classified(names: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Labelled, list[Path]]:
+def classified(names: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Dataset, list[Path]]:
     """Examples with a label each: TSV, CSV, JSONL (text, numbers, or videos), `.ts`, `.npz`, `.mat`, folders of pictures.
 
     asked: labels are needed; without them an example may have none. names: or DataFrames.
@@ -40,7 +40,7 @@ def classified(names: Sequence[str | Path], options: Any, asked: bool = True) ->
     elif kind == "images":
         found = images.read(paths)
     elif kind == "videos":
-        found = Labelled("clip", [clips.Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
+        found = Dataset("clip", [clips.Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
     elif kind == "table" and all(map(series.plain, paths)):
         found = series.rows(paths)
     elif kind == "table":
@@ -53,7 +53,7 @@ def classified(names: Sequence[str | Path], options: Any, asked: bool = True) ->
     return _understood(found, options, asked, str(paths[0])), paths
 
 
-def _understood(found: Labelled, options: Any, asked: bool, where: str) -> Labelled:
+def _understood(found: Dataset, options: Any, asked: bool, where: str) -> Dataset:
     """Examples with their labels, as the options have them."""
     if asked and found.labels is None:
         raise HeloError("no labels", expected="one an example", where=where)
@@ -64,7 +64,7 @@ def _understood(found: Labelled, options: Any, asked: bool, where: str) -> Label
     return found
 
 
-def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Labelled, list[Path]]:
+def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Dataset, list[Path]]:
     """Sequences with a label a step: CoNLL and CoNLL-U, one file a video, conversations in a table. names: or DataFrames, of
     frames one a video.
     """
@@ -83,7 +83,7 @@ def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tup
     if options.group is not None:
         found = _talk(table.joined([table.read(p) for p in paths]), options, asked)
     elif suffixes <= {*clips.SUFFIXES}:
-        found = Labelled("clip", [clips.Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
+        found = Dataset("clip", [clips.Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
     elif videos := _videos(paths):
         rows, video = videos
         rows, label = _labelled(rows, options.label or options.column, asked)
@@ -106,7 +106,7 @@ def tagged(names: Sequence[str | Path], options: Any, asked: bool = True) -> tup
     return found, paths
 
 
-def _talk(rows: table.Table, options: Any, asked: bool) -> Labelled:
+def _talk(rows: table.Table, options: Any, asked: bool) -> Dataset:
     """Conversations with a label an utterance."""
     text = _column(rows, options.text, TEXTS, "--text")
     assert text is not None
@@ -114,7 +114,7 @@ def _talk(rows: table.Table, options: Any, asked: bool) -> Labelled:
     return dialogue.read(rows, text, label, options.group, options.order, options.speaker)
 
 
-def _complete(found: Labelled) -> None:
+def _complete(found: Dataset) -> None:
     """Faults of labels that are missing."""
     for i, labels in enumerate(found.labels or ()):
         for step, label in enumerate([labels] if isinstance(labels, str) else labels):
@@ -150,7 +150,7 @@ def _family(path: Path) -> str:
     return next((name for name, suffixes in families.items() if suffix in suffixes), suffix)
 
 
-def _rows(rows: table.Table, options: Any, asked: bool) -> Labelled:
+def _rows(rows: table.Table, options: Any, asked: bool) -> Dataset:
     """Text, numbers, series, or conversations with one label each, out of a table."""
     rows, label = _labelled(rows, options.label, asked)
     text = _column(rows, options.text, TEXTS, "--text", asked=False)
@@ -163,7 +163,7 @@ def _rows(rows: table.Table, options: Any, asked: bool) -> Labelled:
         return dialogue.read(rows, text, label, options.group, options.order, options.speaker, whole=True)
     labels = None if label is None else rows.columns[label]
     if text is not None:
-        return Labelled(
+        return Dataset(
             "text", rows.columns[text], labels, lambda i, *step: rows.places[i], {"text": text, "label": label}
         )
     known = [label, *(rows.find(c, f"--{n}") for n in ("group", "order", "speaker") if (c := getattr(options, n)))]
@@ -175,7 +175,7 @@ def _rows(rows: table.Table, options: Any, asked: bool) -> Labelled:
         )  # fmt: skip
     if options.group is not None:
         return series.grouped(rows, features, label, options.group, options.order)
-    return Labelled(
+    return Dataset(
         "vector",
         table.matrix(rows, features),
         labels,

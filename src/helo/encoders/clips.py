@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from helo import encoders, progress
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers import clips as reader
 from helo.encoders.store import clock
 from helo.errors import HeloError, place
@@ -35,7 +35,7 @@ class _Frame:
         return self.data
 
 
-def framed(examples: Labelled, name: str, rate: float, timed: bool = False) -> Labelled:
+def framed(examples: Dataset, name: str, rate: float, timed: bool = False) -> Dataset:
     """Clips as frames `(time, numbers)`; other examples as they are. name: of a trained encoder. rate: frames a second.
     timed: an answer says the second of each frame.
     """
@@ -47,7 +47,7 @@ def framed(examples: Labelled, name: str, rate: float, timed: bool = False) -> L
         return _framed(examples, name, rate, timed)
 
 
-def _framed(examples: Labelled, name: str, rate: float, timed: bool) -> Labelled:
+def _framed(examples: Dataset, name: str, rate: float, timed: bool) -> Dataset:
     encoder = encoders.find(name)
     if not isinstance(encoder, encoders.Trained):
         raise HeloError(

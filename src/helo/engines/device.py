@@ -69,7 +69,7 @@ class Device:
         """Whether steps can be captured on it."""
         return self.at.type == "cuda"
 
-    def products(self) -> AbstractContextManager[Any]:
+    def autocast(self) -> AbstractContextManager[Any]:
         """Products in the chosen precision; parameters, states and sums stay in float32."""
         return nullcontext() if self.precision == torch.float32 else torch.autocast(self.at.type, self.precision)
 
@@ -96,7 +96,7 @@ class Device:
     @contextmanager
     def answers(self) -> Iterator[None]:
         """As answers are given: on an accelerator in the precision of training, else in float32, and without gradients."""
-        with torch.no_grad(), self.products() if self.accelerator else nullcontext():
+        with torch.no_grad(), self.autocast() if self.accelerator else nullcontext():
             yield
 
     @contextmanager
@@ -289,7 +289,7 @@ def symbols_per_second(device: Device) -> float:
     random = device.random()
 
     def once(batch: dict[str, Tensor], key: Any) -> None:
-        with device.products():
+        with device.autocast():
             model(batch["x"])[0].float().square().mean().backward()
         model.zero_grad()
 
@@ -307,7 +307,7 @@ def symbols_per_second(device: Device) -> float:
     return rows * steps / took
 
 
-def products_per_second(device: Device) -> float:
+def macs_per_second(device: Device) -> float:
     """Multiplications a second there in a fused recurrent layer, forward and backward, measured."""
     hidden, inputs, rows, steps = 256, 64, 32, 32
     model = torch.nn.LSTM(inputs, hidden, batch_first=True).to(device.at)
@@ -317,7 +317,7 @@ def products_per_second(device: Device) -> float:
 
     def once() -> None:
         start = time.perf_counter()
-        with device.products():
+        with device.autocast():
             loss = model(x)[0].float().square().mean()
         loss.backward()
         loss.item()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from helo import registry
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.errors import HeloError
 from helo.inputs.base import Encoded, Input
 
@@ -30,7 +30,7 @@ def from_json(saved: dict[str, Any]) -> Input:
         raise HeloError(f"not a form of input ({error!r})", mend="take the file of a whole run") from error
 
 
-def fits(form: Input, examples: Labelled) -> None:
+def fits(form: Input, examples: Dataset) -> None:
     """Raises HeloError for examples of a kind that a form does not read; which numbers, it says itself."""
     if form.reads and examples.kind not in form.reads and len(examples):
         expected = f"{' or '.join(form.reads)}, as in training"

@@ -10,7 +10,7 @@ import numpy as np
 
 from helo.cells.base import Cell
 from helo.cells.functions import Array
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.layers import Noise
 
 EVERY = slice(None)
@@ -39,7 +39,7 @@ class Input(ABC):
     sequence: bool = True  # False: one vector an example, and nothing to recur over
 
     @abstractmethod
-    def encode(self, examples: Labelled) -> Encoded:
+    def encode(self, examples: Dataset) -> Encoded:
         """Examples of the kind that this form reads."""
 
     def init(self, rng: np.random.Generator, cell: Cell) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from helo.cells.functions import namespace
 from helo.data.ragged import Ragged, filled_up
 from helo.inputs.base import EVERY, Input
 from helo.inputs.words import Words, tokens
-from helo.layers import locked, part, pooling, stack
+from helo.layers import part, pooling, stack, variational_dropout
 from helo.saved import distinct, fields, least
 
 SPEAKER, MOST = 16, 200  # numbers a speaker becomes; so many of the most frequent have a row of their own
@@ -40,16 +40,16 @@ class Dialogue(Input):
 
     def init(self, rng, cell):
         parameters = {f"words.{n}": p for n, p in self.words.init(rng, cell).items()}
-        read = stack.init(rng, cell, 1, self.words.width, self.hidden, both=True)
+        read = stack.init(rng, cell, 1, self.words.width, self.hidden, bidirectional=True)
         parameters |= {f"recurrent.{n}": p for n, p in read.items()}
         parameters["speakers"] = rng.standard_normal((len(self.speakers) + 1, SPEAKER)).astype(np.float32)
         return parameters
 
     def forward(self, parameters, batch, cell, noise):
         xs = self.words.forward(part(parameters, "words"), part(batch, "words"), cell, noise)
-        xs = locked(xs, self.dropout, noise)
+        xs = variational_dropout(xs, self.dropout, noise)
         lengths = batch["words.lengths"]
-        xs = stack.read(cell, 1, part(parameters, "recurrent"), xs, lengths, both=True)
+        xs = stack.read(cell, 1, part(parameters, "recurrent"), xs, lengths, bidirectional=True)
         said = engines.embedding(pooling.pool("max", {}, xs, lengths), batch["turns"])
         who = engines.embedding(parameters["speakers"], batch["speakers"])
         return namespace(said).concat([said, who, batch["same"][..., None]], axis=-1)

@@ -28,7 +28,7 @@ class Numbers(Input):
     reads = ("frames", "vector", "picture")
 
     def __init__(self, mean, spread, missing: bool, names=None, level: bool = True):
-        self.mean, self.spread, self.missing = np.asarray(mean, np.float64), np.asarray(spread, np.float64), missing
+        self.mean, self.std, self.missing = np.asarray(mean, np.float64), np.asarray(spread, np.float64), missing
         self.names, self.level = names, level
         self.width = len(self.mean) * (2 if missing else 1)
 
@@ -64,7 +64,7 @@ class Numbers(Input):
         scaled = []
         for x in inputs:
             x = np.asarray(x, np.float64)  # as far as here: of what is large, float32 loses what sets it apart
-            z = (x - self.mean if self.level else x - _level(x, self.mean) - self.mean) / self.spread
+            z = (x - self.mean if self.level else x - _level(x, self.mean) - self.mean) / self.std
             holes = np.isnan(z)
             z = np.where(holes, 0, np.clip(z, -10, 10)).astype(
                 np.float32
@@ -77,7 +77,7 @@ class Numbers(Input):
 
     def to_json(self):
         return {
-            "form": "numbers", "mean": self.mean.tolist(), "spread": self.spread.tolist(), "missing": self.missing,
+            "form": "numbers", "mean": self.mean.tolist(), "spread": self.std.tolist(), "missing": self.missing,
             "names": self.names, "level": self.level,
         }  # fmt: skip
 

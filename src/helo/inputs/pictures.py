@@ -24,7 +24,7 @@ class Pictures(Input):
     reads = ("picture", "frames", "vector")
 
     def __init__(self, shape, view: str, mean: float, spread: float):
-        self.shape, self.view, self.mean, self.spread = tuple(shape), view, mean, spread
+        self.shape, self.view, self.mean, self.std = tuple(shape), view, mean, spread
         height, width, *channels = self.shape
         channels = int(np.prod(channels or [1]))
         self.sequence = view != "whole"
@@ -52,7 +52,7 @@ class Pictures(Input):
             "shape": list(self.shape),
             "view": self.view,
             "mean": self.mean,
-            "spread": self.spread,
+            "spread": self.std,
         }
 
     @classmethod
@@ -87,7 +87,7 @@ class _Encoded:
         if rng is not None and reach:
             x = shifted(x, reach, rng)
         x, rows = x[mine], rows[mine]
-        x = (x.astype(np.float32 if x.dtype == np.uint8 else np.float64) - self.form.mean) / self.form.spread
+        x = (x.astype(np.float32 if x.dtype == np.uint8 else np.float64) - self.form.mean) / self.form.std
         x = np.clip(x, -FAR, FAR).astype(np.float32)
         x = x.reshape(len(x), -1) if self.form.view == "whole" else x.reshape(len(x), self.form.steps, -1)
         return {"xs": x, "lengths": self.lengths[rows]}

@@ -87,7 +87,7 @@ class Words(Input):
         parameters = {"embedding": table if self.start is None else self.start.copy()}
         if self.spelling:
             parameters["letters"] = rng.standard_normal((len(self.letters) + 1, LETTER)).astype(np.float32)
-            fresh = stack.init(rng, cell, 1, LETTER, self.spelling, both=True)
+            fresh = stack.init(rng, cell, 1, LETTER, self.spelling, bidirectional=True)
             parameters |= {f"recurrent.{n}": p for n, p in fresh.items()}
         return parameters
 
@@ -98,8 +98,8 @@ class Words(Input):
             if "letters_kept" in batch:
                 letters = letters * batch["letters_kept"]
             lengths = batch["letter_lengths"]
-            read = stack.read(cell, 1, part(parameters, "recurrent"), letters, lengths, both=True)
-            spelled = pooling.pool("last", {}, read, lengths, both=True)
+            read = stack.read(cell, 1, part(parameters, "recurrent"), letters, lengths, bidirectional=True)
+            spelled = pooling.pool("last", {}, read, lengths, bidirectional=True)
             vectors = namespace(vectors).concat([vectors, spelled], axis=-1)
         return engines.embedding(vectors, batch["index"])
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from helo import engines, progress
 from helo.cells.functions import log_softmax, namespace
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers.files import text as file_text
 from helo.data.vocab import Vocab
 from helo.errors import HeloError, door, place
@@ -248,7 +248,7 @@ class _Given:
         return batch["given"]
 
 
-def _labelled(run: Run, examples: Labelled, row: int, label: str | None, step: int | None, baseline: str) -> Asked:
+def _labelled(run: Run, examples: Dataset, row: int, label: str | None, step: int | None, baseline: str) -> Asked:
     task, one = run.task, examples.take(np.array([row]))
     where, x = examples.place(row), examples.inputs[row]
     answer = task.predict(run.parameters, one)[0]
@@ -262,7 +262,7 @@ def _labelled(run: Run, examples: Labelled, row: int, label: str | None, step: i
         shown = ", ".join(task.labels[:12]) + (", …" if len(task.labels) > 12 else "")
         raise HeloError(f"{label!r} is none of the model's labels", expected=f"one of {shown}", where="--label")
     if tagger:
-        chosen = _steps(task, one, task.whole(run.parameters, encoded)[2][0], answer, label, step)
+        chosen = _steps(task, one, task.predict_batches(run.parameters, encoded)[2][0], answer, label, step)
     else:
         chosen = _labels(task, answer, label)
     parameters = {n: p for n, p in run.parameters.items() if not n.startswith("input.")}
@@ -304,7 +304,7 @@ def _labels(task: Classify, answer: Mapping[str, Any], label: str | None) -> lis
 
 
 def _steps(
-    task: Tag, one: Labelled, ids: np.ndarray, answer: Mapping[str, Any], label: str | None, step: int | None
+    task: Tag, one: Dataset, ids: np.ndarray, answer: Mapping[str, Any], label: str | None, step: int | None
 ) -> list[tuple[str, list[tuple[int, int]]]]:
     """What is explained of a sequence, (name, [(step, label), …]): a step that is asked for; else each span; else each word;
     of other steps the middle one of each of the longest stretches of one label. ids: the answered labels.
@@ -335,14 +335,14 @@ def _steps(
     return [single(t) for t in sorted(t for _, t in sorted(stretches, reverse=True)[:SEGMENTS])]
 
 
-def _pieces(task: Any, x: Any, given: np.ndarray, examples: Labelled) -> dict[str, Any]:
+def _pieces(task: Any, x: Any, given: np.ndarray, examples: Dataset) -> dict[str, Any]:
     """The pieces of one example, as `Asked` and `Question` have them. given: its vectors, `(time, width)` or `(width,)`."""
     form, n = task.form, len(given)
     if isinstance(form, Words | Symbols):
         if isinstance(form, Words):
             words = tokens(x) if isinstance(x, str) else list(x)
         else:
-            words = _spelled(form.vocab, form.encode(Labelled("text", [x], None, examples.place)).ids[0])
+            words = _spelled(form.vocab, form.encode(Dataset("text", [x], None, examples.place)).ids[0])
         gaps = [" "] * n if not isinstance(x, str) else _gaps(x, words) if isinstance(form, Words) else [""] * n
         return {"kind": "text", "pieces": words, "gaps": gaps, "owners": [np.arange(n)[:, None]]}
     if isinstance(form, Dialogue):
@@ -510,7 +510,7 @@ def _looked_up(parameters: Mapping[str, Any], xs: Any) -> tuple[dict[str, Any], 
 # Texts for texts and for pictures.
 
 
-def _translated(run: Run, one: Labelled) -> Asked:
+def _translated(run: Run, one: Dataset) -> Asked:
     task: Translate = run.task
     encoded = task.encode(one)
     if encoded.lengths[0] == 0:
@@ -531,14 +531,14 @@ def _translated(run: Run, one: Labelled) -> Asked:
 
     spelled = [task.text([i]) for i in np.where(strangers > 0, task.symbols + strangers, source)]
     owners, pieces, gaps = _words(spelled, task.options.units)
-    looks = task.looks(run.parameters, memory, encoded.lengths, [symbols])[0]
+    looks = task.attention_weights(run.parameters, memory, encoded.lengths, [symbols])[0]
     return _writing(
         run, one, symbols, [task.text([i]) for i in finished], remember, [vectors], [owners[:, None]], pieces, gaps,
         looks, len(source),
     )  # fmt: skip
 
 
-def _seen(run: Run, one: Labelled) -> Asked:
+def _seen(run: Run, one: Dataset) -> Asked:
     task: Caption = run.task
     if task.way == "none":
         raise HeloError(
@@ -555,7 +555,7 @@ def _seen(run: Run, one: Labelled) -> Asked:
         return task.remembered(parameters, outputs, namespace(outputs).ones_like(outputs[..., 0]), summary)
 
     pieces = [f"row {i // side + 1}, column {i % side + 1}" for i in range(places)] + [WHOLE]
-    looks = task.looks(run.parameters, memory, [places], [symbols])[0]
+    looks = task.attention_weights(run.parameters, memory, [places], [symbols])[0]
     asked = _writing(
         run, one, symbols, _spelled(task.vocab, symbols), remember, [memory[0][0], memory[3][0]],
         [np.arange(places)[:, None], np.full(1, places)], pieces, [""] * len(pieces), looks, 1,
@@ -567,7 +567,7 @@ def _seen(run: Run, one: Labelled) -> Asked:
 
 def _writing(
     run: Run,
-    one: Labelled,
+    one: Dataset,
     symbols: list[int],
     spelled: list[str],
     remember: Callable[[Mapping[str, Any], Sequence[Any]], Any],

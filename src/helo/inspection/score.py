@@ -235,13 +235,13 @@ def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]
     examples = type(task).examples(names, task.reading())[0]
     if hasattr(task, "weights"):
         task.weights = None  # they made training balanced, and are no part of a probability
-    task.best = "loss"  # nothing is searched for
+    task.monitor = "loss"  # nothing is searched for
     encoded, targets = task.encode(examples), task.targets(examples)
     found = []
     for i in range(len(examples)):
         row = np.array([i])
-        batch = on(encoded.batch(row) | task.wanted(targets, row), next(iter(run.parameters.values())))
-        nats, count = task.scored(run.parameters, batch, True)[:2]
+        batch = on(encoded.batch(row) | task.target_batch(targets, row), next(iter(run.parameters.values())))
+        nats, count = task.evaluate_batch(run.parameters, batch, True)[:2]
         nats, count = float(np.asarray(nats)), int(np.asarray(count))
         found.append(
             {"text": examples.place(i), "nats": nats, "symbols": count, "nats_per_symbol": nats / max(1, count)}

@@ -141,7 +141,7 @@ class Seen:
                 if isinstance(run.task, LM):
                     run.task.forward(run.parameters, one)
                 else:
-                    run.task.scored(run.parameters, one)
+                    run.task.evaluate_batch(run.parameters, one)
         return Look(run.about.get("steps", 0), tap.shares(), tap.seen(), pieces, source)
 
 
@@ -200,7 +200,7 @@ def _fixed(run: Run) -> tuple[list[Any], list[str], str]:
         pieces = list(first) if examples.kind == "text" else [f"{word} " for word in first]
     elif examples.kind in ("text", "pair") and len(first.split()) == length:
         pieces = [f"{word} " for word in first.split()]
-    return [encoded.batch(r) | task.wanted(targets, r) for r in rows], pieces, "the first example to validate on"
+    return [encoded.batch(r) | task.target_batch(targets, r) for r in rows], pieces, "the first example to validate on"
 
 
 def _running(run: Run, task: LM) -> tuple[list[Any], list[str], str]:

@@ -177,7 +177,7 @@ class Source:
             self.rows, self.steps = min(ROWS, max(1, len(self.ids) // ROW)), len(self.ids)
             return
         assert isinstance(task, ExampleTask)
-        examples = task.again(run._recorded(files), files)
+        examples = task.reload(run._recorded(files), files)
         if not len(examples):
             raise HeloError("no examples", expected="one or more", where=self.where)
         lengths = np.minimum(task.encode(examples).lengths, LONGEST)
@@ -425,8 +425,8 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
         own = np.asarray(batch["lengths"])
         for name, found in recorder.found.items():
             if name.endswith(".backward"):
-                found["units"] = stack.turned(found["units"], own)
-                found["gates"] = {n: stack.turned(g, own[mine]) for n, g in found["gates"].items()}
+                found["units"] = stack.reverse_sequences(found["units"], own)
+                found["gates"] = {n: stack.reverse_sequences(g, own[mine]) for n, g in found["gates"].items()}
             found["units"] = found["units"][:, :time]
             found["gates"] = {n: g[:, :time] for n, g in found["gates"].items()}
             _put(
@@ -540,8 +540,8 @@ def _written(run: Run, parameters: Parameters, examples: Any, gates: bool) -> li
             time = losses[side].shape[1]
             for name, found in recorder.found.items():
                 if name.endswith(".backward"):
-                    found["units"] = stack.turned(found["units"], lengths)
-                    found["gates"] = {n: stack.turned(g, lengths[mine]) for n, g in found["gates"].items()}
+                    found["units"] = stack.reverse_sequences(found["units"], lengths)
+                    found["gates"] = {n: stack.reverse_sequences(g, lengths[mine]) for n, g in found["gates"].items()}
                 found["units"] = found["units"][:, :time]
                 found["gates"] = {n: g[:, :time] for n, g in found["gates"].items()}
                 place = np.searchsorted(gated[side], batch_rows[mine])

@@ -55,7 +55,7 @@ def steps_are_plain(parts: Parts) -> None:
         for _ in range(STEPS):
             training.step()
             training.progress.step += 1
-    optimiser = parts.optimiser(parameters, options, machine.device.precision, task.slower, task.cell.blocks)
+    optimiser = parts.optimiser(parameters, options, machine.device.precision, task.lr_scale, task.cell.blocks)
     batches, state = task.batches(options.seed), None
     for step in range(STEPS):
         loss, count, state = task.loss(parameters, machine.device.put(batches.next() or {}), state, None)
@@ -127,7 +127,7 @@ def _begun(parts: Parts, folder: Path, rank: int, world: int) -> Training:
     kind, options = find("lm"), Options(steps=STEPS_IN_ALL, clip=0.3, precision="float32", device="cpu")
     sizes = kind.Options(hidden=8, embedding=8, streams=4, chunk=8, layers=2, dropout=0.0)
     task = kind.read([file], [], sizes, folder)
-    task.settle(Budget(steps=STEPS_IN_ALL))
+    task.infer_defaults(Budget(steps=STEPS_IN_ALL))
     machine = parts.machine(Device(torch.device("cpu"), torch.float32), rank, world)
     return parts.training(task, folder, options, machine, Silent(), time.monotonic())
 

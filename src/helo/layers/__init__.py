@@ -25,7 +25,7 @@ def dropped(x: Any, rate: float, noise: Noise | None) -> Any:
     return noise(x, rate) if noise is not None and rate > 0 else x
 
 
-def locked(xs: Any, rate: float, noise: Noise | None) -> Any:
+def variational_dropout(xs: Any, rate: float, noise: Noise | None) -> Any:
     """xs `(batch, time, features)` with a share of the features dropped, the same ones at every step of a row: what is
     dropped cannot be read off the step before (Gal and Ghahramani 2016; the name is Merity, Keskar and Socher's).
     """

@@ -22,7 +22,7 @@ def init(rng: np.random.Generator, way: str, features: int) -> dict[str, np.ndar
     }
 
 
-def pool(way: str, parameters: Mapping[str, Array], xs: Array, lengths: Array, both: bool = False) -> Array:
+def pool(way: str, parameters: Mapping[str, Array], xs: Array, lengths: Array, bidirectional: bool = False) -> Array:
     """`(batch, features)`: last (with `both`, where each direction ends), mean, max, or attention: a weighted mean
     with weights softmax(q tanh(W x)) (Yang et al. 2016). An empty sequence gives zeros.
     """
@@ -32,7 +32,7 @@ def pool(way: str, parameters: Mapping[str, Array], xs: Array, lengths: Array, b
         ends = xp.where(lengths > 0, lengths - 1, lengths)[:, None, None]
         last = xp.take_along_axis(xs, xp.broadcast_to(ends, (xs.shape[0], 1, xs.shape[2])), axis=1)[:, 0]
         half = xs.shape[2] // 2
-        return xp.concat([last[:, :half], xs[:, 0, half:]], axis=-1) if both else last
+        return xp.concat([last[:, :half], xs[:, 0, half:]], axis=-1) if bidirectional else last
     if way == "mean":
         return xp.sum(xs, axis=1) / xp.maximum(xp.sum(inside, axis=1), xp.ones_like(inside[:, 0]))
     if way == "max":

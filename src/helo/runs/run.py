@@ -195,7 +195,7 @@ class Run:
         """
         out, files = listed([out])[0], listed(files)
         with reports.folder(out, overwrite) as (beside, written), engines.fastest(self.parameters) as parameters:
-            text = self.task.reported(parameters, self._recorded(files), beside, files, **said)
+            text = self.task.report_run(parameters, self._recorded(files), beside, files, **said)
             written.append(text)
             return text
 

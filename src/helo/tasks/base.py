@@ -16,9 +16,9 @@ import numpy as np
 from helo import engines
 from helo.cells.base import Cell
 from helo.cells.functions import Array
-from helo.data import labelled
+from helo.data import dataset
 from helo.data.buckets import Buckets, in_order
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers import table
 from helo.encoders.store import clock
 from helo.errors import HeloError, fault, sound
@@ -50,7 +50,7 @@ class Budget:
     takes as long for a narrow model as for a wide one, symbols; or steps, or epochs. One of them is known.
     """
 
-    products: float | None = None
+    macs: float | None = None
     symbols: float | None = None
     steps: int | None = None
     epochs: float | None = None
@@ -74,15 +74,15 @@ class Task(ABC):
     #: The verb that comes after training.
     verb: ClassVar[str] = "predict"
     #: The figure of the validation by which the best weights are known: a loss, or one of which more is better.
-    best: str = "loss"
+    monitor: str = "loss"
     #: Options that name files, whose contents are what must be the same when a run goes on.
     places: ClassVar[frozenset[str]] = frozenset()
-    #: Names below which parameters learn slower, and how much: what others have trained already.
-    slower: Mapping[str, float] = MappingProxyType({})
+    #: Names below which the rates are multiplied by a number: what others have trained already.
+    lr_scale: Mapping[str, float] = MappingProxyType({})
     #: Seconds that reading took for what is kept for ever after: no part of a person's minutes.
-    kept_seconds: float = 0.0
+    cached_seconds: float = 0.0
     #: Under --minutes: more passes over the data than this are not made.
-    passes: float = float("inf")
+    max_epochs: float = float("inf")
     #: Options of the training where none is given, other than the language model's.
     training: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
@@ -92,24 +92,24 @@ class Task(ABC):
         return self.options.cell
 
     @property
-    def rows(self) -> int | None:
+    def vocabulary_size(self) -> int | None:
         """How many rows the parameter `embedding` has by the vocabulary, if there is such a parameter."""
         return None
 
-    def weight(self, done: float) -> float:
+    def step_cost(self, done: float) -> float:
         """How long a step takes when a share of the training is over, beside one of its first."""
         return 1.0
 
     @property
     @abstractmethod
-    def held(self) -> int:
+    def validation_size(self) -> int:
         """How many symbols or examples there are to validate on."""
 
     @abstractmethod
-    def glance(self, seen: int) -> int:
+    def validation_subset(self, seen: int) -> int:
         """On how many of them to validate while a training goes on that sees so many in all."""
 
-    def at(self, done: float) -> None:
+    def on_progress(self, done: float) -> None:
         """Told before each step what share of the training is over, 0 while its end is not settled."""
         return None  # most learn in one way from beginning to end
 
@@ -138,7 +138,7 @@ class Task(ABC):
         """The task of a run folder, without its data: from its options, its vocab.json, and `data` of its run.json."""
 
     @abstractmethod
-    def settle(self, budget: Budget) -> None:
+    def infer_defaults(self, budget: Budget) -> None:
         """Replace every option that is None, by a written rule, from the data's size and the budget."""
 
     @abstractmethod
@@ -159,9 +159,9 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def validate(self, parameters: Parameters, most: int | None = None, brief: bool = False) -> dict[str, float]:
+    def validate(self, parameters: Parameters, most: int | None = None, loss_only: bool = False) -> dict[str, float]:
         """Figures on the validation data, with `loss`, what training minimises; on `most` symbols or examples of it.
-        brief: while training, when what costs much may be left out.
+        loss_only: while training, when what costs much may be left out.
         """
 
     @abstractmethod
@@ -176,14 +176,14 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def understood(cls, files: Sequence[str | Path], options: Any) -> dict[str, Any]:
+    def summary(cls, files: Sequence[str | Path], options: Any) -> dict[str, Any]:
         """What is understood of a person's files before anything is learned from them: how many, how long, which."""
 
     @abstractmethod
     def describe(self) -> str:
         """What is about to be trained on what, in half a line."""
 
-    def reported(
+    def report_run(
         self,
         parameters: Parameters,
         data: dict[str, Any],
@@ -196,7 +196,7 @@ class Task(ABC):
         """
         return ""
 
-    def paged(self, most: int) -> int:
+    def report_size(self, most: int) -> int:
         """How many examples or symbols are answered again for what is reported on so many."""
         return 0
 
@@ -212,106 +212,106 @@ class ExampleTask(Task):
 
     unit = "examples"
     #: While it trains it is validated on so many examples at most, evenly spaced.
-    glanced: int = 1_000_000
+    validation_limit: int = 1_000_000
     #: Options of reading that hold for the training; what stands here is so for files that are read after it.
-    anew: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    evaluation_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     train: tuple[Encoded, Any]  # what to learn from, and its targets as `targets` made them
     valid: tuple[Encoded, Any]
-    shown: Labelled | None = None  # the validation examples themselves, while it trains
+    shown: Dataset | None = None  # the validation examples themselves, while it trains
     _some: tuple[int, tuple[Encoded, Any]] | None = None  # some of them: how many, and as numbers
     data: dict[str, Any]
 
     @classmethod
     @abstractmethod
-    def examples(cls, files: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Labelled, list[Path]]:
+    def examples(cls, files: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Dataset, list[Path]]:
         """Examples out of a person's files. asked: with their labels."""
 
     @classmethod
     @abstractmethod
-    def learned(cls, options: Any, examples: Labelled) -> Self:
+    def from_dataset(cls, options: Any, examples: Dataset) -> Self:
         """The task with what the training examples say: vocabulary, scales, labels, and the sizes that follow."""
 
-    def asked(self, files: Sequence[str | Path], **said: Any) -> Labelled:
+    def asked(self, files: Sequence[str | Path], **said: Any) -> Dataset:
         """What a person asks about, out of files as for training; labels may be missing. said: as for `reading`."""
         return type(self).examples(files, self.reading(**said), asked=False)[0]
 
-    def drilled(self, examples: Labelled) -> tuple[Encoded, Any]:
+    def training_examples(self, examples: Dataset) -> tuple[Encoded, Any]:
         """The training examples and their targets as they are learned from."""
         return self.encode(examples), self.targets(examples)
 
     @abstractmethod
-    def encode(self, examples: Labelled) -> Encoded:
+    def encode(self, examples: Dataset) -> Encoded:
         """Examples as numbers."""
 
     @abstractmethod
-    def targets(self, examples: Labelled) -> Any:
+    def targets(self, examples: Dataset) -> Any:
         """What is to be answered, as numbers. Raises HeloError for a label that the model does not know."""
 
     @abstractmethod
-    def wanted(self, targets: Any, rows: np.ndarray) -> dict[str, np.ndarray]:
+    def target_batch(self, targets: Any, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The targets of some examples, as arrays beside those of the input."""
 
     @abstractmethod
-    def scored(
-        self, parameters: Parameters, batch: Mapping[str, Array], brief: bool = False
+    def evaluate_batch(
+        self, parameters: Parameters, batch: Mapping[str, Array], loss_only: bool = False
     ) -> tuple[Array | float, Array | int, Any]:
-        """(loss sum where the batch has targets, over how many, what answers are made of, a row an example). brief:
+        """(loss sum where the batch has targets, over how many, what answers are made of, a row an example). loss_only:
         while training, when answers that cost much may be None.
         """
 
     def answers(self, parameters: Parameters, found: Any, lengths: np.ndarray) -> list[Any]:
-        """An answer a row, as `figures` reads it, of what `scored` found, which lies in this machine's memory now."""
+        """An answer a row, as `figures` reads it, of what `evaluate_batch` found, which lies in this machine's memory now."""
         return list(found)
 
     @abstractmethod
     def figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
-        """Of all answers, in the order of the examples; None where `scored` was brief."""
+        """Of all answers, in the order of the examples; None where `evaluate_batch` was loss_only."""
 
     @final
-    def settle(self, budget):
-        """Everything was settled from the examples (`learned`)."""
+    def infer_defaults(self, budget):
+        """Everything was settled from the examples (`from_dataset`)."""
 
     @final
     @classmethod
     def read(cls, files, valid, options, folder, saved=None):
         before = clock.seconds
-        learn, check, record = cls.halves(files, valid, options)
-        self = cls.learned(options, learn) if saved is None else cls.load(options, saved, {})
+        learn, check, record = cls.split(files, valid, options)
+        self = cls.from_dataset(options, learn) if saved is None else cls.load(options, saved, {})
         self.data = record | {"examples": {"train": len(learn), "valid": len(check)}}
         self.shown = check
-        self.train, self.valid = self.drilled(learn), (self.encode(check), self.targets(check))
-        self.kept_seconds = clock.seconds - before
+        self.train, self.valid = self.training_examples(learn), (self.encode(check), self.targets(check))
+        self.cached_seconds = clock.seconds - before
         return self
 
     @classmethod
-    def halves(
+    def split(
         cls, files: Sequence[str | Path], valid: Sequence[str | Path], options: Any
-    ) -> tuple[Labelled, Labelled, dict[str, Any]]:
+    ) -> tuple[Dataset, Dataset, dict[str, Any]]:
         """What to learn from, what to validate on, and what `run.json` records of where they lie."""
         learn, paths = cls.examples(files, options)
         record: dict[str, Any] = {
-            "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": labelled.fingerprint(paths)}
+            "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": dataset.fingerprint(paths)}
         }  # fmt: skip
         if valid:
             check, paths = cls.examples(valid, options)
             if check.kind != learn.kind:
                 raise HeloError(f"{check.kind}", expected=f"{learn.kind}, as in the training files", where="--valid")
             record["valid"] = [str(p.absolute()) for p in paths]
-            record["fingerprint"]["valid"] = labelled.fingerprint(paths)
+            record["fingerprint"]["valid"] = dataset.fingerprint(paths)
         else:
             if len(learn) < 2:
                 raise HeloError("one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
-            rows = labelled.held_out(len(learn), *cls.needed(learn))
+            rows = dataset.held_out(len(learn), *cls.stratify_by(learn))
             if not len(rows[1]):
-                cls.learned(options, learn)  # whatever is wrong with the labels themselves is said first
+                cls.from_dataset(options, learn)  # whatever is wrong with the labels themselves is said first
                 raise HeloError("no example can be held out: each is needed to learn its label from",
                                 expected="more of a label, or --valid FILES", where=", ".join(map(str, files)))  # fmt: skip
             learn, check = learn.take(rows[0]), learn.take(rows[1])
-            record["valid"] = labelled.HELD_OUT
+            record["valid"] = dataset.HELD_OUT
         return learn, check, record
 
     @classmethod
-    def needed(cls, examples: Labelled) -> tuple[Sequence[AbstractSet[str]], int]:
+    def stratify_by(cls, examples: Dataset) -> tuple[Sequence[AbstractSet[str]], int]:
         """The labels of each example, and of how many examples each label has to be learned from where some are held
         out; by default answers are no labels, and any example may be.
         """
@@ -319,13 +319,13 @@ class ExampleTask(Task):
 
     @final
     @classmethod
-    def understood(cls, files, options):
+    def summary(cls, files, options):
         examples, paths = cls.checked(files, options)
         found: dict[str, Any] = {"files": len(paths), "kind": examples.kind, "examples": len(examples)}
         found |= {name: value for name, value in examples.notes.items() if name not in UNSAID and value}
         try:
             unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
-            found[unit] = labelled.span([len(x) for x in examples.inputs])
+            found[unit] = dataset.span([len(x) for x in examples.inputs])
         except (TypeError, ValueError):
             pass
         if examples.labels is not None and examples.kind not in ("pair", "photo"):
@@ -335,54 +335,54 @@ class ExampleTask(Task):
             found["most frequent"] = ", ".join(f"{y} {n:,}" for y, n in counts[:12])
         try:
             if sound():  # what a training would refuse is refused here, unless it follows from rows left out
-                cls.learned(options, examples).targets(examples)
-            return found | cls.noted(examples)
+                cls.from_dataset(options, examples).targets(examples)
+            return found | cls.more_summary(examples)
         except HeloError as error:
             fault(error)
             return found
 
     @classmethod
-    def checked(cls, files: Sequence[str | Path], options: Any) -> tuple[Labelled, list[Path]]:
+    def checked(cls, files: Sequence[str | Path], options: Any) -> tuple[Dataset, list[Path]]:
         """The examples that `helo data check` looks at."""
         return cls.examples(files, options)
 
     @classmethod
-    def noted(cls, examples: Labelled) -> dict[str, Any]:
+    def more_summary(cls, examples: Dataset) -> dict[str, Any]:
         """What more is understood of the examples."""
         return {}
 
     @final
     def reading(self, **said: Any) -> Any:
         """The options by which files are read after the training. said: those that are to be others."""
-        return replace(self.options, **{**self.anew, **said})
+        return replace(self.options, **{**self.evaluation_options, **said})
 
     @final
-    def again(self, data: dict[str, Any], files: Sequence[str | Path], **said: Any) -> Labelled:
+    def reload(self, data: dict[str, Any], files: Sequence[str | Path], **said: Any) -> Dataset:
         """The examples of files, or the validation examples that a run recorded."""
-        if isinstance(files, Labelled):
+        if isinstance(files, Dataset):
             return files
         if table.given(files) or files:
             return type(self).examples(files, self.reading(**said))[0]
         return self.recorded(data) if self.shown is None else self.shown
 
-    def recorded(self, data: dict[str, Any]) -> Labelled:
+    def recorded(self, data: dict[str, Any]) -> Dataset:
         """The validation examples of a run. Raises HeloError where their files are no longer the same."""
         tail = isinstance(data["valid"], str)
         found, paths = type(self).examples(data["train"] if tail else data["valid"], self.options)
-        if labelled.fingerprint(paths) != data["fingerprint"]["train" if tail else "valid"]:
+        if dataset.fingerprint(paths) != data["fingerprint"]["train" if tail else "valid"]:
             raise HeloError(
                 "the files are no longer those that the run was trained with",
                 mend="give the files to evaluate on",
                 where=", ".join(map(str, paths)),
             )
-        return found.take(labelled.held_out(len(found), *self.needed(found))[1]) if tail else found
+        return found.take(dataset.held_out(len(found), *self.stratify_by(found))[1]) if tail else found
 
     @final
     def batches(self, seed, rank=0, world=1):
         encoded, targets = self.train
 
         def batch(rows: np.ndarray, rng: np.random.Generator, mine: slice) -> dict[str, np.ndarray]:
-            return encoded.batch(rows, rng, mine) | self.wanted(targets, rows[mine])
+            return encoded.batch(rows, rng, mine) | self.target_batch(targets, rows[mine])
 
         shares = self.shares(encoded, targets)
         return Buckets(encoded.lengths, self.options.batch, batch, seed, rank, world, shares)
@@ -392,20 +392,20 @@ class ExampleTask(Task):
         return encoded.lengths / STEPS
 
     @final
-    def whole(
+    def predict_batches(
         self,
         parameters: Parameters,
         encoded: Encoded,
         targets: Any = None,
-        brief: bool = False,
+        loss_only: bool = False,
     ) -> tuple[float, int, list[Any]]:
         """(loss sum, over how many, an answer an example) over all examples in their order; without targets no loss."""
         like = next(iter(parameters.values()))
         answers: list[Any] = [None] * len(encoded.lengths)
         losses, counts, every, several = [], [], [], []
         for rows in in_order(encoded.lengths):
-            batch = encoded.batch(rows) | ({} if targets is None else self.wanted(targets, rows))
-            loss, count, found = self.scored(parameters, on(batch, like), brief)
+            batch = encoded.batch(rows) | ({} if targets is None else self.target_batch(targets, rows))
+            loss, count, found = self.evaluate_batch(parameters, on(batch, like), loss_only)
             for kept, one in ((every, rows), (losses, loss), (counts, count), (several, found)):
                 kept.append(one)
         # Only here does anything wait for a device.
@@ -416,49 +416,49 @@ class ExampleTask(Task):
         return float(np.sum(losses, dtype=np.float64)), int(np.sum(counts)), answers
 
     @final
-    def validate(self, parameters, most=None, brief=False):
-        encoded, targets = self._valid(self.held if most is None else most)
-        loss, count, answers = self.whole(parameters, encoded, targets, brief)
+    def validate(self, parameters, most=None, loss_only=False):
+        encoded, targets = self._valid(self.validation_size if most is None else most)
+        loss, count, answers = self.predict_batches(parameters, encoded, targets, loss_only)
         return {"loss": loss / max(1, count)} | self.figures(answers, targets)
 
     @final
     def _valid(self, most: int) -> tuple[Encoded, Any]:
         """The validation examples, or so many of them, evenly spaced."""
-        if most >= self.held:
+        if most >= self.validation_size:
             return self.valid
         if self._some is None or self._some[0] != most:
             assert self.shown is not None
-            some = self.shown.take(_spaced(self.held, most))
+            some = self.shown.take(_spaced(self.validation_size, most))
             self._some = most, (self.encode(some), self.targets(some))
         return self._some[1]
 
     @final
     @property
-    def held(self):
+    def validation_size(self):
         return len(self.valid[0].lengths)
 
     @final
-    def glance(self, seen):
-        return min(self.held, self.glanced)
+    def validation_subset(self, seen):
+        return min(self.validation_size, self.validation_limit)
 
     @final
     def evaluate(self, parameters, data, files=(), **said):
-        examples = self.again(data, files, **said)
+        examples = self.reload(data, files, **said)
         encoded, targets = self.encode(examples), self.targets(examples)
-        return self.figures(self.whole(parameters, encoded, targets)[2], targets)
+        return self.figures(self.predict_batches(parameters, encoded, targets)[2], targets)
 
     @abstractmethod
-    def report(self, parameters: Parameters, folder: Path, examples: Labelled) -> str:
+    def report(self, parameters: Parameters, folder: Path, examples: Dataset) -> str:
         """How the model does on examples: pictures into a folder, and Markdown."""
 
     @final
-    def reported(self, parameters, data, folder, files=(), most=None, **said):
-        examples = self.again(data, files, **said)
+    def report_run(self, parameters, data, folder, files=(), most=None, **said):
+        examples = self.reload(data, files, **said)
         if most is not None and most < len(examples):
             examples = examples.take(_spaced(len(examples), most))
         return self.report(parameters, folder, examples)
 
-    def paged(self, most):
+    def report_size(self, most):
         return most
 
     @abstractmethod
@@ -466,7 +466,7 @@ class ExampleTask(Task):
         """An answer an example, in order. source: examples, or what stands for them in Python."""
 
     @abstractmethod
-    def lines(self, text: str) -> Labelled:
+    def lines(self, text: str) -> Dataset:
         """Standard input as examples."""
 
     @staticmethod

@@ -20,10 +20,10 @@ import numpy as np
 
 from helo import cells, encoders, engines
 from helo.cells.functions import log_softmax, namespace
-from helo.data import captioned, labelled
+from helo.data import captioned, dataset
 from helo.data import vocab as vocabularies
 from helo.data.captioned import LISTS
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
 from helo.data.readers import arrays, clips
 from helo.data.readers.files import parted
@@ -53,7 +53,7 @@ TOGETHER = (
 
 @dataclass(frozen=True)
 class Options(WriterOptions):
-    """Of a captioner. Sizes that are not given are settled from the captions (`Caption.learned`)."""
+    """Of a captioner. Sizes that are not given are settled from the captions (`Caption.from_dataset`)."""
 
     images: Annotated[tuple[str, ...], "folder or tar of the pictures; more may stand among the files"] = ()
     train_list: Annotated[str | None, "names of the pictures to learn from, one a line"] = None
@@ -95,25 +95,25 @@ class Caption(WritingTask):
     Options = Options
     unit = "symbols"
     example = "captions.txt --images photos/"
-    passes = 40
+    max_epochs = 40
     glimpse = 128  # there are many regions to compare with, and few kinds of them
     training = MappingProxyType({"adam_rate": 6e-3, "rate": 0.04})
     places: ClassVar[frozenset[str]] = frozenset({"images", *LISTS})
-    anew = MappingProxyType({"skip_bad": False})  # whoever asks about a picture wants an answer to it
+    evaluation_options = MappingProxyType({"skip_bad": False})  # whoever asks about a picture wants an answer to it
 
     def __init__(self, options: Options, vocab: Vocab, most: int, cut: str):
         """most: symbols that an answer may get. cut: by what answers are compared with the truth, a key of CUTS."""
         self.options, self.vocab, self.longest, self.cut_by = options, vocab, most, cut
         self.begin, self.end = len(vocab), len(vocab) + 1
         self.cell = cells.find(options.cell)
-        self.best, self.glanced = "cider", 1_000
-        self.at(0.0)
-        self.slower = (
+        self.monitor, self.validation_limit = "cider", 1_000
+        self.on_progress(0.0)
+        self.lr_scale = (
             {"encoder": 0.01} if isinstance(self.encoder, encoders.Trained) else {}
         )  # fine-tuning changes what was learned a little
 
     @property
-    def rows(self):
+    def vocabulary_size(self):
         return self.symbols
 
     @property
@@ -142,12 +142,12 @@ class Caption(WritingTask):
         return captioned.checked(files, options)
 
     @classmethod
-    def halves(cls, files, valid, options):
+    def split(cls, files, valid, options):
         with clock.running() if options.skip_bad else nullcontext():  # all pictures are opened
-            return captioned.halves(files, valid, options)
+            return captioned.split(files, valid, options)
 
     @classmethod
-    def noted(cls, examples):
+    def more_summary(cls, examples):
         for photo in examples.inputs:
             try:
                 photo.pixels(8)
@@ -158,11 +158,11 @@ class Caption(WritingTask):
         unit, cut = ("characters", metric.signs) if alone else ("words", metric.tokens)
         counts = [len(cut(s)) for s in sentences]
         beside = {note: _few(found) for note in captioned.BESIDE if (found := examples.notes.get(note))}
-        return {"captions": len(sentences), unit: labelled.span(counts) if counts else "none"} | beside
+        return {"captions": len(sentences), unit: dataset.span(counts) if counts else "none"} | beside
 
     def recorded(self, data):
         valid = data["valid"] if isinstance(data["valid"], list) else []
-        _, check, record = captioned.halves(data["train"], valid, self.options)
+        _, check, record = captioned.split(data["train"], valid, self.options)
         if record["fingerprint"] != data["fingerprint"]:
             raise HeloError("the captions are no longer those that the run was trained with",
                             mend="give the files to evaluate on", where=", ".join(data["train"]))  # fmt: skip
@@ -177,7 +177,7 @@ class Caption(WritingTask):
         return cls(options, vocabularies.from_json(vocab), most, cut)
 
     @classmethod
-    def learned(cls, options, examples):
+    def from_dataset(cls, options, examples):
         assert examples.labels is not None
         sentences = [s for several in examples.labels for s in several]
         alone = metric.unparted(sentences)
@@ -221,7 +221,7 @@ class Caption(WritingTask):
         counts = np.array([len(s) for s in examples.labels])
         return _Captions(Ragged.of(ids), counts, list(examples.labels), examples.notes.get("split"))
 
-    def wanted(self, targets, rows):
+    def target_batch(self, targets, rows):
         mine = np.concatenate(
             [np.zeros(0, np.int64), *(np.arange(targets.first[i], targets.first[i + 1]) for i in rows)]
         )
@@ -277,11 +277,11 @@ class Caption(WritingTask):
             return super().loss(parameters, batch, state, noise)
         return self._reinforced(parameters, batch, noise)
 
-    def at(self, done):
-        super().at(done)
+    def on_progress(self, done):
+        super().on_progress(done)
         self.critical = done >= 1 - (self.options.self_critical or 0.0)
 
-    def weight(self, done):
+    def step_cost(self, done):
         share = self.options.self_critical or 0.0
         return DRAWING if share < 1 and done >= 1 - share else 1.0
 
@@ -375,7 +375,9 @@ class Caption(WritingTask):
                 several = [self.drawn(parameters, memory, self.most(batch), rng, temperature) for _ in range(n_best)]
                 found = [sorted(drawn, key=lambda h: -h.score) for drawn in zip(*several, strict=True)]
             best = [h[0].symbols for h in found]
-            looks = self.looks(parameters, memory, [memory[0].shape[1]] * len(rows), best) if attention else []
+            looks = (
+                self.attention_weights(parameters, memory, [memory[0].shape[1]] * len(rows), best) if attention else []
+            )
             for k, row in enumerate(rows):
                 photo: Photo = examples.inputs[row]
                 answer = {"picture": photo.name, "text": self.text(best[k]), "score": found[k][0].score}
@@ -391,16 +393,16 @@ class Caption(WritingTask):
                 answers.append(answer)
         return answers
 
-    def given(self, source: Any) -> Labelled:
+    def given(self, source: Any) -> Dataset:
         """What a person asks about, as examples."""
-        if isinstance(source, Labelled):
+        if isinstance(source, Dataset):
             return source
         names = [source] if isinstance(source, str | Path) else clips.paths(source)
         if not names and len(arrays.listed(source)):
             raise HeloError(f"{type(source).__name__}", expected="paths of pictures", where="input")
         return self.asked(names)
 
-    def lines(self, text: str, **said: Any) -> Labelled:
+    def lines(self, text: str, **said: Any) -> Dataset:
         """Standard input: the path of a picture a line."""
         return self.asked([line.strip() for line in parted(text) if line.strip()], **said)
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from helo import cells, engines, inputs
 from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
+from helo.data import dataset
 from helo.data import examples as reading
-from helo.data import labelled
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers import arrays, clips, dialogue, numbers, table
 from helo.data.readers.files import parted
 from helo.drawing import confusion, reliability
@@ -31,7 +31,7 @@ from helo.inputs.pictures import Pictures
 from helo.inputs.symbols import Symbols
 from helo.inputs.vectors import Vectors
 from helo.inputs.words import Words, tokens
-from helo.layers import dense, dropped, locked, part, pooling, stack
+from helo.layers import dense, dropped, part, pooling, stack, variational_dropout
 from helo.metrics import calibration, classification, several
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleTask, Parameters, filled
@@ -41,7 +41,7 @@ LEAST = 2  # examples of a label, where each example has one
 
 @dataclass(frozen=True)
 class Options:
-    """Of a classifier. Sizes that are not given are settled from the examples (`Classify.learned`)."""
+    """Of a classifier. Sizes that are not given are settled from the examples (`Classify.from_dataset`)."""
 
     text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
@@ -74,8 +74,8 @@ class Classify(ExampleTask):
 
     Options = Options
     example = "reviews.tsv"
-    best = "accuracy"
-    passes = 300
+    monitor = "accuracy"
+    max_epochs = 300
     training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
 
     def __init__(
@@ -110,13 +110,13 @@ class Classify(ExampleTask):
         return self
 
     @classmethod
-    def learned(cls, options, examples):
+    def from_dataset(cls, options, examples):
         assert examples.labels is not None
         if options.several is None and any(isinstance(y, list) for y in examples.labels):
             options = replace(options, several=",")
         flat = [y for label in examples.labels for y in (label if options.several is not None else [label])]
         counts = Counter(flat)
-        known = labelled.counted(flat)
+        known = dataset.counted(flat)
         if len(known) < 2:
             raise HeloError(f"one label, {known[0]!r}, in all examples" if known else "no label in any example",
                             expected="two or more", where=examples.place(0))  # fmt: skip
@@ -131,14 +131,14 @@ class Classify(ExampleTask):
         return cls(options, form, known, weights)
 
     @classmethod
-    def needed(cls, examples):
+    def stratify_by(cls, examples):
         assert examples.labels is not None
         if any(isinstance(y, list) for y in examples.labels):
             return [set(y) if isinstance(y, list) else {y} for y in examples.labels], 1
         return [{y} for y in examples.labels], LEAST
 
     @classmethod
-    def _form(cls, o: Any, examples: Labelled) -> tuple[Options, inputs.Input]:
+    def _form(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
         """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
         kind, n = examples.kind, len(examples)
         small = n < 5_000
@@ -179,14 +179,14 @@ class Classify(ExampleTask):
                     raise HeloError(
                         f"labels {', '.join(label)}", expected="one label, as in training", where=examples.place(i)
                     )
-            return labelled.numbering(examples.labels, self.labels, examples.place)
+            return dataset.numbering(examples.labels, self.labels, examples.place)
         out = np.zeros((len(examples), len(self.labels)), bool)
         for i, label in enumerate(examples.labels):
             marks = label if isinstance(label, list) else [label]
-            out[i, labelled.numbering(marks, self.labels, lambda _, i=i: examples.place(i))] = True
+            out[i, dataset.numbering(marks, self.labels, lambda _, i=i: examples.place(i))] = True
         return out
 
-    def wanted(self, targets, rows):
+    def target_batch(self, targets, rows):
         return {"targets": targets[rows].astype(np.float32) if self.many else targets[rows]}
 
     # The model.
@@ -212,7 +212,7 @@ class Classify(ExampleTask):
         xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
         if self.form.sequence:
             learned = any(n.startswith("input.") for n in parameters)
-            xs = locked(xs, o.dropout if learned else 0.0, noise)
+            xs = variational_dropout(xs, o.dropout if learned else 0.0, noise)
             xs = stack.read(
                 self.cell,
                 o.layers,
@@ -248,7 +248,7 @@ class Classify(ExampleTask):
 
     # What it answers.
 
-    def scored(self, parameters, batch, brief=False):
+    def evaluate_batch(self, parameters, batch, loss_only=False):
         scores = self.forward(parameters, batch)
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
@@ -273,7 +273,7 @@ class Classify(ExampleTask):
         paths of videos or folders of frames, or an array of examples.
         """
         examples = self.given(source)
-        answers = self.whole(parameters, self.encode(examples))[2]
+        answers = self.predict_batches(parameters, self.encode(examples))[2]
         return examples.known([self._answer(p) for p in answers])
 
     def _answer(self, p: np.ndarray) -> dict[str, Any]:
@@ -288,9 +288,9 @@ class Classify(ExampleTask):
             return framed(found, self.options.encoder, self.options.fps)
         return super().asked(files, **said)
 
-    def given(self, source: Any) -> Labelled:
+    def given(self, source: Any) -> Dataset:
         """What a person asks about, as examples."""
-        if isinstance(source, Labelled):
+        if isinstance(source, Dataset):
             return source
         if table.given(source):
             return self.asked(source)
@@ -304,9 +304,9 @@ class Classify(ExampleTask):
         else:
             kind = {"numbers": "frames", "vectors": "vector"}.get(form, "picture")
             source = arrays.given(source, kind, missing=kind == "frames")
-        return Labelled(kind, source, None, lambda i, *step: f"input {i + 1}")
+        return Dataset(kind, source, None, lambda i, *step: f"input {i + 1}")
 
-    def lines(self, text: str) -> Labelled:
+    def lines(self, text: str) -> Dataset:
         """Standard input: a text a line, or a row of numbers."""
         rows = parted(text)
         if isinstance(self.form, Words | Symbols):
@@ -342,7 +342,7 @@ class Classify(ExampleTask):
     def show(self, parameters, rng):
         encoded, targets = self.valid
         row = np.array([rng.integers(len(encoded.lengths))])
-        p = self.scored(parameters, encoded.batch(row))[2][0]
+        p = self.evaluate_batch(parameters, encoded.batch(row))[2][0]
         if self.many:
             right = [y for y, t in zip(self.labels, targets[row[0]], strict=True) if t]
             return f"example {row[0] + 1}: {self.line(self._answer(p))} (in truth {', '.join(right) or 'none'})"
@@ -350,7 +350,7 @@ class Classify(ExampleTask):
 
     def report(self, parameters, folder, examples):
         encoded, targets = self.encode(examples), self.targets(examples)
-        p = np.stack(self.whole(parameters, encoded)[2])
+        p = np.stack(self.predict_batches(parameters, encoded)[2])
         wrongness = (np.abs(p - targets).max(1) if self.many else 1 - p[np.arange(len(p)), targets]).round(6)
         worst = [i for i in np.argsort(-wrongness, kind="stable")[:10] if wrongness[i] > 0.5]
         text = ""
@@ -372,7 +372,7 @@ class Classify(ExampleTask):
             )
         return text + ("\nThe most wrong:\n\n" + "\n".join(lines) + "\n" if lines else "")
 
-    def _place(self, examples: Labelled, i: int) -> str:
+    def _place(self, examples: Dataset, i: int) -> str:
         one = examples.inputs[i]
         where = Path(examples.place(i)).name
         return f"{where}: {' '.join(one.split())[:100]}" if isinstance(one, str) else where

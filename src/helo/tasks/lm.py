@@ -24,7 +24,7 @@ from helo.data.symbols import Symbols, encoded
 from helo.data.vocab import Vocab
 from helo.decoding.sampling import Choice, write
 from helo.errors import HeloError
-from helo.layers import Noise, locked, part, stack
+from helo.layers import Noise, part, stack, variational_dropout
 from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Task
 
@@ -37,7 +37,7 @@ CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which 
 
 @dataclass(frozen=True)
 class Options:
-    """Of a language model. Sizes that are not given are settled from the text and the budget (`LM.settle`)."""
+    """Of a language model. Sizes that are not given are settled from the text and the budget (`LM.infer_defaults`)."""
 
     units: Annotated[Literal["characters", "bytes", "words", "subwords", "jieba"], "what a symbol is"] = "characters"
     normal_form: Annotated[Literal["NFC", "NFD", "NFKC", "NFKD", "none"], "Unicode form the text is brought to"] = "NFC"
@@ -92,7 +92,7 @@ WIDE = 512  # units on an accelerator: a step of them takes hardly longer than o
 ENOUGH = 40  # passes over the text on an accelerator, where minutes are worth more than a text has to teach
 
 
-def _products(hidden: int, embedding: int, vocabulary: int) -> int:
+def _macs(hidden: int, embedding: int, vocabulary: int) -> int:
     """Multiplications a symbol costs in an LSTM layer and the head, forward and twice that backward."""
     return 3 * hidden * (4 * (hidden + embedding) + vocabulary)
 
@@ -175,7 +175,7 @@ class LM(Task):
         return self
 
     @classmethod
-    def understood(cls, files, options):
+    def summary(cls, files, options):
         text = _find(files, options)
         vocab = vocabularies.build(options.units, text.pieces())
         counted = sum(len(vocab.encode(p)) for p in text.pieces())
@@ -197,7 +197,7 @@ class LM(Task):
 
     # The model.
 
-    def settle(self, budget: Budget) -> None:
+    def infer_defaults(self, budget: Budget) -> None:
         """Sizes by a rule over three numbers: the symbols of the text, the products that the budget is worth, and how
         often the text is seen in it.
 
@@ -208,22 +208,22 @@ class LM(Task):
         """
         o, symbols, v = self.options, self.split, len(self.vocab)
         chunk = o.chunk or min(64, max(1, symbols - 1))
-        if budget.products is not None:
-            products = budget.products
+        if budget.macs is not None:
+            macs = budget.macs
         else:
             seen = budget.symbols or (
                 budget.epochs * symbols
                 if budget.epochs is not None
                 else (budget.steps or 1) * (o.streams or 32) * chunk
             )
-            products = seen * _products(256, 64, v)
-        hidden = o.hidden or (WIDE if budget.symbols is not None else next(h for h, most in HIDDEN if products <= most))
+            macs = seen * _macs(256, 64, v)
+        hidden = o.hidden or (WIDE if budget.symbols is not None else next(h for h, most in HIDDEN if macs <= most))
         embedding = o.embedding or min(hidden, 64 if v <= 256 else 128 if v <= 4096 else 256)
         streams = o.streams or max(1, min(32, symbols // (4 * chunk)))
-        if budget.products is not None:
-            passes = budget.products / _products(hidden, embedding, v) / symbols
+        if budget.macs is not None:
+            passes = budget.macs / _macs(hidden, embedding, v) / symbols
         elif budget.symbols is not None:
-            self.passes = ENOUGH
+            self.max_epochs = ENOUGH
             passes = min(ENOUGH, budget.symbols / symbols)
         else:
             passes = budget.epochs or (budget.steps or 1) * streams * chunk / symbols
@@ -247,9 +247,9 @@ class LM(Task):
         """ids `(batch, time)` to scores `(batch, time, vocabulary)`, and the state after them."""
         o = self.options
         rates = (o.dropout or 0.0, o.weight_dropout)
-        xs = locked(engines.embedding(parameters["embedding"], ids), rates[0] / 4, noise)
+        xs = variational_dropout(engines.embedding(parameters["embedding"], ids), rates[0] / 4, noise)
         xs, state = stack.run(self.cell, o.layers, part(parameters, "recurrent"), xs, state, noise, *rates)
-        xs = locked(xs, rates[0], noise)
+        xs = variational_dropout(xs, rates[0], noise)
         return xs @ parameters["head.weight"].T + parameters["head.bias"], state
 
     def batches(self, seed, rank=0, world=1):
@@ -263,16 +263,16 @@ class LM(Task):
     # What it is worth.
 
     @property
-    def held(self):
+    def validation_size(self):
         return min(MOST, len(self.symbols) - self.split)
 
-    def glance(self, seen):
-        return min(self.held, max(4096, seen // 100))
+    def validation_subset(self, seen):
+        return min(self.validation_size, max(4096, seen // 100))
 
-    def validate(self, parameters, most=None, brief=False):
+    def validate(self, parameters, most=None, loss_only=False):
         length = len(self.symbols) - self.split
-        rows = 1 if not brief and length <= ONE_ROW else 16
-        scored = max(2, min(self.held, most or MOST))
+        rows = 1 if not loss_only and length <= ONE_ROW else 16
+        scored = max(2, min(self.validation_size, most or MOST))
         score = self.score(parameters, self.symbols, self.split, self.split + scored, rows)
         how = protocol(rows) + (f", its first {scored:,} symbols" if scored < length else "")
         score = replace(score, nats=score.total)
@@ -293,23 +293,25 @@ class LM(Task):
             starts = np.arange(start, stop - 1, block)
             whole = [s for s in starts if s + block <= stop]
             for i in range(0, len(whole), 64):
-                total += self.scored(parameters, symbols.take(np.array(whole[i : i + 64]), block), None)[1]
+                total += self.evaluate_batch(parameters, symbols.take(np.array(whole[i : i + 64]), block), None)[1]
             if len(whole) < len(starts):
-                total += self.scored(parameters, symbols.take(starts[-1:], int(stop - starts[-1])), None)[1]
+                total += self.evaluate_batch(parameters, symbols.take(starts[-1:], int(stop - starts[-1])), None)[1]
             return total
         rows = max(1, min(rows, (stop - start - 1) // 64))
         length = (stop - start - 1) // rows
         starts, state, step = start + np.arange(rows) * length, None, max(64, 4096 // rows)
         for t in range(0, length, step):
             window = symbols.take(starts + t, min(step, length - t) + 1)
-            _, score, state = self.scored(parameters, window, state)
+            _, score, state = self.evaluate_batch(parameters, window, state)
             total += score
         if rest := (stop - start - 1) - rows * length:  # the last row's, which goes on a few symbols longer
             last = tuple(tuple(s[-1:] for s in layer) for layer in state or ())
-            total += self.scored(parameters, symbols.take(np.array([stop - 1 - rest]), rest + 1), last)[1]
+            total += self.evaluate_batch(parameters, symbols.take(np.array([stop - 1 - rest]), rest + 1), last)[1]
         return total
 
-    def scored(self, parameters: Parameters, window: np.ndarray, state: State | None) -> tuple[Any, Score, State]:
+    def evaluate_batch(
+        self, parameters: Parameters, window: np.ndarray, state: State | None
+    ) -> tuple[Any, Score, State]:
         """Windows `(rows, time + 1)`, each symbol but the first of a row from all before it: the nats as an array
         that may carry a gradient, the score, and the state after them.
         """
@@ -354,7 +356,7 @@ class LM(Task):
     # What writing needs.
 
     @property
-    def rows(self):
+    def vocabulary_size(self):
         return len(self.vocab)
 
     @property

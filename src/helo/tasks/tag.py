@@ -16,9 +16,9 @@ import numpy as np
 
 from helo import cells, engines, inputs
 from helo.cells.functions import namespace
+from helo.data import dataset
 from helo.data import examples as reading
-from helo.data import labelled
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
 from helo.data.readers import arrays, clips, conll, dialogue, numbers, table
 from helo.data.readers.files import named, parted, suffix
@@ -28,7 +28,7 @@ from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
-from helo.layers import crf, locked, part, stack
+from helo.layers import crf, part, stack, variational_dropout
 from helo.metrics import classification, segments
 from helo.metrics import spans as span_metric
 from helo.metrics.spans import marks, scheme, spans, written
@@ -43,7 +43,7 @@ TELLING = 0.1
 
 @dataclass(frozen=True)
 class Options:
-    """Of a tagger. Sizes that are not given are settled from the examples (`Tag.learned`)."""
+    """Of a tagger. Sizes that are not given are settled from the examples (`Tag.from_dataset`)."""
 
     column: Annotated[
         str | None, "of the label: upos, a number from 1, or a column of a table  [CoNLL-U: upos, else the last]"
@@ -81,15 +81,15 @@ class Tag(ExampleTask):
     Options = Options
     unit = "steps"
     example = "train.conllu"
-    best = "accuracy"
-    passes = 60
+    monitor = "accuracy"
+    max_epochs = 60
     training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
 
     def __init__(self, options: Options, form: inputs.Input, labels: Sequence[str], marked: str | None):
         """marked: the scheme in which the labels mark spans; inside the model it is always IOB2."""
         self.options, self.form, self.labels, self.marked = options, form, list(labels), marked
         self.cell = cells.find(options.cell)
-        self.best = "span_f1" if marked else "weighted_f1" if isinstance(form, Dialogue) else "accuracy"
+        self.monitor = "span_f1" if marked else "weighted_f1" if isinstance(form, Dialogue) else "accuracy"
 
     @classmethod
     def examples(cls, files, options, asked=True):
@@ -107,7 +107,7 @@ class Tag(ExampleTask):
         return cls(options, inputs.from_json(form), labels, marked)
 
     @classmethod
-    def learned(cls, options, examples):
+    def from_dataset(cls, options, examples):
         assert examples.labels is not None
         marked = None
         if examples.kind == "tokens" and marks(examples.labels):
@@ -143,25 +143,25 @@ class Tag(ExampleTask):
         names = list(counts)
         if marked is not None:  # a type of which training happens to have spans of one word alone has longer ones too
             names = _spanning(_types(counts))
-        return cls(o, form, labelled.counted(names), marked)
+        return cls(o, form, dataset.counted(names), marked)
 
     @classmethod
-    def needed(cls, examples):
+    def stratify_by(cls, examples):
         assert examples.labels is not None
         if examples.kind == "tokens" and marks(examples.labels):  # of a type that is known both labels are
             return [{y[2:] for y in sentence} for sentence in examples.labels], 1
         return [set(sentence) for sentence in examples.labels], 1
 
     @classmethod
-    def noted(cls, examples):
+    def more_summary(cls, examples):
         if examples.kind != "tokens" or examples.labels is None or not marks(examples.labels):
             return {}
         return {"spans in": scheme(examples.labels, examples.place)}
 
-    def drilled(self, examples):
+    def training_examples(self, examples):
         """Long videos in windows that overlap by half."""
         if not isinstance(self.form, Numbers):
-            return super().drilled(examples)
+            return super().training_examples(examples)
         return self.form.encode(examples).windows(WINDOW), self.targets(examples).windows(WINDOW)
 
     def encode(self, examples):
@@ -177,10 +177,10 @@ class Tag(ExampleTask):
             scheme(examples.labels, examples.place)
         found = []
         for i, sentence in enumerate(_plain(examples.labels, self.marked)):
-            found.append(labelled.numbering(sentence, self.labels, lambda t, i=i: examples.place(i, t)))
+            found.append(dataset.numbering(sentence, self.labels, lambda t, i=i: examples.place(i, t)))
         return Ragged.of(found)
 
-    def wanted(self, targets, rows):
+    def target_batch(self, targets, rows):
         return {"targets": targets.padded(rows)[0]}
 
     # The model.
@@ -200,10 +200,10 @@ class Tag(ExampleTask):
         """A batch of the form of input to scores `(batch, time, labels)`."""
         o = self.options
         xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
-        xs = locked(xs, o.dropout if not isinstance(self.form, Dialogue) else 0.0, noise)
+        xs = variational_dropout(xs, o.dropout if not isinstance(self.form, Dialogue) else 0.0, noise)
         recurrent = part(parameters, "recurrent")
         xs = stack.read(self.cell, o.layers, recurrent, xs, batch["lengths"], o.bidirectional, noise, o.dropout)
-        xs = locked(xs, o.dropout, noise)
+        xs = variational_dropout(xs, o.dropout, noise)
         return xs @ parameters["head.weight"].T + parameters["head.bias"]
 
     def loss(self, parameters, batch, state, noise):
@@ -247,7 +247,7 @@ class Tag(ExampleTask):
 
     # What it answers.
 
-    def scored(self, parameters, batch, brief=False):
+    def evaluate_batch(self, parameters, batch, loss_only=False):
         scores = self.forward(parameters, batch)
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
@@ -300,7 +300,7 @@ class Tag(ExampleTask):
         (speaker, text). Of a video an answer has its name and the second of each frame.
         """
         examples = self.given(source)
-        found = self.whole(parameters, self.encode(examples))[2]
+        found = self.predict_batches(parameters, self.encode(examples))[2]
         return examples.known([self._answer(x, ids) for x, ids in zip(examples.inputs, found, strict=True)])
 
     def _answer(self, x: Any, ids: np.ndarray) -> dict[str, Any]:
@@ -313,9 +313,9 @@ class Tag(ExampleTask):
             ]
         return answer
 
-    def given(self, source: Any) -> Labelled:
+    def given(self, source: Any) -> Dataset:
         """What a person asks about, as examples."""
-        if isinstance(source, Labelled):
+        if isinstance(source, Dataset):
             return source
         if table.given(source):
             return self.asked(source)
@@ -331,7 +331,7 @@ class Tag(ExampleTask):
         for i, x in enumerate(source):
             if len(x) == 0:
                 raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
-        return Labelled(kind, source, None, lambda i, *step: f"input {i + 1}")
+        return Dataset(kind, source, None, lambda i, *step: f"input {i + 1}")
 
     def asked(self, files, **said):
         """Words also out of `.txt` files of running text, frames also out of videos without a table."""
@@ -350,7 +350,7 @@ class Tag(ExampleTask):
         kinds = [] if self.marked is None else _types(self.labels)
         return {*self.labels, *(span_metric.as_label(mark, kind) for kind in kinds for mark in "BIES")}
 
-    def lines(self, text: str) -> Labelled:
+    def lines(self, text: str) -> Dataset:
         """Standard input: of words whatever `conll.told` understands; of frames, a line of numbers each, with blank lines
         between sequences.
         """
@@ -410,7 +410,9 @@ class Tag(ExampleTask):
     def show(self, parameters, rng):
         encoded, targets = self.valid
         row = np.array([rng.integers(len(encoded.lengths))])
-        answer = self.answers(parameters, self.scored(parameters, encoded.batch(row))[2], encoded.lengths[row])[0]
+        answer = self.answers(parameters, self.evaluate_batch(parameters, encoded.batch(row))[2], encoded.lengths[row])[
+            0
+        ]
         assert self.shown is not None
         x, truth = self.shown.inputs[row[0]], targets[row[0]]
         pairs = []
@@ -421,7 +423,7 @@ class Tag(ExampleTask):
 
     def report(self, parameters, folder, examples):
         encoded, targets = self.encode(examples), self.targets(examples)
-        answers = self.whole(parameters, encoded)[2]
+        answers = self.predict_batches(parameters, encoded)[2]
         counts = classification.statistics(np.concatenate(answers), targets.values, len(self.labels))
         confusion(folder / "confusion.png", counts, self.labels)
         if not isinstance(self.form, Words):

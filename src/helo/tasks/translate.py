@@ -18,17 +18,17 @@ import numpy as np
 
 from helo import cells, engines
 from helo.cells.functions import namespace
-from helo.data import labelled
+from helo.data import dataset
 from helo.data import vocab as vocabularies
 from helo.data.buckets import in_order
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
 from helo.data.readers import arrays, pairs, table
 from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.inputs.base import EVERY
-from helo.layers import locked, part, stack
+from helo.layers import part, stack, variational_dropout
 from helo.metrics import translation
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, filled, on
@@ -41,7 +41,7 @@ COPIED = 0.05  # of the training pairs have one character that both sides hold o
 
 @dataclass(frozen=True)
 class Options(WriterOptions):
-    """Of a translator. Sizes that are not given are settled from the pairs (`Translate.learned`)."""
+    """Of a translator. Sizes that are not given are settled from the pairs (`Translate.from_dataset`)."""
 
     source_column: Annotated[str | None, "of a table (the first of source, src, input, from)"] = None
     target_column: Annotated[str | None, "of a table (the first of target, trg, tgt, output, to)"] = None
@@ -66,7 +66,7 @@ class Translate(WritingTask):
     unit = "symbols"
     example = "--source train.en --target train.de"
     paired = True
-    passes = 60
+    max_epochs = 60
     training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
 
     def __init__(self, options: Options, vocab: Vocab, characters: str):
@@ -81,8 +81,8 @@ class Translate(WritingTask):
         return pairs.read(files, asked, options.source_column, options.target_column)
 
     @classmethod
-    def noted(cls, examples):
-        return {"target characters": labelled.span([len(t) for t in examples.labels or ("",)])}
+    def more_summary(cls, examples):
+        return {"target characters": dataset.span([len(t) for t in examples.labels or ("",)])}
 
     @classmethod
     def load(cls, options, saved, data):
@@ -91,7 +91,7 @@ class Translate(WritingTask):
         return cls(options, vocabularies.from_json(vocab), distinct(characters, "characters"))
 
     @classmethod
-    def learned(cls, options, examples):
+    def from_dataset(cls, options, examples):
         assert examples.labels is not None
         sides = [[_normal(t) for t in side] for side in (examples.inputs, examples.labels)]
         length = sum(len(t) for side in sides for t in side) / max(1, sum(map(len, sides)))
@@ -110,7 +110,7 @@ class Translate(WritingTask):
         return cls(o, vocabularies.build(o.units, texts), "".join(sorted(counts)))
 
     @property
-    def rows(self):
+    def vocabulary_size(self):
         return self.symbols
 
     @property
@@ -119,7 +119,7 @@ class Translate(WritingTask):
 
     # From texts to symbols and back.
 
-    def drilled(self, examples):
+    def training_examples(self, examples):
         """Some training pairs with a character that both sides hold once in the place of an unknown one, so that the
         model learns to carry it through.
         """
@@ -133,7 +133,7 @@ class Translate(WritingTask):
                 c = common[rng.integers(len(common))]
                 for side in sides:
                     side[i] = side[i].replace(c, UNKNOWN)
-        return super().drilled(Labelled(examples.kind, sides[0], sides[1], examples.place, examples.notes))
+        return super().training_examples(Dataset(examples.kind, sides[0], sides[1], examples.place, examples.notes))
 
     def encode(self, examples):
         texts = [_normal(t) for t in examples.inputs]
@@ -147,7 +147,7 @@ class Translate(WritingTask):
         assert examples.labels is not None
         return _Targets(Ragged.of([self.ids(t) for t in examples.labels]), [str(t) for t in examples.labels])
 
-    def wanted(self, targets, rows):
+    def target_batch(self, targets, rows):
         return self.before_and_after(targets.ids, rows)
 
     def shares(self, encoded, targets):
@@ -188,20 +188,20 @@ class Translate(WritingTask):
         o, size = self.options, self.symbols
         half = o.hidden // 2
         parameters = {"embedding": rng.standard_normal((size, o.embedding)).astype(np.float32)}
-        body = stack.init(rng, self.cell, o.layers, o.embedding, half, both=True)
+        body = stack.init(rng, self.cell, o.layers, o.embedding, half, bidirectional=True)
         parameters |= {f"reader.recurrent.{n}": p for n, p in body.items()}
         return parameters | self.decoder(rng, 2 * half)
 
     def memory(self, parameters: Parameters, batch: Any, noise: Any = None) -> tuple[Any, ...]:
         """What the encoder leaves: outputs, keys, 1 or 0 a place `(batch, places, …)`, and the summary `(batch, hidden)`."""
         o, lengths = self.options, batch["lengths"]
-        xs = locked(engines.embedding(parameters["embedding"], batch["ids"]), o.dropout / 2, noise)
+        xs = variational_dropout(engines.embedding(parameters["embedding"], batch["ids"]), o.dropout / 2, noise)
         xs = stack.read(self.cell, o.layers, part(parameters, "reader.recurrent"), xs, lengths, True, noise, o.dropout)
         xp = namespace(xs)
         half = xs.shape[2] // 2
         ends = xp.broadcast_to((lengths - 1)[:, None, None], (xs.shape[0], 1, xs.shape[2]))
         summary = xp.concat([xp.take_along_axis(xs, ends, axis=1)[:, 0, :half], xs[:, 0, half:]], axis=-1)
-        xs = locked(xs, o.dropout / 2, noise)
+        xs = variational_dropout(xs, o.dropout / 2, noise)
         return self.remembered(parameters, xs, stack.mask(xs, lengths)[..., 0], summary)
 
     def most(self, batch):
@@ -225,7 +225,7 @@ class Translate(WritingTask):
         rows = np.array([i for i, _ in asked])
         at = engines.array(rows, memory[0])
         written = [found[i][k].symbols for i, k in asked]
-        looks = self.looks(parameters, tuple(m[at] for m in memory), lengths[rows], written)
+        looks = self.attention_weights(parameters, tuple(m[at] for m in memory), lengths[rows], written)
         out = [list(several) for several in found]
         for (i, k), look in zip(asked, looks, strict=True):
             out[i][k] = replace(found[i][k], symbols=self._carried(found[i][k].symbols, strangers[i], look))
@@ -272,7 +272,9 @@ class Translate(WritingTask):
                 texts = [{"text": self.text(h.symbols).strip(), "score": h.score} for h in several[:n_best]]
                 answers[row] = texts[0] | ({"n_best": texts} if len(texts) > 1 else {})
             if attention:
-                looks = self.looks(parameters, memory, encoded.lengths[rows], [several[0].symbols for several in found])
+                looks = self.attention_weights(
+                    parameters, memory, encoded.lengths[rows], [several[0].symbols for several in found]
+                )
                 for k, row in enumerate(rows):
                     strangers = encoded.strangers[row]
                     source_ids = np.where(strangers > 0, self.symbols + strangers, encoded.ids[row])
@@ -283,15 +285,15 @@ class Translate(WritingTask):
                     }
         return answers
 
-    def given(self, source: Any) -> Labelled:
+    def given(self, source: Any) -> Dataset:
         """What a person asks about, as examples."""
-        if isinstance(source, Labelled):
+        if isinstance(source, Dataset):
             return source
         if table.given(source):
             return self.asked(source)
-        return Labelled("pair", arrays.texts(source), None, lambda i, *step: f"input {i + 1}")
+        return Dataset("pair", arrays.texts(source), None, lambda i, *step: f"input {i + 1}")
 
-    def lines(self, text: str) -> Labelled:
+    def lines(self, text: str) -> Dataset:
         """Standard input: a text a line."""
         return self.given([t.strip() for t in parted(text)])
 

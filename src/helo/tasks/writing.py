@@ -22,7 +22,7 @@ from helo.data.ragged import Ragged, rounded
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.decoding.sampling import Choice
-from helo.layers import attention, dropped, locked, part, stack
+from helo.layers import attention, dropped, part, stack, variational_dropout
 from helo.tasks.base import ExampleTask, Parameters
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
@@ -63,7 +63,7 @@ class WritingTask(ExampleTask):
         """How its attention scores, a name of `layers.attention`; Show, Attend and Tell calls the additive one soft."""
         return "additive" if self.options.attention == "soft" else self.options.attention
 
-    def paged(self, most):
+    def report_size(self, most):
         return min(10, most)
 
     @property
@@ -71,7 +71,7 @@ class WritingTask(ExampleTask):
         """How many the decoder can write."""
         return self.end + 1
 
-    def at(self, done):
+    def on_progress(self, done):
         self.guesses = self.options.scheduled * done
 
     @abstractmethod
@@ -149,7 +149,7 @@ class WritingTask(ExampleTask):
         xs = engines.embedding(parameters["embedding"], before)
         if "glance.dense" in parameters:  # the summary is seen at every step, whatever the attention does
             xs = xs + (summary @ parameters["glance.dense"].T)[:, None]
-        xs = locked(xs, o.dropout / 2, noise)
+        xs = variational_dropout(xs, o.dropout / 2, noise)
         low, lower = engines.scan(self.cell, part(parameters, "lower.recurrent"), xs, states[0])
         xp = namespace(low)
         if self.way == "none":
@@ -157,7 +157,7 @@ class WritingTask(ExampleTask):
             weights = xp.zeros_like(inside[:, None]) + xp.zeros_like(low[:, :, :1])
         else:
             context, weights = attention.look(self.way, part(parameters, "attention"), low, keys, outputs, inside)
-        joined = locked(xp.concat([low, context], axis=-1), o.dropout / 2, noise)
+        joined = variational_dropout(xp.concat([low, context], axis=-1), o.dropout / 2, noise)
         high, upper = engines.scan(self.cell, part(parameters, "upper.recurrent"), joined, states[1])
         read = xp.concat([high, joined], axis=-1) @ parameters["readout.dense"].T + parameters["readout.bias"]
         read = dropped(xp.tanh(read), o.dropout, noise)
@@ -225,7 +225,7 @@ class WritingTask(ExampleTask):
     # What it answers.
 
     @final
-    def scored(self, parameters, batch, brief=False):
+    def evaluate_batch(self, parameters, batch, loss_only=False):
         loss, count = 0.0, 0
         memory = self.memory(parameters, batch)
         rows = len(batch["lengths"])
@@ -235,9 +235,9 @@ class WritingTask(ExampleTask):
             inside = stack.mask(scores, piece["target_lengths"])[..., 0]
             loss = loss + engines.cross_entropy(scores, piece["targets"], inside)
             count = count + namespace(scores).sum(piece["target_lengths"])
-        if brief and self.best == "loss":
+        if loss_only and self.monitor == "loss":
             return loss, count, [None] * rows
-        found = self.search(parameters, memory, self.most(batch), 1 if brief else BEAM)
+        found = self.search(parameters, memory, self.most(batch), 1 if loss_only else BEAM)
         return loss, count, self.finished(parameters, memory, batch, found)
 
     def finished(
@@ -299,7 +299,7 @@ class WritingTask(ExampleTask):
         return [beams.Hypothesis(t, float(s), float(s)) for t, s in zip(texts, scores, strict=True)]
 
     @final
-    def looks(
+    def attention_weights(
         self, parameters: Parameters, memory: Memory, lengths: Any, symbols: Sequence[Sequence[int]]
     ) -> list[np.ndarray]:
         """Where the decoder looked while it wrote each text, `(symbols + 1, places)`; all zeros without attention."""

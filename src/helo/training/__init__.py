@@ -204,7 +204,7 @@ def _train(request: _Request, machine: Machine, reporter: Reporter, started: flo
     replaces = machine.agreed(replaces)
     task, options = _begun(r, machine) if about is None else _taken_up(r, about, machine)
     with machine.alike():
-        training = Training(task, path, options, machine, reporter, started + task.kept_seconds)
+        training = Training(task, path, options, machine, reporter, started + task.cached_seconds)
         stopping.append(training)
         if about is None and options.start is not None:
             training.begin_with(Run(options.start, r.trust, r.given.get("cell")).parameters)
@@ -242,7 +242,7 @@ def _begun(r: _Request, machine: Machine) -> tuple[Task, Options]:
             saved = folder.read_json(folder.inside(Path(r.options.start), "vocab.json"))
             Run(r.options.start, r.trust, r.given.get("cell")).task  # noqa: B018  whatever is wrong with it is said first
         task = r.kind.read(r.files, r.valid, r.task_options, r.path, saved)
-    task.settle(machine.agreed(_budget(r.options, machine)))
+    task.infer_defaults(machine.agreed(_budget(r.options, machine)))
     return task, r.options
 
 
@@ -299,7 +299,7 @@ def _go_further(training: Training, about: dict[str, Any]) -> None:
 
     p, o = training.progress, training.options
     p.over, p.ending = None, None
-    if 0 < p.glance <= LEAST < training.task.held:  # what was best on so few says nothing
+    if 0 < p.glance <= LEAST < training.task.validation_size:  # what was best on so few says nothing
         p.glance, p.best = 0, float("inf")
     if o.steps is not None:
         p.total = o.steps
@@ -381,14 +381,16 @@ def _finish(training: Training, end: Progress) -> None:
     with training.device.answering(weights) as parameters:
         figures = task.validate(parameters, end.ending)
     if end.ending is not None:
-        training.reporter.say(f"time for {end.ending:,} of {task.held:,} to validate on; helo eval {path} takes all")
+        training.reporter.say(
+            f"time for {end.ending:,} of {task.validation_size:,} to validate on; helo eval {path} takes all"
+        )
     about = folder.read_json(path / "run.json")
     figures.pop("loss", None)
     reports = folder.metrics(path / "metrics.jsonl")
     drawing.loss(path / "loss.png", reports, f"{about['task']}, {task.body}", task.unit.removesuffix("s"))
     about |= {"figures": figures, "steps": end.step}
     with training.device.answering(weights) as parameters:
-        page = task.reported(parameters, about["data"], path, most=end.ending)
+        page = task.report_run(parameters, about["data"], path, most=end.ending)
     about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
     folder.write_page(path, about | {"cell": task.body}, task.verb, page)
     folder.write_json(
@@ -413,14 +415,14 @@ def _patient() -> None:
 
 def _budget(options: Options, machine: Machine) -> Budget:
     """What is given, or how much the time given is worth on this machine."""
-    from helo.engines.device import products_per_second, symbols_per_second
+    from helo.engines.device import macs_per_second, symbols_per_second
 
     if options.steps is not None or options.epochs is not None:
         return Budget(steps=options.steps, epochs=options.epochs)
     seconds = 60 * (options.minutes or 2.0) * USEFUL
     if machine.device.accelerator:
         return Budget(symbols=seconds * symbols_per_second(machine.device))
-    return Budget(products=seconds * products_per_second(machine.device))
+    return Budget(macs=seconds * macs_per_second(machine.device))
 
 
 def _name(kind: type) -> str:

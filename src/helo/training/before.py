@@ -47,10 +47,10 @@ def fits(options: Any) -> None:
         )
 
 
-def _count(cell: Cell, sizes: Mapping[str, int], both: bool) -> float:
+def _count(cell: Cell, sizes: Mapping[str, int], bidirectional: bool) -> float:
     """How many parameters there will be at least: of the recurrent layers, and of the embedding of two symbols."""
     own = _law(cell)
-    hidden, ways = sizes.get("hidden", 16), 1 + both
+    hidden, ways = sizes.get("hidden", 16), 1 + bidirectional
     inputs = sizes.get("embedding", min(hidden, 64))
     layers = own(inputs, hidden) + (sizes.get("layers", 1) - 1) * own(ways * hidden, hidden)
     letters = own(16, sizes["spelling"]) if "spelling" in sizes else 0.0

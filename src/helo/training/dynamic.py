@@ -40,7 +40,7 @@ def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, 
     chunk, state, total = task.options.chunk, None, Score()
     for seen, at in enumerate(range(start, len(symbols) - 1, chunk), 1):
         window = symbols.take(np.array([at]), min(chunk, len(symbols) - 1 - at) + 1)
-        loss, score, state = task.scored(live, window, state)
+        loss, score, state = task.evaluate_batch(live, window, state)
         total += score
         state = tuple(tuple(s.detach() for s in layer) for layer in state)
         loss.backward()

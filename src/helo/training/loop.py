@@ -44,7 +44,7 @@ class Training:
             if p.dtype != np.float32:
                 raise HeloError(f"{name} is {p.dtype}", expected="float32 from `init`", where=task.options.cell)
         self.parameters = {n: self.device.own(p).requires_grad_() for n, p in fresh.items()}
-        self.optimiser = Optimiser(self.parameters, options, self.device.precision, task.slower, task.cell.blocks)
+        self.optimiser = Optimiser(self.parameters, options, self.device.precision, task.lr_scale, task.cell.blocks)
         self.batches = task.batches(options.seed, machine.rank, machine.world)
         self.home = path  # where it is written; beside `path` until it is whole
         self.state: Any = None
@@ -57,7 +57,7 @@ class Training:
         self.reading: Any = None  # of these sums, on their way back
         self.read_at = 0.0
         self.last = (0.0, 0)  # the last step's loss and count, as far as they are known
-        self.progress = Progress(total=options.steps, passes=task.passes if task.passes < math.inf else None)
+        self.progress = Progress(total=options.steps, passes=task.max_epochs if task.max_epochs < math.inf else None)
         self.before = 0.0  # seconds of earlier sittings
         self.started = started
         self.stop = False  # set from outside: save, and end
@@ -91,7 +91,7 @@ class Training:
     def step(self) -> None:
         """Read a batch, go forward and back through it, update. What comes of it stays on the device: `_read`."""
         share = self.progress.share
-        self.task.at(share)
+        self.task.on_progress(share)
         fresh = self.batches.fresh
         with few_shapes(self.device.captures):
             batch = self.batches.next()
@@ -101,7 +101,7 @@ class Training:
     def _step(self, batch: dict[str, Any], fresh: bool) -> None:
         """All of a step that is computed, on tensors alone. fresh: no state is carried into it."""
         factor, batch = batch["factor"], {n: a for n, a in batch.items() if n != "factor"}
-        with self.device.products():
+        with self.device.autocast():
             if batch:
                 loss, count, state = self.task.loss(self.parameters, batch, None if fresh else self.state, noise)
             else:
@@ -271,7 +271,7 @@ class Training:
             total = self.minutes.total(p, self.threads.usual if first else None, most)
             unknown = self.minutes.each_final is None or (p.reports in (3, 7) and self.probed < p.reports)
             if total == p.step:  # the time is over
-                p.glance = p.glance or min(minutes.LEAST, self.task.held)
+                p.glance = p.glance or min(minutes.LEAST, self.task.validation_size)
             elif unknown:
                 self.probed = p.reports
                 with self.device.answers():
@@ -329,9 +329,9 @@ class Training:
         self._read()
         if self.machine.writes:
             assert p.total is not None
-            most = p.glance or self.task.glance(speed.per_step * p.total)
-            with torch.no_grad(), self.device.products():
-                figures = self.task.validate(self.parameters, most, brief=True)
+            most = p.glance or self.task.validation_subset(speed.per_step * p.total)
+            with torch.no_grad(), self.device.autocast():
+                figures = self.task.validate(self.parameters, most, loss_only=True)
             weights = self.device.back(self.parameters)
             norms = self.device.back({"norms": self.norms})["norms"]
             report = {
@@ -346,7 +346,7 @@ class Training:
                 "symbols_per_second": round(speed.symbols),
                 "norms": _by_layer(zip(self.parameters, norms.tolist(), strict=True)),
             }
-            key = self.task.best
+            key = self.task.monitor
             report |= {} if key == "loss" else {key: figures[key]}
             badness = figures[key] if key == "loss" else -figures[key]
             best = badness < p.best or (key != "loss" and badness == p.best)

@@ -46,7 +46,7 @@ class Minutes:
     @property
     def deadline(self) -> float:
         """When the steps have to be over."""
-        return self.seconds - min(self._final(self.task.held), self._ending()) - self.page - self.report
+        return self.seconds - min(self._final(self.task.validation_size), self._ending()) - self.page - self.report
 
     def _ending(self) -> float:
         """Seconds that the final figures may take."""
@@ -54,7 +54,7 @@ class Minutes:
 
     def _final(self, most: int) -> float:
         """Seconds of the final figures on so many examples or symbols, and of the page."""
-        return (self.each_final or 0.0) * (most + self.task.paged(most))
+        return (self.each_final or 0.0) * (most + self.task.report_size(most))
 
     def step(self) -> None:
         """A step was made."""
@@ -92,8 +92,8 @@ class Minutes:
         left = self.deadline - now
         reports = math.ceil(schedule.VALIDATIONS * (1 - done)) - 1  # beside the last
         left -= min(reports * self.report, WATCHING * left)
-        ahead = [self.task.weight(done + (1 - done) * (i + 0.5) / 64) for i in range(64)]
-        each = self.each * sum(ahead) / 64 / self.task.weight(done)
+        ahead = [self.task.step_cost(done + (1 - done) * (i + 0.5) / 64) for i in range(64)]
+        each = self.each * sum(ahead) / 64 / self.task.step_cost(done)
         return max(p.step + 1, min(p.step + round(left / each), most))  # pyright: ignore[reportReturnType]
 
     def told(self, began: float) -> None:
@@ -114,16 +114,16 @@ class Minutes:
             self.page = self.elapsed() - began
         self.each_final = self._cost(lambda most: self.task.validate(parameters, most))
         if not glance:
-            one = self._cost(lambda most: self.task.validate(parameters, most, brief=True))
+            one = self._cost(lambda most: self.task.validate(parameters, most, loss_only=True))
             room = WATCHING * self.seconds / schedule.VALIDATIONS / max(one, 1e-9)
-            glance = max(min(LEAST, self.task.held), min(self.task.glance(seen), int(room)))
+            glance = max(min(LEAST, self.task.validation_size), min(self.task.validation_subset(seen), int(room)))
             self.report = self.report or one * glance
         self.since += self.elapsed() - began
         return glance
 
     def _cost(self, validate: Callable[[int], object]) -> float:
         """Seconds an example or symbol takes, beside what a validation of whatever size takes."""
-        most, before, held = max(LEAST, self.task.held // 1000), (0, 0.0), self.task.held
+        most, before, held = max(LEAST, self.task.validation_size // 1000), (0, 0.0), self.task.validation_size
         validate(min(most, held))  # the first warms up
         while True:
             most, began = min(most, held), time.monotonic()
@@ -137,13 +137,13 @@ class Minutes:
         """On how many examples or symbols the final figures are to be, so that the time is kept; None for all."""
         if self.each_final is None:  # a run that went on shortly before its end, or had no time
             if self.elapsed() >= self.seconds:
-                return min(LEAST, self.task.held)
+                return min(LEAST, self.task.validation_size)
             self.each_final = self._cost(lambda most: self.task.validate(parameters, most))
         room = max(self.seconds - self.page - self.elapsed(), self._ending())
-        most = self.task.held
+        most = self.task.validation_size
         while most > LEAST and self._final(most) > room:
             most = max(LEAST, int(0.9 * most))
-        return None if most >= self.task.held else most
+        return None if most >= self.task.validation_size else most
 
 
 class Threads:

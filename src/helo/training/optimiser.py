@@ -28,14 +28,14 @@ class Optimiser:
         parameters: Mapping[str, Tensor],
         options: Options,
         precision: torch.dtype,
-        slower: Mapping[str, float] | None = None,
+        lr_scale: Mapping[str, float] | None = None,
         blocks: Mapping[str, int] | None = None,
     ):
-        """slower: what the rates of the parameters below a dotted name are multiplied by. blocks: `Cell.blocks` of the
+        """lr_scale: what the rates of the parameters below a dotted name are multiplied by. blocks: `Cell.blocks` of the
         cell. A parameter that no gradient reaches is left as it is.
         """
         self.options, self.precision = options, precision
-        self.slower = {n: f for n in parameters for name, f in (slower or {}).items() if n.startswith(f"{name}.")}
+        self.lr_scale = {n: f for n in parameters for name, f in (lr_scale or {}).items() if n.startswith(f"{name}.")}
         inside = {n: p for n, p in parameters.items() if INSIDE & set(n.split(".")) and p.ndim == 2}
         self.groups: dict[tuple[int, int, int], list[str]] = defaultdict(list)
         for name, p in inside.items():
@@ -44,7 +44,7 @@ class Optimiser:
         self.rest = {n: p for n, p in parameters.items() if n not in inside}
         self.paces: dict[float, list[str]] = defaultdict(list)  # of the rest, those that learn at one rate
         for name in self.rest:
-            self.paces[self.slower.get(name, 1.0)].append(name)
+            self.paces[self.lr_scale.get(name, 1.0)].append(name)
         self.momentum = {n: torch.zeros_like(p, requires_grad=False) for n, p in parameters.items()}
         self.square = {n: torch.zeros_like(p, requires_grad=False) for n, p in self.rest.items()}
         # A tensor, as is the rate's factor: a step that is captured is the same step every time.
@@ -73,7 +73,7 @@ class Optimiser:
             size = 0.4 * max(1.0, rows / columns) ** 0.5
             for name, step in zip(names, steps.split(blocks), strict=True):
                 p = self.matrices[name]
-                own = rate * self.slower.get(name, 1.0)
+                own = rate * self.lr_scale.get(name, 1.0)
                 p.mul_(1 - own * self.options.weight_decay)
                 p.sub_(step.reshape(p.shape) * (own * size))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers import files, numbers
 from helo.errors import HeloError, place
 
@@ -110,7 +110,7 @@ def _word(value: Any) -> str:
     return "" if value is None or value != value else str(value).strip()  # NaN is not itself
 
 
-def examples(paths: list[Path], several: str | None = None) -> Labelled:
+def examples(paths: list[Path], several: str | None = None) -> Dataset:
     """Examples first: x `(examples, …)` and y `(examples,)` of `.npz` or `.mat` files. Three or four axes of small
     whole numbers are pictures, two are vectors, three of other numbers are sequences `(examples, time, features)`.
 
@@ -147,7 +147,7 @@ def examples(paths: list[Path], several: str | None = None) -> Labelled:
     elif any(isinstance(y, list) for y in ys):
         ys = [y if isinstance(y, list) else [y] for y in ys]
     kind = "vector" if x.ndim == 2 else "picture" if x.ndim == 4 or x.dtype == np.uint8 else "frames"
-    return Labelled(kind, x, ys if len(ys) == len(x) else None, lambda i, *step: places[i])
+    return Dataset(kind, x, ys if len(ys) == len(x) else None, lambda i, *step: places[i])
 
 
 def _marks(y: np.ndarray, examples: int) -> bool:

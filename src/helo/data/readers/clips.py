@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers import arrays, files, images, numbers, table
 from helo.data.readers.photos import pictured, pixels, squared
 from helo.errors import HeloError, fault, place
@@ -99,12 +99,12 @@ def paths(source: Any) -> list[str | Path]:
     return list(several) if len(several) and all(isinstance(x, str | Path) for x in several) else []
 
 
-def named(names: Sequence[str | Path]) -> Labelled | None:
+def named(names: Sequence[str | Path]) -> Dataset | None:
     """Video files and folders of frames that are named themselves; None where any name is of something else."""
     paths = [Path(os.path.expanduser(n)) for n in names]
     if not paths or not all(p.suffix.lower() in SUFFIXES or (p.is_dir() and _frames(p)) for p in paths):
         return None
-    return Labelled("clip", [Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
+    return Dataset("clip", [Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
 
 
 def _frames(folder: Path) -> list[Path]:
@@ -125,11 +125,11 @@ def heads(path: Path) -> bool:
     return bool({*VIDEOS} & {c.strip(" \"'") for c in re.split(r"[\t,;]", first)})
 
 
-def whole(rows: table.Table, video: str, labels: Sequence[Any] | None) -> Labelled:
+def whole(rows: table.Table, video: str, labels: Sequence[Any] | None) -> Dataset:
     """A clip a row, and what is said of it."""
     found = [(clip, i) for i, clip in enumerate(_clips(rows, video)) if clip is not None]
     clips, at = [clip for clip, _ in found], [i for _, i in found]
-    return Labelled(
+    return Dataset(
         "clip",
         clips,
         None if labels is None else [labels[i] for i in at],
@@ -138,7 +138,7 @@ def whole(rows: table.Table, video: str, labels: Sequence[Any] | None) -> Labell
     )
 
 
-def segments(rows: table.Table, video: str, label: str | None) -> Labelled:
+def segments(rows: table.Table, video: str, label: str | None) -> Dataset:
     """A video an example, in the order in which they come; `notes["segments"]` has of each its (start, end, label)."""
     parts: dict[Path, list[tuple[float, float, str]]] = {}
     places: dict[Path, str] = {}
@@ -149,7 +149,7 @@ def segments(rows: table.Table, video: str, label: str | None) -> Labelled:
         parts.setdefault(clip.file, []).append((clip.start, clip.end, str(value).strip()))
         places.setdefault(clip.file, where)
     order = list(parts)
-    return Labelled(
+    return Dataset(
         "clip", [Clip(f) for f in order], None, lambda i, *step: places[order[i]],
         {"video": video, "label": label, "segments": [sorted(parts[f]) for f in order], "names": [f.name for f in order]},
     )  # fmt: skip

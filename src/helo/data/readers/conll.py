@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers import files
 from helo.errors import HeloError, fault
 
@@ -31,7 +31,7 @@ class Sentence:
     lines: list[int]
 
 
-def read(paths: Sequence[Path], column: str | None, asked: bool = True) -> Labelled:
+def read(paths: Sequence[Path], column: str | None, asked: bool = True) -> Dataset:
     """Sentences as lists of words, with a label a word from the named or numbered column; None: what each format is
     for, UPOS in CoNLL-U and else the last column.
 
@@ -43,7 +43,7 @@ def read(paths: Sequence[Path], column: str | None, asked: bool = True) -> Label
     return _labelled([s for p in paths for s in _file(p, column, asked)], str(paths[0]), asked)
 
 
-def questions(paths: Sequence[Path], column: str | None, known: AbstractSet[str]) -> Labelled:
+def questions(paths: Sequence[Path], column: str | None, known: AbstractSet[str]) -> Dataset:
     """What a tagger is asked about: files as `read` reads them, labels may be missing; a `.txt` as `told` reads it."""
     found = []
     for path in paths:
@@ -52,7 +52,7 @@ def questions(paths: Sequence[Path], column: str | None, known: AbstractSet[str]
     return _labelled(found, str(paths[0]), False)
 
 
-def told(rows: list[str], name: str, column: str | None, known: AbstractSet[str]) -> Labelled:
+def told(rows: list[str], name: str, column: str | None, known: AbstractSet[str]) -> Dataset:
     """Lines as a person types or pipes them: columns as in training, a word a line with blank lines between sentences,
     or running text, a sentence a line with blanks between words. known: labels, by which columns that blanks part are
     told from running text. name: of where the lines are from.
@@ -97,7 +97,7 @@ def _fields(rows: list[str]) -> tuple[bool, list[list[str]], list[bool]]:
     return tabs, fields, comments
 
 
-def _labelled(sentences: list[Sentence], where: str, asked: bool) -> Labelled:
+def _labelled(sentences: list[Sentence], where: str, asked: bool) -> Dataset:
     """where: to be named where there are no sentences, unless it is empty."""
     if not sentences and where:
         raise HeloError("no sentences", expected="a word a line, a blank line between sentences", where=where)
@@ -112,7 +112,7 @@ def _labelled(sentences: list[Sentence], where: str, asked: bool) -> Labelled:
         return f"{sentences[i].file}:{sentences[i].lines[step[0] if step else 0]}"
 
     words = [s.words for s in sentences]
-    return Labelled("tokens", words, None if None in labels else labels, place)
+    return Dataset("tokens", words, None if None in labels else labels, place)
 
 
 def _file(path: Path, column: str | None, asked: bool) -> list[Sentence]:

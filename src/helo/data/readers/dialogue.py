@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers import arrays, table
 from helo.errors import HeloError
 
@@ -34,7 +34,7 @@ def read(
     order: str | None,
     speaker: str | None,
     whole: bool = False,
-) -> Labelled:
+) -> Dataset:
     """Examples of the kind `dialogue`, in the order of their first rows. whole: one label a conversation, which all of
     its rows have; else one an utterance. Two files may call two conversations alike.
     """
@@ -48,5 +48,5 @@ def read(
         mend = "helo train tag gives every utterance a label"
         marks = rows.columns[label]
         labels = table.common(rows, label, groups, mend) if whole else [[marks[i] for i in found] for found in groups]
-    return Labelled("dialogue", inputs, labels, lambda i, *step: rows.places[groups[i][step[0] if step else 0]],
+    return Dataset("dialogue", inputs, labels, lambda i, *step: rows.places[groups[i][step[0] if step else 0]],
                     {"rows": groups, "names": [str(names[found[0]]) for found in groups]})  # fmt: skip

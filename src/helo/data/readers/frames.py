@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers import arrays, files, numbers, table
 from helo.errors import HeloError, nearest
 
@@ -57,7 +57,7 @@ def beside(path: Path) -> Path | None:
     return next((p for p in found if p.exists()), None)
 
 
-def read(paths: Sequence[Path | table.Table], column: str | None, asked: bool = True) -> Labelled:
+def read(paths: Sequence[Path | table.Table], column: str | None, asked: bool = True) -> Dataset:
     """Frames `(time, features)`, an example a file. column: of the label. asked: every file has to have labels.
 
     Features that have names are put in the order of the first file's. Raises HeloError for files without frames, with
@@ -77,7 +77,7 @@ def read(paths: Sequence[Path | table.Table], column: str | None, asked: bool = 
     called = [p if isinstance(p, Path) else p.file for p in paths]
     notes = {"names": [p.name for p in called], "features": videos[0].names}
     labels = [v.labels for v in videos if v.labels is not None]
-    return Labelled(
+    return Dataset(
         "frames", [v.x for v in videos], labels if len(labels) == len(videos) else None,
         lambda i, *step: videos[i].place(step[0]) if step else str(called[i]), notes,
     )  # fmt: skip

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.errors import HeloError, place
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 
 
-def read(paths: list[Path]) -> Labelled:
+def read(paths: list[Path]) -> Dataset:
     """Pictures as they are, each `(height, width)`, or with three channels where it has colours; the label is the
     folder's name. Which size and channels a model learns, and brings all others to, is `inputs.pictures`'s.
     """
@@ -28,7 +28,7 @@ def read(paths: list[Path]) -> Labelled:
                 raise HeloError(f"cannot be read: {error.strerror or error}") from error
         grey = bool((pixels == pixels[..., :1]).all())
         found.append(pixels[..., 0].copy() if grey else pixels)
-    return Labelled("picture", found, [p.parent.name for p in paths], lambda i, *step: str(paths[i]))
+    return Dataset("picture", found, [p.parent.name for p in paths], lambda i, *step: str(paths[i]))
 
 
 def fitted(picture: np.ndarray, shape: Sequence[int]) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers import files, table
 from helo.errors import HeloError, fault
 
@@ -16,7 +16,7 @@ TARGETS = ("target", "trg", "tgt", "output", "to")
 
 def read(
     names: Sequence[str | Path], asked: bool = True, source: str | None = None, target: str | None = None
-) -> tuple[Labelled, list[Path]]:
+) -> tuple[Dataset, list[Path]]:
     """Sources as inputs and targets as labels. names: a source and a target file, line by line; or `.tsv`, `.csv`,
     `.jsonl` files. source, target: their columns, else the first of SOURCES and of TARGETS; a `.tsv` whose first line
     has no such names is all pairs: a source, a tab, a target. Without `asked` any number of files of sources alone.
@@ -46,9 +46,9 @@ def read(
 Row = tuple[str, str, str | None]  # where it stands, the source, and the target if there is one
 
 
-def _pairs(rows: list[Row]) -> Labelled:
+def _pairs(rows: list[Row]) -> Dataset:
     places, inputs, labels = ([row[i] for row in rows] for i in range(3))
-    return Labelled("pair", inputs, None if None in labels else labels, lambda i, *step: str(places[i]))
+    return Dataset("pair", inputs, None if None in labels else labels, lambda i, *step: str(places[i]))
 
 
 def _whole(where: str, source: str, target: str | None) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from helo.data.labelled import Labelled
+from helo.data.dataset import Dataset
 from helo.data.readers import arrays, files, numbers, table
 from helo.errors import HeloError, fault
 
@@ -24,7 +24,7 @@ SUFFIXES = (".ts",)
 MISSING = ("?", "")
 
 
-def read(paths: list[Path]) -> Labelled:
+def read(paths: list[Path]) -> Dataset:
     """Series `(time, channels)`, one a line, channels and label parted by `:`; a missing value (`?`) is NaN."""
     inputs, labels, places, labelled = [], [], [], None
     for path in paths:
@@ -65,7 +65,7 @@ def read(paths: list[Path]) -> Labelled:
             raise HeloError("no @data", expected="a .ts file", where=str(path))
     if not inputs:
         raise HeloError("no series", expected="one a line after @data", where=str(paths[0]))
-    return Labelled("frames", inputs, labels if any(labels) else None, lambda i, *step: places[i])
+    return Dataset("frames", inputs, labels if any(labels) else None, lambda i, *step: places[i])
 
 
 def _channels(channels: list[str], where: str) -> np.ndarray | None:
@@ -94,7 +94,7 @@ def plain(path: Path) -> bool:
     return named is not None and table.bare(path)
 
 
-def rows(paths: list[Path]) -> Labelled:
+def rows(paths: list[Path]) -> Dataset:
     """Series `(time, 1)`, one a line after its label; NaN after the last value fills a shorter one up."""
     inputs, labels, places = [], [], []
     for path in paths:
@@ -115,17 +115,17 @@ def rows(paths: list[Path]) -> Labelled:
                 else label.strip()
             )
             places.append(where)
-    return Labelled("frames", inputs, labels, lambda i, *step: places[i])
+    return Dataset("frames", inputs, labels, lambda i, *step: places[i])
 
 
-def grouped(told: table.Table, channels: list[str], label: str | None, group: str, order: str | None) -> Labelled:
+def grouped(told: table.Table, channels: list[str], label: str | None, group: str, order: str | None) -> Dataset:
     """Series `(time, channels)` out of a table of steps, in the order of their first rows; an empty cell or NaN is a
     missing value. All rows of a series have its label.
     """
     x = table.matrix(told, channels, missing=True)
     members = table.groups(told, group, order)
     labels = None if label is None else table.common(told, label, members)
-    return Labelled(
+    return Dataset(
         "frames", [x[found] for found in members], labels,
         lambda i, *step: told.places[members[i][step[0] if step else 0]], {"features": channels, "label": label},
     )  # fmt: skip

@@ -16,7 +16,7 @@ from helo.errors import HeloError
 
 
 @dataclass
-class Labelled:
+class Dataset:
     """inputs, one an example, all of one kind:
 
     text       a string                              tokens      a list of words
@@ -40,13 +40,13 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def take(self, rows: np.ndarray) -> Labelled:
+    def take(self, rows: np.ndarray) -> Dataset:
         """Some of the examples."""
         rows = np.asarray(rows)
         labels = None if self.labels is None else [self.labels[i] for i in rows]
         inputs = self.inputs[rows] if isinstance(self.inputs, np.ndarray) else [self.inputs[i] for i in rows]
         about = None if self.about is None else [self.about[i] for i in rows]
-        return Labelled(self.kind, inputs, labels, lambda i, *step: self.place(int(rows[i]), *step), self.notes, about)
+        return Dataset(self.kind, inputs, labels, lambda i, *step: self.place(int(rows[i]), *step), self.notes, about)
 
     def known(self, answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Answers, one an example, with what they say of it."""
