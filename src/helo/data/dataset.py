@@ -36,6 +36,7 @@ class Dataset:
     place: Callable[..., str]
     notes: dict[str, Any] = field(default_factory=dict)  # what was understood of the files, for people
     about: Sequence[dict[str, Any]] | None = None
+    files: Sequence[Path] = ()  # that it was read from, where these are others than were named
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -17,8 +17,7 @@ import numpy as np
 
 from helo import cells, engines, inputs
 from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
-from helo.data import dataset
-from helo.data import examples as reading
+from helo.data import dataset, readers
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, clips, dialogue, numbers, table
 from helo.data.readers.files import parted
@@ -91,7 +90,7 @@ class Classify(ExampleTask):
 
     @classmethod
     def examples(cls, files, options, asked=True):
-        found, paths = reading.classified(files, options, asked)
+        found, paths = readers.read(files, options, "example", asked)
         return framed(found, options.encoder, options.fps), paths
 
     @classmethod

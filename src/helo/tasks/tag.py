@@ -16,8 +16,7 @@ import numpy as np
 
 from helo import cells, engines, inputs
 from helo.cells.functions import namespace
-from helo.data import dataset
-from helo.data import examples as reading
+from helo.data import dataset, readers
 from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
 from helo.data.readers import arrays, clips, conll, dialogue, numbers, table
@@ -93,7 +92,7 @@ class Tag(ExampleTask):
 
     @classmethod
     def examples(cls, files, options, asked=True):
-        found, paths = reading.tagged(files, options, asked)
+        found, paths = readers.read(files, options, "step", asked)
         return framed(found, options.encoder, options.fps, timed=True), paths
 
     @classmethod

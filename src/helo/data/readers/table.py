@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from helo.data.readers import files, numbers
 from helo.errors import HeloError, fault, nearest
 
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".txt")
+TEXTS = ("text", "sentence", "utterance")
+LABELS = ("label", "emotion", "class")
 
 
 @dataclass
@@ -100,6 +102,16 @@ def read(path: Path, headed: bool = True) -> Table:
         raise HeloError("a first line and no rows", where=str(path))
     columns = {name: [row[i] for row in rows[1:]] for i, name in enumerate(header)}
     return Table(path, columns, [f"{path}:{line}" for line in lines[1:]], headed)
+
+
+def form(path: Path) -> str | None:
+    """What says that a file is a table, for people."""
+    return f"a table by its suffix {files.suffix(path)}" if files.suffix(path) in SUFFIXES else None
+
+
+def of(sources: Sequence[Path | Table]) -> Table:
+    """Files and tables as one table."""
+    return joined([s if isinstance(s, Table) else read(s) for s in sources])
 
 
 def given(source: Any) -> list[Table]:
@@ -319,3 +331,55 @@ def by_name(x: np.ndarray, names: Sequence[str], wanted: Sequence[str], where: s
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+
+
+def texts(rows: Table, name: str, all_say: bool = False) -> Table:
+    """The table with texts in their column; all_say: none of which is blank."""
+    said = []
+    for value, where in zip(rows.columns[name], rows.places, strict=True):
+        said.append(text(value, name, where))
+        if not isinstance(value, list | dict) and (
+            not (said[-1] or isinstance(value, str)) or (all_say and not said[-1].strip())
+        ):
+            fault(HeloError(f"nothing in {name!r}", expected="a text", where=where))
+    return replace(rows, columns=rows.columns | {name: said})
+
+
+def labelled(rows: Table, named: str | None, needed: bool) -> tuple[Table, str | None]:
+    """The table with labels in their column, "" where one is missing, and the column's name. Where one row has a list of
+    labels, all have.
+    """
+    if not needed and named is not None and rows.first([named.lower()]) is None:
+        return rows, None
+    label = column(rows, named, LABELS, "--label", needed)
+    if label is None:
+        return rows, None
+    values = rows.columns[label]
+    several = any(isinstance(v, list) for v in values)
+    marks = []
+    for value, where in zip(values, rows.places, strict=True):
+        parts = value if isinstance(value, list) else [value]
+        if any(isinstance(v, list | dict) for v in parts):
+            fault(HeloError(f"an object or a list of lists in {label!r}", expected="a label, or a list of labels",
+                            where=where))  # fmt: skip
+            parts = []
+        told = ["" if numbers.absent(v) else str(v).strip() for v in parts]
+        marks.append(told if isinstance(value, list) else told[0] if told else "")
+    if several:
+        marks = [v if isinstance(v, list) else [v] if v else [] for v in marks]
+    return replace(rows, columns=rows.columns | {label: marks}), label
+
+
+def column(rows: Table, named: str | None, usual: Sequence[str], flag: str, needed: bool = True) -> str | None:
+    """A column by the name that a flag gives, else the first of the usual ones."""
+    if named is not None:
+        return rows.find(named, flag)
+    found = rows.first(usual)
+    if found is None and needed:
+        raise HeloError(
+            f"columns {', '.join(rows.columns)}",
+            expected=f"one of {', '.join(usual)}",
+            mend=f"{flag} names it",
+            where=rows.heading,
+        )
+    return found
