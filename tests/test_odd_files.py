@@ -99,7 +99,7 @@ def test_what_is_no_number_is_refused_by_its_place_in_every_reader(tmp_path, val
 def test_what_is_a_number_is_read_as_it_stands(tmp_path, value):
     found, model = understood("classify", [written(tmp_path / "t.csv", f"{NUMBERS}{value},4,x\n")])
     assert found.inputs[-1].tolist() == [float(value), 4.0]
-    assert np.isfinite(model.form.numbers.spread).all()
+    assert np.isfinite(model.form.numbers.std).all()
 
 
 def test_large_numbers_that_differ_by_little_stay_apart(tmp_path):

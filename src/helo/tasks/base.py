@@ -16,7 +16,7 @@ import numpy as np
 from helo import engines
 from helo.cells.base import Cell
 from helo.cells.functions import Array
-from helo.data import dataset
+from helo.data import dataset, readers
 from helo.data.buckets import Buckets, in_order
 from helo.data.dataset import Dataset
 from helo.data.readers import table
@@ -354,6 +354,8 @@ class ExampleTask(Task):
     @final
     def reading(self, **said: Any) -> Any:
         """The options by which files are read after the training. said: those that are to be others."""
+        if said.get("reader") is not None:
+            said["reader"] = readers.chosen(said["reader"])
         return replace(self.options, **{**self.evaluation_options, **said})
 
     @final

@@ -42,6 +42,7 @@ LEAST = 2  # examples of a label, where each example has one
 class Options:
     """Of a classifier. Sizes that are not given are settled from the examples (`Classify.from_dataset`)."""
 
+    reader: Annotated[str | None, "of the files: a registered one or FILE.py:NAME (by what the files are)"] = None
     text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
     several: Annotated[str | None, "an example has several labels, parted by this"] = None

@@ -44,6 +44,7 @@ TELLING = 0.1
 class Options:
     """Of a tagger. Sizes that are not given are settled from the examples (`Tag.from_dataset`)."""
 
+    reader: Annotated[str | None, "of the files: a registered one or FILE.py:NAME (by what the files are)"] = None
     column: Annotated[
         str | None, "of the label: upos, a number from 1, or a column of a table  [CoNLL-U: upos, else the last]"
     ] = None

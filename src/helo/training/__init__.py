@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helo import cells, drawing, encoders, progress, registry, saved, tasks
+from helo.data import readers
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.errors import HeloError, door, nearest, place
@@ -97,6 +98,8 @@ def train(
         given["cell"] = registry.located(str(given["cell"]))
         cells.find(given["cell"])
         registry.remember(given["cell"])
+    if "reader" in given:
+        given["reader"] = readers.chosen(given["reader"])
     if "encoder" in given:
         given["encoder"] = encoders.located(str(given["encoder"]))
     if given.get("start") is not None:
@@ -112,6 +115,7 @@ def train(
         if "start" in given and about["task"] != task:
             raise HeloError(f"a run of {about['task']}", expected=f"one of {task}", where=f"--start {like}")
         theirs = _options_of(about)
+        readers.vouched(theirs.get("reader") if "reader" not in given else None, str(like), trust)
         if not {str(Path(f).absolute()) for f in files} & set(about["data"]["train"]):
             theirs = {k: v for k, v in theirs.items() if k not in kind.places}  # they are of those other files
         if BUDGETS & set(given):
@@ -457,6 +461,7 @@ def _recorded(r: _Request, about: dict[str, Any]) -> tuple[Any, Options]:
         raise HeloError(f"a run of {about['task']}", expected=f"one of {_name(kind)}", where=str(path))
     cell = Run(path, r.trust, given.get("cell")).cell
     recorded = about["options"] | about["training"]
+    readers.vouched(recorded.get("reader"), str(path), r.trust)
     if "cell" in given:
         given["cell"] = recorded["cell"]  # the same, as `Run.cell` found
     asked = {k: v for part in map(asdict, _parted(kind, given)) for k, v in part.items()}
