@@ -27,7 +27,8 @@ from helo.cli import flags
 @click.option(
     "--skip-bad", is_flag=True, help="caption: leave out pictures that are missing or cannot be read, and say which"
 )
-def command(run, files, blocks, dynamic, report, overwrite, skip_bad, cell, seed, quiet, as_json):
+@click.option("--reader", metavar="NAME|FILE.py:NAME", help="who reads the files, whatever they look like")
+def command(run, files, blocks, dynamic, report, overwrite, skip_bad, reader, cell, seed, quiet, as_json):
     """Figures of a run on files, or on the validation data that it recorded.
 
     \b
@@ -49,9 +50,11 @@ def command(run, files, blocks, dynamic, report, overwrite, skip_bad, cell, seed
         )
     if skip_bad and model.about["task"] != "caption":
         raise HeloError(f"--skip-bad of a {model.about['task']} model", expected="it of a caption model")
+    if reader and not hasattr(model.task.options, "reader"):
+        raise HeloError(f"--reader of a {model.about['task']} model", expected="it of a model that answers examples")
     if skip_bad and not files:
         raise HeloError("--skip-bad without files", expected="files: the run's own are read as in its training")
-    said = {"skip_bad": True} if skip_bad else {}
+    said = ({"skip_bad": True} if skip_bad else {}) | ({"reader": reader} if reader else {})
     if dynamic:
         from helo.training import dynamic_evaluation
 

@@ -54,6 +54,7 @@ from helo.cli import flags
     help="caption: write one page of pictures and sentences",
 )
 @click.option("--skip-bad", is_flag=True, help="caption: leave out pictures that cannot be read, and say which")
+@click.option("--reader", metavar="NAME|FILE.py:NAME", help="who reads the files, whatever they look like")
 @click.option(
     "--stream", is_flag=True, help="tag: answer each line of standard input as it comes, a blank line starts anew"
 )
@@ -64,7 +65,22 @@ from helo.cli import flags
     help="tag --stream: go on from this file, and write it at the end",
 )
 def command(
-    run, files, beam, n_best, alpha, attention, temperature, out, skip_bad, stream, state, cell, seed, quiet, as_json
+    run,
+    files,
+    beam,
+    n_best,
+    alpha,
+    attention,
+    temperature,
+    out,
+    skip_bad,
+    reader,
+    stream,
+    state,
+    cell,
+    seed,
+    quiet,
+    as_json,
 ):
     """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
 
@@ -107,7 +123,9 @@ def command(
         how |= {"temperature": temperature, "seed": seed}
     if skip_bad and model.about["task"] != "caption":
         raise HeloError(f"--skip-bad of a {model.about['task']} model", expected="it of a caption model")
-    said = {"skip_bad": True} if skip_bad else {}
+    if reader and "-" in files:
+        raise HeloError("--reader of standard input", expected="it of files")
+    said = ({"skip_bad": True} if skip_bad else {}) | ({"reader": reader} if reader else {})
     with progress.listening(working(quiet)):
         examples = model.lines(standard_input(), **said) if list(files) == ["-"] else model.examples(files, **said)
     if out and model.about["task"] != "caption":

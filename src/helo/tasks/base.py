@@ -365,12 +365,12 @@ class ExampleTask(Task):
             return files
         if table.given(files) or files:
             return type(self).examples(files, self.reading(**said))[0]
-        return self.recorded(data) if self.shown is None else self.shown
+        return self.recorded(data, self.reading(**said)) if self.shown is None else self.shown
 
-    def recorded(self, data: dict[str, Any]) -> Dataset:
-        """The validation examples of a run. Raises HeloError where their files are no longer the same."""
+    def recorded(self, data: dict[str, Any], options: Any = None) -> Dataset:
+        """The validation examples of a run. options: to read by. Raises HeloError where their files are no longer the same."""
         tail = isinstance(data["valid"], str)
-        found, paths = type(self).examples(data["train"] if tail else data["valid"], self.options)
+        found, paths = type(self).examples(data["train"] if tail else data["valid"], options or self.options)
         if dataset.fingerprint(paths) != data["fingerprint"]["train" if tail else "valid"]:
             raise HeloError(
                 "the files are no longer those that the run was trained with",

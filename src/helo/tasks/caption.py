@@ -20,12 +20,12 @@ import numpy as np
 
 from helo import cells, encoders, engines
 from helo.cells.functions import log_softmax, namespace
-from helo.data import captioned, dataset
+from helo.data import dataset, readers
 from helo.data import vocab as vocabularies
-from helo.data.captioned import LISTS
 from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
-from helo.data.readers import arrays, clips
+from helo.data.readers import arrays, captioned, clips
+from helo.data.readers.captioned import LISTS
 from helo.data.readers.files import parted
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
@@ -135,14 +135,20 @@ class Caption(WritingTask):
 
     @classmethod
     def examples(cls, files, options, asked=True):
-        return captioned.read(files, options, asked)
+        return readers.read(files, options, "picture", asked)
 
     @classmethod
     def checked(cls, files, options):
-        return captioned.checked(files, options)
+        if options.reader is not None:
+            return cls.examples(files, options)
+        found, paths = captioned.checked(files, options)
+        found.notes["readers"] = [{"reader": "captioned", "why": "captions", "files": [str(p) for p in paths]}]
+        return found, paths
 
     @classmethod
     def split(cls, files, valid, options):
+        if options.reader is not None:
+            return super().split(files, valid, options)
         with clock.running() if options.skip_bad else nullcontext():  # all pictures are opened
             return captioned.split(files, valid, options)
 
@@ -160,7 +166,9 @@ class Caption(WritingTask):
         beside = {note: _few(found) for note in captioned.BESIDE if (found := examples.notes.get(note))}
         return {"captions": len(sentences), unit: dataset.span(counts) if counts else "none"} | beside
 
-    def recorded(self, data):
+    def recorded(self, data, options=None):
+        if self.options.reader is not None:
+            return super().recorded(data, options)
         valid = data["valid"] if isinstance(data["valid"], list) else []
         _, check, record = captioned.split(data["train"], valid, self.options)
         if record["fingerprint"] != data["fingerprint"]:

@@ -284,7 +284,12 @@ class Classify(ExampleTask):
         return {"label": self.labels[best], "probability": float(p[best]), "probabilities": probabilities}
 
     def asked(self, files, **said):
-        if not table.given(files) and isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
+        named = self.options.reader or said.get("reader")
+        if (
+            not (named or table.given(files))
+            and isinstance(self.form, Numbers)
+            and (found := clips.named(files)) is not None
+        ):
             return framed(found, self.options.encoder, self.options.fps)
         return super().asked(files, **said)
 

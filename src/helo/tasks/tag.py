@@ -335,7 +335,7 @@ class Tag(ExampleTask):
 
     def asked(self, files, **said):
         """Words also out of `.txt` files of running text, frames also out of videos without a table."""
-        if table.given(files):
+        if self.options.reader or said.get("reader") or table.given(files):
             return super().asked(files, **said)
         if isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
             return framed(found, self.options.encoder, self.options.fps, timed=True)

@@ -43,7 +43,6 @@ COPIED = 0.05  # of the training pairs have one character that both sides hold o
 class Options(WriterOptions):
     """Of a translator. Sizes that are not given are settled from the pairs (`Translate.from_dataset`)."""
 
-    reader: Annotated[str | None, "of the files: a registered one or FILE.py:NAME (by what the files are)"] = None
     source_column: Annotated[str | None, "of a table (the first of source, src, input, from)"] = None
     target_column: Annotated[str | None, "of a table (the first of target, trg, tgt, output, to)"] = None
     units: Annotated[

@@ -33,8 +33,9 @@ Memory = tuple[Any, ...]  # outputs, keys, 1 or 0 a place `(rows, places, …)`,
 
 @dataclass(frozen=True)
 class WriterOptions:
-    """What can be said of every decoder."""
+    """What can be said of every decoder, and of its files."""
 
+    reader: Annotated[str | None, "of the files: a registered one or FILE.py:NAME (by what the files are)"] = None
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
     hidden: Annotated[int | None, "units of each of the decoder's two layers (an encoder's: half each way)"] = None
     embedding: Annotated[int | None, "numbers a symbol becomes"] = None
