@@ -9,14 +9,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, Self, final
+from typing import Annotated, Any, ClassVar, Protocol, Self, final
 
 import numpy as np
 
 from helo import engines
 from helo.cells.base import Cell
 from helo.cells.functions import Array
-from helo.data import dataset, readers
+from helo.data import dataset, readers, splits
 from helo.data.buckets import Buckets, in_order
 from helo.data.dataset import Dataset
 from helo.data.readers import table
@@ -205,12 +205,26 @@ class Task(ABC):
         """What a run folder keeps of the data: (`data` of run.json, vocab.json)."""
 
 
+@dataclass(frozen=True)
+class ExampleOptions:
+    """Of every task over separate examples."""
+
+    reader: Annotated[str | None, "of the files: a registered one or FILE.py:NAME (by what the files are)"] = None
+    split: Annotated[
+        splits.Split | None,
+        "where no --valid files are given, a tenth to validate on: by chance, by groups, the last in time",
+    ] = None
+    split_by: Annotated[str | None, "column of the groups, or of the times, by which is split"] = None
+
+
 class ExampleTask(Task):
     """A task over separate examples, each with its answer. What is common to them is final here: reading, holding out,
     batches of like length, answering many at once.
     """
 
     unit = "examples"
+    #: How examples are held out to validate on where nothing else is said; None where the data says it.
+    default_split: ClassVar[splits.Split | None] = "random"
     #: While it trains it is validated on so many examples at most, evenly spaced.
     validation_limit: int = 1_000_000
     #: Options of reading that hold for the training; what stands here is so for files that are read after it.
@@ -276,6 +290,7 @@ class ExampleTask(Task):
     def read(cls, files, valid, options, folder, saved=None):
         before = clock.seconds
         learn, check, record = cls.split(files, valid, options)
+        options = replace(options, split=None if valid else options.split or cls.default_split)
         self = cls.from_dataset(options, learn) if saved is None else cls.load(options, saved, {})
         self.data = record | {"examples": {"train": len(learn), "valid": len(check)}}
         self.shown = check
@@ -301,13 +316,14 @@ class ExampleTask(Task):
         else:
             if len(learn) < 2:
                 raise HeloError("one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
-            rows = dataset.held_out(len(learn), *cls.stratify_by(learn))
+            how = options.split or cls.default_split or "random"
+            rows = splits.split(learn, how, options.split_by, *cls.stratify_by(learn))
             if not len(rows[1]):
                 cls.from_dataset(options, learn)  # whatever is wrong with the labels themselves is said first
                 raise HeloError("no example can be held out: each is needed to learn its label from",
                                 expected="more of a label, or --valid FILES", where=", ".join(map(str, files)))  # fmt: skip
             learn, check = learn.take(rows[0]), learn.take(rows[1])
-            record["valid"] = dataset.HELD_OUT
+            record["valid"] = splits.SAID[how]
         return learn, check, record
 
     @classmethod
@@ -377,7 +393,9 @@ class ExampleTask(Task):
                 mend="give the files to evaluate on",
                 where=", ".join(map(str, paths)),
             )
-        return found.take(dataset.held_out(len(found), *self.stratify_by(found))[1]) if tail else found
+        o = self.options
+        how = o.split or self.default_split or "random"
+        return found.take(splits.split(found, how, o.split_by, *self.stratify_by(found))[1]) if tail else found
 
     @final
     def batches(self, seed, rank=0, world=1):

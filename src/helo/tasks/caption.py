@@ -93,6 +93,7 @@ class Caption(WritingTask):
     """Symbols 0 … V-1 are the vocabulary's; then begin and end."""
 
     Options = Options
+    default_split = None  # the captions say it, or a list; else by chance
     unit = "symbols"
     example = "captions.txt --images photos/"
     max_epochs = 40

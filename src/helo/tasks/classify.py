@@ -33,16 +33,15 @@ from helo.inputs.words import Words, tokens
 from helo.layers import dense, dropped, part, pooling, stack, variational_dropout
 from helo.metrics import calibration, classification, several
 from helo.saved import distinct, fields, settled
-from helo.tasks.base import ExampleTask, Parameters, filled
+from helo.tasks.base import ExampleOptions, ExampleTask, Parameters, filled
 
 LEAST = 2  # examples of a label, where each example has one
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(ExampleOptions):
     """Of a classifier. Sizes that are not given are settled from the examples (`Classify.from_dataset`)."""
 
-    reader: Annotated[str | None, "of the files: a registered one or FILE.py:NAME (by what the files are)"] = None
     text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
     several: Annotated[str | None, "an example has several labels, parted by this"] = None
@@ -73,6 +72,7 @@ class Classify(ExampleTask):
     """A label, or several, for each example."""
 
     Options = Options
+    default_split = "stratified"
     example = "reviews.tsv"
     monitor = "accuracy"
     max_epochs = 300

@@ -32,7 +32,7 @@ from helo.metrics import classification, segments
 from helo.metrics import spans as span_metric
 from helo.metrics.spans import marks, scheme, spans, written
 from helo.saved import distinct, fields, settled
-from helo.tasks.base import ExampleTask, Parameters, filled
+from helo.tasks.base import ExampleOptions, ExampleTask, Parameters, filled
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 # Of what there is to know of a label, the share that its video may tell before what the video is on the whole counts:
@@ -41,10 +41,9 @@ TELLING = 0.1
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(ExampleOptions):
     """Of a tagger. Sizes that are not given are settled from the examples (`Tag.from_dataset`)."""
 
-    reader: Annotated[str | None, "of the files: a registered one or FILE.py:NAME (by what the files are)"] = None
     column: Annotated[
         str | None, "of the label: upos, a number from 1, or a column of a table  [CoNLL-U: upos, else the last]"
     ] = None
@@ -79,6 +78,7 @@ class Tag(ExampleTask):
     """A label for each step of each sequence."""
 
     Options = Options
+    default_split = "stratified"
     unit = "steps"
     example = "train.conllu"
     monitor = "accuracy"

@@ -23,7 +23,7 @@ from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.decoding.sampling import Choice
 from helo.layers import attention, dropped, part, stack, variational_dropout
-from helo.tasks.base import ExampleTask, Parameters
+from helo.tasks.base import ExampleOptions, ExampleTask, Parameters
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
 PIECES = 4  # into which the texts of a batch are parted by length
@@ -32,10 +32,9 @@ Memory = tuple[Any, ...]  # outputs, keys, 1 or 0 a place `(rows, places, …)`,
 
 
 @dataclass(frozen=True)
-class WriterOptions:
-    """What can be said of every decoder, and of its files."""
+class WriterOptions(ExampleOptions):
+    """What can be said of every decoder."""
 
-    reader: Annotated[str | None, "of the files: a registered one or FILE.py:NAME (by what the files are)"] = None
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
     hidden: Annotated[int | None, "units of each of the decoder's two layers (an encoder's: half each way)"] = None
     embedding: Annotated[int | None, "numbers a symbol becomes"] = None

@@ -100,6 +100,8 @@ def train(
         registry.remember(given["cell"])
     if "reader" in given:
         given["reader"] = readers.chosen(given["reader"])
+    if valid and {"split", "split_by"} & given.keys():
+        raise HeloError("--split and --valid", expected="one of them")
     if "encoder" in given:
         given["encoder"] = encoders.located(str(given["encoder"]))
     if given.get("start") is not None:

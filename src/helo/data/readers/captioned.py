@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from helo import progress
-from helo.data import dataset
+from helo.data import dataset, splits
 from helo.data.dataset import Dataset
 from helo.data.readers import captions, photos
 from helo.data.readers import files as reading
@@ -89,7 +89,7 @@ def split(
         record["valid"] = f"pictures of the captions: {named}"
     else:
         mine, others = _learnable(told), [c for c in told if c.split == "val"]
-        record["valid"] = "pictures of the captions: the split val" if others else dataset.HELD_OUT
+        record["valid"] = "pictures of the captions: the split val" if others else splits.SAID[asked.split or "random"]
     if valid:
         if asked.valid_list:
             raise HeloError("--valid and --valid-list", expected="one of them")
@@ -101,6 +101,8 @@ def split(
         others, _ = _first(captions.read(texts), "val", "test")
         learn, check = _found(mine, places, asked), _found(others, [*more, *places], asked)
     elif mine and others:
+        if asked.split is not None:
+            raise HeloError(f"--split {asked.split} of captions that say what to validate on", expected="none")
         learn, check = (_found(half, places, asked) for half in (mine, others))
     elif lists:
         flag = "--valid-list" if mine else "--train-list"
@@ -109,7 +111,7 @@ def split(
         everything = _found(mine, places, asked)
         if len(everything) < 2:
             raise HeloError("one picture", expected="more, or --valid FILES", where=", ".join(map(str, names)))
-        learn, check = (everything.take(rows) for rows in dataset.held_out(len(everything)))
+        learn, check = (everything.take(rows) for rows in splits.split(everything, asked.split or "random"))
     both = {_lies(p) for p in learn.inputs}
     for i, photo in enumerate(check.inputs):
         if _lies(photo) in both:

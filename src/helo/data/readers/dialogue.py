@@ -17,7 +17,7 @@ class Conversations(Reader):
     SUFFIXES = (".tsv", ".csv", ".jsonl")
     labels = ("step",)
     kinds = ("dialogue",)
-    columns = ("text", "label", "group", "order", "speaker")
+    columns = ("text", "label", "group", "order", "speaker", "split_by", "split")
     required = ("group",)
     tables = True
 
@@ -29,7 +29,9 @@ class Conversations(Reader):
         text = table.column(rows, o.text, table.TEXTS, "--text")
         assert text is not None
         rows, label = table.labelled(table.texts(rows, text), o.label, o.labelled)
-        return read(rows, text, label, o.group, o.order, o.speaker)
+        found = read(rows, text, label, o.group, o.order, o.speaker)
+        found.split_by = table.split_by(rows, o, found.notes["rows"])
+        return found
 
 
 def given(source: Any) -> list[list[tuple[str, str]]]:

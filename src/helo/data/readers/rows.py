@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from helo.data.dataset import Dataset
 from helo.data.readers import clips, dialogue, series, table, ucr
 from helo.data.readers.base import Reader
@@ -14,15 +16,19 @@ class Rows(Reader):
     SUFFIXES = (".tsv", ".csv", ".jsonl")
     called = "TSV, CSV, JSONL"
     kinds = ("text", "vector", "frames", "dialogue", "clip")
-    columns = ("text", "label", "group", "order", "speaker")
+    columns = ("text", "label", "group", "order", "speaker", "split_by", "split")
     tables = True
 
     def sniff(self, path):
         return None if ucr.plain(path) else table.form(path)
 
     def read(self, paths, options):
-        o = options
-        rows, label = table.labelled(table.of(paths), o.label, o.labelled)
+        rows, label = table.labelled(table.of(paths), options.label, options.labelled)
+        found = self._dataset(rows, label, options)
+        found.split_by = table.split_by(rows, options, found.notes.get("rows"))
+        return found
+
+    def _dataset(self, rows: table.Table, label: str | None, o: Any) -> Dataset:
         text = table.column(rows, o.text, table.TEXTS, "--text", needed=False)
         if text is not None:
             rows = table.texts(rows, text, o.group is None)
@@ -36,6 +42,7 @@ class Rows(Reader):
             notes = {"text": text, "label": label}
             return Dataset("text", rows.columns[text], labels, lambda i, *step: rows.places[i], notes)
         known = [label, *(rows.find(c, f"--{n}") for n in ("group", "order", "speaker") if (c := getattr(o, n)))]
+        known.append(None if o.split_by is None else rows.first([o.split_by.lower()]))
         features = table.numeric(rows, [c for c in known if c is not None])
         if not features:
             raise HeloError(

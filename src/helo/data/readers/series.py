@@ -109,5 +109,5 @@ def grouped(told: table.Table, channels: list[str], label: str | None, group: st
     labels = None if label is None else table.common(told, label, members)
     return Dataset(
         "frames", [x[found] for found in members], labels,
-        lambda i, *step: told.places[members[i][step[0] if step else 0]], {"features": channels, "label": label},
+        lambda i, *step: told.places[members[i][step[0] if step else 0]], {"features": channels, "label": label, "rows": members},
     )  # fmt: skip

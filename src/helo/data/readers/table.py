@@ -284,7 +284,7 @@ def groups(table: Table, group: str, order: str | None) -> list[list[int]]:
     for i, (name, where) in enumerate(zip(table.named(group, "--group"), table.places, strict=True)):
         members.setdefault((where.rpartition(":")[0], str(name)), []).append(i)
     if order is not None:
-        values = [_moment(v, order, w) for v, w in zip(table.named(order, "--order"), table.places, strict=True)]
+        values = [moment(v, order, w) for v, w in zip(table.named(order, "--order"), table.places, strict=True)]
         for found in members.values():
             found.sort(key=lambda i: values[i])
     return list(members.values())
@@ -300,7 +300,8 @@ def common(table: Table, label: str, members: Sequence[Sequence[int]], mend: str
     return [marks[found[0]] for found in members]
 
 
-def _moment(value: Any, column: str, where: str) -> float:
+def moment(value: Any, column: str, where: str) -> float:
+    """A number, or an ISO date in seconds, by which rows come one after the other."""
     if numbers.is_number(value):
         number = numbers.number(value, where, column)
         return int(value) if number == int(number) and str(value).strip().lstrip("+-").isdigit() else number
@@ -311,6 +312,16 @@ def _moment(value: Any, column: str, where: str) -> float:
         raise HeloError(
             f"{value!r} in {column!r}", expected="a number, or a date as 2024-03-01 12:00", where=where
         ) from None
+
+
+def split_by(table: Table, options: Any, groups: Sequence[Sequence[int]] | None) -> list[list[Any]] | None:
+    """What each group of rows, or each row, has in the column by which is split: that of `split_by`, or in a chronological
+    split of groups that of their order. None where there is no such column.
+    """
+    column = options.split_by or (options.order if options.split == "chronological" else None)
+    name = None if column is None else table.first([column.lower()])
+    groups = [[i] for i in range(len(table))] if groups is None else groups
+    return None if name is None else [[table.columns[name][i] for i in rows] for rows in groups]
 
 
 def matrix(table: Table, names: Sequence[str], missing: bool = False) -> np.ndarray:
