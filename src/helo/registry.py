@@ -192,17 +192,18 @@ def remember(spec: str) -> None:
             file = _trusted()
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("a", encoding="ascii") as lines:
-                lines.write(_digest_of(spec) + "\n")
+                lines.write(digest_of(spec) + "\n")
 
 
 def remembered(spec: str) -> bool:
     """Whether a person on this account has once named this file, as it is now."""
     with suppress(OSError, ValueError):
-        return _digest_of(spec) in _trusted().read_text(encoding="ascii").split()
+        return digest_of(spec) in _trusted().read_text(encoding="ascii").split()
     return False
 
 
-def _digest_of(spec: str) -> str:
+def digest_of(spec: str) -> str:
+    """Of the file that a specification names: its place and its content."""
     file = Path(spec.split(",")[0].rpartition(":")[0]).resolve()
     return _digest(file, file.read_bytes())
 

@@ -7,6 +7,7 @@ readers.read(files, options, "step")    the dataset of a person's files, by the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ ROOM = registry.Room(
     ("base", "captions", "encoding", "files", "numbers", "photos", "table", "text"), "helo.readers",
 )  # fmt: skip
 names, find = ROOM.names, ROOM.make
-_vouched: set[str] = set()  # readers in files that a person has named in this process
+_vouched: set[str] = set()  # digests of the readers in files for which a person has vouched in this process
 
 
 def chosen(spec: str | Path) -> str:
@@ -34,15 +35,17 @@ def chosen(spec: str | Path) -> str:
     spec = registry.located(str(spec))
     find(spec)
     registry.remember(spec)
-    _vouched.add(spec)
+    vouched(spec, trust=True)
     return spec
 
 
 def vouched(spec: str | None, where: str = "", trust: bool = False) -> None:
     """Raises HeloError for a reader in a file that a run folder names and no person has vouched for. trust: one has."""
-    if spec is not None:
-        registry.vouched(spec, "reader", where, trust or spec in _vouched)
-        _vouched.add(spec)
+    if spec is not None and registry.outside(spec):
+        if trust:
+            _vouched.add(registry.digest_of(spec))
+        elif not os.path.exists(spec.rpartition(":")[0]) or registry.digest_of(spec) not in _vouched:
+            registry.vouched(spec, "reader", where)
 
 
 def read(names: Sequence[str | Path], options: Any, labels: str, labelled: bool = True) -> tuple[Dataset, list[Path]]:
