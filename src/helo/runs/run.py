@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from helo import cells, engines, tasks
+from helo import engines, registry, tasks
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
@@ -45,13 +45,8 @@ class Run:
         """The specification of the cell that may be run. Raises HeloError for one of a file that nobody vouched for."""
         recorded = self.about["cell"]
         if self._cell is not None:
-            return cells.named(self._cell, recorded, str(self.path))
-        if cells.outside(recorded) and not self.trust and not cells.remembered(recorded):
-            raise HeloError(
-                f"the cell is code from a file: {recorded}", expected="the word of a person who trusts it",
-                mend=f"look at the file, then --cell {recorded}", where=str(self.path),
-            )  # fmt: skip
-        return recorded
+            return registry.named(self._cell, recorded, "cell", str(self.path))
+        return registry.vouched(recorded, "cell", str(self.path), self.trust)
 
     @cached_property
     def task(self) -> Any:

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helo import cells, drawing, encoders, progress, saved, tasks
+from helo import cells, drawing, encoders, progress, registry, saved, tasks
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.errors import HeloError, door, nearest, place
@@ -94,9 +94,9 @@ def train(
         if name in given and not isinstance(given[name], str | Path):
             raise TypeError(f"{name}={given[name]!r:.80} is no text")
     if "cell" in given:
-        given["cell"] = cells.located(str(given["cell"]))
+        given["cell"] = registry.located(str(given["cell"]))
         cells.find(given["cell"])
-        cells.remember(given["cell"])
+        registry.remember(given["cell"])
     if "encoder" in given:
         given["encoder"] = encoders.located(str(given["encoder"]))
     if given.get("start") is not None:
@@ -107,11 +107,8 @@ def train(
     path = _place(out, files)
     if like is not None and not (resume and folder.inside(path, "run.json").exists()):
         about = folder.describe(Path(like))
-        if "cell" not in given and cells.outside(about["cell"]) and not (trust or cells.remembered(about["cell"])):
-            raise HeloError(
-                f"the cell is code from a file: {about['cell']}", expected="the word of a person who trusts it",
-                mend=f"look at the file, then --cell {about['cell']}", where=str(like),
-            )  # fmt: skip
+        if "cell" not in given:
+            registry.vouched(about["cell"], "cell", str(like), trust)
         if "start" in given and about["task"] != task:
             raise HeloError(f"a run of {about['task']}", expected=f"one of {task}", where=f"--start {like}")
         theirs = _options_of(about)
