@@ -128,22 +128,26 @@ class Scoring:
         for metric in (find(spec, labels) for spec in self.metrics):
             found |= _figures(metric, predictions)
         if self.own is not None and self.chosen is not None:
-            own = _figures(find(self.chosen, labels), predictions)
-            if lacks := [f for f in self.own.figures if f not in own]:
-                raise HeloError(f"`score` gives no {lacks[0]!r}", expected="what `figures` names", where=self.chosen)
-            found |= {name: _plain(name, value, self.chosen) for name, value in own.items() if name not in found}
+            with place(self.chosen):
+                own = _figures(find(self.chosen, labels), predictions)
+                if lacks := [f for f in self.own.figures if f not in own]:
+                    raise HeloError(f"`score` gives no {lacks[0]!r}", expected="what `figures` names")
+                found |= {f: _plain(f, v, f in self.own.figures) for f, v in own.items() if f not in found}
         return found | dict(predictions.notes)
 
 
 def _figures(metric: Metric, predictions: Predictions) -> dict[str, Any]:
     given = predictions.kinds[next(k for k in metric.kinds if k in predictions.kinds)]
-    return metric.score(metric.statistics(*given)) | metric.notes(*given)
+    found = metric.score(metric.statistics(*given)), metric.notes(*given)
+    if wrong := [part for part in found if not isinstance(part, dict)]:
+        raise HeloError(f"figures are {wrong[0]!r:.80}", expected="a dict of them by their names")
+    return found[0] | found[1]
 
 
-def _plain(name: str, value: Any, where: str) -> float | str | None:
-    """A figure of a person's own metric as JSON has it; None for NaN and infinity."""
+def _plain(name: str, value: Any, figure: bool) -> float | str | None:
+    """A figure or note of a person's own metric as JSON has it; None for NaN and infinity."""
     if isinstance(value, np.generic | np.ndarray) and value.size == 1:
         value = value.item()
-    if not isinstance(value, str | int | float | None):
-        raise HeloError(f"{name} is {value!r:.80}", expected="a number", where=where)
+    if not isinstance(value, int | float | None) and (figure or not isinstance(value, str)):
+        raise HeloError(f"{name} is {value!r:.80}", expected="a number")
     return None if isinstance(value, float) and not math.isfinite(value) else value
