@@ -57,9 +57,10 @@ def moods(tmp_path, monkeypatch):
 
 
 def said(capsys, *words: str) -> tuple[int, str, str]:
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["helo", *words])
-        main()
+        with pytest.raises(SystemExit) as end:
+            main()
     out, err = capsys.readouterr()
     return int(end.value.code or 0), out, err
 

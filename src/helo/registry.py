@@ -77,6 +77,10 @@ class Room(Generic[T]):
                         kind = e.load()
                     except Exception as error:
                         raise HeloError(f"{e.value} cannot be loaded: {type(error).__name__}: {error}") from error
+                    if not isinstance(kind, type) or not issubclass(kind, self.base):
+                        raise HeloError(
+                            f"{e.value} is no {self.what}", expected=f"a class that derives from {self.base.__name__}"
+                        )
                     others(sys.modules[kind.__module__].__file__ or "")
                     return kind
         return offered(module(self.package, name, self.what, own if name in own else self.names()), self.base)

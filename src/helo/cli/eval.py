@@ -24,11 +24,12 @@ from helo.cli import flags
     help="a table, the most wrong, and pictures into a folder",
 )
 @click.option("--overwrite", is_flag=True, help="--report: replace an older report")
+@click.option("--metric", metavar="NAME|FILE.py:NAME", help="a metric that is reported too, code that you trust")
 @click.option(
     "--skip-bad", is_flag=True, help="caption: leave out pictures that are missing or cannot be read, and say which"
 )
 @click.option("--reader", metavar="NAME|FILE.py:NAME", help="who reads the files, whatever they look like")
-def command(run, files, blocks, dynamic, report, overwrite, skip_bad, reader, cell, seed, quiet, as_json):
+def command(run, files, blocks, dynamic, report, overwrite, metric, skip_bad, reader, cell, seed, quiet, as_json):
     """Figures of a run on files, or on the validation data that it recorded.
 
     \b
@@ -38,8 +39,8 @@ def command(run, files, blocks, dynamic, report, overwrite, skip_bad, reader, ce
     from helo.errors import HeloError
     from helo.runs import load
 
-    if blocks and dynamic:
-        raise HeloError("--blocks and --dynamic", expected="one of them")
+    if dynamic and (blocks or metric):
+        raise HeloError(f"{'--blocks' if blocks else '--metric'} and --dynamic", expected="one of them")
     if overwrite and not report:
         raise HeloError("--overwrite without --report", expected="both, or neither")
     model = load(run, cell=cell)
@@ -64,7 +65,7 @@ def command(run, files, blocks, dynamic, report, overwrite, skip_bad, reader, ce
         from helo.training.report import working
 
         with progress.listening(working(quiet)):
-            figures = model.evaluate(files, blocks=blocks) if blocks else model.evaluate(files, **said)
+            figures = model.evaluate(files, metric, **({"blocks": blocks} if blocks else said))
     text = model.report(report, files, overwrite, **said) if report else ""
     if as_json:
         flags.show({"run": run, "figures": figures})

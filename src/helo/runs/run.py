@@ -7,7 +7,7 @@ import hashlib
 import html
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Run:
     """What `helo.load` gives. Everything is read when it is first needed."""
 
     def __init__(self, path: str | Path, trust: bool = False, cell: str | None = None):
-        """trust: a cell that the run names by its file may be run. cell: that cell, by a person's own word, wherever its
+        """trust: a cell or metric that the run names by its file may be run. cell: that cell, by a person's own word, wherever its
         file lies now. Without either nothing that a folder says is ever run.
         """
         self.path = Path(path)
@@ -48,6 +48,15 @@ class Run:
         if self._cell is not None:
             return registry.named(self._cell, recorded, "cell", str(self.path))
         return registry.vouched(recorded, "cell", str(self.path), self.trust)
+
+    def metric(self, named: str | None = None) -> str | None:
+        """The specification of what the best weights were known by, where a person had said so, as `cell`. named: the same, by a
+        person's own word.
+        """
+        recorded = self.about["training"].get("metric")
+        if recorded is None or named is not None:
+            return recorded and registry.named(str(named), recorded, "metric", str(self.path))
+        return registry.vouched(recorded, "metric", str(self.path), self.trust)
 
     @cached_property
     def task(self) -> Any:
@@ -198,11 +207,17 @@ class Run:
             return text
 
     @door
-    def evaluate(self, files: str | Path | Sequence[str | Path] = (), **how: Any) -> dict[str, Any]:
-        """Figures on whole files, or on the validation data that the run recorded. how: what the task knows to do
+    def evaluate(
+        self, files: str | Path | Sequence[str | Path] = (), metric: str | None = None, **how: Any
+    ) -> dict[str, Any]:
+        """Figures on whole files, or on the validation data that the run recorded. metric: one that is reported too, a name or
+        `file.py:Name`, in place of the one that the run was trained with. how: what the task knows to do
         otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state; the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
+        with nullcontext() if metric else _within(folder.inside(self.path, "run.json")):
+            spec = metric or self.metric()
+            self.task.scoring = self.task.scoring.choose(spec)
         found: Any = files if table.given(files) else listed(files)
         with engines.fastest(self.parameters) as parameters:
             return self.task.evaluate(parameters, self._recorded(found), found, **how)

@@ -24,6 +24,7 @@ from helo.encoders.store import clock
 from helo.errors import HeloError, fault, sound
 from helo.inputs.base import Encoded
 from helo.layers import Noise
+from helo.metrics import Predictions, Scoring
 
 Parameters = Mapping[str, Array]
 
@@ -73,8 +74,8 @@ class Task(ABC):
     example: ClassVar[str] = "FILES"
     #: The verb that comes after training.
     verb: ClassVar[str] = "predict"
-    #: The figure of the validation by which the best weights are known: a loss, or one of which more is better.
-    monitor: str = "loss"
+    #: The metrics that are reported, and by which figure the best weights are known.
+    scoring: Scoring
     #: Options that name files, whose contents are what must be the same when a run goes on.
     places: ClassVar[frozenset[str]] = frozenset()
     #: Names below which the rates are multiplied by a number: what others have trained already.
@@ -274,12 +275,19 @@ class ExampleTask(Task):
         """
 
     def answers(self, parameters: Parameters, found: Any, lengths: np.ndarray) -> list[Any]:
-        """An answer a row, as `figures` reads it, of what `evaluate_batch` found, which lies in this machine's memory now."""
+        """An answer a row, as `predictions` reads it, of what `evaluate_batch` found, which lies in this machine's memory now."""
         return list(found)
 
     @abstractmethod
+    def predictions(self, answers: list[Any], targets: Any) -> Predictions:
+        """All answers, in the order of the examples, beside what is right, as metrics take them."""
+
+    @final
     def figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
-        """Of all answers, in the order of the examples; None where `evaluate_batch` was loss_only."""
+        """Of all answers, in the order of the examples; none where `evaluate_batch` was loss_only."""
+        if answers and answers[0] is None:
+            return {}
+        return self.scoring.figures(self.predictions(answers, targets))
 
     @final
     def infer_defaults(self, budget):

@@ -37,6 +37,7 @@ from helo.errors import HeloError, fault
 from helo.inputs.base import EVERY
 from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
+from helo.metrics import Predictions, Scoring
 from helo.metrics import captions as metric
 from helo.saved import fields, settled
 from helo.tasks.base import Parameters, filled, on
@@ -96,6 +97,7 @@ class Caption(WritingTask):
     default_split = None  # the captions say it, or a list; else by chance
     unit = "symbols"
     example = "captions.txt --images photos/"
+    scoring = Scoring(("captions",), ("words", "text"), "cider")
     max_epochs = 40
     glimpse = 128  # there are many regions to compare with, and few kinds of them
     training = MappingProxyType({"adam_rate": 6e-3, "rate": 0.04})
@@ -107,7 +109,7 @@ class Caption(WritingTask):
         self.options, self.vocab, self.longest, self.cut_by = options, vocab, most, cut
         self.begin, self.end = len(vocab), len(vocab) + 1
         self.cell = cells.find(options.cell)
-        self.monitor, self.validation_limit = "cider", 1_000
+        self.validation_limit = 1_000
         self.on_progress(0.0)
         self.lr_scale = (
             {"encoder": 0.01} if isinstance(self.encoder, encoders.Trained) else {}
@@ -343,13 +345,16 @@ class Caption(WritingTask):
 
     # What it answers.
 
-    def figures(self, answers, targets):
+    def predictions(self, answers, targets):
         texts, truth = [self.text(found[0].symbols) for found in answers], targets.texts
-        figures = metric.score(texts, truth, *CUTS[self.cut_by]())
+        cut, named = CUTS[self.cut_by]()
+        words = [cut(t) for t in texts], [[cut(t) for t in several] for several in truth]
+        notes: dict[str, Any] = {"tokenisation": named}
         if self.cut_by == "jieba":
             beside = metric.score(texts, truth, *CUTS["characters"]())
-            figures |= {f"{n}_characters": beside[n] for n in ("bleu_1", "bleu_4", "rouge_l", "cider")}
-        return figures | {"pictures": len(texts)} | ({"split": targets.split} if targets.split else {})
+            notes |= {f"{n}_characters": beside[n] for n in ("bleu_1", "bleu_4", "rouge_l", "cider")}
+        notes |= {"pictures": len(texts)} | ({"split": targets.split} if targets.split else {})
+        return Predictions({"words": words, "text": (texts, truth)}, notes=notes)
 
     def text(self, ids: Iterable[int]) -> str:
         return " ".join(super().text(ids).split())  # as sentences are read: one that is drawn may have any symbol in it

@@ -31,7 +31,7 @@ from helo.inputs.symbols import Symbols
 from helo.inputs.vectors import Vectors
 from helo.inputs.words import Words, tokens
 from helo.layers import dense, dropped, part, pooling, stack, variational_dropout
-from helo.metrics import calibration, classification, several
+from helo.metrics import Predictions, Scoring, calibration, classification
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleOptions, ExampleTask, Parameters, filled
 
@@ -74,7 +74,6 @@ class Classify(ExampleTask):
     Options = Options
     default_split = "stratified"
     example = "reviews.tsv"
-    monitor = "accuracy"
     max_epochs = 300
     training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
 
@@ -84,6 +83,10 @@ class Classify(ExampleTask):
         self.options, self.form, self.labels, self.weights = options, form, list(labels), weights
         self.cell = cells.find(options.cell)
         self.many = options.several is not None
+        if self.many:
+            self.scoring = Scoring(("multilabel",), ("labels",), "accuracy")
+        else:
+            self.scoring = Scoring(("classification", "calibration"), ("label", "probabilities"), "accuracy")
 
     @property
     def body(self):
@@ -258,14 +261,10 @@ class Classify(ExampleTask):
     def answers(self, parameters, found, lengths):
         return list(found.astype(np.float64))
 
-    def figures(self, answers, targets):
+    def predictions(self, answers, targets):
         p = np.stack(answers)
-        if self.many:
-            return several.score(several.statistics(p >= 0.5, targets)) | {"examples": len(p)}
-        best = p.argmax(1)
-        figures = classification.score(classification.statistics(best, targets, len(self.labels)))
-        sums = calibration.statistics(p.max(1), best == targets)
-        return figures | calibration.score(sums) | {"examples": len(p)}
+        one = {"label": (p.argmax(1), targets), "probabilities": (p, targets)}
+        return Predictions({"labels": (p >= 0.5, targets)} if self.many else one, self.labels, {"examples": len(p)})
 
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
         """An answer an example: label and probability, and the probability of every label; or, where an example has
@@ -360,10 +359,9 @@ class Classify(ExampleTask):
         worst = [i for i in np.argsort(-wrongness, kind="stable")[:10] if wrongness[i] > 0.5]
         text = ""
         if not self.many:
-            answers = p.argmax(1)
-            counts = classification.statistics(answers, targets, len(self.labels))
+            counts = classification.Classification(tuple(self.labels)).statistics(p.argmax(1), targets)
             confusion(folder / "confusion.png", counts, self.labels)
-            reliability(folder / "calibration.png", calibration.statistics(p.max(1), answers == targets))
+            reliability(folder / "calibration.png", calibration.Calibration().statistics(p, targets))
             text = classification.table(counts, self.labels)
         lines = []
         for i in worst:

@@ -25,6 +25,8 @@ from helo.data.vocab import Vocab
 from helo.decoding.sampling import Choice, write
 from helo.errors import HeloError
 from helo.layers import Noise, part, stack, variational_dropout
+from helo.metrics import Scoring
+from helo.metrics.perplexity import Perplexity
 from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Task
 
@@ -73,17 +75,9 @@ class Score:
 
     def figures(self, protocol: str) -> dict[str, Any]:
         """nats a symbol; bits a character and a byte, which compare over units; perplexity a symbol; the protocol."""
-        nats = self.total
-        bits = nats / math.log(2)
-        figures: dict[str, Any] = {
-            "nats": nats / self.symbols,
-            "bits_per_character": bits / max(1, self.characters),
-            "bits_per_byte": bits / max(1, self.bytes),
-            "perplexity": math.exp(min(700.0, nats / self.symbols)),
-            "symbols": self.symbols,
-            "protocol": protocol,
-        }
-        return figures | ({"unknown": self.unknown} if self.unknown else {})
+        figures = Perplexity().score(np.array([self.total, self.symbols, self.characters, self.bytes], np.float64))
+        about = {"symbols": self.symbols, "protocol": protocol}
+        return figures | about | ({"unknown": self.unknown} if self.unknown else {})
 
 
 #: Units a layer, and up to how many products of training they serve best; measured on one LSTM layer.
@@ -113,6 +107,7 @@ class LM(Task):
     Options = Options
     example = "novel.txt"
     verb = "sample"
+    scoring = Scoring(("perplexity",), ())
     symbols: Symbols  # the text to learn, then the text to validate on
     split: int  # where the second begins
 

@@ -21,6 +21,7 @@ from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
 from helo.data.readers import arrays, clips, conll, dialogue, numbers, table
 from helo.data.readers.files import named, parted, suffix
+from helo.data.spans import SCHEMES, as_label, marks, scheme, spans, written
 from helo.drawing import confusion, ribbons
 from helo.encoders.clips import framed
 from helo.errors import HeloError
@@ -28,9 +29,7 @@ from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
 from helo.layers import crf, part, stack, variational_dropout
-from helo.metrics import classification, segments
-from helo.metrics import spans as span_metric
-from helo.metrics.spans import marks, scheme, spans, written
+from helo.metrics import Predictions, Scoring, classification
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleOptions, ExampleTask, Parameters, filled
 
@@ -81,7 +80,6 @@ class Tag(ExampleTask):
     default_split = "stratified"
     unit = "steps"
     example = "train.conllu"
-    monitor = "accuracy"
     max_epochs = 60
     training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
 
@@ -89,7 +87,9 @@ class Tag(ExampleTask):
         """marked: the scheme in which the labels mark spans; inside the model it is always IOB2."""
         self.options, self.form, self.labels, self.marked = options, form, list(labels), marked
         self.cell = cells.find(options.cell)
-        self.monitor = "span_f1" if marked else "weighted_f1" if isinstance(form, Dialogue) else "accuracy"
+        default = "span_f1" if marked else "weighted_f1" if isinstance(form, Dialogue) else "accuracy"
+        more = ("spans",) if marked else ("segments",) if isinstance(form, Numbers) else ()
+        self.scoring = Scoring(("classification", *more), ("label", "steps", *(["spans"] if marked else [])), default)
 
     @classmethod
     def examples(cls, files, options, asked=True):
@@ -101,7 +101,7 @@ class Tag(ExampleTask):
         form, labels, marked = fields(saved, input=dict, labels=list[str], spans=str | None)
         if len(distinct(labels, "labels")) < 2:
             raise ValueError(f"{len(labels)} labels, not two or more")
-        if marked is not None and (marked not in span_metric.SCHEMES or set(labels) != set(_spanning(_types(labels)))):
+        if marked is not None and (marked not in SCHEMES or set(labels) != set(_spanning(_types(labels)))):
             raise ValueError(f"spans is {marked!r}, and the labels mark none")
         settled(options, "layers", "hidden", "dropout")
         return cls(options, inputs.from_json(form), labels, marked)
@@ -267,24 +267,17 @@ class Tag(ExampleTask):
         names = self._names(ids)
         return np.array([self.labels.index(y) for y in written(spans(names), len(names))], np.int64)
 
-    def figures(self, answers, targets):
-        joined = np.concatenate(answers)
-        if self.marked is None:
-            table = classification.statistics(joined, targets.values, len(self.labels))
-        else:  # as the files write them
-            said, true = ([y for i in range(len(answers)) for y in self.outward(x[i])] for x in (answers, targets))
-            names = {y: k for k, y in enumerate(sorted({*said, *true}))}
-            answered, truth = (np.array([names[y] for y in x]) for x in (said, true))
-            table = classification.statistics(answered, truth, len(names))
-        figures = classification.score(table)
-        if self.marked is not None:
-            kinds = _types(self.labels)
-            rows = ((self._names(a), self._names(targets[i])) for i, a in enumerate(answers))
-            figures |= span_metric.score(sum(span_metric.statistics(a, b, kinds) for a, b in rows))  # pyright: ignore[reportArgumentType]
-        if isinstance(self.form, Numbers):
-            sums = np.sum([segments.statistics(a, targets[i]) for i, a in enumerate(answers)], axis=0)
-            figures |= segments.score(sums)
-        return figures | {"steps": len(joined), "sequences": len(answers)}
+    def predictions(self, answers, targets):
+        rows, labels, kinds = (answers, [targets[i] for i in range(len(answers))]), self.labels, {}
+        if self.marked is not None:  # as the files write them
+            texts = [[self.outward(y) for y in side] for side in rows]
+            labels = sorted({y for side in texts for row in side for y in row})
+            number = {y: k for k, y in enumerate(labels)}
+            rows = tuple([np.array([number[y] for y in row], np.int64) for row in side] for side in texts)
+            kinds = {"spans": tuple([spans(row) for row in side] for side in texts)}
+        joined = tuple(np.concatenate(side) for side in rows)
+        notes = {"steps": len(joined[0]), "sequences": len(answers)}
+        return Predictions({"label": joined, "steps": rows, **kinds}, labels, notes)
 
     def _names(self, ids: np.ndarray) -> list[str]:
         return [self.labels[int(i)] for i in ids]
@@ -348,7 +341,7 @@ class Tag(ExampleTask):
     def _known(self) -> set[str]:
         """Labels as files may have them."""
         kinds = [] if self.marked is None else _types(self.labels)
-        return {*self.labels, *(span_metric.as_label(mark, kind) for kind in kinds for mark in "BIES")}
+        return {*self.labels, *(as_label(mark, kind) for kind in kinds for mark in "BIES")}
 
     def lines(self, text: str) -> Dataset:
         """Standard input: of words whatever `conll.told` understands; of frames, a line of numbers each, with blank lines
@@ -424,7 +417,8 @@ class Tag(ExampleTask):
     def report(self, parameters, folder, examples):
         encoded, targets = self.encode(examples), self.targets(examples)
         answers = self.predict_batches(parameters, encoded)[2]
-        counts = classification.statistics(np.concatenate(answers), targets.values, len(self.labels))
+        metric = classification.Classification(tuple(self.labels))
+        counts = metric.statistics(np.concatenate(answers), targets.values)
         confusion(folder / "confusion.png", counts, self.labels)
         if not isinstance(self.form, Words):
             names = examples.notes.get("names") or [f"sequence {i + 1}" for i in range(len(answers))]
@@ -447,7 +441,7 @@ def _types(labels: Iterable[str]) -> list[str]:
 
 def _spanning(kinds: Iterable[str]) -> list[str]:
     """The labels of spans of some types."""
-    return ["O", *(span_metric.as_label(mark, kind) for kind in kinds for mark in "BI")]
+    return ["O", *(as_label(mark, kind) for kind in kinds for mark in "BI")]
 
 
 def _plain(labels: Sequence[Sequence[str]], marked: str | None) -> Sequence[Sequence[str]]:

@@ -29,7 +29,7 @@ from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.inputs.base import EVERY
 from helo.layers import part, stack, variational_dropout
-from helo.metrics import translation
+from helo.metrics import Predictions, Scoring, translation
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, filled, on
 from helo.tasks.writing import WriterOptions, WritingTask
@@ -66,6 +66,7 @@ class Translate(WritingTask):
     unit = "symbols"
     example = "--source train.en --target train.de"
     paired = True
+    scoring = Scoring(("translation",), ("text",))
     max_epochs = 60
     training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
 
@@ -240,11 +241,9 @@ class Translate(WritingTask):
             out.append(symbol)
         return out
 
-    def figures(self, answers, targets):
-        if answers and answers[0] is None:
-            return {}
+    def predictions(self, answers, targets):
         texts = [self.text(found[0].symbols).strip() for found in answers]
-        return translation.score(texts, targets.texts) | {"pairs": len(texts)}
+        return Predictions({"text": (texts, [[t] for t in targets.texts])}, notes={"pairs": len(texts)})
 
     def predict(
         self,
