@@ -30,6 +30,7 @@ from helo.cli import cli
 from helo.data import readers, vocab
 from helo.metrics import captions
 from helo.runs.stream import Stream
+from helo.runs.trained import TrainedModel
 from helo.training.options import Options
 
 HERE = Path(__file__).parent
@@ -74,7 +75,7 @@ def cells_page() -> str:
 MADE = "Made from the code by `python docs/make.py`"
 NAMED: dict[str, tuple[Any, ...]] = {
     "Train and load": (helo.train, helo.load, helo.dynamic_evaluation),
-    "What both give": (helo.Run,),
+    "What both give": (helo.Run, TrainedModel),
     "A place in a text": (Stream,),
     "Cells": (cells.names, cells.find, cells.step, cells.Cell, cells.LinearCell),
     "In place of torch's layers": (helo.nn.Recurrent,),
@@ -129,7 +130,7 @@ def api_page() -> str:
         parts.append(f"## {heading}")
         for thing in things:
             room = "helo.cells." if thing in NAMED["Cells"] else "helo.nn." if thing is helo.nn.Recurrent else "helo."
-            room = "helo.metrics.captions." if thing is captions.score else "" if thing is Stream else room
+            room = "helo.metrics.captions." if thing is captions.score else "" if thing in (Stream, TrainedModel) else room
             parts += named(room + thing.__name__, thing, 3)
     return "\n\n".join(parts) + "\n"
 

@@ -21,7 +21,9 @@ from helo.data.readers.files import listed
 from helo.errors import HeloError, door, nearest, place
 from helo.options import build, renamed
 from helo.options import recorded as typed
-from helo.runs import Run, folder
+from helo.runs import Run, folder, writer
+from helo.runs.arrays import read_arrays
+from helo.runs.readme import write_page
 from helo.tasks.base import Budget, Task
 from helo.training.options import Options
 from helo.training.report import Reporter, Silent
@@ -181,7 +183,7 @@ def _held(path: Path, files: list[str | Path] | None, machine: Machine) -> Itera
         with machine.alike():
             while machine.writes:
                 try:
-                    stack.enter_context(folder.held(path, files is not None))
+                    stack.enter_context(writer.held(path, files is not None))
                     break
                 except FileExistsError:  # another training took the name at the same moment
                     path = _place(None, files or [])
@@ -379,7 +381,7 @@ def _finish(training: Training, end: Progress) -> None:
     path, task = training.path, training.task
     if training.home != path or not (path / "weights.safetensors").exists():
         raise HeloError("no validation gave a number, and no weights were kept", mend="lower --rate", where=str(path))
-    weights = folder.read_arrays(path / "weights.safetensors")[0]
+    weights = read_arrays(path / "weights.safetensors")[0]
     with training.device.answering(weights) as parameters:
         figures = task.validate(parameters, end.ending)
     if end.ending is not None:
@@ -394,7 +396,7 @@ def _finish(training: Training, end: Progress) -> None:
     with training.device.answering(weights) as parameters:
         page = task.report_run(parameters, about["data"], path, most=end.ending)
     about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
-    folder.write_page(path, about | {"cell": task.body}, task.verb, page)
+    write_page(path, about | {"cell": task.body}, task.verb, page)
     folder.write_json(
         path / "run.json", about
     )  # last: who goes on with a run that is not finished makes the rest again

@@ -16,7 +16,8 @@ from torch.nn.functional import dropout as noise
 
 from helo.data.ragged import few_shapes
 from helo.errors import HeloError
-from helo.runs import folder
+from helo.runs import folder, writer
+from helo.runs.arrays import write_arrays
 from helo.tasks.base import Task
 from helo.training import checkpoint, minutes, schedule
 from helo.training.checkpoint import Progress
@@ -309,7 +310,7 @@ class Training:
         """What was written beside the run folder's files takes their place."""
         if self.home != self.path:
             if self.machine.writes:
-                folder.take_place(self.path)
+                writer.take_place(self.path)
             self.home = self.path
 
     def _due(self) -> int:
@@ -372,7 +373,7 @@ class Training:
 
     def keep(self, figures: dict[str, Any], weights: Mapping[str, np.ndarray]) -> None:
         """The weights as they are, as the run's own."""
-        folder.write_arrays(self.home / "weights.safetensors", weights)
+        write_arrays(self.home / "weights.safetensors", weights)
         about = folder.read_json(self.home / "run.json")
         figures = {k: v for k, v in figures.items() if k != "loss"}
         about |= {"figures": figures, "steps": self.progress.step, "seconds": round(self.progress.seconds, 2)}
