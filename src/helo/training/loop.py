@@ -74,6 +74,10 @@ class Training:
         """How many numbers the model has."""
         return sum(p.numel() for p in self.parameters.values())
 
+    def describe(self) -> str:
+        """What is about to be trained, in a line."""
+        return f"{self.task.describe()}; {self.size:,} parameters; {self.device}"
+
     def begin_with(self, weights: Mapping[str, np.ndarray]) -> None:
         """Another run's weights in place of fresh ones. Raises HeloError where they are of another model."""
         ours = {n: tuple(p.shape) for n, p in self.parameters.items()}
