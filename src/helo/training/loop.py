@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from helo.training.machine import Machine
 from helo.training.minutes import Minutes, Threads
 from helo.training.optimiser import Optimiser
 from helo.training.options import Options
-from helo.training.report import Reporter
+from helo.training.report import Reporter, by_layer, line
+from helo.training.speed import Speed
 
 SAVE, SETTLE, REPORT = 1, 2, 4
 SHOWN = 500  # letters of a sample that a report keeps
@@ -204,7 +205,7 @@ class Training:
             return self._run()
 
     def _run(self) -> Progress:
-        p, speed = self.progress, _Speed()
+        p, speed = self.progress, Speed()
         p.total = p.total or self._steps_of_epochs()
         if self.options.steps is None and self.options.epochs is None:
             seconds, p.over = 60 * (self.options.minutes or 2.0), p.over or 0.0
@@ -262,7 +263,7 @@ class Training:
             return None
         return max(1, round(self.options.epochs * self.batches.per_epoch))
 
-    def _settle(self, speed: _Speed) -> None:
+    def _settle(self, speed: Speed) -> None:
         """Under --minutes: how many steps there will be, settled after the first few and again as it goes. Between two
         settlings it is a number of steps, recorded with all that was decided, so that going on is exact.
         """
@@ -328,7 +329,7 @@ class Training:
 
     # What is reported.
 
-    def _report(self, speed: _Speed) -> None:
+    def _report(self, speed: Speed) -> None:
         """Validate, keep the weights if they are the best so far, and write a line for the file and the person."""
         p = self.progress
         self._read()
@@ -349,7 +350,7 @@ class Training:
                 "norm": p.norm / p.steps,
                 "clipped": p.clipped / p.steps,
                 "symbols_per_second": round(speed.symbols),
-                "norms": _by_layer(zip(self.parameters, norms.tolist(), strict=True)),
+                "norms": by_layer(zip(self.parameters, norms.tolist(), strict=True)),
             }
             key = self.task.monitor
             report |= {} if key == "loss" else {key: figures[key]}
@@ -360,7 +361,7 @@ class Training:
                 self.keep(figures, weights)
             shown = self.task.show(weights, np.random.default_rng(p.step))
             folder.append(self.home / "metrics.jsonl", json.dumps(report | {"sample": shown[:SHOWN]}))
-            self.reporter.say(_line(p, report, best, key, self.task.unit))
+            self.reporter.say(line(p, report, best, key, self.task.unit))
             self.reporter.say(f"    {shown}")
             self._tensorboard(report)
         p.reports, p.loss, p.count, p.norm, p.steps, p.clipped = p.reports + 1, 0.0, 0, 0.0, 0, 0
@@ -392,60 +393,3 @@ class Training:
 
     def _epochs(self) -> float:
         return self.batches.epoch + self.batches.index / self.batches.per_epoch
-
-
-class _Speed:
-    """Steps and symbols per second, from the time between steps; the first few, which warm up, are left out."""
-
-    WARM = 10
-
-    def __init__(self):
-        self.taken = self.measured = 0
-        self.measuring = self.symbols = 0.0
-        self.per_step = 0
-        self.last = time.monotonic()
-
-    def step(self, count: int) -> float:
-        """A step over so many: the seconds that it took."""
-        now = time.monotonic()
-        spent, self.last = now - self.last, now
-        self.taken += 1
-        self.per_step = count
-        if self.taken > self.WARM:
-            self.measured, self.measuring = self.measured + 1, self.measuring + spent
-            rate = count / max(spent, 1e-9)
-            self.symbols = rate if not self.symbols else 0.97 * self.symbols + 0.03 * rate
-        return spent
-
-    def pause(self) -> None:
-        """What was done since the last step was not a step."""
-        self.last = time.monotonic()
-
-    def left(self, progress: Progress) -> float | None:
-        """Seconds to the end."""
-        if progress.total is None or not self.symbols:
-            return None
-        return (progress.total - progress.step) * self.per_step / self.symbols
-
-
-def _by_layer(norms: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Parameters' norms as their layers': what stands before the last point of their names is the layer's."""
-    squares: dict[str, float] = {}
-    for name, norm in norms:
-        layer = name.rpartition(".")[0] or name
-        squares[layer] = squares.get(layer, 0.0) + norm * norm
-    return {layer: float(f"{square**0.5:.4g}") for layer, square in squares.items()}
-
-
-def _line(p: Progress, report: dict[str, Any], best: bool, key: str, unit: str) -> str:
-    """A report for a person."""
-    figure = "" if key == "loss" else f"  {key.replace('_', ' ')} {report[key]:.4f}"
-    return (
-        f"step {p.step:>6,}/{p.total:,}  epoch {report['epoch']:.2f}  {_clock(p.seconds)}  "
-        f"loss {report['loss']:.3f}  valid {report['valid']:.3f} nats{figure}{'' if best else ' (not the best)'}  "
-        f"clipped {report['clipped']:.0%}  {report['symbols_per_second']:,} {unit}/s"
-    )
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
