@@ -79,12 +79,7 @@ def save(
 
 
 def load(
-    path: Path,
-    machine: Machine,
-    parameters: dict[str, Tensor],
-    optimiser: Optimiser,
-    batches: Batches,
-    like: Any = (),
+    path: Path, machine: Machine, parameters: dict[str, Tensor], optimiser: Optimiser, batches: Batches, like: Any = ()
 ) -> tuple[Any, Progress] | None:
     """Take up what was saved: the carried state and the counters; None where nothing was saved yet. like: a carried state
     of one row, where the task has one.
