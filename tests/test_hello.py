@@ -22,6 +22,7 @@ from helo.cli import hello as verb
 from helo.errors import HeloError
 from helo.hello import network
 from helo.hello.base import LONGEST
+from helo.hello.layout import width
 
 READ, NEXT, LETTERS = "hell", "ello", "helo"
 PARTS = ("1  Forward", "2  Training", "3  Writing", "4  The same gradient", "5  The cut")
@@ -353,9 +354,8 @@ def test_gradient_by_hand_is_the_differences_of_the_loss_for_each_cell(cell):
 def test_any_word_and_cell_is_a_lesson_that_paper_can_follow(cell, word):
     lines = list(hello.lesson(0, hello.plain, hello.example(word, cell)))
     text = "\n".join(lines)
-    from helo.hello.lesson import _width
 
-    assert max(map(_width, lines)) <= 80
+    assert max(map(width, lines)) <= 80
     assert all(part in text for part in PARTS)
     assert f"\n  {word}\n" in text
     names = {"rnn": ["h_t  [0]"], "lstm": ["i_t", "f_t", "g_t", "o_t", "c_t"], "gru": ["r_t", "z_t", "n_t"]}[cell]
@@ -394,7 +394,7 @@ def test_what_a_border_cuts(cell):
             np.testing.assert_array_equal(value, other.numbers[name])
     assert all((v == 0).all() for v in cut[after].later.values())
     assert all((v != 0).any() for v in whole[after].later.values())
-    lost = network.lost(e)
+    lost = network.cut(e).lost
     assert all((lost[n] == 0).all() for n in ("W_hy", "b_y"))
     for name, d in lost.items():
         np.testing.assert_allclose(short[name] + d, full[name], atol=1e-15)

@@ -21,9 +21,9 @@ import helo
 from fixtures import SMALL, copied, helo_command, prose, stopped, text_file, train, trained
 from helo import training
 from helo.errors import HeloError
-from helo.runs import folder
+from helo.runs import arrays, folder, writer
 from helo.runs.reports import folder as report
-from helo.training import Interrupted
+from helo.training import Interrupted, finish
 from helo.training.loop import Training
 
 TINY = ("--hidden", 16, "--embedding", 8, "--streams", 4, "--chunk", 16, "--quiet")
@@ -253,19 +253,19 @@ def test_a_kill_at_any_file_operation_leaves_a_whole_run(tmp_path, monkeypatch):
 def test_two_trainings_in_one_folder(tmp_path):
     run = copied(trained(), tmp_path / "run")
     before = whole(run)
-    with folder.held(run):
+    with writer.held(run):
         for how in ({"overwrite": True}, {"resume": True}, {"resume": True, "steps": 40}):
             with pytest.raises(HeloError, match=r": .*\btraining\b"):
                 train(text_file(), run, **how)
     assert whole(run) == before
-    with folder.held(tmp_path / "new"), pytest.raises(HeloError, match=r": .*\btraining\b"):
+    with writer.held(tmp_path / "new"), pytest.raises(HeloError, match=r": .*\btraining\b"):
         train(text_file(), tmp_path / "new")
     assert not (tmp_path / "new").exists()
     train(text_file(), tmp_path / "new")
 
 
 def test_a_kill_releases_the_folder(tmp_path):
-    code = f"import sys, time; from helo.runs import folder\nwith folder.held({str(tmp_path / 'run')!r} and __import__('pathlib').Path({str(tmp_path / 'run')!r})):\n print('held', flush=True); time.sleep(60)"
+    code = f"import sys, time; from helo.runs import writer\nwith writer.held({str(tmp_path / 'run')!r} and __import__('pathlib').Path({str(tmp_path / 'run')!r})):\n print('held', flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
@@ -279,7 +279,7 @@ def test_a_kill_releases_the_folder(tmp_path):
 def test_two_without_a_name_take_two(tmp_path, monkeypatch):
     """Two begin at the same moment, and a third: each finds the next name free, and has it taken away."""
     monkeypatch.chdir(tmp_path)
-    found, held = training.free_place, folder.held
+    found, held = training.free_place, writer.held
 
     def late(path, free=False):
         if path.name in ("prose", "prose-2"):
@@ -287,7 +287,7 @@ def test_two_without_a_name_take_two(tmp_path, monkeypatch):
         return held(path, free)
 
     Path("prose.txt").write_text(text_file().read_text())
-    with mock.patch.object(folder, "held", late):
+    with mock.patch.object(writer, "held", late):
         assert train("prose.txt", None).path == Path("runs/prose-3")
     assert found("prose") == Path("runs/prose-4")
     Path("runs/prose-4").symlink_to("nowhere")
@@ -397,8 +397,8 @@ def test_to_more_steps(tmp_path):
 def test_to_more_of_another_measure(more, tmp_path):
     run = copied(trained(), tmp_path / "run")
     about = json.loads((run / "run.json").read_text())
-    state = folder.read_arrays(run / folder.STATE)
-    folder.write_arrays(run / folder.STATE, state[0], state[1] | {"seconds": 9 * 60 * 2 / 3})
+    state = arrays.read_arrays(run / folder.STATE)
+    arrays.write_arrays(run / folder.STATE, state[0], state[1] | {"seconds": 9 * 60 * 2 / 3})
     helo.train("lm", text_file(), out=run, resume=True, **more)
     after = helo.load(run).about
     assert after["finished"]
@@ -455,7 +455,7 @@ def test_killed_in_the_final_figures(recorded, tmp_path, monkeypatch):
 
     run = tmp_path / "run"
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_finish", mock.Mock(side_effect=Killed))
+        patched.setattr(finish, "finish", mock.Mock(side_effect=Killed))
         if not recorded:
             patched.setattr(Minutes, "ending", lambda self, parameters: None)
         with pytest.raises(Killed):
@@ -470,7 +470,7 @@ def test_killed_in_the_final_figures(recorded, tmp_path, monkeypatch):
 def test_a_signal_ends_the_final_figures(tmp_path, monkeypatch):
     run = tmp_path / "run"
     with monkeypatch.context() as patched:
-        patched.setattr(folder, "write_page", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        patched.setattr(finish, "write_page", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         with pytest.raises(Interrupted, match="resume"):
             train(text_file(), run)
     train(text_file(), run, resume=True)

@@ -25,6 +25,7 @@ from fixtures import copied, home, many, prose, text_file, train, trained
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError
 from helo.runs import Run, folder
+from helo.runs.arrays import read_arrays, write_arrays
 from helo.runs.run import _Row
 from helo.runs.stream import _whole
 from helo.training.report import Silent
@@ -389,7 +390,7 @@ def test_saving_one_file(tmp_path, monkeypatch):
     old, new = b"old", "new" * 1000
     saves = {
         "a.json": lambda path: folder.write_json(path, new),
-        "a.safetensors": lambda path: folder.write_arrays(path, {"a": np.zeros(99)}),
+        "a.safetensors": lambda path: write_arrays(path, {"a": np.zeros(99)}),
     }
     for name, save in saves.items():
         save(tmp_path / name)
@@ -598,9 +599,9 @@ def test_identity(tmp_path):
     """Of the weights alone, to the last bit."""
     run = copied(trained(), tmp_path / "run")
     assert helo.load(run).identity == helo.load(trained()).identity
-    arrays, _ = folder.read_arrays(run / "weights.safetensors")
-    arrays["head.bias"][0] = np.nextafter(arrays["head.bias"][0], np.float32(9))
-    folder.write_arrays(run / "weights.safetensors", arrays)
+    weights, _ = read_arrays(run / "weights.safetensors")
+    weights["head.bias"][0] = np.nextafter(weights["head.bias"][0], np.float32(9))
+    write_arrays(run / "weights.safetensors", weights)
     assert helo.load(run).identity != helo.load(trained()).identity
 
 

@@ -371,9 +371,9 @@ def test_a_blank_line_parts_sequences_of_numbers_too(tmp_path):
 
 
 def _state_of(run, folder):
-    from helo.runs import folder as files
+    from helo.runs import arrays
 
-    files.write_arrays(folder / "other", {}, {"model": run.identity})
+    arrays.write_arrays(folder / "other", {}, {"model": run.identity})
     return folder / "other"
 
 

@@ -26,7 +26,7 @@ import helo
 from fixtures import helo_command, home, prose, trained
 from helo import tasks
 from helo.errors import HeloError
-from helo.runs import folder
+from helo.runs import arrays, folder
 
 SMALL = {"hidden": 8, "steps": 2, "seed": 1}
 Change = Callable[[Path], None]
@@ -497,7 +497,7 @@ def states(file: str, seed: int) -> Iterator[tuple[str, Change, bool]]:
         return _header(change)
 
     own = json.loads(
-        folder.read_arrays.__globals__["safe_open"](str(_states()[file.split("/")[-1]]), "numpy").metadata()["about"]
+        arrays.read_arrays.__globals__["safe_open"](str(_states()[file.split("/")[-1]]), "numpy").metadata()["about"]
     )
     for key, old in own.items():
         for new in OTHERS:

@@ -21,7 +21,7 @@ from helo import cells
 from helo.engines.device import Device, Idle
 from helo.errors import HeloError
 from helo.layers import stack
-from helo.runs import folder
+from helo.runs import arrays
 from helo.training import Interrupted, schedule
 from helo.training.loop import Training
 from helo.training.machine import Machine
@@ -152,7 +152,7 @@ def test_minutes_end_in_time_whatever_the_machine_does(text, tmp_path, monkeypat
     if pace(0) == pace(12) < 0.1:
         assert rates[-1] < 0.05
         assert max(a - b for a, b in itertools.pairwise(rates)) < 0.03
-    state = folder.read_arrays(run.path / "last/state.safetensors")[1]
+    state = arrays.read_arrays(run.path / "last/state.safetensors")[1]
     assert state["over"] == pytest.approx(1) or pace(12) > 1
     assert state["glance"] > 0
 
@@ -161,7 +161,7 @@ def test_a_run_of_minutes_goes_on_with_what_was_settled(text, tmp_path, monkeypa
     """What has been settled, and how far the rates are down, is taken up again."""
     at_pace(monkeypatch, lambda t: 0.05)
     stopped(monkeypatch, 60, lambda: helo.train("lm", text, out=tmp_path / "run", minutes=0.2, **SMALL))
-    before = folder.read_arrays(tmp_path / "run" / "last/state.safetensors")[1]
+    before = arrays.read_arrays(tmp_path / "run" / "last/state.safetensors")[1]
     assert 0.2 < before["over"] < 0.4
     assert before["total"] > 200
     seen = []

@@ -103,7 +103,7 @@ def _check(task: str) -> click.Command:
 
     def run(files, seed, quiet, as_json, **given) -> None:
         from helo.errors import collecting
-        from helo.runs.options import checked
+        from helo.options import build
 
         if kind.paired:
             files = flags.aligned(given, "", files)
@@ -111,7 +111,7 @@ def _check(task: str) -> click.Command:
             raise HeloError("no files are given", expected=f"helo data check {task} {kind.example}")
         if given.get("reader") is not None:
             given["reader"] = readers.chosen(given["reader"])
-        options = checked(kind.Options(**{k: v for k, v in given.items() if v is not None}))
+        options = build(kind.Options, {k: v for k, v in given.items() if v is not None})
         with collecting() as faults:
             try:
                 found = kind.summary(files, options)

@@ -11,10 +11,12 @@ base.py        an example: a word, a cell, weights of one digit
 rnn.py …       a cell by hand: its step, and the chain rule through it
 network.py     forward, loss, backpropagation through time whole and in chunks, training, writing
 lesson.py      what is printed
+layout.py      and how its lines are laid out
 """
 
 from helo.hello.base import Example, example
-from helo.hello.lesson import lesson, plain
+from helo.hello.layout import plain
+from helo.hello.lesson import lesson
 from helo.hello.network import numbers, written
 
 __all__ = ["Example", "example", "lesson", "numbers", "plain", "written"]

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
-from helo.hello import network
+from helo.hello import layout, network
 from helo.hello.base import Example, inner, total
+from helo.hello.layout import Paint, plain
 from helo.hello.network import HELLO, MOST, Moment, Paper, Sent
-
-Paint = Callable[[str, str], str]  # (text, role) -> text; roles: heading, faint, right
 
 REPORTED = frozenset(10 * 2**n for n in range(9))  # steps that get a line
 STEPS = 5  # that stand side by side
 LETTERS = 4  # of which a row each, or a vector, has room
 FULL = 4  # steps of which one number of each kind is shown in full
-
-
-def plain(text: str, role: str) -> str:
-    """No colours."""
-    return text
 
 
 def lesson(seed: int, paint: Paint = plain, e: Example = HELLO) -> Iterator[str]:
@@ -63,8 +56,10 @@ NUMBERS = {2: "two", 3: "three"}
 
 def _forward(e: Example, paint: Paint) -> Iterator[str]:
     paper = network.on_paper(e)
-    yield from _heading("1  Forward: what it says before it has learned anything", paint)
-    yield from _wrapped(f"The vocabulary is [{', '.join(e.vocabulary)}]; an input is one-hot, 1 at its letter's place.")
+    yield from layout.heading("1  Forward: what it says before it has learned anything", paint)
+    yield from layout.wrapped(
+        f"The vocabulary is [{', '.join(e.vocabulary)}]; an input is one-hot, 1 at its letter's place."
+    )
     if e.lecture:
         yield "  With these weights the scores are the lecture's, rounded to one digit:"
     else:
@@ -79,7 +74,7 @@ def _forward(e: Example, paint: Paint) -> Iterator[str]:
         yield "  One number of each kind in full. Take the digits that are printed: they are"
         yield "  enough to get every digit that follows."
     else:
-        yield from _wrapped(
+        yield from layout.wrapped(
             "One number of each kind in full. Each is rounded to the digits that are printed, and these are carried on: "
             "so paper gives every digit that follows."
         )
@@ -93,10 +88,10 @@ def _weights(e: Example, paint: Paint) -> Iterator[str]:
     w, hidden = e.weights, e.hand.hidden
     units = [f"[{k}]" for k in range(hidden)]
     if e.hand.name == "rnn" and len(e.vocabulary) <= 6:
-        letters = "".join(_right(letter, 6) for letter in e.vocabulary)
+        letters = "".join(layout.right(letter, 6) for letter in e.vocabulary)
         yield paint(f"  W_xh {letters}     W_hh  h[0]  h[1]  h[2]        b", "faint")
         for i in range(hidden):
-            row = f"{_row(w['W_xh'][i])}         {_row(w['W_hh'][i])}   {w['b'][i]:6.1f}"
+            row = f"{layout.row(w['W_xh'][i])}         {layout.row(w['W_hh'][i])}   {w['b'][i]:6.1f}"
             yield f"  {paint(f'h[{i}]', 'faint')} {row}"
     else:
         names = [n.removeprefix("W_") for n in w if n.startswith("W_") and n != "W_hy"]
@@ -105,17 +100,17 @@ def _weights(e: Example, paint: Paint) -> Iterator[str]:
         heads = "".join(f"{n + u if n else 'h' + u:>6}" for n in names for u in units)
         yield paint(f"  W     {heads}   by letter read", "faint")
         for letter, i in zip(e.vocabulary, range(len(e.vocabulary)), strict=True):
-            row = "".join(_row(w[f"W_{n}" if n else "W_xh"][:, i]) for n in names)
-            yield f"  {paint(_left(f'x[{letter}]', 6), 'faint')}{row}"
+            row = "".join(layout.row(w[f"W_{n}" if n else "W_xh"][:, i]) for n in names)
+            yield f"  {paint(layout.left(f'x[{letter}]', 6), 'faint')}{row}"
         for k in range(hidden):
-            row = "".join(_row(w[f"R_{n}" if n else "W_hh"][:, k]) for n in names)
+            row = "".join(layout.row(w[f"R_{n}" if n else "W_hh"][:, k]) for n in names)
             yield f"  {paint(f'h[{k}]', 'faint')}  {row}   {'W_hh' if plain_rnn else 'R'}"
-        yield f"  {paint('b', 'faint')}     {''.join(_row(w[f'b_{n}' if n else 'b']) for n in names)}"
+        yield f"  {paint('b', 'faint')}     {''.join(layout.row(w[f'b_{n}' if n else 'b']) for n in names)}"
         if "b_m" in w:
-            yield f"  {paint('b_m', 'faint')}   {_row(w['b_m'])}"
-    yield paint(f"  W_hy {''.join(_right(f'h{u}', 6) for u in units)}      b_y", "faint")
+            yield f"  {paint('b_m', 'faint')}   {layout.row(w['b_m'])}"
+    yield paint(f"  W_hy {''.join(layout.right(f'h{u}', 6) for u in units)}      b_y", "faint")
     for i, letter in enumerate(e.vocabulary):
-        yield f"  {paint(f'y[{letter}]', 'faint')} {_row(w['W_hy'][i])}   {w['b_y'][i]:6.1f}"
+        yield f"  {paint(f'y[{letter}]', 'faint')} {layout.row(w['W_hy'][i])}   {w['b_y'][i]:6.1f}"
 
 
 def _table(e: Example, paper: Paper, some: slice, paint: Paint) -> Iterator[str]:
@@ -124,12 +119,12 @@ def _table(e: Example, paper: Paper, some: slice, paint: Paint) -> Iterator[str]
 
     def line(name: str, texts: Sequence[str], letter: str = "") -> str:
         shown = [paint(text, "right") if right[t] == letter else text for t, text in enumerate(texts)]
-        return paint(f"  {_left(name, 10)}", "faint") + "".join(shown)
+        return paint(f"  {layout.left(name, 10)}", "faint") + "".join(shown)
 
     yield line("step t", [f"{t + 1:>11}" for t in steps])
-    yield line("reads", [_right(e.read[t], 11) for t in steps])
+    yield line("reads", [layout.right(e.read[t], 11) for t in steps])
     if len(e.vocabulary) <= LETTERS:
-        yield line("x_t", [f"{_vector(x):>11}" for x in e.one_hot(e.read)[some]])
+        yield line("x_t", [f"{layout.vector(x):>11}" for x in e.one_hot(e.read)[some]])
     for name in e.hand.parts:
         for i in range(e.hand.hidden):
             yield line(f"{name}_t  [{i}]", [f"{paper.steps[t][name][i]:z11.4f}" for t in steps])
@@ -139,7 +134,7 @@ def _table(e: Example, paper: Paper, some: slice, paint: Paint) -> Iterator[str]
         yield line("sum exp(y)", [f"{value:z11.4f}" for value in paper.sums[some]])
     for i, letter in enumerate(e.vocabulary):
         yield line(f"p_t  [{letter}]", [f"{value:z11.4f}" for value in paper.p[some, i]], letter)
-    yield line("right", [paint(_right(letter, 11), "right") for letter in right])
+    yield line("right", [paint(layout.right(letter, 11), "right") for letter in right])
     whole = paint(f"{paper.loss.sum():.3f}", "heading")
     last, room = steps[-1] == len(e.read) - 1, len(steps) < STEPS
     yield line("loss", [f"{value:z11.3f}" for value in paper.loss[some]]) + (
@@ -164,9 +159,9 @@ def _in_full(e: Example, t: int, paper: Paper, paint: Paint) -> Iterator[str]:
         (f"p[{e.next[t]}]", f"exp({y[right]:.3f})/{share}", f"{paper.right[t]:.4f}"),
         ("loss", f"-log {paper.right[t]:.4f}", f"{paper.loss[t]:z.3f}"),
     ]
-    width = max(_width(name) for name, _, _ in rows)
+    width = max(layout.width(name) for name, _, _ in rows)
     for name, way, result in rows:
-        yield f"  {_left(name, width)} = {way:{62 - width}} = {result:>7}"
+        yield f"  {layout.left(name, width)} = {way:{62 - width}} = {result:>7}"
 
 
 # Part 2
@@ -175,7 +170,9 @@ def _in_full(e: Example, t: int, paper: Paper, paint: Paint) -> Iterator[str]:
 def _training(seed: int, e: Example, paint: Paint) -> Generator[str, None, Moment]:
     """The lines of training; it returns the last moment."""
     steps = f"{len(e.read)} steps" if len(e.read) > 1 else "one step"
-    yield from _heading(f"2  Training: the gradient, backwards through the {WORDS.get(len(e.read), steps)}", paint)
+    yield from layout.heading(
+        f"2  Training: the gradient, backwards through the {WORDS.get(len(e.read), steps)}", paint
+    )
     yield from _bptt(e, paint)
     yield ""
     yield from _need(e)
@@ -185,7 +182,7 @@ def _training(seed: int, e: Example, paint: Paint) -> Generator[str, None, Momen
         yield ""
     side = len(e.read) <= STEPS
     yield paint(f"  {f'random start, seed {seed}':26}p of the right letter", "faint")
-    pairs = "".join(_right(f"{a}-{b}", 8) for a, b in zip(e.read, e.next, strict=True)) if side else "   least"
+    pairs = "".join(layout.right(f"{a}-{b}", 8) for a, b in zip(e.read, e.next, strict=True)) if side else "   least"
     yield paint(f"  step     loss {pairs}    fed '{e.letters[0]}', it writes", "faint")
     moments = network.train(seed, e)
     end = next(moments)
@@ -196,15 +193,17 @@ def _training(seed: int, e: Example, paint: Paint) -> Generator[str, None, Momen
     h, _, _ = network.forward(end.network, e, e.read)
     yield ""
     verdict = "Learned" if end.learned else f"Not learned in {MOST:,} steps: try another --seed"
-    twice = _twice(e)
+    twice = network.twice(e)
     if twice is None:
         yield f"  {verdict}."
         return end
-    yield f"  {verdict}. After the first '{e.read[twice[0]]}' and after {twice[2]}:"
-    for t in twice[:2]:
+    first, later = twice
+    second = e.read[: later + 1].count(e.read[later]) == 2
+    yield f"  {verdict}. After the first '{e.read[first]}' and after {'the second' if second else f'the one at step {later + 1}'}:"
+    for t in twice:
         p = end.p[t, e.ids(e.next)[t]]
-        x = f"x = {_vector(e.one_hot(e.read)[t])}   " if len(e.vocabulary) <= LETTERS else ""
-        units = _row(h[t][:5], 2)[1:] + (" ..." if len(h[t]) > 5 else "")
+        x = f"x = {layout.vector(e.one_hot(e.read)[t])}   " if len(e.vocabulary) <= LETTERS else ""
+        units = layout.row(h[t][:5], 2)[1:] + (" ..." if len(h[t]) > 5 else "")
         yield f"    {x}h = [{units}]   p({e.next[t]}) = {p:.3f}"
     return end
 
@@ -225,22 +224,11 @@ def _need(e: Example) -> Iterator[str]:
         return
     letter, after = several[0]
     said = ", ".join(f"'{b}'" for b in after)
-    yield from _wrapped(
+    yield from layout.wrapped(
         f"'{letter}' must give {said}, in this order. The input is the same: only the state "
         f"tells them apart. With no state the loss stays above {network.without_state(e):.3f}: the best is then to say each "
         "as often as it comes."
     )
-
-
-def _twice(e: Example) -> tuple[int, int, str] | None:
-    """Two steps that read the same letter, after which different ones come; the second in words."""
-    for t, letter in enumerate(e.read):
-        for later in range(t + 1, len(e.read)):
-            if e.read[later] == letter and e.next[later] != e.next[t]:
-                count = e.read[: later + 1].count(letter)
-                if e.read[:t].count(letter) == 0:
-                    return t, later, "the second" if count == 2 else f"the one at step {later + 1}"
-    return None
 
 
 def _bptt(e: Example, paint: Paint) -> Iterator[str]:
@@ -262,7 +250,7 @@ def _bptt(e: Example, paint: Paint) -> Iterator[str]:
     yield ""
     most = e.vocabulary[int(dy.argmax())]
     if len(e.vocabulary) <= LETTERS:
-        yield f"  At step 1, dy = {_vector(dy, 2)}: more of {e.next[0]}, and less of {most}"
+        yield f"  At step 1, dy = {layout.vector(dy, 2)}: more of {e.next[0]}, and less of {most}"
 
 
 def _report(moment: Moment, e: Example, side: bool, paint: Paint) -> str:
@@ -277,22 +265,22 @@ def _report(moment: Moment, e: Example, side: bool, paint: Paint) -> str:
 
 
 def _writing(w: network.Network, e: Example, paint: Paint) -> Iterator[str]:
-    yield from _heading("3  Writing: the letter that it writes is the next that it reads", paint)
+    yield from layout.heading("3  Writing: the letter that it writes is the next that it reads", paint)
     few = len(e.vocabulary) <= LETTERS
     heads = [f"p({letter})" for letter in e.vocabulary] if few else ["p"]
-    yield paint("  fed" + "".join(_right(head, 8) for head in heads) + "    written", "faint")
+    yield paint("  fed" + "".join(layout.right(head, 8) for head in heads) + "    written", "faint")
     text = e.letters[0]
     for fed, p, letter in network.write(w, e):
         text += letter
         shown = range(len(p)) if few else [e.vocabulary.index(letter)]
         said = [paint(f"{p[i]:8.3f}", "right") if e.vocabulary[i] == letter else f"{p[i]:8.3f}" for i in shown]
-        yield f"  {_left(fed, 3)}{''.join(said)}    {text}"
+        yield f"  {layout.left(fed, 3)}{''.join(said)}    {text}"
     yield ""
     yield f"  {paint(text, 'right')}"
 
 
 def _autograd(e: Example, paint: Paint) -> Iterator[str]:
-    yield from _heading("4  The same gradient by autograd", paint)
+    yield from layout.heading("4  The same gradient by autograd", paint)
     yield "  torch is given the forward pass alone and finds the gradient itself. At the"
     yield "  weights of part 1, beside the gradient by hand; what differs is rounding:"
     yield ""
@@ -311,42 +299,39 @@ def _autograd(e: Example, paint: Paint) -> Iterator[str]:
 
 def _chunks(e: Example, paint: Paint) -> Iterator[str]:
     """The cut of truncated backpropagation, with the numbers that do not come across it."""
-    yield from _heading("5  The cut at a chunk's border: truncated backpropagation", paint)
+    yield from layout.heading("5  The cut at a chunk's border: truncated backpropagation", paint)
     if not e.border:
         yield "  A word of two letters is read in one step: there is no border in it."
         return
     border, state = e.border, e.hand.state
-    w, first, second = e.weights, "".join(e.read[: e.border]), "".join(e.read[e.border :])
-    yield from _wrapped(
+    first, second = "".join(e.read[: e.border]), "".join(e.read[e.border :])
+    yield from layout.wrapped(
         "A long text is read chunk by chunk. The state goes on across a border; the gradient does not. Here "
         f"'{first}' is one chunk and '{second}' the next: the losses are the same as above, but what comes after step "
         f"{border} tells nothing to what is before."
     )
     yield ""
-    whole: list[Sent] = []
-    cut: list[Sent] = []
-    full, short = network.backward(w, e, sent=whole), network.backward(w, e, border, sent=cut)
+    cut = network.cut(e)
+    whole, chunks = cut.whole_steps, cut.chunks_steps
     at = len(e.read) - border  # the last step stands first
     title = f"gradient at step {border}"
     yield paint(f"  {title:23} {'the whole word':>25} {'two chunks':>25}", "faint")
-    rows = [("dh from y_t: W_hy.T·dy", whole[at].y, cut[at].y)]
-    rows += [(f"d{name} from step {border + 1}", whole[at].later[name], cut[at].later[name]) for name in state]
-    rows += [("dh, the sum", whole[at].numbers["dh"], cut[at].numbers["dh"])]
+    rows = [("dh from y_t: W_hy.T·dy", whole[at].y, chunks[at].y)]
+    rows += [(f"d{name} from step {border + 1}", whole[at].later[name], chunks[at].later[name]) for name in state]
+    rows += [("dh, the sum", whole[at].numbers["dh"], chunks[at].numbers["dh"])]
     for name, one, other in rows:
-        yield f"  {name:23} {_vector(one, 4):>25} {_vector(other, 4):>25}"
+        yield f"  {name:23} {layout.vector(one, 4):>25} {layout.vector(other, 4):>25}"
     yield ""
-    yield from _back(e, [("whole", "dh", whole), ("chunks", "dh", cut)], paint)
+    yield from _back(e, [("whole", "dh", whole), ("chunks", "dh", chunks)], paint)
     yield ""
     yield paint("  parameter   entry     whole word  =  two chunks  +  lost    lost of all", "faint")
-    lost = {name: full[name] - short[name] for name in full}
-    for name, value in lost.items():
+    for name, value in cut.lost.items():
         place = np.unravel_index(abs(value).argmax(), value.shape)
         where = f"[{','.join(map(str, place))}]"
-        share = np.linalg.norm(value) / max(1e-12, np.linalg.norm(full[name]))
-        numbers = f"{full[name][place]:z12.4f}  = {short[name][place]:z12.4f}  + {value[place]:z8.4f}"
-        yield f"  {name:9} {where:>7}   {numbers}   {share:10.0%}"
+        numbers = f"{cut.whole[name][place]:z12.4f}  = {cut.chunks[name][place]:z12.4f}  + {value[place]:z8.4f}"
+        yield f"  {name:9} {where:>7}   {numbers}   {cut.share(name):10.0%}"
     yield ""
-    yield from _wrapped(
+    yield from layout.wrapped(
         "W_hy and b_y lose nothing: they have no part in the past. The rest learns from what lies at most "
         f"{max(border, len(e.read) - border) - 1} steps back; what the state carries further it only uses."
     )
@@ -363,56 +348,9 @@ def _back(e: Example, rows: Sequence[tuple[str, str, Sequence[Sent]]], paint: Pa
         steps = range(first, min(count, first + STEPS))
         if first:
             yield ""
-        yield paint(_left("  step t", 20) + "".join(f"{t + 1:>11}" for t in steps), "faint")
+        yield paint(layout.left("  step t", 20) + "".join(f"{t + 1:>11}" for t in steps), "faint")
         for what, name, sent in rows:
             places = e.vocabulary if name == "dy" else range(e.hand.hidden)
             for k, place in enumerate(places):
                 numbers = "".join(f"{sent[count - 1 - t].numbers[name][k]:z11.4f}" for t in steps)
-                yield f"  {paint(_left(f'{name}_t [{place}] {what}'.rstrip(), 18), 'faint')}{numbers}"
-
-
-def _heading(text: str, paint: Paint) -> Iterator[str]:
-    yield ""
-    yield paint(text, "heading")
-    yield ""
-
-
-def _row(values: np.ndarray, digits: int = 1, width: int = 6) -> str:
-    """Numbers in columns; z, so that no zero has a sign."""
-    return "".join(f"{value:z{width}.{digits}f}" for value in values)
-
-
-def _vector(values: np.ndarray, digits: int = 0) -> str:
-    return "[" + " ".join(f"{value:z.{digits}f}" for value in values) + "]"
-
-
-def _width(text: str) -> int:
-    """Columns that a text takes on a terminal: marks none, wide letters two."""
-    return sum(
-        0
-        if unicodedata.category(c)[0] == "M" or c in "\u200c\u200d"
-        else 2
-        if unicodedata.east_asian_width(c) in "WF"
-        else 1
-        for c in text
-    )
-
-
-def _left(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
-
-
-def _right(text: str, width: int) -> str:
-    return " " * (width - _width(text)) + text
-
-
-def _wrapped(text: str, most: int = 76) -> Iterator[str]:
-    """A paragraph, broken between words."""
-    line = ""
-    for word in text.split(" "):
-        if line and _width(line) + 1 + _width(word) > most:
-            yield f"  {line}"
-            line = word
-        else:
-            line = f"{line} {word}" if line else word
-    yield f"  {line}"
+                yield f"  {paint(layout.left(f'{name}_t [{place}] {what}'.rstrip(), 18), 'faint')}{numbers}"

@@ -235,10 +235,30 @@ def written(seed: int, e: Example = HELLO) -> str:
 # The numbers
 
 
-def lost(e: Example) -> dict[str, np.ndarray]:
-    """What of the gradient is lost at the border of two chunks, by parameter."""
-    whole, cut = backward(e.weights, e), backward(e.weights, e, e.border)
-    return {name: whole[name] - cut[name] for name in whole}
+@dataclass(frozen=True)
+class Cut:
+    """The gradient by each weight, and the steps of the way back, the last first: of the whole word, and of two chunks of it."""
+
+    whole: dict[str, np.ndarray]
+    chunks: dict[str, np.ndarray]
+    whole_steps: list[Sent]
+    chunks_steps: list[Sent]
+
+    @property
+    def lost(self) -> dict[str, np.ndarray]:
+        """What of the gradient is lost at the border, by parameter."""
+        return {name: self.whole[name] - self.chunks[name] for name in self.whole}
+
+    def share(self, name: str) -> float:
+        """How much of a parameter's gradient that is."""
+        return float(np.linalg.norm(self.lost[name]) / max(1e-12, float(np.linalg.norm(self.whole[name]))))
+
+
+def cut(e: Example) -> Cut:
+    """Truncated backpropagation beside the whole, at the weights of part 1."""
+    whole: list[Sent] = []
+    chunks: list[Sent] = []
+    return Cut(backward(e.weights, e, sent=whole), backward(e.weights, e, e.border, chunks), whole, chunks)
 
 
 def lists(arrays: Any) -> dict[str, Any]:
@@ -280,8 +300,8 @@ def numbers(seed: int, e: Example = HELLO) -> dict[str, Any]:
         if not e.border
         else {
             "border": e.border,
-            "gradient": lists(backward(e.weights, e, e.border)),
-            "lost": lists(lost(e)),
+            "gradient": lists(cut(e).chunks),
+            "lost": lists(cut(e).lost),
             "autograd": compare(e, e.border),
         },
     }
@@ -298,3 +318,12 @@ def ambiguous(e: Example) -> Sequence[tuple[str, list[str]]]:
 def without_state(e: Example) -> float:
     """The least loss that a network without a state can have: it says each letter as often as it comes."""
     return sum(-float(np.log(bs.count(b) / len(bs))) for _, bs in ambiguous(e) for b in bs)
+
+
+def twice(e: Example) -> tuple[int, int] | None:
+    """The first two steps that read the same letter, of which different ones come next; None where there are none."""
+    for t, letter in enumerate(e.read):
+        for later in range(t + 1, len(e.read)):
+            if e.read[later] == letter and e.next[later] != e.next[t] and letter not in e.read[:t]:
+                return t, later
+    return None

@@ -26,7 +26,7 @@ LINGER = 2.5  # seconds that an open page still has to hear that training has en
 ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-class Watched:
+class Watched(Reporter):
     """A reporter that shows a page of the training beside what another reporter tells."""
 
     def __init__(self, inner: Reporter, tell: Callable[[str], None], browser: bool = True, cell: str | None = None):

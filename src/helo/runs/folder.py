@@ -16,22 +16,18 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
-
 from helo import saved, tasks
 from helo.errors import HeloError, place
+from helo.options import recorded
 
 FORMAT = 1  # of run.json; older ones are read
 PICTURES = ("confusion.png", "calibration.png", "ribbons.png")
@@ -39,9 +35,6 @@ STATE = "last/state.safetensors"
 FILES = ("run.json", "vocab.json", "weights.safetensors", "metrics.jsonl", STATE, "loss.png", *PICTURES, "README.md")
 NAMES = tuple(dict.fromkeys([*(f.partition("/")[0] for f in FILES), "tensorboard"]))  # what a run has in its folder
 NEW, NOW = ".helo-new", ".helo-now"
-# What a kill leaves of `replacing`, and of TensorBoard's writer; nobody else's files are ever taken away.
-LITTER = re.compile(rf"\.({'|'.join(re.escape(f.rpartition('/')[2]) for f in FILES)})\.[a-z0-9_]{{8}}")
-EVENTS = re.compile(r"events\.out\.tfevents\..*")
 LARGEST = 1 << 28  # bytes of a JSON file that are read
 #: What to type next, by the verb that asks a model of its shape.
 NEXT = {"sample": 'helo sample {} --prompt "..."', "predict": "helo predict {} FILES   (or - for standard input)"}
@@ -88,7 +81,7 @@ def replacing(path: Path, named: bool = False) -> Iterator[Path]:
                 mend="make room, or name another place",
                 where=str(path),
             ) from error
-        raise _unwritten(path, error) from error
+        raise unwritten(path, error) from error
     finally:
         if beside is not None:
             with suppress(OSError):
@@ -107,10 +100,11 @@ def append(path: Path, line: str) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
     except OSError as error:
-        raise _unwritten(path, error) from error
+        raise unwritten(path, error) from error
 
 
-def _unwritten(path: Path, error: OSError) -> HeloError:
+def unwritten(path: Path, error: OSError) -> HeloError:
+    """What a full disk, or a folder that may not be written, is in words."""
     return HeloError(
         f"cannot be written: {error.strerror or error}",
         mend="what was saved before stands; make room, and go on with --resume",
@@ -181,94 +175,6 @@ def metrics(path: Path) -> list[dict[str, Any]]:
     return reports
 
 
-def write_arrays(
-    path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None, named: bool = False
-) -> None:
-    """A safetensors file; `about`, anything JSON can say, stands in its header. named: as `replacing` takes it."""
-    whole = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
-    with replacing(path, named) as beside:
-        beside.write_bytes(save(whole, {"about": json.dumps(about)} if about is not None else None))
-
-
-#: Shapes and types of arrays by their names.
-Sizes = Mapping[str, tuple[tuple[int, ...], np.dtype]]
-
-
-def read_arrays(
-    path: Path, wanted: Callable[[int, int], Sizes] | None = None
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays of a safetensors file and what its header says about them. wanted: of the file's count of numbers and of
-    arrays, what it must hold, which is looked at before any of it is read.
-
-    Raises HeloError with the file's name when it is missing or damaged, has other arrays, or NaN or infinity in one.
-    """
-    with place(path):
-        if not path.is_file():
-            raise HeloError("no such file", expected="a safetensors file")
-        sizes: Sizes = {}
-        try:
-            with safe_open(path, "numpy") as file:
-                shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-                about = json.loads((file.metadata() or {}).get("about", "{}"))
-                if wanted is not None:
-                    sizes = wanted(sum(map(math.prod, shapes.values())), len(shapes))
-                    _compare(shapes, sizes)
-                arrays = {name: file.get_tensor(name) for name in shapes}
-        except HeloError:
-            raise
-        except (SafetensorError, OSError, ValueError, TypeError, RecursionError, AttributeError, MemoryError) as error:
-            raise HeloError(f"damaged: {error}", mend="take it from a whole copy") from error
-        if not isinstance(about, dict):
-            raise HeloError("damaged: its header is not a JSON object", mend="take it from a whole copy")
-        if wanted is not None:
-            compare(arrays, sizes)
-        for name, array in arrays.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise HeloError(f"{name} has NaN or infinity", expected="numbers", mend="take it from a whole copy")
-        return arrays, about
-
-
-def _compare(found: Mapping[str, Sequence[int]], wanted: Sizes) -> None:
-    """Raises HeloError for the first array that lacks, is too many, or has another shape."""
-    for name in sorted({*found, *wanted}):
-        ours = wanted[name][0] if name in wanted else None
-        theirs = tuple(found[name]) if name in found else None
-        if ours != theirs:
-            raise HeloError(
-                f"{name} is {theirs if theirs is not None else 'not there'}",
-                expected=f"{ours if ours is not None else 'no such part'}, as run.json and vocab.json say",
-                mend="take all files from one run",
-            )
-
-
-def state_arrays(state: Any) -> dict[str, np.ndarray]:
-    """A state, layers of arrays, as arrays named `layer.place`; `layered` reads them."""
-    return {f"{i}.{j}": s for i, layer in enumerate(state or ()) for j, s in enumerate(layer)}
-
-
-def layered(arrays: Mapping[str, np.ndarray]) -> tuple[tuple[np.ndarray, ...], ...]:
-    """A state out of arrays named `layer.place`."""
-    layers: dict[int, dict[int, np.ndarray]] = {}
-    for name, array in arrays.items():
-        i, j = map(int, name.split("."))
-        layers.setdefault(i, {})[j] = array
-    return tuple(tuple(layer[j] for j in sorted(layer)) for _, layer in sorted(layers.items()))
-
-
-def checked_state(arrays: Mapping[str, np.ndarray], like: Any, rows: int) -> tuple[tuple[np.ndarray, ...], ...]:
-    """The same, of a file: HeloError unless it is of the layers of `like`, with so many rows."""
-    compare(arrays, {n: ((rows, *a.shape[1:]), a.dtype) for n, a in state_arrays(like).items()})
-    return layered(arrays)
-
-
-def compare(arrays: Mapping[str, np.ndarray], wanted: Sizes) -> None:
-    """Raises HeloError for the first array that lacks, is too many, or has another shape or type."""
-    _compare({n: a.shape for n, a in arrays.items()}, wanted)
-    for name, array in arrays.items():
-        if array.dtype != wanted[name][1]:
-            raise HeloError(f"{name} of {array.dtype}", expected=f"{wanted[name][1]}", mend="take it from a whole copy")
-
-
 #: What run.json may hold (its schema says the same), what it must hold, and what its `data` may hold.
 ABOUT: dict[str, Any] = {
     "format": int, "helo": str, "task": str, "cell": str, "parameters": int, "options": dict, "training": dict,
@@ -335,7 +241,7 @@ def _looked_at(about: dict[str, Any]) -> None:
             raise ValueError(f"figures.{name} is neither a number nor text")
     if about["cell"] != options.get("cell", about["cell"]):
         raise ValueError("cell and options.cell differ")
-    saved.options(tasks.find(about["task"]).Options, options)
+    about["options"] = recorded(tasks.find(about["task"]).Options, options)
 
 
 def is_run(path: Path) -> bool:
@@ -345,189 +251,3 @@ def is_run(path: Path) -> bool:
     except HeloError:
         return False
     return all(k in about for k in MUST) and isinstance(about["format"], int)
-
-
-# One writer a folder.
-
-
-@contextmanager
-def held(path: Path, free: bool = False) -> Iterator[None]:
-    """A folder, made where there is none, that nobody else writes a run into meanwhile. What a kill left half done in it
-    is brought to its end before, and a folder that stays empty goes again. free: it must not be there yet.
-
-    The lock is the system's, on the folder itself: it leaves no file, and a kill releases it. Raises HeloError where
-    another process holds it; FileExistsError where it had to be free.
-    """
-    made: list[Path] = []
-    try:
-        handle = _locked(path, made, free)
-        try:
-            settle(path)
-            yield
-        finally:
-            try:
-                with suppress(HeloError):  # the next start does it
-                    settle(path)
-            finally:
-                with suppress(OSError):
-                    os.close(handle)
-    finally:
-        with suppress(OSError):
-            for folder in reversed(made):
-                folder.rmdir()
-
-
-def _locked(path: Path, made: list[Path], free: bool) -> int:
-    try:
-        while True:
-            above = path
-            missing = []
-            while not above.exists() and above != above.parent:
-                missing.append(above)
-                above = above.parent
-            if free and path not in missing:
-                raise FileExistsError(str(path))
-            for folder in reversed(missing):
-                with suppress(FileExistsError) if folder != path or not free else nullcontext():
-                    folder.mkdir()
-                    made.append(folder)
-            handle = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-            if not _flock(handle):
-                os.close(handle)
-                raise HeloError(
-                    "another training writes here", mend="wait for its end, or --out names another", where=str(path)
-                )
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(handle), os.stat(path)):
-                    return handle
-            os.close(handle)  # the one who held it has taken the folder away
-    except FileExistsError:
-        raise
-    except NotADirectoryError as error:
-        raise HeloError("a file of that name stands there", expected="a folder or nothing", where=str(path)) from error
-    except (OSError, ValueError) as error:
-        raise HeloError(
-            f"cannot be written: {getattr(error, 'strerror', None) or error}", mend="--out names another folder",
-            where=str(path),
-        ) from error  # fmt: skip
-
-
-def _flock(handle: int) -> bool:
-    """Whether the lock was free; where the system has no such locks it always is."""
-    try:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        pass
-    return True
-
-
-def settle(path: Path) -> None:
-    """Bring to an end what a kill cut short: a run that is whole takes its place, one that is not goes, and so does what
-    was half written. Only who holds the folder may call it.
-    """
-    with _changing(path):
-        if (path / NOW).is_dir() and not (path / NOW).is_symlink():
-            _move_up(path)
-        if (path / NEW).is_dir() and not (path / NEW).is_symlink():
-            _emptied(path / NEW)
-        _tidied(path)
-
-
-def take_place(path: Path) -> None:
-    """The run in `.helo-new`, which is whole, becomes that of the folder, in place of any that was there."""
-    with _changing(path):
-        for file in _own(path):  # of the old one what the new one may not have; without it, it is still whole
-            name = str(file.relative_to(path))
-            if name not in ("run.json", "vocab.json", "weights.safetensors"):
-                file.unlink()
-        (path / NEW).rename(path / NOW)
-        _move_up(path)
-
-
-def _move_up(path: Path) -> None:
-    for file in _own(path / NOW):
-        to = path / file.relative_to(path / NOW)
-        to.parent.mkdir(exist_ok=True)
-        file.replace(to)
-    _emptied(path / NOW)
-
-
-def _own(path: Path) -> list[Path]:
-    """The files of a run in a folder; never what lies behind a link to another folder."""
-    found = [path / f for f in FILES if not (path / f).parent.is_symlink()]
-    events = path / "tensorboard"
-    if events.is_dir() and not events.is_symlink():
-        found += [p for p in sorted(events.iterdir()) if EVENTS.fullmatch(p.name)]
-    return [f for f in found if os.path.lexists(f) and (f.is_symlink() or not f.is_dir())]
-
-
-def _tidied(path: Path) -> None:
-    """Without what was half written."""
-    for folder in (path, path / "last"):
-        if folder.is_dir() and not folder.is_symlink():
-            for file in list(folder.iterdir()):
-                if LITTER.fullmatch(file.name) and file.is_file():
-                    file.unlink()
-
-
-def _emptied(path: Path) -> None:
-    """Take a run's files away, and the folders that are empty then."""
-    _tidied(path)
-    for file in _own(path):
-        file.unlink()
-    for folder in (path / "last", path / "tensorboard", path):
-        with suppress(OSError):
-            folder.rmdir()
-
-
-@contextmanager
-def _changing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _unwritten(Path(error.filename or path), error) from error
-
-
-def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", report: str = "") -> None:
-    """README.md of a run: what it is, how it was made, its figures, what to type next. report: Markdown of its own."""
-    figures = "\n".join(
-        f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in about["figures"].items()
-    )
-    options = "\n".join(f"| {k} | {v} |" for k, v in {**about["options"], **about["training"]}.items() if v is not None)
-    data = about["data"]
-    pictures = "".join(f"![{p.removesuffix('.png')}]({p}) " for p in PICTURES if (path / p).exists())
-    text = f"""# {path.name}
-
-A model of the shape `{about["task"]}` with the cell `{about["cell"]}` and {about["parameters"]:,} parameters, made by
-helo {about["helo"]} in {about["seconds"]:.0f} seconds and {about["steps"]:,} steps.
-
-Learned from {", ".join(f"`{Path(f).name}`" for f in data["train"])}; validated on {
-        data["valid"] if isinstance(data["valid"], str) else ", ".join(f"`{Path(f).name}`" for f in data["valid"])
-    }.
-
-| figure | |
-|---|---|
-{figures}
-
-![loss](loss.png)
-{pictures}
-{report}
-Type next, in the folder above:
-
-    {NEXT[verb].format(path.name)}
-    helo eval {path.name}
-    helo info {path.name}
-
-| option | |
-|---|---|
-{options}
-
-`weights.safetensors` holds the best weights by validation, `vocab.json` the symbols, `last/` where training stands
-(needed only to go on with `--resume`), `metrics.jsonl` one object a report. NumPy alone is enough to use it.
-"""
-    with replacing(path / "README.md") as beside:
-        beside.write_text(text, encoding="utf-8", errors="backslashreplace")

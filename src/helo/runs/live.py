@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from helo import saved
 from helo.errors import HeloError, place
 from helo.inputs.dialogue import Dialogue
 from helo.layers import part, stack
-from helo.runs import folder
-
-if TYPE_CHECKING:
-    from helo.runs.run import Run
+from helo.runs.arrays import checked_state, read_arrays, state_arrays, write_arrays
+from helo.runs.trained import TrainedModel
 
 
 class Live:
     """In the middle of a sequence: `feed` one step, get its label; `reset` where the sequence ends."""
 
-    def __init__(self, run: Run):
+    def __init__(self, run: TrainedModel):
         """Raises HeloError for a model that cannot answer before it has read to the end."""
         if run.about["task"] != "tag":
             raise HeloError(f"a model of the shape {run.about['task']}", expected="a tagger", where=str(run.path))
         options = run.task.options
-        for told, what, mend in (
+        for refused, what, mend in (
             (options.bidirectional, "bidirectional: it reads to the end before it answers", "--no-bidirectional"),
             (options.crf, "one with a CRF, which decides at the end", "no --crf"),
             (run.task.marked == "BIOES", "one of BIOES labels, which tell what comes next", "labels in IOB2"),
         ):
-            if told:
+            if refused:
                 mend = f"train one with {mend} to tag a stream"
                 raise HeloError(f"the model is {what}", mend=mend, where=str(run.path))
         self.run, self.state = run, None
@@ -45,15 +43,15 @@ class Live:
 
     def save(self, path: str | Path) -> None:
         """A few kilobytes: the state's arrays, what is kept of the step before, and which model they belong to."""
-        arrays = folder.state_arrays(self.state)
-        folder.write_arrays(Path(path), arrays, {"model": self.run.identity, "past": self.past}, named=True)
+        arrays = state_arrays(self.state)
+        write_arrays(Path(path), arrays, {"model": self.run.identity, "past": self.past}, named=True)
 
     @classmethod
-    def load(cls, run: Run, path: str | Path) -> Self:
+    def load(cls, run: TrainedModel, path: str | Path) -> Self:
         """Where `save` left off. Raises HeloError for the state of another model."""
         path = Path(path)
         live, labels = cls(run), len(run.task.labels)
-        arrays, about = folder.read_arrays(path)
+        arrays, about = read_arrays(path)
         with place(path):
             if about.get("model") != run.identity:
                 raise HeloError(
@@ -63,7 +61,7 @@ class Live:
                 return live
             options = run.task.options
             like = stack.state(run.task.cell, options.layers, part(run.parameters, "recurrent"), 1)
-            live.state = folder.checked_state(arrays, like, 1)
+            live.state = checked_state(arrays, like, 1)
             try:
                 past = about.get("past", {})
                 hints = {"label": int, "speaker": str} if isinstance(run.task.form, Dialogue) else {"label": int}

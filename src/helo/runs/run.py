@@ -1,116 +1,30 @@
-"""A trained model, out of its folder: it writes, answers, and says what it is, with NumPy alone."""
+"""What is asked of a trained model: it writes, answers, and says what it is, with NumPy alone."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from functools import cached_property
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from helo import engines, registry, tasks
-from helo.data import readers
+from helo import engines
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError, door
 from helo.runs import folder, reports
 from helo.runs.live import Live
-from helo.runs.options import checked
-from helo.runs.sizes import expected
 from helo.runs.stream import Stream
-from helo.saved import options as typed
+from helo.runs.trained import TrainedModel, within
 from helo.tasks.base import ExampleTask
 from helo.tasks.lm import LM
 
 
-class Run:
-    """What `helo.load` gives. Everything is read when it is first needed."""
-
-    def __init__(self, path: str | Path, trust: bool = False, cell: str | None = None):
-        """trust: a cell or metric that the run names by its file may be run. cell: that cell, by a person's own word, wherever its
-        file lies now. Without either nothing that a folder says is ever run.
-        """
-        self.path = Path(path)
-        self.about = folder.describe(self.path)
-        self.trust, self._cell = trust, cell
-
-    @property
-    def cell(self) -> str:
-        """The specification of the cell that may be run. Raises HeloError for one of a file that nobody vouched for."""
-        recorded = self.about["cell"]
-        if self._cell is not None:
-            return registry.named(self._cell, recorded, "cell", str(self.path))
-        return registry.vouched(recorded, "cell", str(self.path), self.trust)
-
-    def metric(self, named: str | None = None) -> str | None:
-        """The specification of what the best weights were known by, where a person had said so, as `cell`. named: the same, by a
-        person's own word.
-        """
-        recorded = self.about["training"].get("metric")
-        if recorded is None or named is not None:
-            return recorded and registry.named(str(named), recorded, "metric", str(self.path))
-        return registry.vouched(recorded, "metric", str(self.path), self.trust)
-
-    @cached_property
-    def task(self) -> Any:
-        """The task with the options of the run."""
-        cell, file = self.cell, folder.inside(self.path, "run.json")
-        with _within(file):
-            kind = tasks.find(self.about["task"])
-            try:
-                options = checked(kind.Options(**typed(kind.Options, self.about["options"] | {"cell": cell})))
-            except TypeError as error:
-                raise HeloError(f"options that this helo does not know: {error}", mend="pip install -U helo") from error
-        if self.trust:
-            readers.vouched(getattr(options, "reader", None), trust=True)
-        file = folder.inside(self.path, "vocab.json")
-        saved = folder.read_json(file)
-        with _within(file), _sound("not what a run of its shape keeps"):
-            return kind.load(options, saved, self.about["data"])
-
-    @cached_property
-    def parameters(self) -> dict[str, np.ndarray]:
-        """The best weights by validation, of the shapes that the options and the vocabulary give."""
-        file, task = folder.inside(self.path, "weights.safetensors"), self.task
-        if not os.path.lexists(file) and not self.about.get("finished"):
-            raise HeloError(
-                "the run has no weights yet", mend="let it train a little longer (--resume)", where=str(self.path)
-            )
-
-        def wanted(numbers: int, arrays: int) -> folder.Sizes:
-            with _sound("options that make no model"):
-                return expected(task, numbers, arrays)
-
-        parameters = folder.read_arrays(file, wanted)[0]
-        count = sum(p.size for p in parameters.values())
-        if count != self.about["parameters"]:
-            raise HeloError(
-                f"{count} numbers",
-                expected=f"{self.about['parameters']}, as run.json says",
-                mend="take both from one run",
-                where=str(file),
-            )
-        return parameters
-
-    @cached_property
-    def identity(self) -> str:
-        """A fingerprint of the weights: two runs of one identity are the same model."""
-        digest = hashlib.sha256()
-        for name in sorted(self.parameters):
-            digest.update(name.encode() + self.parameters[name].tobytes())
-        return digest.hexdigest()[:16]
-
-    @property
-    def figures(self) -> dict[str, Any]:
-        """Of the weights on the validation data, when they were saved."""
-        return self.about["figures"]
+class Run(TrainedModel):
+    """What `helo.load` gives: a trained model, and all that is asked of it."""
 
     @door
     def stream(self, rows: int = 1, state: str | Path | None = None) -> Stream:
@@ -215,7 +129,7 @@ class Run:
         otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state; the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
-        with nullcontext() if metric else _within(folder.inside(self.path, "run.json")):
+        with nullcontext() if metric else within(folder.inside(self.path, "run.json")):
             spec = metric or self.metric()
             self.task.scoring = self.task.scoring.choose(spec)
         found: Any = files if table.given(files) else listed(files)
@@ -277,35 +191,6 @@ class _Row:
     def rest(self) -> str:
         text, self.held = ("", "") if self.ended else (self.held, "")
         return text
-
-
-@contextmanager
-def _within(file: Path) -> Iterator[None]:
-    """The place of whatever is wrong inside, which may name an option as its own."""
-    try:
-        yield
-    except HeloError as error:
-        if error.where != str(file):
-            error.where = f"{file}: {error.where}" if error.where else str(file)
-        raise
-
-
-@contextmanager
-def _sound(what: str) -> Iterator[None]:
-    """What a damaged file leads to, as an error of that file."""
-    try:
-        yield
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-        MemoryError,
-    ) as error:
-        raise HeloError(f"damaged: {what} ({type(error).__name__}: {error})", mend=folder.AGAIN) from error
 
 
 def _number(value: Any) -> str:

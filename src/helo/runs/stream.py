@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from helo import saved
 from helo.decoding.sampling import Choice, generator, write
 from helo.errors import HeloError, place
-from helo.runs import folder
-
-if TYPE_CHECKING:
-    from helo.runs.run import Run
-
+from helo.runs.arrays import checked_state, read_arrays, state_arrays, write_arrays
+from helo.runs.trained import TrainedModel
 
 MOST = 1 << 20  # rows
 
@@ -28,7 +25,7 @@ class Stream:
     the next is asked for. So a stream can stop after any symbol, and what comes after does not depend on where.
     """
 
-    def __init__(self, run: Run, rows: int = 1):
+    def __init__(self, run: TrainedModel, rows: int = 1):
         if not 1 <= rows <= MOST:
             raise HeloError(f"{rows}", expected=f"a whole number from 1 to {MOST:,}", where="--streams")
         self.run = run
@@ -87,16 +84,16 @@ class Stream:
 
     def save(self, path: str | Path) -> None:
         """A few kilobytes: the state's arrays, and which model they belong to."""
-        arrays = folder.state_arrays(self.state)
+        arrays = state_arrays(self.state)
         about = {"model": self.run.identity, "bytes": [b.hex() for b in self._bytes]}
-        folder.write_arrays(Path(path), arrays | {"last": self.last}, about, named=True)
+        write_arrays(Path(path), arrays | {"last": self.last}, about, named=True)
 
     @classmethod
-    def load(cls, run: Run, path: str | Path) -> Self:
+    def load(cls, run: TrainedModel, path: str | Path) -> Self:
         """Where `save` left off. Raises HeloError for the state of another model."""
         path = Path(path)
         one, like = run.task.zero_state(run.parameters, 1), run.task.vocab
-        arrays, about = folder.read_arrays(path)
+        arrays, about = read_arrays(path)
         with place(path):
             if about.get("model") != run.identity or "last" not in arrays:
                 raise HeloError(
@@ -110,7 +107,7 @@ class Stream:
                 or not ((last >= 0) & (last < len(like))).all()
             ):
                 raise HeloError("damaged: no row of symbols of the model", mend="name another --state file")
-            state = folder.checked_state(arrays, one, len(last)) if arrays else None
+            state = checked_state(arrays, one, len(last)) if arrays else None
             try:
                 (cut,) = saved.fields({"bytes": about.get("bytes")}, bytes=list[str])
                 pieces = [bytes.fromhex(b) for b in cut]

@@ -15,9 +15,21 @@ from torch import Tensor
 from helo import cells, registry
 from helo.cells import Cell
 from helo.errors import HeloError, told
+from helo.training.options import Options
 
 BYTES = 16  # a parameter: itself, its gradient, and two numbers of the optimiser, four bytes each
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of a container
+
+
+def check(task_options: Any, options: Options) -> None:
+    """Raises HeloError for what is refused here, and where a package that an option needs is missing."""
+    fits(task_options)
+    keeps(task_options)
+    if options.tensorboard:
+        try:
+            import torch.utils.tensorboard.writer  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        except ImportError as error:
+            raise HeloError("--tensorboard needs its package", mend="pip install 'helo[tensorboard]'") from error
 
 
 def memory() -> int | None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from helo import saved
 from helo.errors import HeloError, place
 from helo.runs import folder
+from helo.runs.arrays import compare, read_arrays, write_arrays
 from helo.tasks.base import Batches
 from helo.training.machine import Machine
 from helo.training.optimiser import Optimiser
@@ -74,16 +75,11 @@ def save(
         arrays[f"random.{rank}"] = random
         arrays |= {f"state.{rank}.{i}.{j}": s for i, layer in enumerate(own) for j, s in enumerate(layer)}
     about = asdict(progress) | {"epoch": batches.epoch, "index": batches.index, "world": machine.world}
-    folder.write_arrays(path / FILE, arrays, about)
+    write_arrays(path / FILE, arrays, about)
 
 
 def load(
-    path: Path,
-    machine: Machine,
-    parameters: dict[str, Tensor],
-    optimiser: Optimiser,
-    batches: Batches,
-    like: Any = (),
+    path: Path, machine: Machine, parameters: dict[str, Tensor], optimiser: Optimiser, batches: Batches, like: Any = ()
 ) -> tuple[Any, Progress] | None:
     """Take up what was saved: the carried state and the counters; None where nothing was saved yet. like: a carried state
     of one row, where the task has one.
@@ -94,7 +90,7 @@ def load(
     file = folder.inside(path, FILE)
     if not os.path.lexists(file):
         return None
-    arrays, about = folder.read_arrays(file)
+    arrays, about = read_arrays(file)
     with place(file):
         try:
             epoch, index, world, *counters = saved.fields(about, epoch=int, index=int, world=int, **_counters())
@@ -122,7 +118,7 @@ def load(
                 for i, layer in enumerate(like):
                     for j, s in enumerate(layer):
                         wanted[f"state.{rank}.{i}.{j}"] = ((mine, *s.shape[1:]), np.dtype(np.float32))
-        folder.compare(arrays, wanted)
+        compare(arrays, wanted)
     tensors = {n: torch.from_numpy(a) for n, a in arrays.items()}
     with torch.no_grad():
         for name, p in parameters.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from torch.nn.functional import dropout as noise
 from helo.data.ragged import few_shapes
 from helo.errors import HeloError
 from helo.metrics import LOSS
-from helo.runs import folder
+from helo.runs import folder, writer
+from helo.runs.arrays import write_arrays
 from helo.tasks.base import Task
 from helo.training import checkpoint, minutes, schedule
 from helo.training.checkpoint import Progress
@@ -25,7 +26,8 @@ from helo.training.machine import Machine
 from helo.training.minutes import Minutes, Threads
 from helo.training.optimiser import Optimiser
 from helo.training.options import Options
-from helo.training.report import Reporter
+from helo.training.report import Reporter, by_layer, line
+from helo.training.speed import Speed
 
 SAVE, SETTLE, REPORT = 1, 2, 4
 SHOWN = 500  # letters of a sample that a report keeps
@@ -73,6 +75,10 @@ class Training:
     def size(self) -> int:
         """How many numbers the model has."""
         return sum(p.numel() for p in self.parameters.values())
+
+    def describe(self) -> str:
+        """What is about to be trained, in a line."""
+        return f"{self.task.describe()}; {self.size:,} parameters; {self.device}"
 
     def begin_with(self, weights: Mapping[str, np.ndarray]) -> None:
         """Another run's weights in place of fresh ones. Raises HeloError where they are of another model."""
@@ -200,7 +206,7 @@ class Training:
             return self._run()
 
     def _run(self) -> Progress:
-        p, speed = self.progress, _Speed()
+        p, speed = self.progress, Speed()
         p.total = p.total or self._steps_of_epochs()
         if self.options.steps is None and self.options.epochs is None:
             seconds, p.over = 60 * (self.options.minutes or 2.0), p.over or 0.0
@@ -258,7 +264,7 @@ class Training:
             return None
         return max(1, round(self.options.epochs * self.batches.per_epoch))
 
-    def _settle(self, speed: _Speed) -> None:
+    def _settle(self, speed: Speed) -> None:
         """Under --minutes: how many steps there will be, settled after the first few and again as it goes. Between two
         settlings it is a number of steps, recorded with all that was decided, so that going on is exact.
         """
@@ -310,7 +316,7 @@ class Training:
         """What was written beside the run folder's files takes their place."""
         if self.home != self.path:
             if self.machine.writes:
-                folder.take_place(self.path)
+                writer.take_place(self.path)
             self.home = self.path
 
     def _due(self) -> int:
@@ -324,7 +330,7 @@ class Training:
 
     # What is reported.
 
-    def _report(self, speed: _Speed) -> None:
+    def _report(self, speed: Speed) -> None:
         """Validate, keep the weights if they are the best so far, and write a line for the file and the person."""
         p = self.progress
         self._read()
@@ -345,7 +351,7 @@ class Training:
                 "norm": p.norm / p.steps,
                 "clipped": p.clipped / p.steps,
                 "symbols_per_second": round(speed.symbols),
-                "norms": _by_layer(zip(self.parameters, norms.tolist(), strict=True)),
+                "norms": by_layer(zip(self.parameters, norms.tolist(), strict=True)),
             }
             key, cost = self.task.scoring.monitor, self.task.scoring.cost(figures)
             report |= {} if key == LOSS else {key: figures[key]}
@@ -355,7 +361,7 @@ class Training:
                 self.keep(figures, weights)
             shown = self.task.show(weights, np.random.default_rng(p.step))
             folder.append(self.home / "metrics.jsonl", json.dumps(report | {"sample": shown[:SHOWN]}))
-            self.reporter.say(_line(p, report, best, key, self.task.unit))
+            self.reporter.say(line(p, report, best, key, self.task.unit))
             self.reporter.say(f"    {shown}")
             self._tensorboard(report)
         p.reports, p.loss, p.count, p.norm, p.steps, p.clipped = p.reports + 1, 0.0, 0, 0.0, 0, 0
@@ -372,7 +378,7 @@ class Training:
 
     def keep(self, figures: dict[str, Any], weights: Mapping[str, np.ndarray]) -> None:
         """The weights as they are, as the run's own."""
-        folder.write_arrays(self.home / "weights.safetensors", weights)
+        write_arrays(self.home / "weights.safetensors", weights)
         about = folder.read_json(self.home / "run.json")
         figures = {k: v for k, v in figures.items() if k != "loss"}
         about |= {"figures": figures, "steps": self.progress.step, "seconds": round(self.progress.seconds, 2)}
@@ -387,61 +393,3 @@ class Training:
 
     def _epochs(self) -> float:
         return self.batches.epoch + self.batches.index / self.batches.per_epoch
-
-
-class _Speed:
-    """Steps and symbols per second, from the time between steps; the first few, which warm up, are left out."""
-
-    WARM = 10
-
-    def __init__(self):
-        self.taken = self.measured = 0
-        self.measuring = self.symbols = 0.0
-        self.per_step = 0
-        self.last = time.monotonic()
-
-    def step(self, count: int) -> float:
-        """A step over so many: the seconds that it took."""
-        now = time.monotonic()
-        spent, self.last = now - self.last, now
-        self.taken += 1
-        self.per_step = count
-        if self.taken > self.WARM:
-            self.measured, self.measuring = self.measured + 1, self.measuring + spent
-            rate = count / max(spent, 1e-9)
-            self.symbols = rate if not self.symbols else 0.97 * self.symbols + 0.03 * rate
-        return spent
-
-    def pause(self) -> None:
-        """What was done since the last step was not a step."""
-        self.last = time.monotonic()
-
-    def left(self, progress: Progress) -> float | None:
-        """Seconds to the end."""
-        if progress.total is None or not self.symbols:
-            return None
-        return (progress.total - progress.step) * self.per_step / self.symbols
-
-
-def _by_layer(norms: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Parameters' norms as their layers': what stands before the last point of their names is the layer's."""
-    squares: dict[str, float] = {}
-    for name, norm in norms:
-        layer = name.rpartition(".")[0] or name
-        squares[layer] = squares.get(layer, 0.0) + norm * norm
-    return {layer: float(f"{square**0.5:.4g}") for layer, square in squares.items()}
-
-
-def _line(p: Progress, report: dict[str, Any], best: bool, key: str, unit: str) -> str:
-    """A report for a person."""
-    value = report.get(key)
-    figure = "" if key == LOSS else f"  {key.replace('_', ' ')} {f'{value:.4f}' if isinstance(value, float) else value}"
-    return (
-        f"step {p.step:>6,}/{p.total:,}  epoch {report['epoch']:.2f}  {_clock(p.seconds)}  "
-        f"loss {report['loss']:.3f}  valid {report['valid']:.3f} nats{figure}{'' if best else ' (not the best)'}  "
-        f"clipped {report['clipped']:.0%}  {report['symbols_per_second']:,} {unit}/s"
-    )
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds // 60)}:{int(seconds % 60):02d}"

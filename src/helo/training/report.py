@@ -4,45 +4,37 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from helo.errors import plain
+from helo.metrics import LOSS
+
+if TYPE_CHECKING:  # it imports torch
+    from helo.training.checkpoint import Progress
 
 
-class Reporter(Protocol):
-    """Anything that is told how training goes."""
+class Reporter:
+    """What is told how training goes; this one says nothing."""
 
     def begin(self, path: Path) -> None:
         """Training is about to begin: where the run will lie."""
-        ...
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        ...
 
     def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
         """After every step: loss in nats, symbols per second, seconds left."""
-        ...
 
     def work(self, what: str, done: int, total: int) -> None:
         """How far something has come that is done before training."""
-        ...
 
     def close(self) -> None:
         """No more will come."""
-        ...
 
 
-class Silent:
-    """Says nothing."""
-
-    def begin(self, path: Path) -> None: ...
-    def say(self, line: str) -> None: ...
-    def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None: ...
-    def work(self, what: str, done: int, total: int) -> None: ...
-    def close(self) -> None: ...
+Silent = Reporter
 
 
 class Plain(Silent):
@@ -120,3 +112,27 @@ def reporter(quiet: bool) -> Reporter:
         except ImportError:
             pass
     return Plain()
+
+
+def by_layer(norms: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Parameters' norms as their layers': what stands before the last point of their names is the layer's."""
+    squares: dict[str, float] = {}
+    for name, norm in norms:
+        layer = name.rpartition(".")[0] or name
+        squares[layer] = squares.get(layer, 0.0) + norm * norm
+    return {layer: float(f"{square**0.5:.4g}") for layer, square in squares.items()}
+
+
+def line(p: Progress, report: dict[str, Any], best: bool, key: str, unit: str) -> str:
+    """A report for a person."""
+    value = report.get(key)
+    figure = "" if key == LOSS else f"  {key.replace('_', ' ')} {f'{value:.4f}' if isinstance(value, float) else value}"
+    return (
+        f"step {p.step:>6,}/{p.total:,}  epoch {report['epoch']:.2f}  {_clock(p.seconds)}  "
+        f"loss {report['loss']:.3f}  valid {report['valid']:.3f} nats{figure}{'' if best else ' (not the best)'}  "
+        f"clipped {report['clipped']:.0%}  {report['symbols_per_second']:,} {unit}/s"
+    )
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds // 60)}:{int(seconds % 60):02d}"

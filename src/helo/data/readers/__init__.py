@@ -73,7 +73,7 @@ def read(names: Sequence[str | Path], options: Any, labels: str, labelled: bool 
     if labelled and found.labels is None and not found.notes.get("segments"):
         mend = "--column names them" * (labels == "step")
         raise HeloError("no labels", expected=f"one {LABELS[labels]}", mend=mend, where=_where(paths[0]))
-    several = getattr(options, "several", None)
+    several = getattr(options, "multilabel", None)
     if several is not None and found.labels is not None:
         found.labels = [_separated(y, several) for y in found.labels]
     if labelled and labels in ("example", "step"):

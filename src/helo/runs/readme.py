@@ -1,0 +1,50 @@
+"""README.md of a run, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from helo.runs.folder import NEXT, PICTURES, replacing
+
+
+def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", report: str = "") -> None:
+    """README.md of a run: what it is, how it was made, its figures, what to type next. report: Markdown of its own."""
+    figures = "\n".join(
+        f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in about["figures"].items()
+    )
+    options = "\n".join(f"| {k} | {v} |" for k, v in {**about["options"], **about["training"]}.items() if v is not None)
+    data = about["data"]
+    pictures = "".join(f"![{p.removesuffix('.png')}]({p}) " for p in PICTURES if (path / p).exists())
+    text = f"""# {path.name}
+
+A model of the shape `{about["task"]}` with the cell `{about["cell"]}` and {about["parameters"]:,} parameters, made by
+helo {about["helo"]} in {about["seconds"]:.0f} seconds and {about["steps"]:,} steps.
+
+Learned from {", ".join(f"`{Path(f).name}`" for f in data["train"])}; validated on {
+        data["valid"] if isinstance(data["valid"], str) else ", ".join(f"`{Path(f).name}`" for f in data["valid"])
+    }.
+
+| figure | |
+|---|---|
+{figures}
+
+![loss](loss.png)
+{pictures}
+{report}
+Type next, in the folder above:
+
+    {NEXT[verb].format(path.name)}
+    helo eval {path.name}
+    helo info {path.name}
+
+| option | |
+|---|---|
+{options}
+
+`weights.safetensors` holds the best weights by validation, `vocab.json` the symbols, `last/` where training stands
+(needed only to go on with `--resume`), `metrics.jsonl` one object a report. NumPy alone is enough to use it.
+"""
+    with replacing(path / "README.md") as beside:
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -1,0 +1,132 @@
+"""A trained model, out of its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helo import registry, tasks
+from helo.data import readers
+from helo.errors import HeloError
+from helo.options import build
+from helo.runs import arrays, folder
+from helo.runs.sizes import expected
+
+
+class TrainedModel:
+    """What a run folder holds. Everything is read when it is first needed."""
+
+    def __init__(self, path: str | Path, trust: bool = False, cell: str | None = None):
+        """trust: a cell or metric that the run names by its file may be run. cell: that cell, by a person's own word,
+        wherever its file lies now. Without either nothing that a folder says is ever run.
+        """
+        self.path = Path(path)
+        self.about = folder.describe(self.path)
+        self.trust, self._cell = trust, cell
+
+    @property
+    def cell(self) -> str:
+        """The specification of the cell that may be run. Raises HeloError for one of a file that nobody vouched for."""
+        recorded = self.about["cell"]
+        if self._cell is not None:
+            return registry.named(self._cell, recorded, "cell", str(self.path))
+        return registry.vouched(recorded, "cell", str(self.path), self.trust)
+
+    def metric(self, named: str | None = None) -> str | None:
+        """The specification of what the best weights were known by, where a person had said so, as `cell`. named: the same,
+        by a person's own word.
+        """
+        recorded = self.about["training"].get("metric")
+        if recorded is None or named is not None:
+            return recorded and registry.named(str(named), recorded, "metric", str(self.path))
+        return registry.vouched(recorded, "metric", str(self.path), self.trust)
+
+    @cached_property
+    def task(self) -> Any:
+        """The task with the options of the run."""
+        cell, file = self.cell, folder.inside(self.path, "run.json")
+        with within(file):
+            kind = tasks.find(self.about["task"])
+            try:
+                options = build(kind.Options, self.about["options"] | {"cell": cell})
+            except TypeError as error:
+                raise HeloError(f"options that this helo does not know: {error}", mend="pip install -U helo") from error
+        if self.trust:
+            readers.vouched(getattr(options, "reader", None), trust=True)
+        file = folder.inside(self.path, "vocab.json")
+        saved = folder.read_json(file)
+        with within(file), _sound("not what a run of its shape keeps"):
+            return kind.load(options, saved, self.about["data"])
+
+    @cached_property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The best weights by validation, of the shapes that the options and the vocabulary give."""
+        file, task = folder.inside(self.path, "weights.safetensors"), self.task
+        if not os.path.lexists(file) and not self.about.get("finished"):
+            raise HeloError(
+                "the run has no weights yet", mend="let it train a little longer (--resume)", where=str(self.path)
+            )
+
+        def sizes(numbers: int, count: int) -> arrays.Sizes:
+            with _sound("options that make no model"):
+                return expected(task, numbers, count)
+
+        parameters = arrays.read_arrays(file, sizes)[0]
+        count = sum(p.size for p in parameters.values())
+        if count != self.about["parameters"]:
+            raise HeloError(
+                f"{count} numbers",
+                expected=f"{self.about['parameters']}, as run.json says",
+                mend="take both from one run",
+                where=str(file),
+            )
+        return parameters
+
+    @cached_property
+    def identity(self) -> str:
+        """A fingerprint of the weights: two runs of one identity are the same model."""
+        digest = hashlib.sha256()
+        for name in sorted(self.parameters):
+            digest.update(name.encode() + self.parameters[name].tobytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Of the weights on the validation data, when they were saved."""
+        return self.about["figures"]
+
+
+@contextmanager
+def within(file: Path) -> Iterator[None]:
+    """The place of whatever is wrong inside, which may name an option as its own."""
+    try:
+        yield
+    except HeloError as error:
+        if error.where != str(file):
+            error.where = f"{file}: {error.where}" if error.where else str(file)
+        raise
+
+
+@contextmanager
+def _sound(what: str) -> Iterator[None]:
+    """What a damaged file leads to, as an error of that file."""
+    try:
+        yield
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        MemoryError,
+    ) as error:
+        raise HeloError(f"damaged: {what} ({type(error).__name__}: {error})", mend=folder.AGAIN) from error

@@ -1,0 +1,157 @@
+"""What a person asks for: a task, files, a run folder, and the options of both the task and the training."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from helo import cells, encoders, metrics, registry, tasks
+from helo.data import readers
+from helo.data.readers import table
+from helo.data.readers.files import listed
+from helo.errors import HeloError, nearest
+from helo.options import build, renamed
+from helo.runs import Run, folder
+from helo.tasks.base import Task
+from helo.training.options import Options
+
+BUDGETS = {"minutes", "epochs", "steps"}  # one of them is given
+
+
+@dataclass(frozen=True)
+class Request:
+    """out: the run folder; None: a free one named after the files. given: the options that were said, by this person or by
+    the run that `like` names, and not only meant by default.
+    """
+
+    task: str
+    kind: type[Task]
+    files: list[str | Path]
+    valid: list[str | Path]
+    out: Path | None
+    task_options: Any
+    options: Options
+    given: dict[str, Any]
+    resume: bool
+    overwrite: bool
+    trust: bool
+
+    @classmethod
+    def of(
+        cls,
+        task: str,
+        files: Any,
+        valid: Any,
+        out: str | Path | None,
+        like: str | Path | None,
+        resume: bool,
+        overwrite: bool,
+        trust: bool,
+        options: Mapping[str, Any],
+    ) -> Self:
+        """What `train` was called with. Raises HeloError for options that are none, or of which no run can come."""
+        kind = tasks.find(task)
+        files, valid = _listed(files), _listed(valid)
+        if not isinstance(resume, bool) or not isinstance(overwrite, bool):
+            raise TypeError("resume and overwrite are True or False")
+        given = _given(kind, options)
+        if valid and {"split", "split_by"} & given.keys():
+            raise HeloError("--split and --valid", expected="one of them")
+        if out is not None and not str(out):
+            raise HeloError("an empty name", expected="a folder", mend="--out . is the current one", where="--out")
+        out = None if out is None else Path(out)
+        like = given.get("start") if like is None else like
+        if like is not None and not (resume and out is not None and folder.inside(out, "run.json").exists()):
+            given = _like(task, kind, files, Path(like), given, trust)
+        task_options, training_options = parted(kind, given)
+        return cls(task, kind, files, valid, out, task_options, training_options, given, resume, overwrite, trust)
+
+    def run(self, path: str | Path) -> Run:
+        """The run in a folder, with the cell that this person trusts."""
+        return Run(path, self.trust, self.given.get("cell"))
+
+    def free_place(self) -> Path:
+        """A free folder named after the first file."""
+        first = Path(str(self.files[0])) if self.files else Path("run")
+        name = first.name.removesuffix(".gz").rsplit(".", 1)[0]
+        return free_place(re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run")
+
+
+def free_place(name: str) -> Path:
+    """The first free of runs/NAME, runs/NAME-2, …."""
+    path, n = Path("runs") / name, 2
+    while os.path.lexists(path):  # a link to nowhere is in the way too
+        path, n = Path("runs") / f"{name}-{n}", n + 1
+    return path
+
+
+def parted(kind: type[Task], given: Mapping[str, Any]) -> tuple[Any, Options]:
+    """Options as the task's and the training's. Raises HeloError, naming the nearest, for one that neither has."""
+    own, training = ({f.name for f in fields(k)} for k in (kind.Options, Options))
+    for name in given:
+        if name not in own | training:
+            raise HeloError(f"no option {name!r}", mend=nearest(name, own | training))
+    return (
+        build(kind.Options, {k: v for k, v in given.items() if k in own}),
+        Options(**dict(kind.training) | {k: v for k, v in given.items() if k in training}),
+    )
+
+
+def _listed(files: Any) -> list[str | Path]:
+    if table.given(files):
+        raise HeloError("a DataFrame to learn from", expected="files", mend="write it as CSV or JSONL")
+    return listed(files)
+
+
+def _given(kind: type[Task], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were said. What they name outside the run is found from any folder later."""
+    given: dict[str, Any] = {
+        k: v
+        for k, v in renamed(kind.Options, options).items()
+        if v is not None and not (isinstance(v, tuple) and not v and k in kind.places)
+    }
+    for name in ("cell", "encoder", "start", "metric"):
+        if name in given and not isinstance(given[name], str | Path):
+            raise TypeError(f"{name}={given[name]!r:.80} is no text")
+    if "cell" in given:
+        given["cell"] = registry.located(str(given["cell"]))
+        cells.find(given["cell"])
+        registry.remember(given["cell"])
+    if "metric" in given:
+        given["metric"] = registry.located(str(given["metric"]))
+        if registry.outside(given["metric"]):
+            metrics.find(given["metric"])
+        registry.remember(given["metric"])
+    if "reader" in given:
+        given["reader"] = readers.chosen(given["reader"])
+    if "encoder" in given:
+        given["encoder"] = encoders.located(str(given["encoder"]))
+    if "start" in given:
+        given["start"] = str(Path(given["start"]).absolute())
+    return given
+
+
+def _like(
+    task: str, kind: type[Task], files: list[str | Path], like: Path, given: dict[str, Any], trust: bool
+) -> dict[str, Any]:
+    """Another run's options, and what was said over them."""
+    about = folder.describe(like)
+    if "cell" not in given:
+        registry.vouched(about["cell"], "cell", str(like), trust)
+    if "metric" not in given:
+        registry.vouched(about["training"].get("metric") or "", "metric", str(like), trust)
+    if "start" in given and about["task"] != task:
+        raise HeloError(f"a run of {about['task']}", expected=f"one of {task}", where=f"--start {like}")
+    theirs = {k: v for k, v in (about["options"] | about["training"]).items() if v is not None and k != "start"}
+    readers.vouched(theirs.get("reader") if "reader" not in given else None, str(like), trust)
+    left_out = BUDGETS if BUDGETS & set(given) else set()
+    if not {str(Path(f).absolute()) for f in files} & set(about["data"]["train"]):
+        left_out |= kind.places  # they are of those other files
+    theirs = {k: v for k, v in theirs.items() if k not in left_out}
+    if "start" in given:  # what was learned is not to be unlearned
+        theirs |= {k: theirs[k] / 10 for k in ("rate", "adam_rate") if k in theirs}
+    return theirs | given
