@@ -27,7 +27,7 @@ class Arrays(Reader):
         return f"arrays by their suffix {files.suffix(path)}" if files.suffix(path) in SUFFIXES else None
 
     def read(self, paths, options):
-        return examples(list(paths), options.several)
+        return examples(list(paths), options.multilabel)
 
 
 def load(path: Path) -> dict[str, np.ndarray]:
