@@ -626,6 +626,23 @@ def test_damaged_training(tmp_path):
             raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "loss.png", "README.md"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_in_a_folder_leads_no_writing_out_of_it(name, there, tmp_path):
+    _, make, options, _ = KINDS["text"]
+    text, run, other = make(), tmp_path / "run", tmp_path / "other"
+    shutil.copytree(stranger("text"), run)
+    (run / name).unlink()
+    (run / name).symlink_to(other)
+    if there:
+        other.write_text("mine")
+    helo.train("lm", text, out=run, resume=True, **SMALL | options | {"steps": 3})
+    assert other.exists() == there
+    assert not there or other.read_text() == "mine"
+    assert (run / name).is_file()
+    assert not (run / name).is_symlink()
+
+
 # Whose code runs.
 
 EVIL = "import pathlib\npathlib.Path({!r}).touch()\nfrom helo.cells.lstm import LSTM\nclass Evil(LSTM):\n    pass\n"
