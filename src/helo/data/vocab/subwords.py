@@ -5,7 +5,7 @@ because its byte level gives back every text exactly, spaces and line ends too).
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class Subwords(Vocab):
             raise ValueError(f"tokenizers: {error}") from error
 
 
-def _tokenizer(symbols: dict[str, int] | None = None, merges: list[tuple[str, ...]] | None = None) -> Tokenizer:
+def _tokenizer(symbols: dict[str, int] | None = None, merges: Any = None) -> Tokenizer:
     """Over bytes; without symbols, one that is still to learn them."""
     tokenizers = _library()
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(symbols, merges))
