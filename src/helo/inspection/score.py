@@ -76,8 +76,9 @@ def score(
     if not names:
         raise HeloError("no files are given", expected="texts, or - for standard input")
     if not isinstance(run.task, LM):
-        return _answers(run, names, lines)
-    with engines.fastest(run.parameters) as parameters:
+        with run.computing():
+            return _answers(run, names, lines)
+    with engines.fastest(run.parameters) as parameters, run.computing():
         return list(_lines(run, parameters, names, told) if lines else _texts(run, parameters, names, told))
 
 

@@ -131,6 +131,20 @@ class Run:
             p[0] for p in self.writing(prompt, length, seed, stop, stream or self.stream(), Choice(**choice))
         )
 
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Where answers are computed. Weights that some damage made too large, or a cell of one's own, lead beyond what a
+        number can be; a likelihood that is none is no answer, and is a HeloError.
+        """
+        with np.errstate(over="ignore", invalid="raise"):
+            try:
+                yield
+            except FloatingPointError as error:
+                raise HeloError(
+                    f"its weights lead to what is no number ({error})", expected="numbers that a float32 can be",
+                    mend="take it from a whole copy of the run", where=str(folder.inside(self.path, "weights.safetensors")),
+                ) from error  # fmt: skip
+
     def writing(
         self, prompt: str, length: int, seed: int | None, stop: Sequence[str], stream: Stream, choice: Choice
     ) -> Iterator[list[str]]:
@@ -156,7 +170,8 @@ class Run:
         """An answer an example, in order. source: for a model of texts a list of texts; numbers for one of numbers; or
         what `examples` gave.
         """
-        return self._answers().predict(self.parameters, source, **how)
+        with self.computing():
+            return self._answers().predict(self.parameters, source, **how)
 
     @door
     def live(self, state: str | Path | None = None) -> Live:
@@ -194,7 +209,11 @@ class Run:
         overwrite: an older report there goes. Raises HeloError for files of those names that no report wrote.
         """
         out, files = listed([out])[0], listed(files)
-        with reports.folder(out, overwrite) as (beside, written), engines.fastest(self.parameters) as parameters:
+        with (
+            reports.folder(out, overwrite) as (beside, written),
+            engines.fastest(self.parameters) as parameters,
+            self.computing(),
+        ):
             text = self.task.reported(parameters, self._recorded(files), beside, files, **said)
             written.append(text)
             return text
@@ -206,7 +225,7 @@ class Run:
         options of reading, such as `skip_bad=True` of a captioner.
         """
         found: Any = files if table.given(files) else listed(files)
-        with engines.fastest(self.parameters) as parameters:
+        with engines.fastest(self.parameters) as parameters, self.computing():
             return self.task.evaluate(parameters, self._recorded(found), found, **how)
 
     def _recorded(self, files: Sequence[str | Path]) -> dict[str, Any]:
