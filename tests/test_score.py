@@ -168,3 +168,11 @@ def test_what_is_refused(text, place, tmp_path):
         for name in names:
             assert name in done.err, (name, done.err)
     assert not (tmp_path / "x.tsv").exists()
+    odd = tmp_path / "odd.csv"
+    odd.write_text("a,b\nx,y\n")
+    for case, files in (("pairs", [text]), ("pairs", [odd]), ("words", [odd])):
+        for verb in ("score", "explain", "inspect", "eval"):
+            done = helo_command(verb, answering(case, place).path, *files)
+            assert done.code == 2 or (verb, files) == ("explain", [text])  # sources alone are asked about
+            assert "--" not in done.err, done.err  # flags of training are no remedy
+    assert "[FILES" not in helo_command("score", "--help").out + helo_command("explain", "--help").out

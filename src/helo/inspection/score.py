@@ -232,7 +232,7 @@ def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]
     if lines or not isinstance(run.task, ExampleTask):
         raise HeloError(f"--lines of a {run.about['task']} model", expected="it of a language model")
     task: Any = copy(run.task)
-    examples = type(task).examples(names, task.reading())[0]
+    examples = task.again(run.about["data"], names)
     if hasattr(task, "weights"):
         task.weights = None  # they made training balanced, and are no part of a probability
     task.best = "loss"  # nothing is searched for
