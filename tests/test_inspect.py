@@ -306,7 +306,10 @@ def test_a_property_of_ones_own(tmp_path):
             inspect(built(), speech(), [f"{own}:{name}"], most=5000)
     with pytest.raises(HeloError, match="occurs"):
         inspect(built(), speech(), ["inside if", f"{own}:nowhere"], most=5000)
-    assert list(inspect(built(), speech(), ["digit", "punctuation", f"{own}:endless"], most=5000).properties)[-1] == "endless"
+    assert (
+        list(inspect(built(), speech(), ["digit", "punctuation", f"{own}:endless"], most=5000).properties)[-1]
+        == "endless"
+    )
     with pytest.raises(HeloError, match="inside_quotes"):
         inspect(built(), speech(), ["inside_quote"])
 

@@ -157,6 +157,7 @@ def test_what_is_refused(text, place, tmp_path):
         ((run, one), ("one symbol", "1 character")[1:]),
         ((run, foreign), ("vocabulary",)),
         ((run, foreign, "--lines"), ("vocabulary",)),
+        ((run, _file("\u4e16\u754c\n\u4e16\u754c\n")), ("vocabulary",)),  # a line end says nothing of a text
         ((run, text, "--out", "x.pdf"), ("x.pdf",)),
         ((classifier.path, classifier.about["data"]["train"][0], "--out", tmp_path / "x.tsv"), ("--out",)),
         ((classifier.path, classifier.about["data"]["train"][0], "--lines"), ("--lines",)),

@@ -290,6 +290,7 @@ def test_refusals(tmp_path):
             (["watch", tmp_path / "nowhere"], "nowhere"),
             (["watch", newer], "99"),
             (["watch"], "RUN"),
+            (["watch", trained(), "--cell", "other.py:Cell", "--json"], "--cell"),
             (["watch", trained(), "--terminal", "--port", "8"], "--terminal"),
             (["train", "lm", text_file(), "--no-browser"], "--watch"),
         ):

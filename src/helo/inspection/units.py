@@ -182,7 +182,7 @@ def inspect(
 def _enough(source: Source, steps: int, files: Sequence[str | Path]) -> None:
     if steps < SHIFTS:
         raise HeloError(
-            f"{steps} steps", expected=f"{SHIFTS} or more, so that chance can be told by shifting",
+            f"{steps} step{'s' * (steps != 1)}", expected=f"{SHIFTS} or more, so that chance can be told by shifting",
             mend="give more text" if files else "give FILES", where=source.where,
         )  # fmt: skip
 

@@ -112,7 +112,9 @@ def _asked(prop: Property, row: Any) -> Any:
         own = isinstance(prop, _Function) or type(prop).__module__.startswith(_OUTSIDE)
         if not own or told(error) is not None:
             raise
-        raise HeloError(f"TypeError: {error}", expected="what takes a text, or a list of steps", where=called(prop)) from error
+        raise HeloError(
+            f"TypeError: {error}", expected="what takes a text, or a list of steps", where=called(prop)
+        ) from error
 
 
 def _last(reading: Reading) -> np.ndarray:
