@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 import sys
 import types
@@ -115,22 +114,13 @@ def aligned(options: dict[str, Any], which: str, files: tuple[str, ...]) -> tupl
 
 
 def show(value: Any) -> None:
-    """The one JSON object of a verb."""
+    """The one JSON object of a verb. JSON has no NaN and no infinity: they are null."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except ValueError:  # a figure of a run folder that is no number: JSON has none
-        value = _finite(value)
+    except ValueError:
+        value = json.loads(json.dumps(value), parse_constant=lambda word: None)
         text = json.dumps(value, ensure_ascii=False)
     tell(text if streams.spells(text) else json.dumps(value))
-
-
-def _finite(value: Any) -> Any:
-    """The same with null for what is NaN or infinite."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def of(kind: type[Any], leave_out: tuple[str, ...] = ()) -> list[click.Option]:

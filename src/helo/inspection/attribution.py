@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from helo import progress
 from helo.cells.functions import Array, namespace
 
 TOLERANCE = 0.005  # of f(x) - f(b), by which the sum of all attributions may be off
@@ -219,6 +220,7 @@ def integrated(question: Question, by: Slopes | None = None) -> Attribution | No
             if not spent:
                 return None
             break  # what was found so far, with its error
+        progress.tell("integrated gradients, places of at most", spent, MOST)
         spent += len(alphas)
         done = left
         found = way(question, alphas).reshape(len(fresh), NODES, *_shape(question, at))
