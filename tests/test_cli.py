@@ -75,6 +75,7 @@ def test_bad_words_are_refused(helo, run):
     refused(helo("sample", run, "--top-p", 7), "top-p")
     refused(helo("sample", run, "--prompt", "張"), "張")
     refused(helo("sample", "nowhere"), "nowhere")
+    refused(helo("eval", run, "--blocks", 2**63), "--blocks", f"{2**63}")
 
 
 def test_damaged_runs_and_foreign_states_are_refused(helo, run, tmp_path):

@@ -378,6 +378,7 @@ def test_what_is_much_is_explained_in_part_and_said(place, monkeypatch):
 
 def test_what_is_refused(planted, place, tmp_path):
     lm, tagger, writer = written(), trained("tokens", place).path, trained("pairs", place).path
+    (tmp_path / "empty").mkdir()
     long = "the " * 20
     for words, stdin, names in (
         ((planted.path,), "", ("FILES",)),
@@ -397,7 +398,8 @@ def test_what_is_refused(planted, place, tmp_path):
         ((lm, "-", "--at", "1"), long, ("--at",)),
         ((lm, "-", "--label", "the"), long, ("--label", "the")),
         ((lm, "-", "--step", "1"), long, ("--step",)),
-        ((lm, tmp_path / "none.txt"), "", ("none.txt",)),
+        ((lm, tmp_path / "none.txt"), "", ("none.txt: no such file",)),
+        ((lm, tmp_path / "empty"), "", ("no text",)),
         ((tagger, "-", "--step", "9"), "the cat\n", ("--step", "9", "2")),
         ((tagger, "-", "--label", "Q"), "the cat\n", ("--label", "Q")),
         ((writer, "-", "--label", "Q"), "abc\n", ("--label",)),

@@ -287,13 +287,29 @@ def test_a_property_of_ones_own(tmp_path):
         "    def values(self, row):\n        return [a == b for a, b in zip(' ' + row, row)]\n"
         "def short(text):\n    return [True]\n"
         "def wrong(text):\n    raise KeyError('x')\n"
+        "def two(text, more):\n    return [1] * len(text)\n"
+        "def words(text):\n    return 'no numbers'\n"
+        "def nowhere(text):\n    return [float('nan')] * len(text)\n"
+        "def endless(text):\n    return [float('inf') if c == 'a' else 1e300 if c == 'b' else i % 7 for i, c in enumerate(text)]\n"
+        "def digit(text):\n    return [c in 'aeiou' for c in text]\n"
+        "class Unmade(Property):\n    def __init__(self, x):\n        pass\n    def values(self, row):\n        return row\n"
+        "class Empty(Property):\n    pass\n"
     )
     found = inspect(built(), speech(), [f"{own}:vowel", f"{own}:Twice", "inside quotes"], most=5000).properties
     assert list(found) == ["inside quotes", "vowel", "Twice"]
     assert found["vowel"]["about"] == "A vowel."
-    for name, said in (("short", "1 values of"), ("wrong", "KeyError"), ("nothing", "no property 'nothing'")):
+    for name, said in (
+        ("short", "1 values of"), ("wrong", "KeyError"), ("nothing", "no property 'nothing'"), ("two", "more"),
+        ("words", "numbers"), ("digit", "two properties are called 'digit'"), ("Unmade", "Unmade"), ("Empty", "Empty"),
+    ):  # fmt: skip
         with pytest.raises(HeloError, match=said):
             inspect(built(), speech(), [f"{own}:{name}"], most=5000)
+    with pytest.raises(HeloError, match="occurs"):
+        inspect(built(), speech(), ["inside if", f"{own}:nowhere"], most=5000)
+    assert (
+        list(inspect(built(), speech(), ["digit", "punctuation", f"{own}:endless"], most=5000).properties)[-1]
+        == "endless"
+    )
     with pytest.raises(HeloError, match="inside_quotes"):
         inspect(built(), speech(), ["inside_quote"])
 

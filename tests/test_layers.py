@@ -158,6 +158,11 @@ def test_beams_say_the_score_of_their_text_and_find_the_best(rng):
     every = [list(p) for n in range(5) for p in itertools.product([0, 2, 3, 4], repeat=n)]
     best = max(every, key=lambda p: score(p, 0, 1))
     assert max(found, key=lambda h: h.score).symbols == best
+    few = beam.search(step, (np.zeros(1, np.int64),), 1, 0, 1, most, beam=9, alpha=1.0)[0]
+    assert len(few) == 9
+    assert [h.rank for h in few] == sorted((h.rank for h in few), reverse=True)
+    for h in few:
+        assert h.rank == pytest.approx(h.score / ((6 + len(h.symbols)) / 6))
     for h in found:
         assert h.score == pytest.approx(score(h.symbols, 0, 1))
 

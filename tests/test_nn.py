@@ -265,12 +265,71 @@ def test_lengths_in_any_form(cell, make):
 
 @pytest.mark.parametrize(
     "lengths",
-    [[1, 2], [1, 2, 3, TIME + 1], [1, 2, 3, -1], [1.0, 2.0, 3.0, 4.0], [[1], [2], [3], [4]], [True] * 4],
-    ids=str,
-)
+    [[1, 2], [1, 2, 3, TIME + 1], [1, 2, 3, -1], [1.0, 2.0, 3.0, 4.0], [[1], [2], [3], [4]], [True] * 4, 5, iter([1, 2]),
+     "1234", ["1"] * 4, [None] * 4, [[1], [2, 3], [3], [4]], [1, 2, 3, 10**30], {1: 1}, np.array([1, 2, 3, 2**63], np.uint64),
+     torch.tensor([1, 2, 3, 9], dtype=torch.uint64), torch.ones(4, dtype=torch.int64, device="meta")],
+    ids=lambda lengths: type(lengths).__name__,
+)  # fmt: skip
 def test_lengths_that_do_not_fit(lengths):
     with pytest.raises(HeloError, match="length"):
         helo.nn.Recurrent("gru", INPUTS, HIDDEN)(torch.zeros(BATCH, TIME, INPUTS), lengths=lengths)
+
+
+@pytest.mark.parametrize("cell", [*cells.names(), "rnn,nonlinearity=relu"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("wild", [float("nan"), float("inf"), 3e38])
+def test_nothing_in_the_padding_reaches_anything(cell, bidirectional, wild):
+    """Neither outputs nor states nor gradients, be it NaN; in a row of no steps all is padding."""
+    model, lengths, found = helo.nn.Recurrent(cell, INPUTS, HIDDEN, 2, bidirectional=bidirectional), [TIME, 2, 0, 1], []
+    for behind in (0.0, wild):
+        xs = torch.linspace(-1, 1, BATCH * TIME * INPUTS).reshape(BATCH, TIME, INPUTS)
+        for row, length in enumerate(lengths):
+            xs[row, length:] = behind
+        xs.requires_grad_()
+        outputs, last = model(xs, lengths=lengths)
+        loss = outputs.square().sum() + sum(s.sum() for s in parts(last))
+        found.append((outputs, *parts(last), *torch.autograd.grad(loss, [xs, *model.parameters()])))
+    close(*found)
+
+
+@pytest.mark.parametrize("cell", cells.names())
+@pytest.mark.filterwarnings("ignore")  # torch's tracer is on its way out
+def test_traced(cell):
+    """With torch's own checks; other sizes than those of the example too."""
+    model = helo.nn.Recurrent(cell, INPUTS, HIDDEN, 2, bidirectional=True).eval()
+    traced, xs = torch.jit.trace(model, torch.randn(2, 5, INPUTS)), torch.randn(3, 9, INPUTS)
+    close(traced(xs)[0], model(xs)[0])
+
+
+@pytest.mark.parametrize("cell", cells.names())
+@pytest.mark.filterwarnings("ignore")
+def test_exported_with_lengths(cell):
+    model = helo.nn.Recurrent(cell, INPUTS, HIDDEN, 2, bidirectional=True).eval()
+    xs, lengths = torch.randn(2, 6, INPUTS), torch.tensor([6, 3])
+    exported = torch.export.export(model, (xs,), {"lengths": lengths}).module()
+    for some in (lengths, torch.tensor([2, 5])):
+        (outputs, last), (expected, ended) = exported(xs, lengths=some), model(xs, lengths=some)
+        close((outputs, *parts(last)), (expected, *parts(ended)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 3.0, [[1.0] * INPUTS], np.zeros((BATCH, TIME, INPUTS), np.float32), torch.zeros(3, INPUTS).to_sparse()],
+    ids=lambda x: type(x).__name__,
+)  # fmt: skip
+def test_what_is_no_input(wrong):
+    with pytest.raises(HeloError, match="inputs"):
+        helo.nn.Recurrent("gru", INPUTS, HIDDEN)(wrong)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"cell": None}, {"cell": torch.nn.LSTM}, {"cell": b"lstm"}, {"dtype": torch.int32}, {"dtype": "float32"},
+     {"dtype": torch.complex64}, {"device": "nowhere"}, {"device": 3.5}, {"seed": -1}, {"seed": "x"}, {"seed": 1.5}, {"seed": True}],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_made(said):
+    with pytest.raises(HeloError, match=next(iter(said))):
+        helo.nn.Recurrent(**{"cell": "gru", "input_size": INPUTS, "hidden_size": HIDDEN} | said)
 
 
 @pytest.mark.parametrize("cell", cells.names())

@@ -95,6 +95,17 @@ def test_nothing_is_asked_for_and_it_fits(browser, pages, kind, size):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_on_paper_nothing_is_cut_off(browser, pages, kind):
+    """Paper cannot be scrolled: 718 pixels are A4 between its margins, and a browser prints a little more by shrinking."""
+    with opened(browser, pages[kind].as_uri(), {"width": 718, "height": 1000}) as page:
+        page.emulate_media(media="print", color_scheme="light")
+        cut = "[...document.querySelectorAll('.wide')].filter(e => getComputedStyle(e).overflowX !== 'visible').length"
+        assert page.evaluate(cut) == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= 718 * 1.25
+        assert page.locator(".screen:visible").count() == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_it_is_read_without_its_script(browser, pages, kind):
     with opened(browser, pages[kind].as_uri(), java_script_enabled=False) as page:
         assert len(page.locator("main").inner_text()) > 200

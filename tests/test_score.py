@@ -157,6 +157,7 @@ def test_what_is_refused(text, place, tmp_path):
         ((run, one), ("one symbol", "1 character")[1:]),
         ((run, foreign), ("vocabulary",)),
         ((run, foreign, "--lines"), ("vocabulary",)),
+        ((run, _file("\u4e16\u754c\n\u4e16\u754c\n")), ("vocabulary",)),  # a line end says nothing of a text
         ((run, text, "--out", "x.pdf"), ("x.pdf",)),
         ((classifier.path, classifier.about["data"]["train"][0], "--out", tmp_path / "x.tsv"), ("--out",)),
         ((classifier.path, classifier.about["data"]["train"][0], "--lines"), ("--lines",)),
@@ -168,3 +169,11 @@ def test_what_is_refused(text, place, tmp_path):
         for name in names:
             assert name in done.err, (name, done.err)
     assert not (tmp_path / "x.tsv").exists()
+    odd = tmp_path / "odd.csv"
+    odd.write_text("a,b\nx,y\n")
+    for case, files in (("pairs", [text]), ("pairs", [odd]), ("words", [odd])):
+        for verb in ("score", "explain", "inspect", "eval"):
+            done = helo_command(verb, answering(case, place).path, *files)
+            assert done.code == 2 or (verb, files) == ("explain", [text])  # sources alone are asked about
+            assert "--" not in done.err, done.err  # flags of training are no remedy
+    assert "[FILES" not in helo_command("score", "--help").out + helo_command("explain", "--help").out

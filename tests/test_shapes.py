@@ -480,6 +480,14 @@ def test_n_best_scores_and_attention(place):
     greedy = run.predict(["abcd"], beam=1)[0]
     assert greedy["score"] <= max(scores) + 1e-6
     assert run.predict([""])[0]["text"] == ""
+    with pytest.raises(TypeError, match="attention"):
+        run.predict(["abcd"], attention=weights)
+
+
+def test_an_encoder_both_ways_has_a_unit_each_way(tmp_path):
+    (tmp_path / "p.tsv").write_text("abc\tcba\nab\tba\n" * 9)
+    with pytest.raises(HeloError, match="--hidden.* 2 "):
+        helo.train("translate", tmp_path / "p.tsv", out=tmp_path / "run", hidden=1, steps=1)
 
 
 def test_answers_on_the_command_line(place, tmp_path):

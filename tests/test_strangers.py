@@ -455,6 +455,59 @@ def test_damaged(kind, tmp_path, recwarn):
     assert count >= 90, count
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1e30, 3e38])
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_weights_beyond_all_use(kind, size, tmp_path):
+    """Finite, as a bit that is wrong leaves them: what is answered is a number, or the file is named."""
+    run = tmp_path / "run"
+    shutil.copytree(stranger(kind), run)
+    weights, _ = folder.read_arrays(run / "weights.safetensors")
+    signs = {n: np.where(np.arange(w.size).reshape(w.shape) % 2, size, -size) for n, w in weights.items()}
+    folder.write_arrays(run / "weights.safetensors", {n: s.astype(np.float32) for n, s in signs.items()})
+    for ask in (KINDS[kind][3], lambda r: r.evaluate()):
+        try:
+            json.dumps(ask(helo.load(run)), allow_nan=False)
+        except HeloError as error:
+            assert error.where == str(run / "weights.safetensors"), error
+
+
+@pytest.mark.parametrize("mean, spread", [(1e39, 1), (-1e200, 1), (0, 1e39), (0, 1e-45), (0, 0), (0, -1)])
+@pytest.mark.parametrize("kind, form", [("rows", ("input", "numbers")), ("frames", ("input",)), ("digits", ("input",))])
+def test_scales_beyond_float32(kind, form, mean, spread, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(stranger(kind), run)
+
+    def change(vocab: Any) -> None:
+        for name in form:
+            vocab = vocab[name]
+        for name, value in (("mean", mean), ("spread", spread)):
+            if value != 0 or name == "spread":
+                vocab[name] = [float(value)] * len(vocab[name]) if isinstance(vocab[name], list) else float(value)
+
+    edited("vocab.json", change)(run)
+    if spread == 1e-45 and kind != "digits":  # far beyond the spread is as far as may be
+        assert KINDS[kind][3](helo.load(run))
+        return
+    with pytest.raises(HeloError, match=r"vocab\.json"):
+        KINDS[kind][3](helo.load(run))
+
+
+def test_a_figure_that_is_no_number_is_null_in_json(tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(stranger("text"), run)
+    put("run.json", ("figures", "nats"), float("nan"))(run)
+    done = helo_command("info", run, "--json")
+    assert done.code == 0
+    assert json.loads(done.out, parse_constant=pytest.fail)["figures"]["nats"] is None
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e39", "-1e300", "x"])
+def test_an_option_of_a_cell_is_a_number_of_float32(value):
+    with pytest.raises(HeloError, match="forget_bias"):
+        helo.cells.find(f"lstm,forget_bias={value}")
+
+
 def test_damaged_on_the_command_line(tmp_path):
     """Exit code 2 and one line, of some of them."""
     some = [d for kind in ("text", "spans") for d in list(damages(kind))[::37] if d[2]]
@@ -571,6 +624,23 @@ def test_damaged_training(tmp_path):
             assert (run / "weights.safetensors").read_bytes() == before
         except BaseException as error:
             raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "loss.png", "README.md"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_in_a_folder_leads_no_writing_out_of_it(name, there, tmp_path):
+    _, make, options, _ = KINDS["text"]
+    text, run, other = make(), tmp_path / "run", tmp_path / "other"
+    shutil.copytree(stranger("text"), run)
+    (run / name).unlink()
+    (run / name).symlink_to(other)
+    if there:
+        other.write_text("mine")
+    helo.train("lm", text, out=run, resume=True, **SMALL | options | {"steps": 3})
+    assert other.exists() == there
+    assert not there or other.read_text() == "mine"
+    assert (run / name).is_file()
+    assert not (run / name).is_symlink()
 
 
 # Whose code runs.

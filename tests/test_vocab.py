@@ -203,6 +203,50 @@ def test_damaged(saved):
         vocab.from_json(saved)
 
 
+LETTERS = [*map(chr, [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]), *map(chr, range(256, 324))]
+
+
+def subwords(**new):
+    """A vocabulary of all bytes and of "he", as JSON, with changes of its model and of the tokenizer round it."""
+    model = {"type": "BPE", "vocab": {c: i for i, c in enumerate([*LETTERS, "he"])}, "merges": [["h", "e"]]}
+    round_it = {k: v for k, v in new.items() if k not in model}
+    model |= {k: v for k, v in new.items() if k in model}
+    return {"unit": "subwords", "tokenizer": {"version": "1.0", "model": model, **round_it}}
+
+
+@pytest.mark.parametrize(
+    "new",
+    [{"vocab": {c: i for i, c in enumerate(LETTERS[1:])}}, {"vocab": {}}, {"vocab": None}, {"vocab": [1]}, {"merges": None},
+     {"merges": [["h"]]}, {"merges": ["h e y"]}, {"merges": [5]}, {"merges": [["zz", "qq"]]},
+     *({"vocab": {c: i for i, c in enumerate(LETTERS)} | {"he": wrong}} for wrong in (300, 10**9, 2**31, 0, -1, 0.5, True, "256")),
+     {"vocab": {c: i for i, c in enumerate([*LETTERS, "☃", "he"])}}],
+    ids=lambda new: next(iter(new)),
+)  # fmt: skip
+def test_damaged_subwords(new):
+    """Each byte has a symbol, and the symbols are numbered without a gap: no text is lost, and no number is beyond a model."""
+    pytest.importorskip("tokenizers")
+    with pytest.raises(HeloError):
+        vocab.from_json(subwords(**new))
+
+
+@pytest.mark.parametrize(
+    "new",
+    [{}, {"merges": ["h e"]}, {"type": "Unigram"}, {"normalizer": {"type": "Lowercase"}}, {"pre_tokenizer": None},
+     {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}},
+     {"padding": {"strategy": {"Fixed": 3 * 10**8}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 99, "pad_type_id": 0, "pad_token": "x"}},
+     {"truncation": {"direction": "Right", "max_length": 0, "strategy": "LongestFirst", "stride": 0}},
+     {"added_tokens": [{"id": 5555, "content": "the", "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False}]},
+     {"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x", "type_id": 0}}], "pair": [], "special_tokens": {"x": {"id": "x", "ids": [7777], "tokens": ["x"]}}}}],
+    ids=lambda new: next(iter(new), "whole"),
+)  # fmt: skip
+def test_a_tokenizer_does_nothing_else(new):
+    """Whatever a file says round the symbols and merges: texts are neither padded nor cut nor replaced."""
+    pytest.importorskip("tokenizers")
+    found, text = vocab.from_json(subwords(**new)), "the héHE\n" + "a" * 40
+    assert b"".join(found.spelling[i] for i in found.encode(text.encode())) == text.encode()
+    assert len(LETTERS) in found.encode(text.encode())
+
+
 def test_subwords_without_their_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(HeloError, match=r"pip install 'helo\[subwords\]'"):

@@ -290,6 +290,7 @@ def test_refusals(tmp_path):
             (["watch", tmp_path / "nowhere"], "nowhere"),
             (["watch", newer], "99"),
             (["watch"], "RUN"),
+            (["watch", trained(), "--cell", "other.py:Cell", "--json"], "--cell"),
             (["watch", trained(), "--terminal", "--port", "8"], "--terminal"),
             (["train", "lm", text_file(), "--no-browser"], "--watch"),
         ):
@@ -460,6 +461,17 @@ def test_compare():
     assert json.loads(done.out) == json.loads(json.dumps(found))
 
 
+@pytest.mark.parametrize("figure", [float("nan"), float("inf")])
+def test_json_is_json_whatever_a_run_says_of_itself(figure, tmp_path):
+    run = marked(copied(trained(), tmp_path / "run"), figures={"nats": figure, "accuracy": 1.0})
+    for words in (("compare", run, trained(), "--json"), ("watch", run, "--json"), ("info", run, "--json")):
+        done = helo_command(*words)
+        assert done.code == 0, done.err
+        found = json.loads(done.out, parse_constant=pytest.fail)
+        assert (found["runs"][0] if "runs" in found else found)["figures"]["nats"] is None
+    assert helo_command("compare", run, trained(), "--out", tmp_path / "page.html").code == 0
+
+
 def test_what_does_not_compare_is_marked(tmp_path):
     """Nats a character and a byte do not compare; bits a byte do, on the same text; on another nothing does."""
     found = compare.compare([trained(), trained(units="bytes"), trained(seed=1)])
@@ -515,7 +527,9 @@ def test_a_chart_has_its_points():
     assert [p[0] for p in points] == sorted(p[0] for p in points)
     assert points[1][1] < points[2][1] < points[0][1]  # a picture's y goes down
     assert "<svg" not in curves.chart("nothing", "step", [])
-    for lines in ([([1], [1])], [([1, 1], [0, 0])], [([0, 1e9], [1e-9, 1e9])], [([1, 2], [-1, -1])]):
+    for lines in ([([1], [1])], [([1, 1], [0, 0])], [([0, 1e9], [1e-9, 1e9])], [([1, 2], [-1, -1])],
+        [([1e60, 1e60], [1e99, 1e99])], [([-1e30], [-1e30])], [([1, 2], [5e-324, 1e-320])],
+    ):  # fmt: skip
         for log in (False, True):
             assert "nan" not in curves.chart("x", "y", [curves.Line("l", *line) for line in lines], log)
     reports = [

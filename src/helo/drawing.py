@@ -89,7 +89,8 @@ def loss(path: Path, reports: list[dict[str, Any]], title: str, unit: str) -> No
             high = min(
                 max(r["loss"] for r in reports), low * 2.2 if low > 0.2 else max(v for _, v in valid) * 1.1 + 0.01
             )
-            axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+            margin = 0.08 * (high - low) or 0.1  # one report alone has no height
+            axes.set_ylim(low - margin, high + margin)
         axes.set(xlabel="step", ylabel=f"loss (nats a {unit})", title=title)
         _plain(axes)
         axes.legend(frameon=False)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from helo import cells, engines
-from helo.errors import HeloError
+from helo.errors import HeloError, door
 from helo.layers import stack
 
 
@@ -36,6 +36,7 @@ class Recurrent(nn.Module):
     (torch.Size([8, 100, 32]), torch.Size([2, 8, 32]))
     """
 
+    @door
     def __init__(
         self,
         cell: cells.Cell | str,
@@ -76,6 +77,17 @@ class Recurrent(nn.Module):
         if dropout and num_layers == 1:
             warnings.warn(f"dropout={dropout} stands between layers, and there is one layer", stacklevel=2)
         cell = cells.find(cell) if isinstance(cell, str) else cell
+        if not isinstance(cell, cells.Cell):
+            raise HeloError(f"{cell!r:.80}", expected='a cell, or its name: "lstm", "file.py:Name"', where="cell")
+        if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+            raise HeloError(f"{dtype!r:.80}", expected="a floating-point torch.dtype, torch.float32", where="dtype")
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0):
+            raise HeloError(f"{seed!r:.80}", expected="a whole number, 0 or more, or None", where="seed")
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError, TypeError) as error:
+            found = str(error).splitlines()[0][:200]
+            raise HeloError(f"{device!r:.80}: {found}", expected="a device that is here", where="device") from error
         self.cell = _with(cell, bias=bias, nonlinearity=nonlinearity)
         self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
         self.bias: bool = getattr(self.cell, "bias", True)
@@ -132,6 +144,9 @@ class Recurrent(nn.Module):
             if lengths is not None:
                 raise HeloError("lengths beside a PackedSequence", expected="one of the two: it has its own")
             return self._packed(input, hx)
+        if not isinstance(input, Tensor) or input.layout != torch.strided:
+            found = f"{input.layout}" if isinstance(input, Tensor) else type(input).__name__
+            raise HeloError(f"inputs of the kind {found}", expected="a dense tensor, or a PackedSequence")
         alone = input.ndim == 2
         self._fits(input)
         xs = input[None] if alone else input if self.batch_first else input.transpose(0, 1)
@@ -147,6 +162,9 @@ class Recurrent(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """All layers, batch first: state and result `(layers, batch, …)`."""
         ways = 2 if self.bidirectional else 1
+        if lengths is not None:  # whatever stands in the padding, NaN too, reaches no output and no gradient
+            inside = torch.arange(xs.shape[1], device=xs.device) < lengths[:, None]
+            xs = xs.masked_fill(~inside[..., None], 0)
         last: list[tuple[Any, ...]] = []
         for i in range(self.num_layers):
             if i and self.dropout:
@@ -262,9 +280,16 @@ def _with(cell: cells.Cell, **options: Any) -> cells.Cell:
 def _lengths(lengths: Any, xs: Tensor) -> Tensor:
     """Lengths as whole numbers `(batch,)` beside xs `(batch, time, …)`. Raises HeloError for what cannot be lengths."""
     if not isinstance(lengths, Tensor):
-        lengths = torch.from_numpy(np.asarray(lengths).copy()) if len(lengths) else torch.zeros(0, dtype=torch.int64)
+        try:
+            found = np.asarray(lengths)
+        except ValueError:  # rows of several lengths
+            found = np.asarray("")
+        if found.size and found.dtype.kind not in "iu":
+            raise HeloError(f"lengths {lengths!r:.80}", expected="whole numbers, one a row")
+        lengths = torch.from_numpy(found.astype(np.int64))  # what is beyond them becomes less than 0, and is refused
     if lengths.dtype.is_floating_point or lengths.dtype.is_complex or lengths.dtype == torch.bool:
         raise HeloError(f"lengths of {lengths.dtype}", expected="whole numbers")
+    lengths = lengths.to(torch.int64)
     if lengths.shape != xs.shape[:1]:
         raise HeloError(f"lengths of shape {tuple(lengths.shape)}", expected=f"({xs.shape[0]},): one a row")
     # On another device, looking would wait for all that was asked for before; in a graph, there is nothing to see yet.
@@ -273,7 +298,9 @@ def _lengths(lengths: Any, xs: Tensor) -> Tensor:
         least, most = int(lengths.min()), int(lengths.max())
         if least < 0 or most > xs.shape[1]:
             raise HeloError(f"a length of {least if least < 0 else most}", expected=f"0 to {xs.shape[1]}, the time")
-    return lengths.to(device=xs.device, dtype=torch.int64)
+    if lengths.is_meta and not xs.is_meta:
+        raise HeloError(f"lengths on {lengths.device}", expected=f"{xs.device}, or any device that has numbers")
+    return lengths.to(device=xs.device)
 
 
 def _reversed(xs: Tensor, lengths: Tensor | None) -> Tensor:

@@ -39,7 +39,8 @@ mark { background: var(--mark); color: inherit; border-radius: 2px } code { font
 .beside { display: flex; flex-wrap: wrap; gap: 0 3rem } details { margin: .8rem 0 } summary { cursor: pointer }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif } svg { max-width: 100%; height: auto }
 @media print { body { background: none; color: #000; padding: 0 } .screen { display: none } h2 { break-after: avoid }
-  * { print-color-adjust: exact } }
+  h3, h2 + p, caption { break-after: avoid } p, tr { break-inside: avoid } * { print-color-adjust: exact }
+  .wide { overflow: visible } th, td { font-size: .7rem; padding-right: .5rem } .drawn { min-width: 7rem } }
 """
 
 _PAGE = """<!doctype html>

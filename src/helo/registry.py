@@ -241,6 +241,9 @@ def _option(kind: type[Any], given: str, hidden: typing.Container[str]) -> tuple
             raise HeloError(f"{given!r}", expected=f"{key}=true|false")
         return key, value.lower() == "true"
     try:
-        return key, hint(value)
+        found = hint(value)
+        if isinstance(found, float) and not abs(found) < 1e30:
+            raise ValueError
+        return key, found
     except (TypeError, ValueError) as error:
         raise HeloError(f"{given!r}", expected=f"{key}={getattr(hint, '__name__', hint)}") from error

@@ -15,7 +15,7 @@ NEAR = 4  # pieces beside each of several targets
 @flags.as_json
 @click.command()
 @click.argument("run")
-@click.argument("files", nargs=-1)
+@click.argument("files", nargs=-1, metavar="FILES...")
 @click.option("--label", default=None, help="explain this label (lm: symbol) and not the answered one")
 @click.option("--step", type=click.IntRange(min=1), default=None, help="tag: this step alone, from 1")
 @click.option("--at", type=click.IntRange(min=1), default=None, help="lm: this symbol of the text, from 1  [the last]")

@@ -113,8 +113,12 @@ def aligned(options: dict[str, Any], which: str, files: tuple[str, ...]) -> tupl
 
 
 def show(value: Any) -> None:
-    """The one JSON object of a verb."""
-    text = json.dumps(value, ensure_ascii=False)
+    """The one JSON object of a verb. JSON has no NaN and no infinity: they are null."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        value = json.loads(json.dumps(value), parse_constant=lambda word: None)
+        text = json.dumps(value, ensure_ascii=False)
     tell(text if streams.spells(text) else json.dumps(value))
 
 

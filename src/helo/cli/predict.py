@@ -15,7 +15,7 @@ from helo.cli import flags
 @flags.as_json
 @click.command()
 @click.argument("run")
-@click.argument("files", nargs=-1)
+@click.argument("files", nargs=-1, metavar="FILES...")
 @click.option(
     "--beam",
     type=click.IntRange(min=1),

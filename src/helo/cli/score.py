@@ -18,7 +18,7 @@ BITS = 8  # that have the full colour
 @flags.as_json
 @click.command()
 @click.argument("run")
-@click.argument("files", nargs=-1)
+@click.argument("files", nargs=-1, metavar="FILES...")
 @click.option("--lines", is_flag=True, help="lm: each line is a text by itself")
 @click.option(
     "--out",

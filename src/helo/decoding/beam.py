@@ -31,10 +31,12 @@ class Hypothesis:
 WIDEST = 1000  # hypotheses: what is unlikelier than a thousand others is no answer
 
 
-def width(beam: int, n_best: int, alpha: float | None = None) -> int:
+def width(beam: int, n_best: int, alpha: float | None = None, attention: bool = False) -> int:
     """How many hypotheses are kept for a beam and so many answers. Raises HeloError for none, for more than WIDEST, and for an
-    alpha that no length can be raised to.
+    alpha that no length can be raised to; TypeError for what is of another type.
     """
+    if not isinstance(attention, bool):
+        raise TypeError(f"attention={attention!r:.80} is not True or False")
     if alpha is not None and not isinstance(alpha, int | float):
         raise TypeError(f"alpha={alpha!r:.80} is no number")
     if alpha is not None and not 0 <= alpha <= 10:
@@ -55,19 +57,24 @@ def search(
     the end not counted: after so many only the end is looked at. What is impossible, -inf, is in no hypothesis; there are
     fewer than `beam` where there are no more texts, and one at least.
     """
-    done: list[list[Hypothesis]] = [[] for _ in range(rows)]
-    inputs = np.arange(rows)  # of every live hypothesis: its input, what it has written, its score
-    written: list[list[int]] = [[] for _ in range(rows)]
+    done: list[list[Hypothesis]] = [[] for _ in range(rows)]  # the best `beam` of each input
+
+    def ended(row: int, link: _Link, score: float, length: int) -> None:
+        found = [*done[row], Hypothesis(_symbols(link), score, score / _penalty(length, alpha))]
+        done[row] = sorted(found, key=lambda h: -h.rank)[:beam]
+
+    inputs = np.arange(rows)  # of every live hypothesis: its input, how it came to what it has written, its score
+    written: list[_Link] = [None] * rows
     scores = np.zeros(rows)
+    length = 0  # of every live hypothesis
     last = np.full(rows, begin, np.int64)
     while len(inputs):
         p, state = step(last, state, inputs)
         total = scores[:, None] + p.astype(np.float64)
-        full = np.array([len(w) >= most[row] for row, w in zip(inputs, written, strict=True)])
+        full = length >= np.asarray(most)[inputs]
         total[full[:, None] & (np.arange(p.shape[1]) != end)] = -np.inf
         for k in np.flatnonzero(~np.isfinite(total).any(-1)):  # it can neither go on nor end
-            rank = scores[k] / _penalty(len(written[k]), alpha)
-            done[inputs[k]].append(Hypothesis(written[k], float(scores[k]), float(rank)))
+            ended(inputs[k], written[k], float(scores[k]), length)
         parents, symbols = [], []
         for row in np.unique(inputs):
             mine = np.flatnonzero(inputs == row)
@@ -78,36 +85,43 @@ def search(
                 if not np.isfinite(flat[k]):
                     break  # so are all after it
                 parent, symbol = mine[k // p.shape[1]], int(k % p.shape[1])
-                length = len(written[parent]) + 1
                 if symbol == end:
-                    rank = flat[k] / _penalty(length, alpha)
-                    done[row].append(Hypothesis(written[parent], float(flat[k]), float(rank)))
+                    ended(row, written[parent], float(flat[k]), length + 1)
                 else:
                     parents.append(parent)
                     symbols.append(symbol)
         parents, last = np.array(parents, np.int64), np.array(symbols, np.int64)
         scores = total[parents, last] if len(parents) else np.zeros(0)
-        written = [[*written[a], int(s)] for a, s in zip(parents, last, strict=True)]
+        written = [(written[a], int(s)) for a, s in zip(parents, last, strict=True)]
         inputs = inputs[parents]
-        going = np.array(
-            [
-                not _settled(done[row], s, len(w), int(most[row]), beam, alpha)
-                for row, s, w in zip(inputs, scores, written, strict=True)
-            ],
-            bool,
-        )
+        length += 1
+        going = [
+            not _settled(done[row], s, length, int(most[row]), beam, alpha)
+            for row, s in zip(inputs, scores, strict=True)
+        ]
+        going = np.array(going, bool)
         parents, last, scores, inputs = parents[going], last[going], scores[going], inputs[going]
         written = [w for w, g in zip(written, going, strict=True) if g]
         state = kept(state, parents)
-    return [sorted(found, key=lambda h: -h.rank)[:beam] for found in done]
+    return done
+
+
+_Link = tuple[Any, int] | None  # what was written before, and the last symbol: hypotheses share how they began
+
+
+def _symbols(link: _Link) -> list[int]:
+    out = []
+    while link is not None:
+        link, symbol = link
+        out.append(symbol)
+    return out[::-1]
 
 
 def _settled(done: list[Hypothesis], score: float, length: int, most: int, beam: int, alpha: float) -> bool:
     """Whether a live hypothesis cannot come among the best any more: scores only fall, and at best the length helps."""
     if len(done) < beam:
         return False
-    worst = sorted((h.rank for h in done), reverse=True)[beam - 1]
-    return score / _penalty(most + 1 if alpha > 0 else length, alpha) <= worst
+    return score / _penalty(most + 1 if alpha > 0 else length, alpha) <= done[-1].rank
 
 
 def _penalty(length: int, alpha: float) -> float:

@@ -68,7 +68,8 @@ def _begun(cell: Cell, parameters: Parameters, xs: Tensor, state: State | None) 
 
 def _scan(cell: Cell, parameters: Parameters, xs: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
     kernel = _kernel(cell)
-    if kernel is not None:
+    # An exported graph holds no packed sequence, whose sizes are numbers of its data: there rows are stepped to their ends.
+    if kernel is not None and not (lengths is not None and torch.compiler.is_exporting()):
         run = _fused
         if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
             # Neither does torch compile its own modules round these kernels.
@@ -126,8 +127,9 @@ def _fused(
     weights = _packed(weights) if xs.is_cuda and not torch.is_autocast_enabled("cuda") else weights
     start = [s[None] for s in state]
     first = start if kernel is torch.lstm else start[0]
-    # (biases, layers, dropout, training, bidirectional): training keeps what the backward pass needs.
-    settings = (len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False)
+    # (biases, layers, dropout, training, bidirectional): training keeps what the backward pass needs, which one that is
+    # traced may be asked for.
+    settings = (len(weights) == 4, 1, 0.0, torch.is_grad_enabled() or _traced(), False)
     if lengths is None:
         outputs, *last = kernel(xs, first, weights, *settings, True)
         return outputs, tuple(s[0] for s in last)

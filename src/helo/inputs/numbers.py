@@ -89,7 +89,7 @@ class Numbers(Input):
         )  # fmt: skip
         if not mean or len(spread) != len(mean) or (names is not None and len(names) != len(mean)):
             raise ValueError(f"{len(mean)} means, {len(spread)} spreads, {len(names or mean)} names")
-        if not (np.isfinite(np.asarray(mean, np.float32)).all() and all(0 < s < LARGEST for s in spread)):
+        if not (all(abs(m) < LARGEST for m in mean) and all(0 < s < LARGEST for s in spread)):
             raise ValueError("a mean or a spread beyond what it may be")
         return cls(mean, spread, missing, names, level)
 

@@ -9,7 +9,7 @@ import numpy as np
 from helo.data.readers import images
 from helo.errors import HeloError
 from helo.inputs.base import EVERY, Input
-from helo.inputs.numbers import varied
+from helo.inputs.numbers import LARGEST, varied
 from helo.saved import fields
 
 SHIFT = 0.07  # of the smaller side: how far a picture is shifted in training, in any direction
@@ -65,8 +65,10 @@ class Pictures(Input):
             mean=float,
             spread=float,
         )
-        if len(shape) not in (2, 3) or min(shape) < 1 or max(shape) > 1 << 20 or not spread > 0:
-            raise ValueError(f"pictures of shape {shape}, spread {spread}")
+        if len(shape) not in (2, 3) or min(shape) < 1 or max(shape) > 1 << 20:
+            raise ValueError(f"pictures of shape {shape}")
+        if not (abs(mean) < LARGEST and 1 / LARGEST < spread < LARGEST):
+            raise ValueError(f"a mean of {mean}, a spread of {spread}")
         return cls(shape, view, mean, spread)
 
 

@@ -155,8 +155,10 @@ def notes(found: dict[str, Any]) -> list[str]:
 def rows(found: dict[str, Any]) -> tuple[list[list[str]], list[list[str]]]:
     """Options that differ, and figures, each a row of its name and a text a run; the best of its kind ends with *."""
     runs = found["runs"]
-    facts = [[n.replace("_", " "), *(_text(r["options"].get(n)) for r in runs)] for n in found["differ"]]
-    for name in ("parameters", "steps", "seconds"):
+    done = ("parameters", "steps", "seconds")
+    said = [n for n in found["differ"] if n not in done]  # what was asked for; what was done stands below
+    facts = [[n.replace("_", " "), *(_text(r["options"].get(n)) for r in runs)] for n in said]
+    for name in done:
         facts.append([name, *(f"{round(r[name]):,}" for r in runs)])
     figures = []
     for name in [f for f in found["alike"] if f not in ("valid", "loss")]:

@@ -113,7 +113,8 @@ def _points(line: Line, log: bool) -> list[tuple[float, float]]:
 
 def _span(low: float, high: float, room: float = 0.0) -> tuple[float, float]:
     if high - low < 1e-9 * max(1.0, abs(high)):
-        low, high = low - 0.5, high + 0.5
+        half = max(0.5, 1e-6 * abs(high))
+        low, high = low - half, high + half
     return low - room * (high - low), high + room * (high - low)
 
 

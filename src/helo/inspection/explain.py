@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from helo import engines, progress
 from helo.cells.functions import log_softmax, namespace
 from helo.data.dataset import Dataset
 from helo.data.readers.files import text as file_text
+from helo.data.readers.text import meant
 from helo.data.vocab import Vocab
 from helo.errors import HeloError, door, place
 from helo.inputs.dialogue import Dialogue
@@ -125,7 +125,7 @@ class Explained:
         if "probabilities" in answer:
             return ", ".join(f"{t} with probability {answer['probabilities'][t]:.3f}" for t in targets)
         if "text" in answer:
-            return answer["text"]
+            return answer["text"] or "(end)"
         labels = answer["labels"]
         return " ".join(labels[:LABELS]) + (f" … ({len(labels):,} labels)" if len(labels) > LABELS else "")
 
@@ -142,7 +142,13 @@ def asked(run: Run, files: Sequence[str], standard_input: Callable[[], str]) -> 
         return run.lines(standard_input()) if list(files) == ["-"] else run.examples(files)
     if len(files) > 1:
         raise HeloError(f"{len(files)} files", expected="one text", where="FILES")
-    text = standard_input() if files[0] == "-" else file_text(Path(files[0]))
+    if files[0] == "-":
+        return standard_input().rstrip("\r\n")
+    with place(files[0]):
+        found = meant(files[0])
+        if len(found) > 1:
+            raise HeloError(f"{len(found):,} files", expected="one text")
+        text = file_text(found[0])
     return text.rstrip("\r\n")
 
 

@@ -51,7 +51,7 @@ class Reach:
         least = 2 if length is None else length + 1
         if n < least:
             raise HeloError(
-                f"a text of {n:,} symbols", expected=f"at least {least:,}: what is looked back on, and one that is predicted",
+                f"a text of {n:,} symbol{'s' * (n != 1)}", expected=f"at least {least:,}: what is looked back on, and one that is predicted",
                 mend="a smaller --length, or more text" if length else "more text", where=where,
             )  # fmt: skip
         self.length = length or max(1, min(LENGTH, n // 2))

@@ -77,8 +77,9 @@ def score(
     if not names:
         raise HeloError("no files are given", expected="texts, or - for standard input")
     if not isinstance(run.task, LM):
-        return _answers(run, names, lines)
-    with engines.fastest(run.parameters) as parameters:
+        with run.computing():
+            return _answers(run, names, lines)
+    with engines.fastest(run.parameters) as parameters, run.computing():
         return list(_lines(run, parameters, names, told) if lines else _texts(run, parameters, names, told))
 
 
@@ -104,9 +105,15 @@ def _known(task: LM, symbols: Symbols, name: str) -> None:
         units = task.options.units.removesuffix("s") if len(symbols) == 1 else task.options.units
         raise HeloError(f"a text of {len(symbols)} {units}", where=name,
                         expected="two or more: the second is predicted from the first")  # fmt: skip
-    if task.vocab.silent and bool(np.isin(symbols.ids, task.vocab.silent).all()):
+    unknown = np.isin(symbols.ids, task.vocab.silent)
+    if unknown.any() and (unknown | np.isin(symbols.ids, _blanks(task))).all():
         raise HeloError("no character of it is in the model's vocabulary", mend="give a text like that of the training",
                         where=name)  # fmt: skip
+
+
+def _blanks(task: LM) -> list[int]:
+    """The symbols that are blank: every text ends with a line end, whatever it is written in."""
+    return [i for i, s in enumerate(task.vocab.spelling) if s and not s.strip()]
 
 
 def stream(task: LM, parameters: Any, symbols: Symbols) -> Iterator[Stretch]:
@@ -233,7 +240,7 @@ def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]
     if lines or not isinstance(run.task, ExampleTask):
         raise HeloError(f"--lines of a {run.about['task']} model", expected="it of a language model")
     task: Any = copy(run.task)
-    examples = type(task).examples(names, task.reading())[0]
+    examples = task.again(run.about["data"], names)
     if hasattr(task, "weights"):
         task.weights = None  # they made training balanced, and are no part of a probability
     task.scoring = task.scoring.choose(LOSS)  # nothing is searched for

@@ -58,7 +58,9 @@ class Seen:
         self._looked: Any = None  # at which weights
         self._text: tuple[list[Any], list[str], str] | None = None
         if begun:
-            folder.describe(path)
+            run = Run(path, cell=cell)
+            if cell is not None:
+                run.cell  # noqa: B018  a person's own word is held against what the run names
 
     # What is written down.
 

@@ -315,7 +315,9 @@ def _text(
 ) -> Reading:  # fmt: skip
     """The chosen ones of so many stretches of a text, side by side, or so many symbols of each."""
     if len(ids) < 2:
-        raise HeloError(f"a text of {len(ids)} symbols", expected="two or more", where=str(run.path))
+        raise HeloError(
+            f"a text of {len(ids)} symbol{'s' * (len(ids) != 1)}", expected="two or more", where=str(run.path)
+        )
     rows, time = len(chosen), len(ids) // count
     starts = chosen * time
     time = time if most is None else min(time, most)

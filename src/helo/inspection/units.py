@@ -156,9 +156,12 @@ def inspect(
     model, and for one that is too short for its shifts.
     """
     names = listed(files)
-    own = [p for p in properties if ".py:" in p]
-    named = [p for p in properties if ".py:" not in p]
+    own = [p for p in dict.fromkeys(properties) if ".py:" in p]
+    named = [p for p in dict.fromkeys(properties) if ".py:" not in p]
     asked = [known.find(p) for p in [*(named or known.names()), *own]]
+    called = [known.called(p) for p in asked]
+    if twice := [name for i, name in enumerate(called) if name in called[:i]]:
+        raise HeloError(f"two properties are called {twice[0]!r}", expected="names that differ", where="--property")
     source = opened(run, names, most)
     _enough(source, source.steps, names)
     readings = source.read()
@@ -172,13 +175,14 @@ def inspect(
         )  # fmt: skip
     tell("inspected", 0, PARTS)
     looked = [_looked(source, reading, own) for reading, own in zip(readings, found, strict=True) if own]
+    tell("inspected", PARTS, PARTS)
     return Inspection(run, names, source, looked)
 
 
 def _enough(source: Source, steps: int, files: Sequence[str | Path]) -> None:
     if steps < SHIFTS:
         raise HeloError(
-            f"{steps} steps", expected=f"{SHIFTS} or more, so that chance can be told by shifting",
+            f"{steps} step{'s' * (steps != 1)}", expected=f"{SHIFTS} or more, so that chance can be told by shifting",
             mend="give more text" if files else "give FILES", where=source.where,
         )  # fmt: skip
 
@@ -187,7 +191,8 @@ def _looked(source: Source, reading: Reading, found: list[Measured]) -> Looked:
     tell("inspected", 1, PARTS)
     scored = scores(reading, found)
     tell("inspected", 2, PARTS)
-    seed = source.run.about.get("training", {}).get("seed") or 0
+    seed = source.run.about["training"].get("seed")
+    seed = seed if isinstance(seed, int) and seed >= 0 else 0  # a folder may say anything
     fresh, freshes = untrained(source, reading, found, [seed + i for i in range(SEEDS)])
     tell("inspected", 3, PARTS)
     several = sets(reading, found)

@@ -38,7 +38,9 @@ class Live:
 
     def feed(self, item: Any) -> str:
         """One step, a word, numbers `(features,)`, or (speaker, text): its label."""
-        label, self.state, self.past = self.run.task.fed(self.run.parameters, item, self.state, self.past)
+        parameters = self.run.parameters
+        with self.run.computing():
+            label, self.state, self.past = self.run.task.fed(parameters, item, self.state, self.past)
         return label
 
     def save(self, path: str | Path) -> None:

@@ -77,7 +77,8 @@ class Run(TrainedModel):
         """An answer an example, in order. source: for a model of texts a list of texts; numbers for one of numbers; or
         what `examples` gave.
         """
-        return self._answers().predict(self.parameters, source, **how)
+        with self.computing():
+            return self._answers().predict(self.parameters, source, **how)
 
     @door
     def live(self, state: str | Path | None = None) -> Live:
@@ -115,7 +116,11 @@ class Run(TrainedModel):
         overwrite: an older report there goes. Raises HeloError for files of those names that no report wrote.
         """
         out, files = listed([out])[0], listed(files)
-        with reports.folder(out, overwrite) as (beside, written), engines.fastest(self.parameters) as parameters:
+        with (
+            reports.folder(out, overwrite) as (beside, written),
+            engines.fastest(self.parameters) as parameters,
+            self.computing(),
+        ):
             text = self.task.report_run(parameters, self._recorded(files), beside, files, **said)
             written.append(text)
             return text
@@ -133,7 +138,7 @@ class Run(TrainedModel):
             spec = metric or self.metric()
             self.task.scoring = self.task.scoring.choose(spec)
         found: Any = files if table.given(files) else listed(files)
-        with engines.fastest(self.parameters) as parameters:
+        with engines.fastest(self.parameters) as parameters, self.computing():
             return self.task.evaluate(parameters, self._recorded(found), found, **how)
 
     def _recorded(self, files: Sequence[str | Path]) -> dict[str, Any]:

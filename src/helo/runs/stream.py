@@ -47,7 +47,7 @@ class Stream:
         # At the very beginning nothing was read yet, and the text itself is the beginning.
         before = rows[:, :-1] if self.state is None else np.concatenate([self.last[:, None], rows[:, :-1]], 1)
         for t in range(0, before.shape[1], 1024):
-            self.state = self.run.task.forward(self.run.parameters, before[:, t : t + 1024], self.state)[1]
+            self.state = self._forward(before[:, t : t + 1024])[1]
         if self.state is None:  # one symbol, and nothing before it
             self.state = self.run.task.zero_state(self.run.parameters, self.rows)
         self.last = rows[:, -1]
@@ -55,7 +55,15 @@ class Stream:
 
     def scores(self) -> np.ndarray:
         """Log-probabilities of the next symbol up to a constant, `(rows, vocabulary)`, without going on."""
-        return self.run.task.forward(self.run.parameters, self.last[:, None], self.state)[0][:, 0]
+        return self._forward(self.last[:, None])[0][:, 0]
+
+    def _forward(self, ids: np.ndarray) -> tuple[np.ndarray, Any]:
+        parameters = self.run.parameters
+        with self.run.computing():
+            scores, state = self.run.task.forward(parameters, ids, self.state)
+            if not np.isfinite(scores).all():
+                raise FloatingPointError("infinite scores")
+            return scores, state
 
     def write(self, length: int = 500, choice: Choice | None = None, seed: int | None = None) -> Iterator[list[str]]:
         """Go on by `length` symbols: at each, what it adds to every row's text (nothing, while a character of several
@@ -66,7 +74,7 @@ class Stream:
             yield [self._text(row, int(i)) for row, i in enumerate(symbols)]
 
     def _step(self, last: np.ndarray) -> np.ndarray:
-        scores, self.state = self.run.task.forward(self.run.parameters, last[:, None], self.state)
+        scores, self.state = self._forward(last[:, None])
         scores = scores[:, 0]
         scores[:, list(self.run.task.vocab.silent)] = -np.inf
         return scores

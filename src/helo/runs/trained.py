@@ -27,6 +27,8 @@ class TrainedModel:
         """trust: a cell or metric that the run names by its file may be run. cell: that cell, by a person's own word,
         wherever its file lies now. Without either nothing that a folder says is ever run.
         """
+        if not str(path):
+            raise HeloError("an empty name", expected="a run folder", mend="the current one is .")
         self.path = Path(path)
         self.about = folder.describe(self.path)
         self.trust, self._cell = trust, cell
@@ -101,6 +103,20 @@ class TrainedModel:
     def figures(self) -> dict[str, Any]:
         """Of the weights on the validation data, when they were saved."""
         return self.about["figures"]
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Where answers are computed. Weights that some damage made too large, or a cell of one's own, lead beyond what a
+        number can be; a likelihood that is none is no answer, and is a HeloError.
+        """
+        with np.errstate(over="ignore", invalid="raise"):
+            try:
+                yield
+            except FloatingPointError as error:
+                raise HeloError(
+                    f"its weights lead to what is no number ({error})", expected="numbers that a float32 can be",
+                    mend="take it from a whole copy of the run", where=str(folder.inside(self.path, "weights.safetensors")),
+                ) from error  # fmt: skip
 
 
 @contextmanager

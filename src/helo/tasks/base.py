@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -248,7 +249,8 @@ class ExampleTask(Task):
 
     def asked(self, files: Sequence[str | Path], **said: Any) -> Dataset:
         """What a person asks about, out of files as for training; labels may be missing. said: as for `reading`."""
-        return type(self).examples(files, self.reading(**said), asked=False)[0]
+        with _read_as_trained():
+            return type(self).examples(files, self.reading(**said), asked=False)[0]
 
     def training_examples(self, examples: Dataset) -> tuple[Encoded, Any]:
         """The training examples and their targets as they are learned from."""
@@ -388,7 +390,8 @@ class ExampleTask(Task):
         if isinstance(files, Dataset):
             return files
         if table.given(files) or files:
-            return type(self).examples(files, self.reading(**said))[0]
+            with _read_as_trained():
+                return type(self).examples(files, self.reading(**said))[0]
         return self.recorded(data, self.reading(**said)) if self.shown is None else self.shown
 
     def recorded(self, data: dict[str, Any], options: Any = None) -> Dataset:
@@ -512,6 +515,17 @@ UNSAID = frozenset(
 def _spaced(n: int, most: int) -> np.ndarray:
     """So many of n, evenly spaced."""
     return np.linspace(0, n - 1, most).round().astype(np.int64)
+
+
+@contextmanager
+def _read_as_trained() -> Iterator[None]:
+    """Flags that say how files are read are of training alone: where one would be the remedy, files like those are."""
+    try:
+        yield
+    except HeloError as error:
+        if error.mend.startswith("--"):
+            error.mend = "give files of the form of the training files"
+        raise
 
 
 def on(batch: Mapping[str, np.ndarray], like: Array) -> dict[str, Array]:

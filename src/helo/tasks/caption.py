@@ -377,7 +377,7 @@ class Caption(WritingTask):
 
         source: examples, or a list of paths of pictures, folders, tars.
         """
-        wide, examples = beams.width(beam, n_best, alpha), self.given(source)
+        wide, examples = beams.width(beam, n_best, alpha, attention), self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = []
         rng = generator(seed)

@@ -35,6 +35,7 @@ State = tuple[tuple[Any, ...], ...]
 
 # Of validation after training: up to so many symbols as one row, and so many at the most. `helo eval` knows no limit.
 ONE_ROW, MOST = 200_000, 2_000_000
+LONGEST = 1 << 31  # symbols of a block
 CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which of all characters it was
 
 
@@ -322,8 +323,8 @@ class LM(Task):
         return loss, Score(nats, targets.size, int(characters), int(width), unknown), state
 
     def evaluate(self, parameters, data, files=(), blocks=None):
-        if blocks is not None and operator.index(blocks) < 2:
-            raise HeloError(f"{blocks}", expected="2 or more", where="--blocks")
+        if blocks is not None and not 2 <= operator.index(blocks) <= LONGEST:
+            raise HeloError(f"{blocks}", expected=f"2 or more, at most {LONGEST:,}", where="--blocks")
         symbols, start = self.text(data, files)
         score = self.score(parameters, symbols, start, len(symbols), block=blocks)
         return score.figures(protocol(block=blocks))

@@ -27,6 +27,7 @@ from helo.data.readers import arrays, table
 from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
+from helo.errors import HeloError
 from helo.inputs.base import EVERY
 from helo.layers import part, stack, variational_dropout
 from helo.metrics import Predictions, Scoring, translation
@@ -100,6 +101,8 @@ class Translate(WritingTask):
     @classmethod
     def from_dataset(cls, options, examples):
         assert examples.labels is not None
+        if options.hidden == 1:
+            raise HeloError("1", expected="2 or more: the encoder reads with half of them each way", where="--hidden")
         sides = [[_normal(t) for t in side] for side in (examples.inputs, examples.labels)]
         length = sum(len(t) for side in sides for t in side) / max(1, sum(map(len, sides)))
         o: Any = filled(options, units="characters" if length <= SHORT else "subwords")
@@ -264,7 +267,7 @@ class Translate(WritingTask):
 
         source: examples, or a list of texts. alpha: of the beam's length normalisation (`helo.decoding.beam`).
         """
-        wide, examples = beams.width(beam, n_best, alpha), self.given(source)
+        wide, examples = beams.width(beam, n_best, alpha, attention), self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = [{} for _ in range(len(examples))]
         for rows in in_order(encoded.lengths, 1024, 64):

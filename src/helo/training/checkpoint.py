@@ -162,8 +162,10 @@ def _host(state: Any, machine: Machine) -> list[list[np.ndarray]]:
 
 
 def cut_metrics(path: Path, reports: int) -> None:
-    """Keep the first `reports` lines of metrics.jsonl: what came after the save is made again."""
-    if path.exists():
-        lines = folder.content(path).splitlines()[:reports]
+    """Keep the first `reports` lines of metrics.jsonl: what came after the save is made again. From then on it is a file
+    of this folder: where it was a link, nothing is written where that leads.
+    """
+    if os.path.lexists(path):
+        lines = folder.content(path).splitlines()[:reports] if path.exists() else []
         with folder.replacing(path) as beside:
             beside.write_bytes(b"".join(line + b"\n" for line in lines))

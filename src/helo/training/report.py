@@ -41,14 +41,14 @@ class Plain(Silent):
     """The lines that stay, on standard error: for a pipe, a file, a log."""
 
     def __init__(self):
-        self.said = 0.0
+        self.said, self.going = time.monotonic(), False  # of what is done within a while nothing is said
 
     def say(self, line: str) -> None:
         print(plain(line), file=sys.stderr, flush=True)
 
     def work(self, what: str, done: int, total: int) -> None:
-        if done == total or time.monotonic() - self.said > 10:
-            self.said = time.monotonic()
+        if (done == total and self.going) or time.monotonic() - self.said > 10:
+            self.said, self.going = time.monotonic(), done != total
             self.say(f"{what}: {done:,} of {total:,}")
 
 

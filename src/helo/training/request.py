@@ -58,6 +58,8 @@ class Request:
         files, valid = _listed(files), _listed(valid)
         if not isinstance(resume, bool) or not isinstance(overwrite, bool):
             raise TypeError("resume and overwrite are True or False")
+        if resume and overwrite:
+            raise HeloError("--resume and --overwrite", expected="one of them")
         given = _given(kind, options)
         if valid and {"split", "split_by"} & given.keys():
             raise HeloError("--split and --valid", expected="one of them")

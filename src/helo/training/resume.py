@@ -30,11 +30,13 @@ def is_over(request: Request, path: Path, about: dict[str, Any]) -> bool:
     are there and where its training stood is not: they would be trained over.
     """
     _options(request, path, about)
+    weights, state = (folder.inside(path, name) for name in ("weights.safetensors", folder.STATE))
+    if about.get("finished") and not os.path.lexists(weights):
+        raise HeloError("no such file", mend="take it from a whole copy of the run", where=str(weights))
     if about.get("finished") and not _goes_further(request, path, about):
         if request.files or request.valid:
             _reload(request, path, about)  # files that are given again must be the same
         return True
-    weights, state = (folder.inside(path, name) for name in ("weights.safetensors", folder.STATE))
     if os.path.lexists(weights) and not os.path.lexists(state):
         raise HeloError(
             "no such file, and without it nobody knows where the training stood",

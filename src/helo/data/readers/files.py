@@ -59,7 +59,7 @@ def content(path: Path) -> bytes:
             data = path.read_bytes()
             return gzip.decompress(data) if path.suffix == ".gz" else data
         except (OSError, EOFError, zlib.error) as error:
-            raise HeloError(f"cannot be read: {error}") from error
+            raise HeloError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def text(path: Path) -> str:

@@ -5,13 +5,13 @@ because its byte level gives back every text exactly, spaces and line ends too).
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from helo.data.vocab.base import Vocab
 from helo.errors import HeloError
-from helo.saved import fields
+from helo.saved import fields, typed
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -31,9 +31,7 @@ class Subwords(Vocab):
 
     @classmethod
     def build(cls, pieces):
-        tokenizers = _library()
-        tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
-        tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizers, tokenizer = _library(), _tokenizer()
         alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
         trainer = tokenizers.trainers.BpeTrainer(
             vocab_size=SIZE, initial_alphabet=alphabet, show_progress=False, min_frequency=2
@@ -58,11 +56,34 @@ class Subwords(Vocab):
 
     @classmethod
     def from_json(cls, saved):
-        tokenizers, text = _library(), json.dumps(fields(saved, unit=str, tokenizer=dict)[1])
+        """Of the file only the symbols and their merges are taken: whatever else the library lets a tokenizer do to a text
+        (pad it, cut it, replace in it, add symbols that no model has) none that was built here does.
+        """
+        model = fields(saved, unit=str, tokenizer=dict)[1].get("model")
+        if not isinstance(model, dict):
+            raise ValueError("tokenizer has no model")
+        symbols = typed(model.get("vocab"), dict[str, int], "vocab")
+        merges = typed(model.get("merges"), list[str | list[str]], "merges")
+        if sorted(symbols.values()) != list(range(len(symbols))):
+            raise ValueError(f"{len(symbols)} symbols that are not numbered from 0 to {len(symbols) - 1}")
+        if lacks := _bytes_by_letter().keys() - symbols.keys():
+            raise ValueError(f"no symbol for {len(lacks)} of the 256 bytes")
+        # Earlier versions of the library wrote a merge as one text.
+        parts = [tuple(m.split(" ") if isinstance(m, str) else m) for m in merges]
+        if any(len(p) != 2 for p in parts):
+            raise ValueError("a merge that is not of two symbols")
         try:
-            return cls(tokenizers.Tokenizer.from_str(text))
+            return cls(_tokenizer(symbols, parts))
         except Exception as error:  # the library raises no narrower kind
             raise ValueError(f"tokenizers: {error}") from error
+
+
+def _tokenizer(symbols: dict[str, int] | None = None, merges: Any = None) -> Tokenizer:
+    """Over bytes; without symbols, one that is still to learn them."""
+    tokenizers = _library()
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(symbols, merges))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return tokenizer
 
 
 def _library():

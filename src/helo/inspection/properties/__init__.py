@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from helo import registry
-from helo.errors import HeloError, nearest, place
+from helo.errors import HeloError, nearest, place, told
 from helo.inspection.properties.base import Property
 from helo.inspection.traces import Reading
 
@@ -47,7 +47,7 @@ def find(name: str) -> Property:
 
 def called(prop: Property) -> str:
     """What pages call it."""
-    return (prop.name or type(prop).__module__.rpartition(".")[2]).replace("_", " ")
+    return str(prop.name or type(prop).__module__.rpartition(".")[2]).replace("_", " ")
 
 
 def measured(reading: Reading, properties: Sequence[Property]) -> list[Measured]:
@@ -80,7 +80,7 @@ def _measured(reading: Reading, prop: Property, kind: str, rows: list[Any]) -> l
     lengths = [len(r) for r in rows]
     several: dict[str, list[np.ndarray]] = {}
     for k, row in enumerate(rows):
-        given = prop.values(row)
+        given = _asked(prop, row)
         given = given if isinstance(given, Mapping) else {"": given}
         for key, values in given.items():
             if key not in several:  # a label that earlier rows lacked
@@ -93,9 +93,22 @@ def _measured(reading: Reading, prop: Property, kind: str, rows: list[Any]) -> l
     if kind == "text":
         at = _last(reading)
         joined = {key: np.where(at < 0, np.nan, values[np.maximum(at, 0)]) for key, values in joined.items()}
-    about = " ".join((getattr(prop, "about", None) or type(prop).__doc__ or "").split())
+    about = " ".join(str(getattr(prop, "about", None) or type(prop).__doc__ or "").split())
     name = called(prop)
     return [Measured(f"{name} {key}".strip(), about, _flag(v), v.astype(np.float32)) for key, v in joined.items()]
+
+
+def _asked(prop: Property, row: Any) -> Any:
+    """What a property says of a row. Of a person's own that cannot even be called so, that is said."""
+    try:
+        return prop.values(row)
+    except TypeError as error:
+        own = isinstance(prop, _Function) or registry.home(prop) is not None
+        if not own or told(error) is not None:
+            raise
+        raise HeloError(
+            f"TypeError: {error}", expected="what takes a text, or a list of steps", where=called(prop)
+        ) from error
 
 
 def _last(reading: Reading) -> np.ndarray:
@@ -109,13 +122,15 @@ def _last(reading: Reading) -> np.ndarray:
 
 def _numbers(values: Any, length: int, prop: Property) -> np.ndarray:
     try:
-        found = np.asarray(values, np.float32).reshape(-1)
+        with np.errstate(over="ignore"):
+            found = np.array(values, np.float32).reshape(-1)
     except (TypeError, ValueError) as error:
         raise HeloError(
             f"values that are no numbers ({error})", expected="a flag or a number each", where=called(prop)
         ) from error
     if len(found) != length:
         raise HeloError(f"{len(found)} values of {length} characters or steps", expected="one each", where=called(prop))
+    found[~np.isfinite(found)] = np.nan
     return found
 
 
@@ -158,6 +173,9 @@ def _outside(spec: str) -> Property:
         if not issubclass(found, Property):
             raise HeloError(f"{name} is no property", expected="a class that derives from Property, or a function")
         made: Any = found
-        made = made()
+        try:
+            made = made()
+        except TypeError as error:
+            raise HeloError(f"{name}: {error}", expected="a property that is made without arguments") from error
         made.name = made.name or name
         return made
