@@ -29,6 +29,7 @@ STEP = 1e-4  # of the way, for central differences; what is left of f's third de
 # Products (differences do some 1e10 a second). To import torch takes more than CHEAP, and AGAIN is what differences may cost
 # where it is there already; without torch up to DEAR is done.
 CHEAP, AGAIN, DEAR = 4e9, 4e8, 1e11
+LONGEST = 3e11  # of all backward passes together: a minute or so; then it ends with the error that it has
 OCCLUDED = 4e10  # for all patches together
 TARGETS, SEVERAL = 60, 3e9  # words or steps of one example; products of a row for all of them
 FEW = 3  # questions that are answered without torch if they are cheap
@@ -213,6 +214,8 @@ def integrated(question: Question, by: Slopes | None = None) -> Attribution | No
     at = {float(a): v for a, v in zip(ends, question.straight(ends), strict=True)}
     gain = at[1.0] - at[0.0]
     whole = abs(np.append(gain, gain.sum()))  # all targets together have to be right too
+    each = (1 + 2 * len(gain)) * question.products()  # of a node: forward once, and back for each target
+    most = int(np.clip(LONGEST / max(each, 1.0), NODES * FIRST, MOST))
     fresh, left, done, spent = list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)), [], [], 0
     while True:
         alphas = np.concatenate([a + (b - a) * nodes for a, b in fresh])
@@ -220,7 +223,7 @@ def integrated(question: Question, by: Slopes | None = None) -> Attribution | No
             if not spent:
                 return None
             break  # what was found so far, with its error
-        progress.tell("integrated gradients, places of at most", spent, MOST)
+        progress.tell("integrated gradients, places of at most", spent, most)
         spent += len(alphas)
         done = left
         found = way(question, alphas).reshape(len(fresh), NODES, *_shape(question, at))
@@ -232,7 +235,7 @@ def integrated(question: Question, by: Slopes | None = None) -> Attribution | No
         size = abs(np.concatenate([every, every.sum(0, keepdims=True)])).sum(1)
         in_all = abs(off.sum(0)) / np.maximum(TOLERANCE * whole, 1e-9)
         apart = abs(off).sum(0) / np.maximum(APART * size, 1e-9)
-        if (np.maximum(in_all, apart) <= 1).all() or spent >= MOST:
+        if (np.maximum(in_all, apart) <= 1).all() or spent >= most:
             break
         wrong = abs(off[:, np.maximum(in_all, apart) > 1]).max(1)
         bad = wrong > 0.2 * wrong.max()
