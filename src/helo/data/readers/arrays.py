@@ -21,7 +21,7 @@ class Arrays(Reader):
 
     SUFFIXES = SUFFIXES
     kinds = ("vector", "frames", "picture")
-    columns = ("several",)
+    columns = ("multilabel",)
 
     def sniff(self, path):
         return f"arrays by their suffix {files.suffix(path)}" if files.suffix(path) in SUFFIXES else None
