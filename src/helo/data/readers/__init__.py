@@ -7,8 +7,8 @@ readers.read(files, options, "step")    the dataset of a person's files, by the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,10 +42,11 @@ def chosen(spec: str | Path) -> str:
 def vouched(spec: str | None, where: str = "", trust: bool = False) -> None:
     """Raises HeloError for a reader in a file that a run folder names and no person has vouched for. trust: one has."""
     if spec is not None and registry.outside(spec):
-        if trust:
-            _vouched.add(registry.digest_of(spec))
-        elif not os.path.exists(spec.rpartition(":")[0]) or registry.digest_of(spec) not in _vouched:
-            registry.vouched(spec, "reader", where)
+        with suppress(OSError):  # a file that is gone is nobody's word
+            digest = registry.digest_of(spec)
+            trust |= digest in _vouched
+            _vouched.update([digest] * trust)
+        registry.vouched(spec, "reader", where, trust)
 
 
 def read(names: Sequence[str | Path], options: Any, labels: str, labelled: bool = True) -> tuple[Dataset, list[Path]]:
