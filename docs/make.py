@@ -135,7 +135,8 @@ def api_page() -> str:
 def formats_page() -> str:
     parts = [
         "# Formats",
-        f"{MADE}, from the docstrings of the readers: `--reader` names one, and `helo data check` says which was taken, and why. Which shape takes which: [shapes](shapes.md).",
+        f"{MADE}, from the docstrings of the readers: `--reader` names one, and `helo data check` says which was taken, and why. "
+        "Which shape takes which: [shapes](shapes.md).",
     ]
     for module in pkgutil.iter_modules(readers.__path__):
         reader = importlib.import_module(f"{readers.__name__}.{module.name}")
