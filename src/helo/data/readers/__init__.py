@@ -63,7 +63,8 @@ def read(names: Sequence[str | Path], options: Any, labels: str, labelled: bool 
         sources = [Path(n) for n in names] if folders else files.named(names, suffixes)
     claims = _claims(sources, readers, spec)
     if len(claims) > 1:
-        raise HeloError(f"files of several kinds: {', '.join(sorted(claims))}", expected="one",
+        several = ", ".join(f"{n} ({Path(_where(claims[n][0][0])).name})" for n in sorted(claims))
+        raise HeloError(f"files of several kinds: {several}", expected="one",
                         mend="--reader names who reads them", where=", ".join(map(str, names)))  # fmt: skip
     name, claimed = claims.popitem()
     paths, reader = [p for p, _ in claimed], readers[name]
@@ -93,7 +94,9 @@ def _candidates(spec: str | None, options: Any, labels: str) -> Mapping[str, Rea
         reader = find(spec)
         if labels not in reader.labels:
             others = ", ".join(n for n in names() if labels in find(n).labels)
-            raise HeloError(f"its files have no label {LABELS[labels]}", expected=others, where=f"--reader {spec}")
+            raise HeloError(
+                f"a reader of files without a label {LABELS[labels]}", expected=others, where=f"--reader {spec}"
+            )
         return {spec: reader}
     found = {n: r for n in names() if labels in (r := find(n)).labels}
     found = {n: r for n, r in found.items() if all(getattr(options, o, None) is not None for o in r.required)}
