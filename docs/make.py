@@ -138,12 +138,28 @@ def api_page() -> str:
 
 
 def formats_page() -> str:
-    parts = ["# Formats", f"{MADE}, from the docstrings of the readers. Which shape takes which: [shapes](shapes.md)."]
+    parts = [
+        "# Formats",
+        f"{MADE}, from the docstrings of the readers: `--reader` names one, and `helo data check` says which was taken, and why. "
+        "Which shape takes which: [shapes](shapes.md).",
+    ]
     for module in pkgutil.iter_modules(readers.__path__):
         reader = importlib.import_module(f"{readers.__name__}.{module.name}")
+        if module.name == "base":
+            continue
         parts += [f"## {module.name}", prose(reader.__doc__ or "")]
-        if suffixes := [s for s in getattr(reader, "SUFFIXES", ()) if s]:
-            parts.append("Files: " + ", ".join(f"`{s}`" for s in suffixes))
+        if module.name in readers.names():
+            found = readers.find(module.name)
+            parts.append(prose(type(found).__doc__ or ""))
+            rows = {
+                "Files": [s for s in found.SUFFIXES if s], "A label": [readers.LABELS[n] for n in found.labels],
+                "Gives": found.kinds, "Options": ["--" + c.replace("_", "-") for c in found.columns],
+            }  # fmt: skip
+            parts.append(
+                "\n".join(
+                    f"- {k}: {', '.join(f'`{v}`' if k != 'A label' else v for v in of)}" for k, of in rows.items() if of
+                )
+            )
         for name in READ:
             if text := getattr(getattr(reader, name, None), "__doc__", None):
                 parts.append(f"`{name}`: {prose(text)}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 from importlib.metadata import EntryPoint
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ class Moods(Reader):
                     texts, labels, places = texts + [line], labels + [label], places + [f"{path}:{n}"]
         return Dataset("text", texts, labels, lambda i, *step: places[i])
 """
-TINY = {"hidden": 4, "embedding": 4, "steps": 2}
+TINY: dict[str, Any] = {"hidden": 4, "embedding": 4, "steps": 2}
 FLAGS = [word for name, value in TINY.items() for word in (f"--{name}", str(value))]
 
 
@@ -193,7 +194,7 @@ def test_a_future_never_leaks_into_its_past():
         ({"split": "chronological", "split_by": "Day"}, splits.SAID["chronological"]),
     ],
 )
-def test_the_validation_data_of_a_split_is_found_again(tmp_path, how, said):
+def test_the_validation_data_of_a_split_is_found_again(tmp_path, how: Any, said):
     rng = np.random.default_rng(0)
     rows = [f"{i % 9},{rng.normal():.3f},{rng.normal():.3f},{'ab'[i % 2]}" for i in range(60)]
     file = tmp_path / "t.csv"
@@ -216,6 +217,7 @@ def test_the_validation_data_of_a_split_is_found_again(tmp_path, how, said):
 def test_a_column_to_split_by_has_to_be_there(tmp_path):
     file = tmp_path / "t.conll"
     file.write_text("a x\nb y\n\n" * 20)
+    how: Any
     for how in ({"split": "group", "split_by": "day"}, {"split": "random", "split_by": "day"}, {"split": "group"}):
         with pytest.raises(HeloError, match="split"):
             helo.train("tag", file, out=tmp_path / "run", **TINY, **how)

@@ -65,23 +65,8 @@ from helo.cli import flags
     help="tag --stream: go on from this file, and write it at the end",
 )
 def command(
-    run,
-    files,
-    beam,
-    n_best,
-    alpha,
-    attention,
-    temperature,
-    out,
-    skip_bad,
-    reader,
-    stream,
-    state,
-    cell,
-    seed,
-    quiet,
-    as_json,
-):
+    run, files, beam, n_best, alpha, attention, temperature, out, skip_bad, reader, stream, state, cell, seed, quiet, as_json
+):  # fmt: skip
     """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
 
     \b

@@ -211,12 +211,12 @@ class Task(ABC):
 class ExampleOptions:
     """Of every task over separate examples."""
 
-    reader: Annotated[str | None, "of the files: a registered one or FILE.py:NAME (by what the files are)"] = None
+    reader: Annotated[str | None, "who reads the files, a name or FILE.py:NAME  [by what they are]"] = None
     split: Annotated[
         splits.Split | None,
-        "where no --valid files are given, a tenth to validate on: by chance, by groups, the last in time",
+        "a tenth held out to validate on, without --valid: by chance, whole groups, the last in time",
     ] = None
-    split_by: Annotated[str | None, "column of the groups, or of the times, by which is split"] = None
+    split_by: Annotated[str | None, "--split: column of the groups, or of the times"] = None
 
 
 class ExampleTask(Task):

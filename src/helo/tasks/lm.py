@@ -176,7 +176,14 @@ class LM(Task):
         text = _find(files, options)
         vocab = vocabularies.build(options.units, text.pieces())
         counted = sum(len(vocab.encode(p)) for p in text.pieces())
-        return {"files": len(text.files), "kind": "running text", options.units: counted, "distinct": len(vocab)}
+        read_by = {"reader": "text", "why": "running text", "files": [str(f) for f in text.files]}
+        return {
+            "files": len(text.files),
+            "kind": "running text",
+            options.units: counted,
+            "distinct": len(vocab),
+            "readers": [read_by],
+        }
 
     def text(self, data: dict[str, Any], files: Sequence[str | Path] = ()) -> tuple[Symbols, int]:
         """The symbols of files, or of the validation text that a run recorded, and where in them it starts."""

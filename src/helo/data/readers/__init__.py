@@ -7,8 +7,8 @@ readers.read(files, options, "step")    the dataset of a person's files, by the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,10 +42,11 @@ def chosen(spec: str | Path) -> str:
 def vouched(spec: str | None, where: str = "", trust: bool = False) -> None:
     """Raises HeloError for a reader in a file that a run folder names and no person has vouched for. trust: one has."""
     if spec is not None and registry.outside(spec):
-        if trust:
-            _vouched.add(registry.digest_of(spec))
-        elif not os.path.exists(spec.rpartition(":")[0]) or registry.digest_of(spec) not in _vouched:
-            registry.vouched(spec, "reader", where)
+        with suppress(OSError):  # a file that is gone is nobody's word
+            digest = registry.digest_of(spec)
+            trust |= digest in _vouched
+            _vouched.update([digest] * trust)
+        registry.vouched(spec, "reader", where, trust)
 
 
 def read(names: Sequence[str | Path], options: Any, labels: str, labelled: bool = True) -> tuple[Dataset, list[Path]]:
@@ -62,7 +63,8 @@ def read(names: Sequence[str | Path], options: Any, labels: str, labelled: bool 
         sources = [Path(n) for n in names] if folders else files.named(names, suffixes)
     claims = _claims(sources, readers, spec)
     if len(claims) > 1:
-        raise HeloError(f"files of several kinds: {', '.join(sorted(claims))}", expected="one",
+        several = ", ".join(f"{n} ({Path(_where(claims[n][0][0])).name})" for n in sorted(claims))
+        raise HeloError(f"files of several kinds: {several}", expected="one",
                         mend="--reader names who reads them", where=", ".join(map(str, names)))  # fmt: skip
     name, claimed = claims.popitem()
     paths, reader = [p for p, _ in claimed], readers[name]
@@ -92,7 +94,9 @@ def _candidates(spec: str | None, options: Any, labels: str) -> Mapping[str, Rea
         reader = find(spec)
         if labels not in reader.labels:
             others = ", ".join(n for n in names() if labels in find(n).labels)
-            raise HeloError(f"its files have no label {LABELS[labels]}", expected=others, where=f"--reader {spec}")
+            raise HeloError(
+                f"a reader of files without a label {LABELS[labels]}", expected=others, where=f"--reader {spec}"
+            )
         return {spec: reader}
     found = {n: r for n in names() if labels in (r := find(n)).labels}
     found = {n: r for n, r in found.items() if all(getattr(options, o, None) is not None for o in r.required)}

@@ -23,9 +23,6 @@ class Arrays(Reader):
     kinds = ("vector", "frames", "picture")
     columns = ("multilabel",)
 
-    def sniff(self, path):
-        return f"arrays by their suffix {files.suffix(path)}" if files.suffix(path) in SUFFIXES else None
-
     def read(self, paths, options):
         return examples(list(paths), options.multilabel)
 

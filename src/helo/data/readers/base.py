@@ -36,9 +36,10 @@ class Reader(ABC):
     #: Whether a folder is one of its sources, and is not searched for files.
     folders: ClassVar[bool] = False
 
-    @abstractmethod
     def sniff(self, path: Path) -> str | None:
-        """Why this file is of the format, in a few words; None where it is not."""
+        """Why this file is of the format, in a few words; None where it is not. By default its suffix says it."""
+        suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+        return f"its suffix is {suffix}" if suffix in self.SUFFIXES else None
 
     @abstractmethod
     def read(self, paths: Sequence[Any], options: Any) -> Dataset:

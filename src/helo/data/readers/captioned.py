@@ -247,11 +247,7 @@ def _places(holding: list[Path], asked: Any) -> list[Path]:
 
 
 def _labelled(
-    found: list[Photo],
-    sentences: list[list[str]] | None,
-    places: list[str],
-    asked: Any,
-    left: Sequence[HeloError] = (),
+    found: list[Photo], sentences: list[list[str]] | None, places: list[str], asked: Any, left: Sequence[HeloError] = ()
 ) -> Dataset:
     """Pictures as examples; with --skip-bad without those that cannot be read. left: what was left out before."""
     bad = dict(_unreadable(found)) if asked.skip_bad else {}

@@ -103,9 +103,6 @@ class Clips(Reader):
     kinds = ("clip",)
     beside = SUFFIXES
 
-    def sniff(self, path):
-        return f"a video by its suffix {files.suffix(path)}" if files.suffix(path) in SUFFIXES else None
-
     def read(self, paths, options):
         return Dataset("clip", [Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import files
 from helo.data.readers.base import Reader
 from helo.data.readers.photos import SUFFIXES, opened
 from helo.errors import HeloError, place
@@ -21,27 +19,20 @@ class Images(Reader):
     called = "folders of pictures, a folder a class"
     kinds = ("picture",)
 
-    def sniff(self, path):
-        return f"a picture by its suffix {files.suffix(path)}" if files.suffix(path) in SUFFIXES else None
-
     def read(self, paths, options):
-        return read(list(paths))
-
-
-def read(paths: list[Path]) -> Dataset:
-    """Pictures as they are, each `(height, width)`, or with three channels where it has colours; the label is the
-    folder's name. Which size and channels a model learns, and brings all others to, is `inputs.pictures`'s.
-    """
-    found = []
-    for path in paths:
-        with place(path):
-            try:
-                pixels = np.asarray(opened(path.read_bytes(), str(path)))
-            except OSError as error:
-                raise HeloError(f"cannot be read: {error.strerror or error}") from error
-        grey = bool((pixels == pixels[..., :1]).all())
-        found.append(pixels[..., 0].copy() if grey else pixels)
-    return Dataset("picture", found, [p.parent.name for p in paths], lambda i, *step: str(paths[i]))
+        """Pictures as they are, each `(height, width)`, or with three channels where it has colours; the label is the
+        folder's name. Which size and channels a model learns, and brings all others to, is `inputs.pictures`'s.
+        """
+        found = []
+        for path in paths:
+            with place(path):
+                try:
+                    pixels = np.asarray(opened(path.read_bytes(), str(path)))
+                except OSError as error:
+                    raise HeloError(f"cannot be read: {error.strerror or error}") from error
+            grey = bool((pixels == pixels[..., :1]).all())
+            found.append(pixels[..., 0].copy() if grey else pixels)
+        return Dataset("picture", found, [p.parent.name for p in paths], lambda i, *step: str(paths[i]))
 
 
 def fitted(picture: np.ndarray, shape: Sequence[int]) -> np.ndarray:

@@ -26,7 +26,7 @@ class Pairs(Reader):
     tables = True
 
     def sniff(self, path):
-        return table.form(path) if files.suffix(path) in SUFFIXES else "a text a line"
+        return super().sniff(path) or "a text a line"
 
     def read(self, paths, options):
         return read(paths, options.labelled, options.source_column, options.target_column)

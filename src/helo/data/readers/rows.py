@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from helo.data.dataset import Dataset
-from helo.data.readers import clips, dialogue, series, table, ucr
+from helo.data.readers import clips, dialogue, files, series, table, ucr
 from helo.data.readers.base import Reader
 from helo.errors import HeloError
 
@@ -20,7 +20,8 @@ class Rows(Reader):
     tables = True
 
     def sniff(self, path):
-        return None if ucr.plain(path) else table.form(path)
+        suffix = files.suffix(path)
+        return f"a table by its suffix {suffix}" if suffix in table.SUFFIXES and not ucr.plain(path) else None
 
     def read(self, paths, options):
         rows, label = table.labelled(table.of(paths), options.label, options.labelled)

@@ -29,9 +29,6 @@ class Series(Reader):
     SUFFIXES = SUFFIXES
     kinds = ("frames",)
 
-    def sniff(self, path):
-        return ".ts, the form of the UCR and UEA archives" if files.suffix(path) in SUFFIXES else None
-
     def read(self, paths, options):
         return read(list(paths))
 

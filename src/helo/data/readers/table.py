@@ -104,11 +104,6 @@ def read(path: Path, headed: bool = True) -> Table:
     return Table(path, columns, [f"{path}:{line}" for line in lines[1:]], headed)
 
 
-def form(path: Path) -> str | None:
-    """What says that a file is a table, for people."""
-    return f"a table by its suffix {files.suffix(path)}" if files.suffix(path) in SUFFIXES else None
-
-
 def of(sources: Sequence[Path | Table]) -> Table:
     """Files and tables as one table."""
     return joined([s if isinstance(s, Table) else read(s) for s in sources])
