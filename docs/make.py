@@ -151,7 +151,10 @@ def formats_page() -> str:
 
 
 def metrics_page() -> str:
-    parts = ["# Metrics", f"{MADE}, from the docstrings. `helo train … --metric NAME` keeps the weights that are best by a figure."]
+    parts = [
+        "# Metrics",
+        f"{MADE}, from the docstrings. `helo train … --metric NAME` keeps the weights that are best by a figure.",
+    ]
     for name in metrics.names():
         metric = metrics.find(name)
         better = "more" if metric.higher_is_better else "less"
