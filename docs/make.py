@@ -4,6 +4,7 @@ cli.md       every verb's help
 cells.md     the docstring of each cell, and how it is run
 api.md       the docstrings of what Python names
 formats.md   the docstrings of the readers and of the units of text
+metrics.md   the docstring of each metric, and the contract
 fields.md    the schema of run.json
 run.schema.json in src/helo/runs: what the options' types, choices and bounds are
 """
@@ -25,7 +26,7 @@ import numpy as np
 import torch
 
 import helo
-from helo import cells, engines, options, tasks
+from helo import cells, engines, metrics, options, tasks
 from helo.cli import cli
 from helo.data import readers, vocab
 from helo.metrics import captions
@@ -170,6 +171,51 @@ def formats_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def metrics_page() -> str:
+    parts = [
+        "# Metrics",
+        f"{MADE}, from the docstrings. `helo train … --metric NAME` keeps the weights that are best by a figure.",
+    ]
+    for name in metrics.names():
+        metric = metrics.find(name)
+        better = "more" if metric.higher_is_better else "less"
+        about = f"Of: {', '.join(metric.kinds)}. Figures: {', '.join(f'`{f}`' for f in metric.figures)}; {better} is better."
+        parts += [f"## {name}", prose(type(metric).__doc__ or ""), about]
+    parts += ["## One of your own", prose(metrics.Metric.__doc__ or ""), OWN_METRIC]
+    return "\n\n".join(parts) + "\n"
+
+
+OWN_METRIC = """A file of your own is enough:
+
+```python
+import numpy as np
+
+from helo.metrics import Metric
+
+
+class Kappa(Metric):
+    \"\"\"Agreement above chance (Cohen 1960).\"\"\"
+
+    kinds = ("label",)
+    figures = ("kappa",)
+
+    def statistics(self, answers, references):
+        n = len(self.labels)
+        return np.bincount(references * n + answers, minlength=n * n).reshape(n, n)
+
+    def score(self, sums):
+        n = sums.sum()
+        chance = (sums.sum(0) * sums.sum(1)).sum() / n**2
+        return {"kappa": (np.trace(sums) / n - chance) / (1 - chance)}
+```
+
+    helo train classify reviews.tsv --metric kappa.py:Kappa
+    helo eval runs/reviews --metric kappa.py:Kappa
+
+The weights that are best by `kappa` are kept, and it stands among the figures. A run that names such a file runs it only by a
+person's word, as with cells: [promises](promises.md). Another package names its metrics in the entry points `helo.metrics`."""
+
+
 def fields(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
     """The rows of a schema's fields, those inside a field below it."""
     for name, field in schema.get("properties", {}).items():
@@ -228,6 +274,7 @@ def pages() -> dict[Path, str]:
     """Every page that is made, with its text."""
     os.environ["NO_COLOR"] = "1"
     made = {"cli": cli_page, "cells": cells_page, "api": api_page, "formats": formats_page, "fields": fields_page}
+    made["metrics"] = metrics_page
     return {HERE / f"{name}.md": page() for name, page in made.items()} | {SCHEMA: schema()}
 
 

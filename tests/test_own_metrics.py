@@ -257,3 +257,17 @@ def test_less_is_better_where_runs_are_compared(reviews, tmp_path, monkeypatch):
     values = [r["figures"]["missed"] for r in found["runs"]]
     assert [values[i] for i in found["best"]["missed"]] == [min(values)]
     assert "calibration_error" in metrics.lower_is_better()
+
+
+def test_runs_of_before_go_on(reviews, plain, tmp_path):
+    """They know of no metric that a person chose."""
+    import shutil
+
+    run = Path(shutil.copytree(plain.path, tmp_path / "run"))
+    about = json.loads((run / "run.json").read_text())
+    assert about["training"].pop("metric") is None
+    (run / "run.json").write_text(json.dumps(about))
+    assert helo.load(run).evaluate() == near(plain.figures)
+    assert helo_command("train", "classify", "--out", run, "--resume", "--steps", 32, "--metric", "macro_f1").code == 2
+    assert helo_command("train", "classify", "--out", run, "--resume", "--steps", 32).code == 0
+    assert reports(run)[-1]["step"] == 32

@@ -90,15 +90,16 @@ class Scoring:
         """The metric that a person chose, where it is none of the task's."""
         if self.chosen is None or self.chosen in (LOSS, *self._reported, *self.metrics):
             return None
-        if not registry.outside(self.chosen) and (name := self.chosen.split(",")[0]) not in (known := names()):
-            known = {LOSS, *self._reported, *known}
-            raise HeloError(f"no metric {name!r}", mend=f"{nearest(name, known)}, or FILE.py:NAME", where="--metric")
+        name = self.chosen.split(",")[0]
+        if not registry.outside(name) and name not in names():
+            mend = f"{nearest(name, [LOSS, *self._reported])}, another metric's name, or FILE.py:NAME"
+            raise HeloError(f"no figure or metric {name!r}", mend=mend, where="--metric")
         metric = find(self.chosen)
         with place(f"--metric {self.chosen}"):
             kinds, figures = (getattr(metric, name, None) for name in ("kinds", "figures"))
             if not isinstance(kinds, tuple) or not set(kinds) & set(self.kinds):
-                own = ", ".join(self.kinds) or f"none but its own, {', '.join(self.metrics)}"
-                raise HeloError(f"kinds is {kinds!r}", expected=f"a tuple with what the task gives: {own}")
+                own = ", ".join(self.kinds) or "none"
+                raise HeloError(f"its kinds are {kinds!r}", expected=f"a tuple with one that the task has: {own}")
             if not isinstance(figures, tuple) or not figures:
                 raise HeloError(f"figures is {figures!r}", expected="a tuple with the names of what `score` gives")
             if taken := [f for f in figures if f in REPORTED or f in self._reported]:

@@ -13,7 +13,7 @@ __all__ = ["Run", "Stream", "load"]
 
 @door
 def load(path: str | Path, trust: bool = False, cell: str | None = None) -> Run:
-    """The run in a folder. trust: a cell that it names by its file may be run; cell: `file.py:Name`, that cell.
+    """The run in a folder. trust: a cell or metric that it names by its file may be run; cell: `file.py:Name`, that cell.
 
     Raises HeloError where there is none, it is damaged, or a newer helo wrote it.
     """

@@ -134,8 +134,8 @@ class Run(TrainedModel):
         otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state; the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
+        spec = metric or self.metric()
         with nullcontext() if metric else within(folder.inside(self.path, "run.json")):
-            spec = metric or self.metric()
             self.task.scoring = self.task.scoring.choose(spec)
         found: Any = files if table.given(files) else listed(files)
         with engines.fastest(self.parameters) as parameters, self.computing():

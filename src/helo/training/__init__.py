@@ -67,8 +67,8 @@ def train(
 
     task: "lm", …. files, valid: paths, folders, globs. out: the run folder, `runs/NAME` if None, never one that
     exists unless `overwrite`, or `resume`, which goes on exactly where the run was stopped, or, where it is finished,
-    to more steps, epochs or minutes. like: another run, whose options are taken where none is given. trust: a cell that
-    a run folder names by its file may be run. options: of the task and of the training (`helo train lm --help`).
+    to more steps, epochs or minutes. like: another run, whose options are taken where none is given. trust: a cell or metric
+    that a run folder names by its file may be run. options: of the task and of the training (`helo train lm --help`).
     Raises HeloError for input that cannot be trained on, Interrupted after Ctrl-C, SIGTERM or SIGHUP, saved.
     """
     started = time.monotonic()
