@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import fixtures
-from helo.errors import HeloError, door, one_line, others, place, told
+from helo.errors import HeloError, as_helo_error, door, one_line, others, place
 from helo.training import before
 from helo.training.options import Options
 
@@ -182,10 +182,10 @@ def test_what_the_machine_refuses_is_no_bug(tmp_path):
         (MemoryError("Unable to allocate 9 EiB"), "9 EiB"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "memory"),
     ):
-        found = told(error)
+        found = as_helo_error(error)
         assert found is not None
         assert said in str(found)
-    assert told(ValueError("x")) is None
+    assert as_helo_error(ValueError("x")) is None
     with pytest.raises(HeloError, match=r"^b\.txt:3: .*deep"), place("b.txt", 3):
         raise RecursionError
 

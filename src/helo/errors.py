@@ -3,7 +3,7 @@
 HeloError                a fault in what the person gave; the command line prints its one line and exits with 2
 plain(text)              without signs that would steer a terminal
 place(file, line)        pins the place to whatever is raised inside, so that deep code need not know where it is
-told(error)              what the machine refuses, or a person's own code raises, as a HeloError: no bug of helo
+as_helo_error(error)     what the machine refuses, or a person's own code raises, as a HeloError: no bug of helo
 door                     a public function from which nothing but HeloError and its own kinds come out for bad input
 """
 
@@ -71,7 +71,7 @@ def place(file: str | PathLike[str], line: int | None = None) -> Iterator[None]:
     try:
         yield
     except (HeloError, OSError, MemoryError, RecursionError) as error:
-        found = told(error)
+        found = as_helo_error(error)
         if found is None:
             raise
         if not found.where:
@@ -89,7 +89,7 @@ def others(file: str) -> None:
     _others.add(file)
 
 
-def told(error: BaseException) -> HeloError | None:
+def as_helo_error(error: BaseException) -> HeloError | None:
     """What is no bug of helo though nothing in helo expected it, in words: what the machine refuses (a file, memory), and
     what a person's own code raises. None for everything else.
     """
@@ -131,14 +131,14 @@ def _raiser(error: BaseException) -> str | None:
 
 
 def door(function: Callable[P, T]) -> Callable[P, T]:
-    """A function that people call from Python: what `told` knows comes out of it as a HeloError."""
+    """A function that people call from Python: what `as_helo_error` knows comes out of it as a HeloError."""
 
     @functools.wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
         except (Exception, SystemExit) as error:
-            found = told(error)
+            found = as_helo_error(error)
             if found is None or found is error:
                 raise
             raise found from error

@@ -13,7 +13,7 @@ import click
 
 from helo import registry
 from helo.cli import streams
-from helo.errors import HeloError, here, nearest, one_line, told
+from helo.errors import HeloError, as_helo_error, here, nearest, one_line
 
 ORDER = (
     "hello",
@@ -105,7 +105,7 @@ def _answered(debug: bool) -> int:
         said = str(error.__cause__ or "") if isinstance(error, click.Abort) else str(error)  # click wraps Ctrl-C
         return _say(f"helo: {said or 'stopped'}", 130, debug)
     except (Exception, SystemExit) as error:
-        if (known := told(error)) is not None:
+        if (known := as_helo_error(error)) is not None:
             return _say(f"helo: {known}", 2, debug)
         if isinstance(error, SystemExit):
             raise
@@ -119,7 +119,8 @@ def _answered(debug: bool) -> int:
 def _usage(error: click.UsageError) -> str:
     """What is wrong with the words, in one line, with what was probably meant."""
     if isinstance(error, click.NoSuchOption):
-        known = [o for p in (error.ctx.command.params if error.ctx else []) for o in p.opts if o.startswith("--")]
+        flags = error.ctx.command.params if error.ctx else []
+        known = [o for p in flags if not getattr(p, "hidden", False) for o in p.opts if o.startswith("--")]
         return f"{error.option_name}: no such flag; {nearest(error.option_name, known)}"
     line = " ".join(error.format_message().split())
     verb = error.ctx.command_path if error.ctx else "helo"

@@ -54,14 +54,14 @@ def _command(task: str) -> click.Command:
             raise HeloError("no files are given", expected=f"helo train {task} FILES…, or - for standard input")
         if no_browser and not watch:
             raise HeloError("--no-browser without --watch", expected="both, or neither")
-        told = reporter(quiet)
+        shown = reporter(quiet)
         if watch:
             from helo.inspection.watched import Watched
 
-            tell = told.say if not quiet else lambda line: flags.tell(line, err=True)
-            told = Watched(told, tell, not no_browser, options.get("cell"))
+            tell = shown.say if not quiet else lambda line: flags.tell(line, err=True)
+            shown = Watched(shown, tell, not no_browser, options.get("cell"))
         given = {k: v for k, v in options.items() if v is not None}
-        done = train(task, files, valid, out, like=like, resume=resume, overwrite=overwrite, reporter=told, **given)
+        done = train(task, files, valid, out, like=like, resume=resume, overwrite=overwrite, reporter=shown, **given)
         if os.environ.get("RANK", "0") != "0":  # under torchrun the first process speaks for all
             return
         if as_json:

@@ -21,7 +21,7 @@ import numpy as np
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 from helo.engines import Tap, tapped
-from helo.errors import HeloError, told
+from helo.errors import HeloError, as_helo_error
 from helo.runs import Run, folder
 from helo.tasks.base import ExampleTask
 from helo.tasks.lm import LM
@@ -125,7 +125,7 @@ class Seen:
             self.look_ = self._look()
             self.trouble = ""
         except Exception as error:
-            known = told(error)
+            known = as_helo_error(error)
             self.trouble = str(known) if known else f"this is a bug in helo: {type(error).__name__}: {error}"
             return
         shares = {f"{g['layer']} {g['gate']}": (g["below"], g["above"]) for g in self.look_.gates}

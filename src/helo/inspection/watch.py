@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 
 from helo import pages
-from helo.errors import HeloError, told
+from helo.errors import HeloError, as_helo_error
 from helo.inspection import curves
 from helo.inspection.curves import Line, chart
 from helo.inspection.seen import OPEN, SHUT, Look, Seen
@@ -109,7 +109,7 @@ def view(seen: Seen, layer: str = "", unit: str = "") -> dict[str, Any]:
     except (
         Exception
     ) as error:  # a file that is being written, or that somebody changed: the page says so and asks again
-        about, reports, trouble = None, [], str(told(error) or f"{type(error).__name__}: {error}")
+        about, reports, trouble = None, [], str(as_helo_error(error) or f"{type(error).__name__}: {error}")
     look = seen.look_
     layers = list(look.units) if look else []
     layer = layer if layer in layers else next(iter(layers), "")

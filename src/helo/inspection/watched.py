@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import helo
-from helo.errors import HeloError, told
+from helo.errors import HeloError, as_helo_error
 from helo.training.report import Reporter
 
 EVERY = 1.0  # seconds between two lines of what the training says
@@ -121,4 +121,4 @@ def serve() -> None:
             if time.monotonic() - server.asked < IDLE:
                 time.sleep(LINGER)
     except HeloError as error:
-        print(json.dumps({"error": str(told(error))}), flush=True)
+        print(json.dumps({"error": str(as_helo_error(error))}), flush=True)

@@ -61,8 +61,8 @@ class Budget:
 class Task(ABC):
     """A shape over sequences with settled options. Arrays come in and go out; a task itself holds no parameters."""
 
-    #: A frozen dataclass whose fields, `Annotated[type, "help"]`, are the flags of the command line. What is None is
-    #: settled from the data and the budget, and recorded.
+    #: A frozen dataclass whose fields, `Annotated[type, "help", Bounds(…)]`, are the flags of the command line
+    #: (`helo.options`). What is None is settled from the data and the budget, and recorded.
     Options: ClassVar[type[Any]]
     options: Any
     cell: Cell

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from helo import cells, registry
 from helo.cells import Cell
-from helo.errors import HeloError, told
+from helo.errors import HeloError, as_helo_error
 from helo.training.options import Options
 
 BYTES = 16  # a parameter: itself, its gradient, and two numbers of the optimiser, four bytes each
@@ -107,7 +107,7 @@ def keeps(options: Any) -> None:
     try:
         fault = _fault(cell, getattr(options, "hidden", None) or 64)
     except (Exception, SystemExit) as error:
-        found = told(error) or HeloError(f"{type(error).__name__}: {error}", where=name)
+        found = as_helo_error(error) or HeloError(f"{type(error).__name__}: {error}", where=name)
         raise found from error
     if fault:
         raise HeloError(fault[0], expected=fault[1], mend=f"helo check {name} tells more", where=name)
@@ -131,10 +131,10 @@ def _fault(cell: Cell, hidden: int) -> tuple[str, str] | None:
     xs: Any = cell.project(parameters, torch.zeros(rows, 3, inputs))
     if not isinstance(xs, Tensor) or xs.shape[:2] != (rows, 3):
         return f"project gives {_said(xs)} for {(rows, 3, inputs)}", f"a tensor {(rows, 3)} and any more axes"
-    told_: Any = cell.step(parameters, state, xs[:, 0])
-    if not isinstance(told_, tuple) or len(told_) != 2:
-        return f"step gives {_said(told_)}", "the state and the output"
-    after, output = told_
+    stepped: Any = cell.step(parameters, state, xs[:, 0])
+    if not isinstance(stepped, tuple) or len(stepped) != 2:
+        return f"step gives {_said(stepped)}", "the state and the output"
+    after, output = stepped
     if (wrong := _state(after, rows)) is not None:
         return f"step gives {wrong} as the state", "a tuple of tensors, batch first"
     before = [tuple(s.shape) for s in state]

@@ -234,7 +234,7 @@ class Training:
                         p.ending = self.minutes.ending(self.parameters)
                 self.save()
                 if self.minutes is not None:
-                    self.minutes.told(began)
+                    self.minutes.report_made(began)
                 speed.pause()
             elif self.due & SAVE:
                 self.save()

@@ -96,12 +96,12 @@ class Machine:
             yield
         except HeloError as found:
             error = found
-        told = self.gathered(None if error is None else str(error))
-        first = next((rank for rank, said in enumerate(told) if said is not None), None)
+        errors = self.gathered(None if error is None else str(error))
+        first = next((rank for rank, said in enumerate(errors) if said is not None), None)
         if first is None:
             return
         if error is None or self.rank > 0:
-            error = HeloError(f"process {first}: {told[first]}")
+            error = HeloError(f"process {first}: {errors[first]}")
         raise self.refused(error) from None
 
     def refused(self, error: HeloError) -> BaseException:

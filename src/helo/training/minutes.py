@@ -96,7 +96,7 @@ class Minutes:
         each = self.each * sum(ahead) / 64 / self.task.step_cost(done)
         return max(p.step + 1, min(p.step + round(left / each), most))  # pyright: ignore[reportReturnType]
 
-    def told(self, began: float) -> None:
+    def report_made(self, began: float) -> None:
         """A report is made that was begun at `began`; it was no step."""
         now = self.elapsed()
         self.report = now - began if not self.report else max(now - began, (self.report + now - began) / 2)
