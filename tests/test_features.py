@@ -416,7 +416,7 @@ def test_whether_the_loss_falls_is_told_from_stretches_read_from_nothing():
     ids = np.asarray(source.ids)
     nats = np.zeros(time)
     for start in np.linspace(0, len(ids) - time - 1, stretches).astype(int):
-        scores = np.float64(run.task.forward(run.parameters, ids[None, start : start + time])[0][0])
+        scores = np.float64(run.task.model.forward(run.parameters, ids[None, start : start + time])[0][0])
         likely = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
         nats -= np.log(likely[np.arange(time), ids[start + 1 : start + time + 1]]) / stretches
     for point in found["points"]:

@@ -37,7 +37,7 @@ def command(task, minutes, out, seed, quiet):
     """
     from pathlib import Path
 
-    from helo import tasks
+    from helo import reports
     from helo.data.embedded import WRITERS
     from helo.errors import HeloError, nearest
     from helo.training import free_place, train
@@ -92,7 +92,7 @@ def command(task, minutes, out, seed, quiet):
         tries = [(f"helo eval {run}", "all figures"), (f"{run}/README.md", "what it is, with pictures")]
     tries += [
         (f"helo train {task} {data} {words}".strip() + f" --out {run}-longer --minutes 5", ""),
-        (f"helo train {task} {tasks.find(task).example}", "your own"),
+        (f"helo train {task} {reports.find(task).example}", "your own"),
         ("helo hello", "how it works, number by number"),
     ]
     click.echo(f"\n{said}\n\nTry next:")
@@ -104,6 +104,8 @@ def _answers(run, data, tries):
     """A few answers, each beside what was asked."""
     import numpy as np
 
+    from helo import reports
+
     if tries is None:
         examples = run.examples([data])
         rows = np.random.default_rng(0).permutation(len(examples))[:6]
@@ -111,7 +113,9 @@ def _answers(run, data, tries):
         pairs = zip(chosen.labels, run.predict(chosen), strict=True)
         if examples.kind == "photo":
             return [f"{answer['picture']}: {answer['text']:32} (in truth {truth[0]})" for truth, answer in pairs]
-        return [f"a {label}: {run.task.line(answer)}".replace("\t", ", probability ") for label, answer in pairs]
+        return [
+            f"a {label}: {reports.of(run.task).line(answer)}".replace("\t", ", probability ") for label, answer in pairs
+        ]
     lines = []
     for text in tries:
         answer = run.predict([text])[0]

@@ -72,7 +72,7 @@ def command(
     helo predict runs/reviews new.tsv
     echo "what a film" | helo predict runs/reviews - --json
     """
-    from helo import progress
+    from helo import progress, reports
     from helo.data.readers.files import standard_input
     from helo.errors import HeloError
     from helo.runs import load
@@ -118,7 +118,7 @@ def command(
         flags.show({"run": run, "answers": answers})
     elif not out:
         for answer in answers:
-            flags.tell(model.task.line(answer))
+            flags.tell(reports.of(model.task).line(answer))
     if attention:
         _draw(attention, answers, model.task, quiet)
     if out:
@@ -188,7 +188,7 @@ def _drawable(path, task):
     from helo import drawing
     from helo.errors import HeloError
 
-    if task.way == "none":
+    if task.model.attention == "none":
         raise HeloError(
             "--attention of a model without attention", expected="one that was not trained with --attention none"
         )
@@ -221,7 +221,7 @@ def _draw(path, answers, task, quiet):
                 file, offset, size = answer["attention"]["place"]
                 photo = Photo(answer["picture"], Path(file), offset, size)
                 picture = opened(photo.read(), photo.place, 448)
-                if task.encoder.fit == "crop":
+                if task.model.encoder.fit == "crop":
                     picture = picture.crop(middle(picture.size))
                 pictures.append((np.asarray(picture), answer["attention"]))
             drawing.looks(beside, pictures, form)
@@ -233,8 +233,8 @@ def _draw(path, answers, task, quiet):
 
 def _page(path, model, examples, answers, quiet):
     """One page of all pictures with their sentences."""
+    from helo.reports.gallery import page
     from helo.runs.folder import write_text
-    from helo.runs.gallery import page
 
     count = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
     about = f"{count}, each with what the model says of it"

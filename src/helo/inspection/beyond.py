@@ -67,7 +67,7 @@ def _fresh(source: Source) -> np.ndarray | None:
     state, nats = None, np.empty((FRESH, time), np.float32)
     for t in range(0, time, CHUNK // FRESH):
         part = window[:, t : t + CHUNK // FRESH + 1]
-        scores, state = task.forward(parameters, part[:, :-1], state)
+        scores, state = task.model.forward(parameters, part[:, :-1], state)
         logs = log_softmax(np.asarray(scores, np.float32))
         ahead = part[:, 1:, None].astype(np.int64)
         nats[:, t : t + part.shape[1] - 1] = -np.take_along_axis(logs, ahead, axis=-1)[..., 0]

@@ -256,7 +256,7 @@ def _labelled(run: Run, examples: Dataset, row: int, label: str | None, step: in
     if encoded.lengths[0] == 0:
         raise HeloError("nothing", expected="a word or more", where=where)
     form = task.form
-    given = form.forward(part(run.parameters, "input"), encoded.batch(np.zeros(1, np.int64)), task.cell, None)[0]
+    given = form.forward(part(run.parameters, "input"), encoded.batch(np.zeros(1, np.int64)), task.model.cell, None)[0]
     tagger = isinstance(task, Tag)
     if label is not None and label not in task.labels:
         shown = ", ".join(task.labels[:12]) + (", …" if len(task.labels) > 12 else "")
@@ -465,7 +465,7 @@ def _written(
     read = np.concatenate([lead, ids[: at - 1]])
     earlier, near = read[:-window], read[-window:]
     for t in range(0, len(earlier), 1024):
-        state = task.forward(run.parameters, earlier[None, t : t + 1024], state)[1]
+        state = task.model.forward(run.parameters, earlier[None, t : t + 1024], state)[1]
     flat = [np.asarray(s[0]) for layer in state or () for s in layer]
     table = run.parameters["embedding"]
     vectors = table[near]
@@ -475,8 +475,8 @@ def _written(
         # The scores of the last symbol alone are asked for: for all before it the head has no rows.
         headless = dict(parameters) | {n: parameters[n][:0] for n in ("head.weight", "head.bias")}
         if len(near) > 1:
-            states = task.forward(*_looked_up(headless, xs[:, :-1]), states)[1]
-        scores = task.forward(*_looked_up(parameters, xs[:, -1:]), states)[0][:, 0]
+            states = task.model.forward(*_looked_up(headless, xs[:, :-1]), states)[1]
+        scores = task.model.forward(*_looked_up(parameters, xs[:, -1:]), states)[0][:, 0]
         return log_odds(scores, target)[:, None]
 
     base = {"zero": np.zeros(table.shape[1]), "mean": table.mean(0), "unknown": table[0]}[baseline]
@@ -486,9 +486,9 @@ def _written(
     carried = int(state is not None)
     question = Question(
         model, parameters, [vectors, *flat], [np.arange(carried, carried + len(near))[:, None], *(np.zeros((), int) for _ in flat)],
-        [base, *(np.asarray(s[0]) for layer in task.zero_state(run.parameters, 1) for s in layer)][: 1 + len(flat)], (), len(near),
+        [base, *(np.asarray(s[0]) for layer in task.model.zero_state(run.parameters, 1) for s in layer)][: 1 + len(flat)], (), len(near),
     )  # fmt: skip
-    scores = np.asarray(task.forward(run.parameters, near[None], state)[0][0, -1], np.float64)
+    scores = np.asarray(task.model.forward(run.parameters, near[None], state)[0][0, -1], np.float64)
     logs = log_softmax(scores)
     likely = [int(i) for i in np.argsort(-logs, kind="stable") if i not in task.vocab.silent][:LIKELY]
     name = _spelled(task.vocab, [target])[0]
@@ -516,7 +516,7 @@ def _translated(run: Run, one: Dataset) -> Asked:
     if encoded.lengths[0] == 0:
         raise HeloError("nothing", expected="a text", where=one.place(0))
     batch = encoded.batch(np.zeros(1, np.int64))
-    memory = task.memory(run.parameters, batch)
+    memory = task.model.memory(run.parameters, batch)
     found = task.search(run.parameters, memory, task.most(batch), 5)
     symbols = found[0][0].symbols
     finished = task.finished(run.parameters, memory, batch, found)[0][0].symbols
@@ -527,9 +527,9 @@ def _translated(run: Run, one: Dataset) -> Asked:
     def remember(parameters: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
         xs = inputs[0]
         own, ids = _looked_up(parameters, xs)
-        return task.memory(own, {"ids": ids, "lengths": engines.array(np.full(len(xs), len(source)), xs)})
+        return task.model.memory(own, {"ids": ids, "lengths": engines.array(np.full(len(xs), len(source)), xs)})
 
-    spelled = [task.text([i]) for i in np.where(strangers > 0, task.symbols + strangers, source)]
+    spelled = [task.text([i]) for i in np.where(strangers > 0, task.model.symbols + strangers, source)]
     owners, pieces, gaps = _words(spelled, task.options.units)
     looks = task.attention_weights(run.parameters, memory, encoded.lengths, [symbols])[0]
     return _writing(
@@ -540,19 +540,19 @@ def _translated(run: Run, one: Dataset) -> Asked:
 
 def _seen(run: Run, one: Dataset) -> Asked:
     task: Caption = run.task
-    if task.way == "none":
+    if task.model.attention == "none":
         raise HeloError(
             "a model without attention sees the picture as one", expected="one that was trained with --attention soft"
         )
     batch = task.encode(one).batch(np.zeros(1, np.int64))
-    memory = task.memory(run.parameters, batch)
+    memory = task.model.memory(run.parameters, batch)
     symbols = task.search(run.parameters, memory, task.most(batch), 5)[0][0].symbols
     places = memory[0].shape[1]
     side = round(places**0.5)
 
     def remember(parameters: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
         outputs, summary = inputs[:2]
-        return task.remembered(parameters, outputs, namespace(outputs).ones_like(outputs[..., 0]), summary)
+        return task.model.remembered(parameters, outputs, namespace(outputs).ones_like(outputs[..., 0]), summary)
 
     pieces = [f"row {i // side + 1}, column {i % side + 1}" for i in range(places)] + [WHOLE]
     looks = task.attention_weights(run.parameters, memory, [places], [symbols])[0]
@@ -561,7 +561,7 @@ def _seen(run: Run, one: Dataset) -> Asked:
         [np.arange(places)[:, None], np.full(1, places)], pieces, [""] * len(pieces), looks, 1,
     )  # fmt: skip
     asked.kind, asked.shape, asked.shown = "regions", (side, side), one.inputs[0]
-    asked.crop = getattr(task.encoder, "fit", "") == "crop"
+    asked.crop = getattr(task.model.encoder, "fit", "") == "crop"
     return asked
 
 
@@ -592,7 +592,7 @@ def _writing(
     def model(parameters: Mapping[str, Any], given: Sequence[Any]) -> Any:
         memory = remember(parameters, given)
         own, at = _looked_up(parameters, given[-1])
-        scores = task.decode(own, memory, at, task.fresh(own, memory))[0]
+        scores = task.model.decode(own, memory, at, task.model.fresh(own, memory))[0]
         odds = [log_odds(scores[:, j], int(i)) for j, i in enumerate(ids)]
         sums = [sum(o for o, r in zip(odds[1:], rows[1:], strict=True) if r == k) for k in range(len(targets))]
         sums[0] = sums[0] + odds[0]

@@ -84,7 +84,7 @@ class Reach:
             states.append(trace.norms())
             inputs.append(trace.reached()[:, ::-1])
         norms = np.concatenate(states, 2).mean(2)
-        found = described(self.task.cell, part(self.run.parameters, "recurrent"), norms)
+        found = described(self.task.model.cell, part(self.run.parameters, "recurrent"), norms)
         return found | {"inputs": np.concatenate(inputs).mean(0).tolist(), "places": len(starts), "chunk": o.chunk}
 
     @door
@@ -145,10 +145,10 @@ class Reach:
         like, state = own["embedding"], None
         if before:
             with torch.no_grad():
-                state = self.task.forward(own, engines.array(self.symbols.take(starts - before, before), like))[1]
+                state = self.task.model.forward(own, engines.array(self.symbols.take(starts - before, before), like))[1]
         window = engines.array(self.symbols.take(starts, int(ends.max()) + 2), like)
         with engines.tapped(trace):
-            scores = self.task.forward(own, window[:, :-1], state)[0]
+            scores = self.task.model.forward(own, window[:, :-1], state)[0]
         rows, at = torch.arange(len(starts)), torch.from_numpy(ends)
         said = torch.log_softmax(scores[rows, at], -1)[rows, window[rows, at + 1]]
         said.sum().backward()

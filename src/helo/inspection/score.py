@@ -115,7 +115,7 @@ def stream(task: LM, parameters: Any, symbols: Symbols) -> Iterator[Stretch]:
     state, step = None, _step(task)
     for t in range(0, n - 1, step):
         window = symbols.take(np.array([t]), min(step, n - 1 - t) + 1)
-        scores, state = task.forward(parameters, engines.array(window[:, :-1], parameters["embedding"]), state)
+        scores, state = task.model.forward(parameters, engines.array(window[:, :-1], parameters["embedding"]), state)
         yield _stretch(task, scores[0], window[0, 1:])
 
 
@@ -221,7 +221,7 @@ def _beside(task: LM, parameters: Any, start: int, ids: dict[int, np.ndarray], s
     state, step = None, max(1, ROOM // (len(task.vocab) * len(ids)))
     for t in range(0, longest, step):
         before = np.ascontiguousarray(window[:, t : min(longest, t + step)])
-        scores, state = task.forward(parameters, engines.array(before, parameters["embedding"]), state)
+        scores, state = task.model.forward(parameters, engines.array(before, parameters["embedding"]), state)
         for row, (i, own) in enumerate(ids.items()):
             if len(some := own[t : t + step]):
                 stretches[i].append(_stretch(task, scores[row, : len(some)], some))

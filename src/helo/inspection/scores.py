@@ -138,7 +138,7 @@ def untrained(
         laid[k][reading.inside] = m.values
     one, several = (np.zeros((len(seeds), len(properties))) for _ in range(2))
     for i, seed in enumerate(seeds):
-        fresh = source.run.task.init(np.random.default_rng(seed))
+        fresh = source.run.task.model.init(np.random.default_rng(seed))
         found = next(r for r in source.read(fresh, rows, gates=False, time=most) if r.name == reading.name)
         own = laid[:, rows][:, :, : found.losses.shape[1]]
         if len(rows) == 1:  # its halves

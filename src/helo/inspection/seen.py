@@ -139,7 +139,7 @@ class Seen:
             for i, one in enumerate(inputs):
                 tap.first = i == 0
                 if isinstance(run.task, LM):
-                    run.task.forward(run.parameters, one)
+                    run.task.model.forward(run.parameters, one)
                 else:
                     run.task.evaluate_batch(run.parameters, one)
         return Look(run.about.get("steps", 0), tap.shares(), tap.seen(), pieces, source)

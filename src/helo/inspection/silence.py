@@ -91,7 +91,7 @@ def _text(source: Source, reading: Reading, properties: Sequence[Measured], unit
         who = [u for (_, unit), s in zip(some, starts, strict=True) for u in [()] * len(s) + [unit] * len(s)]
         taken = np.stack([ids[s - warm : s + window + 1] for s in rows])
         with tapped(Silenced(source.run.parameters, reading.traces, who)):
-            scores, _ = source.run.task.forward(source.run.parameters, taken[:, :-1])
+            scores, _ = source.run.task.model.forward(source.run.parameters, taken[:, :-1])
         logs = log_softmax(scores[:, warm:])
         nats = -np.take_along_axis(logs, taken[:, warm + 1 :, None], axis=-1)[..., 0]
         at = 0

@@ -321,11 +321,11 @@ def _text(
     time = time if most is None else min(time, most)
     gated = np.unique(np.linspace(0, rows - 1, max(1, min(rows, GATED // time))).round().astype(np.int64))
     losses = np.full((rows, time), np.nan, np.float32)
-    state = run.task.zero_state(parameters, rows)
+    state = run.task.model.zero_state(parameters, rows)
     later, warm = np.flatnonzero(starts > 0), min(WARM, time)
     if len(later):
         before = np.stack([ids[s - warm : s] for s in starts[later]])
-        scores, after = run.task.forward(parameters, before)
+        scores, after = run.task.model.forward(parameters, before)
         losses[later, 0] = _nats(scores[:, -1], ids[starts[later]])
         state = tuple(
             tuple(_with(s, later, a) for s, a in zip(own, new, strict=True))
@@ -336,7 +336,7 @@ def _text(
     step, sums = max(1, CHUNK // rows), {}
     for t in range(0, time, step):
         with recorded(parameters, gated if gates else None) as recorder:
-            scores, state = run.task.forward(parameters, window[:, t : t + step], state)
+            scores, state = run.task.model.forward(parameters, window[:, t : t + step], state)
         ahead = window[:, t + 1 : t + 1 + step]
         losses[:, t + 1 : t + 1 + step] = _nats(scores[:, : ahead.shape[1]], ahead)
         for name, found in recorder.found.items():
@@ -421,7 +421,7 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
         batch = encoded.batch(batch_rows)
         mine = np.flatnonzero(np.isin(batch_rows, gated))
         with recorded(parameters, mine, np.asarray(batch["lengths"])) as recorder:
-            scores = task.forward(parameters, batch)
+            scores = task.model.forward(parameters, batch)
         own = np.asarray(batch["lengths"])
         for name, found in recorder.found.items():
             if name.endswith(".backward"):
@@ -529,10 +529,10 @@ def _written(run: Run, parameters: Parameters, examples: Any, gates: bool) -> li
             own = lengths if side == "source" else ids.lengths[batch_rows] + 1
             with recorded(parameters, mine, own) as recorder:
                 if side == "source":
-                    seen = task.memory(parameters, batch)
+                    seen = task.model.memory(parameters, batch)
                 else:
                     told = task.before_and_after(ids, batch_rows)
-                    scores = task.decode(parameters, seen, told["before"], task.fresh(parameters, seen))[0]
+                    scores = task.model.decode(parameters, seen, told["before"], task.model.fresh(parameters, seen))[0]
                     nats = _nats(scores, told["targets"])
                     for i, row in enumerate(batch_rows):
                         n = int(kinds["target"][row])

@@ -55,7 +55,9 @@ def steps_are_plain(parts: Parts) -> None:
         for _ in range(STEPS):
             training.step()
             training.progress.step += 1
-    optimiser = parts.optimiser(parameters, options, machine.device.precision, task.lr_scale, task.cell.blocks)
+    optimiser = parts.optimiser(
+        parameters, options, machine.device.precision, task.recipe.lr_scale, task.model.cell.blocks
+    )
     batches, state = task.batches(options.seed), None
     for step in range(STEPS):
         loss, count, state = task.loss(parameters, machine.device.put(batches.next() or {}), state, None)

@@ -62,7 +62,7 @@ class Live:
             if not arrays:
                 return live
             options = run.task.options
-            like = stack.state(run.task.cell, options.layers, part(run.parameters, "recurrent"), 1)
+            like = stack.state(run.task.model.cell, options.layers, part(run.parameters, "recurrent"), 1)
             live.state = folder.checked_state(arrays, like, 1)
             try:
                 past = about.get("past", {})

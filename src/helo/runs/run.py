@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from helo import cells, engines, tasks
+from helo import cells, engines, reports, tasks
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError, door
-from helo.runs import folder, reports
+from helo.runs import folder
 from helo.runs.live import Live
 from helo.runs.options import checked
+from helo.runs.report_folder import report_folder
 from helo.runs.sizes import expected
 from helo.runs.stream import Stream
 from helo.saved import options as typed
@@ -194,8 +195,8 @@ class Run:
         overwrite: an older report there goes. Raises HeloError for files of those names that no report wrote.
         """
         out, files = listed([out])[0], listed(files)
-        with reports.folder(out, overwrite) as (beside, written), engines.fastest(self.parameters) as parameters:
-            text = self.task.report_run(parameters, self._recorded(files), beside, files, **said)
+        with report_folder(out, overwrite) as (beside, written), engines.fastest(self.parameters) as parameters:
+            text = reports.of(self.task).write(parameters, self._recorded(files), beside, files, **said)
             written.append(text)
             return text
 

@@ -50,15 +50,15 @@ class Stream:
         # At the very beginning nothing was read yet, and the text itself is the beginning.
         before = rows[:, :-1] if self.state is None else np.concatenate([self.last[:, None], rows[:, :-1]], 1)
         for t in range(0, before.shape[1], 1024):
-            self.state = self.run.task.forward(self.run.parameters, before[:, t : t + 1024], self.state)[1]
+            self.state = self.run.task.model.forward(self.run.parameters, before[:, t : t + 1024], self.state)[1]
         if self.state is None:  # one symbol, and nothing before it
-            self.state = self.run.task.zero_state(self.run.parameters, self.rows)
+            self.state = self.run.task.model.zero_state(self.run.parameters, self.rows)
         self.last = rows[:, -1]
         self._bytes = [b""] * self.rows  # a character that was not whole is given up
 
     def scores(self) -> np.ndarray:
         """Log-probabilities of the next symbol up to a constant, `(rows, vocabulary)`, without going on."""
-        return self.run.task.forward(self.run.parameters, self.last[:, None], self.state)[0][:, 0]
+        return self.run.task.model.forward(self.run.parameters, self.last[:, None], self.state)[0][:, 0]
 
     def write(self, length: int = 500, choice: Choice | None = None, seed: int | None = None) -> Iterator[list[str]]:
         """Go on by `length` symbols: at each, what it adds to every row's text (nothing, while a character of several
@@ -69,7 +69,7 @@ class Stream:
             yield [self._text(row, int(i)) for row, i in enumerate(symbols)]
 
     def _step(self, last: np.ndarray) -> np.ndarray:
-        scores, self.state = self.run.task.forward(self.run.parameters, last[:, None], self.state)
+        scores, self.state = self.run.task.model.forward(self.run.parameters, last[:, None], self.state)
         scores = scores[:, 0]
         scores[:, list(self.run.task.vocab.silent)] = -np.inf
         return scores
@@ -95,7 +95,7 @@ class Stream:
     def load(cls, run: Run, path: str | Path) -> Self:
         """Where `save` left off. Raises HeloError for the state of another model."""
         path = Path(path)
-        one, like = run.task.zero_state(run.parameters, 1), run.task.vocab
+        one, like = run.task.model.zero_state(run.parameters, 1), run.task.vocab
         arrays, about = folder.read_arrays(path)
         with place(path):
             if about.get("model") != run.identity or "last" not in arrays:

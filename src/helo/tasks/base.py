@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self, final
@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Protocol, Self, final
 import numpy as np
 
 from helo import engines
-from helo.cells.base import Cell
 from helo.cells.functions import Array
 from helo.data import dataset
 from helo.data.buckets import Buckets, in_order
@@ -24,8 +23,7 @@ from helo.encoders.store import clock
 from helo.errors import HeloError, fault, sound
 from helo.inputs.base import Encoded
 from helo.layers import Noise
-
-Parameters = Mapping[str, Array]
+from helo.models.base import Parameters
 
 
 class Batches(Protocol):
@@ -56,67 +54,64 @@ class Budget:
     epochs: float | None = None
 
 
-class Task(ABC):
-    """A shape over sequences with settled options. Arrays come in and go out; a task itself holds no parameters."""
+@dataclass(frozen=True)
+class TaskOptions:
+    """What a person can say of a task: fields, `Annotated[type, "help"]`, which are the flags of the command line. What is
+    None is settled from the data and the budget, and recorded.
+    """
 
-    #: A frozen dataclass whose fields, `Annotated[type, "help"]`, are the flags of the command line. What is None is
-    #: settled from the data and the budget, and recorded.
-    Options: ClassVar[type[Any]]
-    options: Any
-    cell: Cell
-
-    #: What a step of training counts, for people: symbols, examples, tokens.
-    unit: ClassVar[str] = "symbols"
     #: Whether an example comes out of two aligned files, a source and a target.
     paired: ClassVar[bool] = False
-    #: What a person's own files are called in examples of the command line.
-    example: ClassVar[str] = "FILES"
-    #: The verb that comes after training.
-    verb: ClassVar[str] = "predict"
-    #: The figure of the validation by which the best weights are known: a loss, or one of which more is better.
-    monitor: str = "loss"
     #: Options that name files, whose contents are what must be the same when a run goes on.
-    places: ClassVar[frozenset[str]] = frozenset()
-    #: Names below which the rates are multiplied by a number: what others have trained already.
-    lr_scale: Mapping[str, float] = MappingProxyType({})
-    #: Seconds that reading took for what is kept for ever after: no part of a person's minutes.
-    cached_seconds: float = 0.0
+    paths: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass
+class Recipe:
+    """How a task is trained, beside its batches and its loss: what the loop has to know."""
+
+    #: Options of the training where none is given, other than the language model's.
+    options: Mapping[str, Any] = field(default_factory=dict)
     #: Under --minutes: more passes over the data than this are not made.
     max_epochs: float = float("inf")
-    #: Options of the training where none is given, other than the language model's.
-    training: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    #: Names below which the rates are multiplied by a number: what others have trained already.
+    lr_scale: Mapping[str, float] = field(default_factory=dict)
+    #: While it trains it is validated on so many symbols or examples at most.
+    validation_limit: int = 1_000_000
+    #: Seconds that reading took for what is kept for ever after: no part of a person's minutes.
+    cached_seconds: float = 0.0
 
     @property
-    def body(self) -> str:
-        """What computes, in a word or two, for people."""
-        return self.options.cell
+    def static_graph(self) -> bool:
+        """Whether `Task.loss` does the same operations in each step for arrays of one shape, whatever their numbers are."""
+        return True
 
-    @property
-    def vocabulary_size(self) -> int | None:
-        """How many rows the parameter `embedding` has by the vocabulary, if there is such a parameter."""
-        return None
+    def on_progress(self, done: float) -> None:
+        """Told before each step what share of the training is over, 0 while its end is not settled."""
 
     def step_cost(self, done: float) -> float:
         """How long a step takes when a share of the training is over, beside one of its first."""
         return 1.0
 
+    def validation_subset(self, size: int, seen: int) -> int:
+        """On how many of `size` to validate while a training goes on that sees so many symbols or examples in all."""
+        return min(size, self.validation_limit)
+
+
+class Task(ABC):
+    """A shape over sequences with settled options. Arrays come in and go out; a task itself holds no parameters."""
+
+    Options: ClassVar[type[Any]]  # TaskOptions
+    options: Any
+    model: Any  # a Model
+    recipe: Recipe = Recipe()
+    #: The figure of the validation by which the best weights are known: a loss, or one of which more is better.
+    monitor: str = "loss"
+
     @property
     @abstractmethod
     def validation_size(self) -> int:
         """How many symbols or examples there are to validate on."""
-
-    @abstractmethod
-    def validation_subset(self, seen: int) -> int:
-        """On how many of them to validate while a training goes on that sees so many in all."""
-
-    def on_progress(self, done: float) -> None:
-        """Told before each step what share of the training is over, 0 while its end is not settled."""
-        return None  # most learn in one way from beginning to end
-
-    @property
-    def fixed(self) -> bool:
-        """Whether `loss` does the same operations in each step for arrays of one shape, whatever their numbers are."""
-        return True
 
     @classmethod
     @abstractmethod
@@ -140,10 +135,6 @@ class Task(ABC):
     @abstractmethod
     def infer_defaults(self, budget: Budget) -> None:
         """Replace every option that is None, by a written rule, from the data's size and the budget."""
-
-    @abstractmethod
-    def init(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Fresh parameters, float32, flat with dotted names."""
 
     @abstractmethod
     def batches(self, seed: int, rank: int = 0, world: int = 1) -> Batches:
@@ -170,35 +161,10 @@ class Task(ABC):
     ) -> dict[str, Any]:
         """Figures on files, or on the validation data that a run recorded in `data`."""
 
-    @abstractmethod
-    def show(self, parameters: Parameters, rng: np.random.Generator) -> str:
-        """A line that lets a person see what the model can do by now."""
-
     @classmethod
     @abstractmethod
     def summary(cls, files: Sequence[str | Path], options: Any) -> dict[str, Any]:
         """What is understood of a person's files before anything is learned from them: how many, how long, which."""
-
-    @abstractmethod
-    def describe(self) -> str:
-        """What is about to be trained on what, in half a line."""
-
-    def report_run(
-        self,
-        parameters: Parameters,
-        data: dict[str, Any],
-        folder: Path,
-        files: Sequence[str | Path] = (),
-        most: int | None = None,
-    ) -> str:
-        """How the model does, for people: pictures into a folder, and Markdown about them; nothing by default. most:
-        on so many examples.
-        """
-        return ""
-
-    def report_size(self, most: int) -> int:
-        """How many examples or symbols are answered again for what is reported on so many."""
-        return 0
 
     @abstractmethod
     def to_json(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -210,9 +176,6 @@ class ExampleTask(Task):
     batches of like length, answering many at once.
     """
 
-    unit = "examples"
-    #: While it trains it is validated on so many examples at most, evenly spaced.
-    validation_limit: int = 1_000_000
     #: Options of reading that hold for the training; what stands here is so for files that are read after it.
     evaluation_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     train: tuple[Encoded, Any]  # what to learn from, and its targets as `targets` made them
@@ -280,7 +243,7 @@ class ExampleTask(Task):
         self.data = record | {"examples": {"train": len(learn), "valid": len(check)}}
         self.shown = check
         self.train, self.valid = self.training_examples(learn), (self.encode(check), self.targets(check))
-        self.cached_seconds = clock.seconds - before
+        self.recipe = replace(self.recipe, cached_seconds=clock.seconds - before)
         return self
 
     @classmethod
@@ -428,7 +391,7 @@ class ExampleTask(Task):
             return self.valid
         if self._some is None or self._some[0] != most:
             assert self.shown is not None
-            some = self.shown.take(_spaced(self.validation_size, most))
+            some = self.shown.evenly(most)
             self._some = most, (self.encode(some), self.targets(some))
         return self._some[1]
 
@@ -438,28 +401,10 @@ class ExampleTask(Task):
         return len(self.valid[0].lengths)
 
     @final
-    def validation_subset(self, seen):
-        return min(self.validation_size, self.validation_limit)
-
-    @final
     def evaluate(self, parameters, data, files=(), **said):
         examples = self.reload(data, files, **said)
         encoded, targets = self.encode(examples), self.targets(examples)
         return self.figures(self.predict_batches(parameters, encoded, targets)[2], targets)
-
-    @abstractmethod
-    def report(self, parameters: Parameters, folder: Path, examples: Dataset) -> str:
-        """How the model does on examples: pictures into a folder, and Markdown."""
-
-    @final
-    def report_run(self, parameters, data, folder, files=(), most=None, **said):
-        examples = self.reload(data, files, **said)
-        if most is not None and most < len(examples):
-            examples = examples.take(_spaced(len(examples), most))
-        return self.report(parameters, folder, examples)
-
-    def report_size(self, most):
-        return most
 
     @abstractmethod
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
@@ -469,21 +414,11 @@ class ExampleTask(Task):
     def lines(self, text: str) -> Dataset:
         """Standard input as examples."""
 
-    @staticmethod
-    @abstractmethod
-    def line(answer: dict[str, Any]) -> str:
-        """An answer for a terminal."""
-
 
 STEPS = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,192 steps
 UNSAID = frozenset(
     {"rows", "names", "segments", "images", "split"}
 )  # notes about examples that are no news to a person
-
-
-def _spaced(n: int, most: int) -> np.ndarray:
-    """So many of n, evenly spaced."""
-    return np.linspace(0, n - 1, most).round().astype(np.int64)
 
 
 def on(batch: Mapping[str, np.ndarray], like: Array) -> dict[str, Array]:

@@ -22,13 +22,10 @@ from helo.data.readers import text as reader
 from helo.data.streams import Streams
 from helo.data.symbols import Symbols, encoded
 from helo.data.vocab import Vocab
-from helo.decoding.sampling import Choice, write
 from helo.errors import HeloError
-from helo.layers import Noise, part, stack, variational_dropout
+from helo.models.language_model import LanguageModel, State
 from helo.saved import settled
-from helo.tasks.base import Budget, Parameters, Task
-
-State = tuple[tuple[Any, ...], ...]
+from helo.tasks.base import Budget, Parameters, Recipe, Task, TaskOptions
 
 # Of validation after training: up to so many symbols as one row, and so many at the most. `helo eval` knows no limit.
 ONE_ROW, MOST = 200_000, 2_000_000
@@ -36,7 +33,7 @@ CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which 
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(TaskOptions):
     """Of a language model. Sizes that are not given are settled from the text and the budget (`LM.infer_defaults`)."""
 
     units: Annotated[Literal["characters", "bytes", "words", "subwords", "jieba"], "what a symbol is"] = "characters"
@@ -107,18 +104,24 @@ def _recurrent(options: Options) -> None:
         )  # fmt: skip
 
 
+class TextRecipe(Recipe):
+    """The longer a text is trained on, the more of it a validation is worth."""
+
+    def validation_subset(self, size, seen):
+        return min(size, max(4096, seen // 100))
+
+
 class LM(Task):
     """A language model over a vocabulary, with or without a text to learn."""
 
     Options = Options
-    example = "novel.txt"
-    verb = "sample"
+    recipe = TextRecipe()
     symbols: Symbols  # the text to learn, then the text to validate on
     split: int  # where the second begins
 
     def __init__(self, options: Options, vocab: Vocab):
         self.options, self.vocab = options, vocab
-        self.cell = cells.find(options.cell)
+        self.model = LanguageModel(options, len(vocab))
         self.data: dict[str, Any] = {}
 
     @classmethod
@@ -223,7 +226,7 @@ class LM(Task):
         if budget.macs is not None:
             passes = budget.macs / _macs(hidden, embedding, v) / symbols
         elif budget.symbols is not None:
-            self.max_epochs = ENOUGH
+            self.recipe = replace(self.recipe, max_epochs=ENOUGH)
             passes = min(ENOUGH, budget.symbols / symbols)
         else:
             passes = budget.epochs or (budget.steps or 1) * streams * chunk / symbols
@@ -231,33 +234,14 @@ class LM(Task):
         top = 0.35 if budget.symbols is None else max(0.35, 0.5 * (passes / ENOUGH) ** 0.35)
         dropout = min(round(top, 2), round(0.02 * passes * (hidden / 384) ** 2, 2)) if o.dropout is None else o.dropout
         self.options = replace(o, chunk=chunk, streams=streams, hidden=hidden, embedding=embedding, dropout=dropout)
-
-    def init(self, rng):
-        o, v = self.options, len(self.vocab)
-        return {
-            "embedding": rng.standard_normal((v, o.embedding)).astype(np.float32),
-            **{f"recurrent.{n}": p for n, p in stack.init(rng, self.cell, o.layers, o.embedding, o.hidden).items()},
-            "head.weight": (rng.standard_normal((v, o.hidden)) * o.hidden**-0.5).astype(np.float32),
-            "head.bias": np.zeros(v, np.float32),
-        }
-
-    def forward(
-        self, parameters: Parameters, ids: Any, state: State | None = None, noise: Noise | None = None
-    ) -> tuple[Any, State]:
-        """ids `(batch, time)` to scores `(batch, time, vocabulary)`, and the state after them."""
-        o = self.options
-        rates = (o.dropout or 0.0, o.weight_dropout)
-        xs = variational_dropout(engines.embedding(parameters["embedding"], ids), rates[0] / 4, noise)
-        xs, state = stack.run(self.cell, o.layers, part(parameters, "recurrent"), xs, state, noise, *rates)
-        xs = variational_dropout(xs, rates[0], noise)
-        return xs @ parameters["head.weight"].T + parameters["head.bias"], state
+        self.model = LanguageModel(self.options, v)
 
     def batches(self, seed, rank=0, world=1):
         o = self.options
         return Streams(self.symbols, 0, self.split, o.streams, o.chunk, seed, rank, world)
 
     def loss(self, parameters, batch, state, noise):
-        scores, state = self.forward(parameters, batch["inputs"], state, noise)
+        scores, state = self.model.forward(parameters, batch["inputs"], state, noise)
         return engines.cross_entropy(scores, batch["targets"]), math.prod(batch["targets"].shape), state
 
     # What it is worth.
@@ -265,9 +249,6 @@ class LM(Task):
     @property
     def validation_size(self):
         return min(MOST, len(self.symbols) - self.split)
-
-    def validation_subset(self, seen):
-        return min(self.validation_size, max(4096, seen // 100))
 
     def validate(self, parameters, most=None, loss_only=False):
         length = len(self.symbols) - self.split
@@ -317,13 +298,13 @@ class LM(Task):
         """
         inputs, targets = np.ascontiguousarray(window[:, :-1]), np.ascontiguousarray(window[:, 1:])
         like = parameters["embedding"]
-        scores, state = self.forward(parameters, engines.array(inputs, like), state)
+        scores, after = self.model.forward(parameters, engines.array(inputs, like), state)
         loss = engines.cross_entropy(scores, engines.array(targets, like))
         unknown = int(np.isin(targets, self.vocab.silent).sum()) if self.vocab.silent else 0
         xp, exact = namespace(loss), engines.constant(loss)
         nats = xp.astype(exact, xp.float64) + unknown * math.log(CODE_POINTS - len(self.vocab))
         width, characters = self.vocab.widths[targets].sum((0, 1))
-        return loss, Score(nats, targets.size, int(characters), int(width), unknown), state
+        return loss, Score(nats, targets.size, int(characters), int(width), unknown), after
 
     def evaluate(self, parameters, data, files=(), blocks=None):
         if blocks is not None and operator.index(blocks) < 2:
@@ -332,32 +313,10 @@ class LM(Task):
         score = self.score(parameters, symbols, start, len(symbols), block=blocks)
         return score.figures(protocol(block=blocks))
 
-    def describe(self):
-        o, symbols = self.options, self.data["symbols"]
-        return (
-            f"{symbols['train']:,} {o.units} to learn from, {symbols['valid']:,} to validate on; "
-            f"{o.cell} {o.layers} x {o.hidden}, dropout {o.dropout:g}, {o.streams} streams, chunks of {o.chunk}"
-        )
-
-    def show(self, parameters, rng):
-        last, state, out = np.array([self.data["start"]]), None, []
-
-        def step(last: np.ndarray) -> np.ndarray:
-            nonlocal state
-            scores, state = self.forward(parameters, last[:, None], state)
-            return scores[:, 0]
-
-        out = [int(i[0]) for i in write(step, last, 100, Choice(), rng)]
-        return " ".join(self.vocab.decode(out).decode(errors="ignore").split())
-
     def to_json(self):
         return self.data, self.vocab.to_json()
 
     # What writing needs.
-
-    @property
-    def vocabulary_size(self):
-        return len(self.vocab)
 
     @property
     def start(self) -> int:
@@ -374,10 +333,6 @@ class LM(Task):
             return self.vocab.encode(text.encode(errors="surrogateescape"))
         except UnicodeError as error:
             raise HeloError("the text is not UTF-8", mend="give it in UTF-8, or train with --units bytes") from error
-
-    def zero_state(self, parameters: Parameters, rows: int) -> State:
-        """The state before the first symbol."""
-        return stack.state(self.cell, self.options.layers, part(parameters, "recurrent"), rows)
 
 
 def _find(files: Sequence[str | Path], options: Options) -> reader.Text:

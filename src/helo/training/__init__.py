@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helo import cells, drawing, encoders, progress, saved, tasks
+from helo import cells, drawing, encoders, progress, reports, saved, tasks
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.errors import HeloError, door, nearest, place
@@ -86,7 +86,9 @@ def train(
     kind = tasks.find(task)
     files, valid = _listed(files), _listed(valid)
     given: dict[str, Any] = {
-        k: v for k, v in options.items() if v is not None and not (isinstance(v, tuple) and not v and k in kind.places)
+        k: v
+        for k, v in options.items()
+        if v is not None and not (isinstance(v, tuple) and not v and k in kind.Options.paths)
     }
     if not isinstance(resume, bool) or not isinstance(overwrite, bool):
         raise TypeError("resume and overwrite are True or False")
@@ -116,7 +118,7 @@ def train(
             raise HeloError(f"a run of {about['task']}", expected=f"one of {task}", where=f"--start {like}")
         theirs = _options_of(about)
         if not {str(Path(f).absolute()) for f in files} & set(about["data"]["train"]):
-            theirs = {k: v for k, v in theirs.items() if k not in kind.places}  # they are of those other files
+            theirs = {k: v for k, v in theirs.items() if k not in kind.Options.paths}  # they are of those other files
         if BUDGETS & set(given):
             theirs = {k: v for k, v in theirs.items() if k not in BUDGETS}
         if "start" in given:  # what was learned is not to be unlearned
@@ -204,7 +206,7 @@ def _train(request: _Request, machine: Machine, reporter: Reporter, started: flo
     replaces = machine.agreed(replaces)
     task, options = _begun(r, machine) if about is None else _taken_up(r, about, machine)
     with machine.alike():
-        training = Training(task, path, options, machine, reporter, started + task.cached_seconds)
+        training = Training(task, path, options, machine, reporter, started + task.recipe.cached_seconds)
         stopping.append(training)
         if about is None and options.start is not None:
             training.begin_with(Run(options.start, r.trust, r.given.get("cell")).parameters)
@@ -386,13 +388,13 @@ def _finish(training: Training, end: Progress) -> None:
         )
     about = folder.read_json(path / "run.json")
     figures.pop("loss", None)
-    reports = folder.metrics(path / "metrics.jsonl")
-    drawing.loss(path / "loss.png", reports, f"{about['task']}, {task.body}", task.unit.removesuffix("s"))
+    metrics, report = folder.metrics(path / "metrics.jsonl"), reports.of(task)
+    drawing.loss(path / "loss.png", metrics, f"{about['task']}, {report.body()}", report.unit.removesuffix("s"))
     about |= {"figures": figures, "steps": end.step}
     with training.device.answering(weights) as parameters:
-        page = task.report_run(parameters, about["data"], path, most=end.ending)
+        page = report.write(parameters, about["data"], path, most=end.ending)
     about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
-    folder.write_page(path, about | {"cell": task.body}, task.verb, page)
+    folder.write_page(path, about | {"cell": report.body()}, report.verb, page)
     folder.write_json(
         path / "run.json", about
     )  # last: who goes on with a run that is not finished makes the rest again
@@ -401,7 +403,9 @@ def _finish(training: Training, end: Progress) -> None:
 def _introduction(training: Training) -> str:
     """What is about to be trained, in a line."""
     task = training.task
-    return f"{_name(type(task))}: {task.describe()}; {training.size:,} parameters; {training.machine.device}"
+    return (
+        f"{_name(type(task))}: {reports.of(task).describe()}; {training.size:,} parameters; {training.machine.device}"
+    )
 
 
 SPINS = "10000"  # half a millisecond; by itself GOMP spins for 16, which a thread that lost its core never makes up for
@@ -443,7 +447,7 @@ def _parted(kind: type[Task], given: dict[str, Any]) -> tuple[Any, Options]:
             raise HeloError(f"no option {name!r}", mend=nearest(name, own | training))
     return (
         checked(kind.Options(**{k: v for k, v in given.items() if k in own})),
-        Options(**dict(kind.training) | {k: v for k, v in given.items() if k in training}),
+        Options(**dict(kind.recipe.options) | {k: v for k, v in given.items() if k in training}),
     )
 
 
@@ -466,7 +470,7 @@ def _recorded(r: _Request, about: dict[str, Any]) -> tuple[Any, Options]:
     free = {"save_seconds", "tensorboard", "device"} | (BUDGETS if about.get("finished") else set())
     for name in given:
         value = asked[name]
-        if name in recorded and name not in free | kind.places and recorded[name] != value:
+        if name in recorded and name not in free | kind.Options.paths and recorded[name] != value:
             flag = "--" + name.replace("_", "-")
             raise HeloError(
                 f"{flag} {value}", expected=f"{flag} {recorded[name]}, as the run began",
@@ -478,7 +482,7 @@ def _recorded(r: _Request, about: dict[str, Any]) -> tuple[Any, Options]:
             task_options, training = _parted(kind, recorded | {"cell": cell})
         except ValueError as error:
             raise HeloError(f"damaged: {error}", mend=folder.AGAIN) from error
-    task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.places})
+    task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.Options.paths})
     changed = {k: v for k, v in given.items() if k in free}
     if about.get("finished") and BUDGETS & set(given):
         changed = dict.fromkeys(BUDGETS) | changed
