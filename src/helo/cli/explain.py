@@ -118,7 +118,7 @@ def _table(one, names, total, top):
     """Each piece with its numbers and a bar; of many, those that count most."""
     import numpy as np
 
-    from helo.inspection.explain import BEFORE
+    from helo.inspection.questions import BEFORE
 
     same = len(one.asked.patches or one.asked.pieces) == len(names)
     chosen = range(len(names)) if len(names) <= MOST else np.argsort(-np.abs(total), kind="stable")[:SHORT]

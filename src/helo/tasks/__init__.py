@@ -10,7 +10,7 @@ __all__ = ["Task", "find", "names"]
 
 def names() -> list[str]:
     """The registered tasks."""
-    return registry.names("helo.tasks", ("base", "writing"))
+    return registry.names("helo.tasks", ("base", "kinds", "writing"))
 
 
 def find(name: str) -> type[Task]:

@@ -35,6 +35,7 @@ from helo.layers import dense, dropped, part, pooling, stack, variational_dropou
 from helo.metrics import calibration, classification, several
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleTask, Parameters, filled
+from helo.tasks.kinds import Labels
 
 LEAST = 2  # examples of a label, where each example has one
 
@@ -69,7 +70,7 @@ class Options:
     batch: Annotated[int | None, "examples a step"] = None
 
 
-class Classify(ExampleTask):
+class Classify(Labels, ExampleTask):
     """A label, or several, for each example."""
 
     Options = Options

@@ -27,12 +27,10 @@ from helo.errors import HeloError
 from helo.layers import Noise, part, stack, variational_dropout
 from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Task
-
-State = tuple[tuple[Any, ...], ...]
+from helo.tasks.kinds import CODE_POINTS, RunningText, Score, State, protocol
 
 # Of validation after training: up to so many symbols as one row, and so many at the most. `helo eval` knows no limit.
 ONE_ROW, MOST = 200_000, 2_000_000
-CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which of all characters it was
 
 
 @dataclass(frozen=True)
@@ -51,39 +49,6 @@ class Options:
     weight_dropout: Annotated[float, "share of the recurrent weights dropped in training"] = 0.0
     streams: Annotated[int | None, "stretches of text read side by side"] = None
     chunk: Annotated[int | None, "steps of truncated backpropagation"] = None
-
-
-@dataclass(frozen=True)
-class Score:
-    """What adds up over stretches of text: nats, symbols, and the characters and bytes that they stand for."""
-
-    nats: Any = 0.0  # a number, or an array of one that may lie on a device
-    symbols: int = 0
-    characters: int = 0
-    bytes: int = 0
-    unknown: int = 0
-
-    def __add__(self, other: Score) -> Score:
-        return Score(*(getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__))
-
-    @property
-    def total(self) -> float:
-        """The nats as a number: here it is waited for."""
-        return self.nats if isinstance(self.nats, float) else float(engines.host(self.nats))
-
-    def figures(self, protocol: str) -> dict[str, Any]:
-        """nats a symbol; bits a character and a byte, which compare over units; perplexity a symbol; the protocol."""
-        nats = self.total
-        bits = nats / math.log(2)
-        figures: dict[str, Any] = {
-            "nats": nats / self.symbols,
-            "bits_per_character": bits / max(1, self.characters),
-            "bits_per_byte": bits / max(1, self.bytes),
-            "perplexity": math.exp(min(700.0, nats / self.symbols)),
-            "symbols": self.symbols,
-            "protocol": protocol,
-        }
-        return figures | ({"unknown": self.unknown} if self.unknown else {})
 
 
 #: Units a layer, and up to how many products of training they serve best; measured on one LSTM layer.
@@ -107,7 +72,7 @@ def _recurrent(options: Options) -> None:
         )  # fmt: skip
 
 
-class LM(Task):
+class LM(RunningText, Task):
     """A language model over a vocabulary, with or without a text to learn."""
 
     Options = Options
@@ -383,10 +348,3 @@ class LM(Task):
 def _find(files: Sequence[str | Path], options: Options) -> reader.Text:
     raw = options.units == "bytes"
     return reader.find(files, "none" if raw else options.normal_form, raw)
-
-
-def protocol(rows: int = 1, block: int | None = None) -> str:
-    """How figures were taken, in words."""
-    if block is not None:
-        return f"blocks of {block} from a state of zeros"
-    return "the whole stream with carried state" if rows == 1 else f"{rows} stretches side by side with carried state"

@@ -34,6 +34,7 @@ from helo.metrics import spans as span_metric
 from helo.metrics.spans import marks, scheme, spans, written
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleTask, Parameters, filled
+from helo.tasks.kinds import Labels
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 # Of what there is to know of a label, the share that its video may tell before what the video is on the whole counts:
@@ -75,11 +76,12 @@ class Options:
     batch: Annotated[int | None, "sequences a step"] = None
 
 
-class Tag(ExampleTask):
+class Tag(Labels, ExampleTask):
     """A label for each step of each sequence."""
 
     Options = Options
     unit = "steps"
+    stepwise = True
     example = "train.conllu"
     monitor = "accuracy"
     max_epochs = 60
