@@ -165,7 +165,7 @@ def test_several_labels_are_explained_each(tmp_path):
         "classify",
         write(tmp_path / "t.tsv", "text\tlabel\n" + rows),
         out=tmp_path / "run",
-        several=",",
+        multilabel=",",
         steps=120,
         hidden=12,
         seed=1,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import sys
-import types
 import typing
 from typing import Any
 
 import click
 
+from helo import options
 from helo.cli import streams
 from helo.errors import HeloError, plain
 
@@ -120,24 +119,23 @@ def show(value: Any) -> None:
 
 
 def of(kind: type[Any], leave_out: tuple[str, ...] = ()) -> list[click.Option]:
-    """The fields of a dataclass, `Annotated[type, "help"]`, as flags; one that is not given is None."""
-    hints = typing.get_type_hints(kind, include_extras=True)
-    return [_flag(f, hints[f.name]) for f in dataclasses.fields(kind) if f.name not in leave_out]
+    """The options of a dataclass as flags, those that had another name also by that; one that is not given is None."""
+    described = [o for o in options.described(kind) if o.name not in leave_out]
+    return [
+        *map(_flag, described),
+        *(_flag(o._replace(name=o.formerly), hidden=True) for o in described if o.formerly is not None),
+    ]
 
 
-def _flag(field: dataclasses.Field[Any], hint: Any) -> click.Option:
-    annotated, text = typing.get_args(hint)
-    kinds = (
-        typing.get_args(annotated) if typing.get_origin(annotated) in (types.UnionType, typing.Union) else (annotated,)
-    )
-    kind = next(k for k in kinds if k is not type(None))
-    name = "--" + field.name.replace("_", "-")
-    default = "" if field.default in (None, False) else f"  [{field.default}]"
+def _flag(option: options.Option, hidden: bool = False) -> click.Option:
+    kind, name, text = option.kind, option.flag, option.help
+    text += f", {option.bounds}" if option.bounds is not None else ""
+    text += "" if option.default is False or option.default in (None, ()) else f"  [{option.default}]"
     if kind is bool:
-        pair = name if field.default is False else f"{name}/--no-{name[2:]}"
-        return click.Option([pair], is_flag=True, default=None, help=text + default)
-    if typing.get_origin(kind) is tuple:
-        return click.Option([name], multiple=True, default=None, help=text)
-    if typing.get_origin(kind) is typing.Literal:
-        return click.Option([name], type=click.Choice(typing.get_args(kind)), default=None, help=text + default)
-    return click.Option([name], type=kind, default=None, help=text + default)
+        pair = name if option.default is False else f"{name}/--no-{name[2:]}"
+        return click.Option([pair], is_flag=True, default=None, help=text, hidden=hidden)
+    if many := typing.get_origin(kind) is tuple:
+        kind = str
+    elif typing.get_origin(kind) is typing.Literal:
+        kind = click.Choice(typing.get_args(kind))
+    return click.Option([name], type=kind, multiple=many, default=None, help=text, hidden=hidden)

@@ -19,12 +19,11 @@ from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError, door
+from helo.options import build
 from helo.runs import folder, reports
 from helo.runs.live import Live
-from helo.runs.options import checked
 from helo.runs.sizes import expected
 from helo.runs.stream import Stream
-from helo.saved import options as typed
 from helo.tasks.base import ExampleTask
 from helo.tasks.lm import LM
 
@@ -60,7 +59,7 @@ class Run:
         with _within(file):
             kind = tasks.find(self.about["task"])
             try:
-                options = checked(kind.Options(**typed(kind.Options, self.about["options"] | {"cell": cell})))
+                options = build(kind.Options, self.about["options"] | {"cell": cell})
             except TypeError as error:
                 raise HeloError(f"options that this helo does not know: {error}", mend="pip install -U helo") from error
         file = folder.inside(self.path, "vocab.json")

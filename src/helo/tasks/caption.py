@@ -38,6 +38,7 @@ from helo.inputs.base import EVERY
 from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
 from helo.metrics import captions as metric
+from helo.options import SHARE, SIZE
 from helo.saved import fields, settled
 from helo.tasks.base import Parameters, filled, on
 from helo.tasks.writing import Memory, WriterOptions, WritingTask, matrix, told
@@ -72,8 +73,9 @@ class Options(WriterOptions):
     self_critical: Annotated[
         float | None,
         "share of the training, at its end, in which it learns from the CIDEr-D of its own sentences (Rennie et al. 2017)",
+        SHARE,
     ] = None
-    batch: Annotated[int | None, "pictures a step, each with all of its sentences"] = None
+    batch: Annotated[int | None, "pictures a step, each with all of its sentences", SIZE] = None
     skip_bad: Annotated[bool, "leave out pictures that are missing or cannot be read, and say which"] = False
 
     def __post_init__(self):

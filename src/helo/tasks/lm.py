@@ -25,6 +25,7 @@ from helo.data.vocab import Vocab
 from helo.decoding.sampling import Choice, write
 from helo.errors import HeloError
 from helo.layers import Noise, part, stack, variational_dropout
+from helo.options import SHARE, SIZE
 from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Task
 from helo.tasks.kinds import CODE_POINTS, RunningText, Score, State, protocol
@@ -40,15 +41,15 @@ class Options:
     units: Annotated[Literal["characters", "bytes", "words", "subwords", "jieba"], "what a symbol is"] = "characters"
     normal_form: Annotated[Literal["NFC", "NFD", "NFKC", "NFKD", "none"], "Unicode form the text is brought to"] = "NFC"
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
-    layers: Annotated[int, "recurrent layers"] = 1
-    hidden: Annotated[int | None, "units a layer"] = None
-    embedding: Annotated[int | None, "numbers a symbol becomes"] = None
+    layers: Annotated[int, "recurrent layers", SIZE] = 1
+    hidden: Annotated[int | None, "units a layer", SIZE] = None
+    embedding: Annotated[int | None, "numbers a symbol becomes", SIZE] = None
     dropout: Annotated[
-        float | None, "share of each layer's outputs dropped in training, a quarter of it of the inputs"
+        float | None, "share of each layer's outputs dropped in training, a quarter of it of the inputs", SHARE
     ] = None
-    weight_dropout: Annotated[float, "share of the recurrent weights dropped in training"] = 0.0
-    streams: Annotated[int | None, "stretches of text read side by side"] = None
-    chunk: Annotated[int | None, "steps of truncated backpropagation"] = None
+    weight_dropout: Annotated[float, "share of the recurrent weights dropped in training", SHARE] = 0.0
+    streams: Annotated[int | None, "stretches of text read side by side", SIZE] = None
+    chunk: Annotated[int | None, "steps of truncated backpropagation", SIZE] = None
 
 
 #: Units a layer, and up to how many products of training they serve best; measured on one LSTM layer.

@@ -30,6 +30,7 @@ from helo.decoding import beam as beams
 from helo.inputs.base import EVERY
 from helo.layers import part, stack, variational_dropout
 from helo.metrics import translation
+from helo.options import SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, filled, on
 from helo.tasks.writing import WriterOptions, WritingTask
@@ -43,6 +44,11 @@ COPIED = 0.05  # of the training pairs have one character that both sides hold o
 class Options(WriterOptions):
     """Of a translator. Sizes that are not given are settled from the pairs (`Translate.from_dataset`)."""
 
+    hidden: Annotated[
+        int | None,
+        "units of each of the decoder's two layers, and of the encoder's both directions together",
+        Bounds(2),
+    ] = None
     source_column: Annotated[str | None, "of a table (the first of source, src, input, from)"] = None
     target_column: Annotated[str | None, "of a table (the first of target, trg, tgt, output, to)"] = None
     units: Annotated[
@@ -52,8 +58,8 @@ class Options(WriterOptions):
     attention: Annotated[
         Literal["additive", "multiplicative", "none"], "how the decoder looks back (none: a fixed vector)"
     ] = "additive"
-    layers: Annotated[int | None, "recurrent layers of the encoder; the decoder has two"] = None
-    batch: Annotated[int | None, "pairs a step"] = None
+    layers: Annotated[int | None, "recurrent layers of the encoder; the decoder has two", SIZE] = None
+    batch: Annotated[int | None, "pairs a step", SIZE] = None
 
 
 class Translate(WritingTask):

@@ -23,6 +23,7 @@ from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.decoding.sampling import Choice
 from helo.layers import attention, dropped, part, stack, variational_dropout
+from helo.options import SHARE, SIZE
 from helo.tasks.base import ExampleTask, Parameters
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
@@ -36,12 +37,13 @@ class WriterOptions:
     """What can be said of every decoder."""
 
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
-    hidden: Annotated[int | None, "units of each of the decoder's two layers (an encoder's: half each way)"] = None
-    embedding: Annotated[int | None, "numbers a symbol becomes"] = None
-    dropout: Annotated[float | None, "share of what passes from part to part dropped in training"] = None
+    hidden: Annotated[int | None, "units of each of the decoder's two layers", SIZE] = None
+    embedding: Annotated[int | None, "numbers a symbol becomes", SIZE] = None
+    dropout: Annotated[float | None, "share of what passes from part to part dropped in training", SHARE] = None
     scheduled: Annotated[
         float,
         "share of the decoder's inputs that are its own guesses (scheduled sampling), grown to from 0 in training",
+        SHARE,
     ] = 0.0
 
 
