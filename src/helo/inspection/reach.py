@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from helo import engines, pages
+from helo import engines, pages, tasks
 from helo.errors import HeloError, door
 from helo.inspection.gradients import ROOM, described, fits, torch_here, trace_of, whole
 from helo.layers import part
@@ -39,7 +39,7 @@ class Reach:
         """files: the text; none: the validation text that the run recorded. length: how many symbols are looked back on."""
         if not isinstance(run.task, RunningText):
             raise HeloError(
-                f"a model of the shape {run.about['task']}", expected="a language model", where=str(run.path),
+                f"a model of the shape {run.about['task']}", expected=f"a language model ({', '.join(tasks.able(RunningText))})", where=str(run.path),
                 mend="helo explain says what its answers rest on",
             )  # fmt: skip
         torch_here()

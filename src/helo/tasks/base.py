@@ -73,6 +73,8 @@ class Task(ABC):
     example: ClassVar[str] = "FILES"
     #: The verb that comes after training.
     verb: ClassVar[str] = "predict"
+    #: What verbs after training may be told of it, by the verb: a frozen dataclass of options, as `Options` is.
+    verb_options: ClassVar[Mapping[str, type[Any]]] = MappingProxyType({})
     #: The figure of the validation by which the best weights are known: a loss, or one of which more is better.
     monitor: str = "loss"
     #: Options that name files, whose contents are what must be the same when a run goes on.

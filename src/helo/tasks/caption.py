@@ -29,7 +29,6 @@ from helo.data.readers import arrays, clips
 from helo.data.readers.files import parted
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
-from helo.decoding import beam as beams
 from helo.decoding.sampling import generator
 from helo.encoders import Encoder
 from helo.encoders.store import BATCH, Features, clock
@@ -38,10 +37,10 @@ from helo.inputs.base import EVERY
 from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import dropped, part, stack
 from helo.metrics import captions as metric
-from helo.options import SHARE, SIZE
+from helo.options import POSITIVE, SHARE, SIZE, Bounds
 from helo.saved import fields, settled
 from helo.tasks.base import Parameters, filled, on
-from helo.tasks.writing import Memory, WriterOptions, WritingTask, matrix, told
+from helo.tasks.writing import Memory, SearchOptions, WriterOptions, WritingTask, matrix, told
 
 DRAWING = 2.0  # times as long as a usual step one that learns from its own sentences takes
 ANCHOR = 0.5  # of CIDEr-D (0 to 10): by so much a person's sentence counts as better than those that are drawn
@@ -91,10 +90,23 @@ class Options(WriterOptions):
             object.__setattr__(self, name, value)
 
 
+@dataclass(frozen=True)
+class PredictOptions(SearchOptions):
+    """How a sentence is searched for, or drawn."""
+
+    temperature: Annotated[float | None, "draw the sentences in place of searching for the likeliest", POSITIVE] = None
+    seed: Annotated[int | None, "of what is drawn", Bounds(0, 2**63 - 1)] = None
+
+    def __post_init__(self):
+        if self.temperature is not None and self.beam is not None:
+            raise HeloError("--beam and --temperature", expected="one of them: a sentence is searched for or drawn")
+
+
 class Caption(WritingTask):
     """Symbols 0 … V-1 are the vocabulary's; then begin and end."""
 
     Options = Options
+    verb_options = MappingProxyType({"predict": PredictOptions})
     unit = "symbols"
     example = "captions.txt --images photos/"
     max_epochs = 40
@@ -363,7 +375,7 @@ class Caption(WritingTask):
 
         source: examples, or a list of paths of pictures, folders, tars.
         """
-        wide, examples = beams.width(beam, n_best, alpha), self.given(source)
+        wide, examples = max(beam, n_best), self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = []
         rng = generator(seed)

@@ -6,11 +6,11 @@ ids → embedding → recurrent layers → scores over the vocabulary → cross 
 from __future__ import annotations
 
 import math
-import operator
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -25,7 +25,7 @@ from helo.data.vocab import Vocab
 from helo.decoding.sampling import Choice, write
 from helo.errors import HeloError
 from helo.layers import Noise, part, stack, variational_dropout
-from helo.options import SHARE, SIZE
+from helo.options import SHARE, SIZE, Bounds
 from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Task
 from helo.tasks.kinds import CODE_POINTS, RunningText, Score, State, protocol
@@ -73,12 +73,25 @@ def _recurrent(options: Options) -> None:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class EvalOptions:
+    """Of an evaluation, in place of one stream with carried state."""
+
+    blocks: Annotated[int | None, "zero-state blocks of so many symbols", Bounds(2)] = None
+    dynamic: Annotated[bool, "the weights go on learning from text already scored (Krause et al. 2018)"] = False
+
+    def __post_init__(self):
+        if self.blocks and self.dynamic:
+            raise HeloError("--blocks and --dynamic", expected="one of them")
+
+
 class LM(RunningText, Task):
     """A language model over a vocabulary, with or without a text to learn."""
 
     Options = Options
     example = "novel.txt"
     verb = "sample"
+    verb_options = MappingProxyType({"eval": EvalOptions})
     symbols: Symbols  # the text to learn, then the text to validate on
     split: int  # where the second begins
 
@@ -291,9 +304,9 @@ class LM(RunningText, Task):
         width, characters = self.vocab.widths[targets].sum((0, 1))
         return loss, Score(nats, targets.size, int(characters), int(width), unknown), state
 
-    def evaluate(self, parameters, data, files=(), blocks=None):
-        if blocks is not None and operator.index(blocks) < 2:
-            raise HeloError(f"{blocks}", expected="2 or more", where="--blocks")
+    def evaluate(self, parameters, data, files=(), blocks=None, dynamic=False):
+        if dynamic:
+            raise HeloError("dynamic evaluation learns", mend="helo.dynamic_evaluation(run, files)")
         symbols, start = self.text(data, files)
         score = self.score(parameters, symbols, start, len(symbols), block=blocks)
         return score.figures(protocol(block=blocks))

@@ -265,7 +265,7 @@ class Translate(WritingTask):
 
         source: examples, or a list of texts. alpha: of the beam's length normalisation (`helo.decoding.beam`).
         """
-        wide, examples = beams.width(beam, n_best, alpha), self.given(source)
+        wide, examples = max(beam, n_best), self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = [{} for _ in range(len(examples))]
         for rows in in_order(encoded.lengths, 1024, 64):

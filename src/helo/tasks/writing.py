@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, final
 
 import numpy as np
@@ -23,7 +24,7 @@ from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.decoding.sampling import Choice
 from helo.layers import attention, dropped, part, stack, variational_dropout
-from helo.options import SHARE, SIZE
+from helo.options import SHARE, SIZE, Bounds
 from helo.tasks.base import ExampleTask, Parameters
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
@@ -47,11 +48,24 @@ class WriterOptions:
     ] = 0.0
 
 
+@dataclass(frozen=True)
+class SearchOptions:
+    """How the likeliest text is searched for."""
+
+    beam: Annotated[int | None, f"hypotheses kept side by side, 1 is greedy ({BEAM})", Bounds(1, beams.WIDEST)] = None
+    n_best: Annotated[int | None, "so many answers to each, with their scores (1)", Bounds(1, beams.WIDEST)] = None
+    alpha: Annotated[
+        float | None, "how much the beam favours long answers; 0 compares bare log-probabilities (1)", Bounds(0, 10)
+    ] = None
+    attention: Annotated[bool, "where the decoder looked, for each symbol"] = False
+
+
 class WritingTask(ExampleTask):
     """A task whose answers are texts. Symbols 0 … V-1 are the vocabulary's; `begin` stands before a text and `end`
     behind it. options: attention, hidden, embedding, dropout, scheduled.
     """
 
+    verb_options = MappingProxyType({"predict": SearchOptions})
     vocab: Vocab
     cell: Cell
     begin: int

@@ -23,6 +23,7 @@ from helo.options import build, renamed
 from helo.options import recorded as typed
 from helo.runs import Run, folder
 from helo.tasks.base import Budget, Task
+from helo.tasks.kinds import RunningText
 from helo.training.options import Options
 from helo.training.report import Reporter, Silent
 
@@ -45,7 +46,7 @@ def dynamic_evaluation(run: Run, files: str | Path | Sequence[str | Path] = ()) 
         raise HeloError(
             "dynamic evaluation learns, and learning needs torch", mend="pip install 'helo[train]'"
         ) from error
-    if run.about["task"] != "lm":
+    if not isinstance(run.task, RunningText):
         raise HeloError(f"a model of the shape {run.about['task']}", expected="a language model", where=str(run.path))
     return dynamic.dynamic_evaluation(run, listed(files))
 
