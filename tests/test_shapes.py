@@ -721,9 +721,9 @@ def test_few_steps_tell_little_of_a_level():
     form = Numbers.learn(Dataset("frames", [x, x + 4], None, lambda *_: "here"), level=False)
     long, short = (form.encode(Dataset("frames", [v], None, lambda *_: "here")).xs.values for v in (x, x[:1]))
     far = (x - form.mean).sum(0) / 408
-    np.testing.assert_allclose(long, (x - form.mean - far) / form.spread, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(short, (x[:1] - form.mean) * 8 / 9 / form.spread, rtol=1e-4, atol=1e-5)
-    assert form.spread == pytest.approx((x - x.mean(0)).std(0), rel=0.05)
+    np.testing.assert_allclose(long, (x - form.mean - far) / form.std, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(short, (x[:1] - form.mean) * 8 / 9 / form.std, rtol=1e-4, atol=1e-5)
+    assert form.std == pytest.approx((x - x.mean(0)).std(0), rel=0.05)
 
 
 @pytest.mark.parametrize("task", ["classify", "tag"])
