@@ -5,6 +5,7 @@ cells.md     the docstring of each cell, and how it is run
 api.md       the docstrings of what Python names
 formats.md   the docstrings of the readers and of the units of text
 fields.md    the schema of run.json
+run.schema.json in src/helo/runs: what the options' types, choices and bounds are
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import click
 import numpy as np
 import torch
 
 import helo
-from helo import cells, engines
+from helo import cells, engines, options, tasks
 from helo.cli import cli
 from helo.data import readers, vocab
 from helo.metrics import captions
 from helo.runs.stream import Stream
+from helo.training.options import Options
 
 HERE = Path(__file__).parent
 NAMES: dict[str, Any] = {"help_option_names": ["-h", "--help"]}  # what every verb inherits when it is called
@@ -159,12 +161,47 @@ def fields(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
         yield from fields(field, f"{path}{name}.")
 
 
+SCHEMA = HERE.parent / "src/helo/runs/run.schema.json"
+KINDS = {int: "integer", float: "number", bool: "boolean"}
+
+
+def option_schema(option: options.Option) -> dict[str, Any]:
+    """An option with its type, choices and bounds as JSON schema has them."""
+    kind: Any = "array" if get_origin(option.kind) is tuple else KINDS.get(option.kind, "string")
+    none = [None] if option.optional else []
+    about: dict[str, Any] = {"type": [kind, "null"] if none else kind, "description": option.help}
+    if get_origin(option.kind) is Literal:
+        about["enum"] = [*get_args(option.kind), *none]
+    if (bounds := option.bounds) is not None:
+        about["description"] += f", {bounds}"
+        about["exclusiveMinimum" if bounds.above else "minimum"] = bounds.least
+        about["exclusiveMaximum" if bounds.below else "maximum"] = bounds.most
+    return about
+
+
+def schema() -> str:
+    """The schema of run.json, with the options of the training and of every task; one field a line."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    kinds = {name: tasks.find(name).Options for name in tasks.names()}
+    described = {n: {o.name: option_schema(o) for o in options.described(k)} for n, k in kinds.items()}
+    schema["properties"]["training"]["properties"] = {o.name: option_schema(o) for o in options.described(Options)}
+    schema["$defs"] = {name: {"properties": own} for name, own in described.items()}
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"task": {"const": name}}},
+            "then": {"properties": {"options": {"$ref": f"#/$defs/{name}"}}},
+        }
+        for name in kinds
+    ]
+    text = json.dumps(schema, indent=2, ensure_ascii=False)
+    return re.sub(r"\{[^{}]*\}|\[[^][{}]*\]", lambda m: re.sub(r"\s*\n\s*", " ", m[0]), text) + "\n"
+
+
 def fields_page() -> str:
-    schema = json.loads((HERE.parent / "src/helo/runs/run.schema.json").read_text(encoding="utf-8"))
     lead = (
         f"{MADE}, from `src/helo/runs/run.schema.json`. What else lies in the folder: [the run folder](run-folder.md)."
     )
-    rows = ["| field | type | always | what |", "|---|---|---|---|", *fields(schema)]
+    rows = ["| field | type | always | what |", "|---|---|---|---|", *fields(json.loads(schema()))]
     return "\n".join(["# run.json, field by field", "", lead, "", *rows]) + "\n"
 
 
@@ -172,7 +209,7 @@ def pages() -> dict[Path, str]:
     """Every page that is made, with its text."""
     os.environ["NO_COLOR"] = "1"
     made = {"cli": cli_page, "cells": cells_page, "api": api_page, "formats": formats_page, "fields": fields_page}
-    return {HERE / f"{name}.md": page() for name, page in made.items()}
+    return {HERE / f"{name}.md": page() for name, page in made.items()} | {SCHEMA: schema()}
 
 
 if __name__ == "__main__":

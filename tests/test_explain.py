@@ -18,7 +18,8 @@ from helo.data.dataset import Dataset
 from helo.errors import HeloError
 from helo.inspection import attribution
 from helo.inspection.attribution import Question, integrated
-from helo.inspection.explain import BEFORE, WHOLE, explain
+from helo.inspection.explain import explain
+from helo.inspection.questions import BEFORE, WHOLE
 from test_no_torch import without_torch
 from test_pictures import made  # noqa: F401  a fixture
 from test_shapes import CASES, trained, write
@@ -164,7 +165,7 @@ def test_several_labels_are_explained_each(tmp_path):
         "classify",
         write(tmp_path / "t.tsv", "text\tlabel\n" + rows),
         out=tmp_path / "run",
-        several=",",
+        multilabel=",",
         steps=120,
         hidden=12,
         seed=1,

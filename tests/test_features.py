@@ -16,7 +16,8 @@ from helo.inspection.beyond import beyond, lines, sections
 from helo.inspection.beyond import score as as_units
 from helo.inspection.properties import Measured
 from helo.inspection.scores import scores
-from helo.inspection.traces import Reading, Trace, opened
+from helo.inspection.sources import opened
+from helo.inspection.traces import Reading, Trace
 
 LETTERS = list("etaoin shrdlu.\n")
 

@@ -26,7 +26,8 @@ from helo.inspection.ranks import ranked, weight
 from helo.inspection.scores import SHIFTS, scores
 from helo.inspection.sets import sets
 from helo.inspection.silence import Silenced
-from helo.inspection.traces import WARM, Reading, Recorder, Trace, opened, traced
+from helo.inspection.sources import WARM, opened, traced
+from helo.inspection.traces import Reading, Recorder, Trace
 from helo.layers import part, stack
 from test_no_torch import without_torch
 

@@ -331,7 +331,7 @@ def test_series_without_a_heading(tmp_path):
         (
             "f.csv",
             'd,text,label\n1,a,"big,red"\n1,b,"big,red"\n2,c,\n',
-            {"group": "d", "several": ","},
+            {"group": "d", "multilabel": ","},
             [["big", "red"], []],
         ),
         (
@@ -361,17 +361,17 @@ def test_several_labels_of_arrays(tmp_path):
     np.savez(file, x=x, y=np.eye(3)[[2, 0, 0]])
     assert kind.examples([file], kind.Options())[0].labels == ["2", "0", "0"]
     np.savez(file, x=x, y=np.array(["a|b", "a", ""]))
-    assert kind.examples([file], kind.Options(several="|"))[0].labels == [["a", "b"], ["a"], []]
+    assert kind.examples([file], kind.Options(multilabel="|"))[0].labels == [["a", "b"], ["a"], []]
     named(refused("classify", [file]), "f.npz example 2: ", "label")
 
 
 def test_rare_labels_among_several_weigh_as_much_as_frequent_ones(tmp_path):
     kind, file = tasks.find("classify"), tmp_path / "f.tsv"
     file.write_text("text\tlabel\n" + "a\toften\n" * 9 + "b\toften,seldom\n")
-    found = kind.examples([file], kind.Options(several=","))[0]
+    found = kind.examples([file], kind.Options(multilabel=","))[0]
     losses = []
     for balance in (False, True):
-        model = kind.from_dataset(kind.Options(several=",", balance=balance), found)
+        model = kind.from_dataset(kind.Options(multilabel=",", balance=balance), found)
         parameters = model.init(np.random.default_rng(0))
         batch = model.encode(found).batch(np.arange(10)) | model.target_batch(model.targets(found), np.arange(10))
         losses.append(model._loss(parameters, np.zeros((10, 2), np.float32), batch["targets"]) / np.log(2))

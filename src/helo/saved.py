@@ -14,7 +14,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T", bound=Sequence[Any])
@@ -34,8 +34,6 @@ def typed(value: Any, hint: Any, name: str) -> Any:
     unions, `list[X]`, `tuple[X, ...]`, `dict[str, X]`.
     """
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Annotated:
-        return typed(value, inner[0], name)
     if hint is Any:
         return value
     if origin in (types.UnionType, typing.Union):
@@ -88,12 +86,6 @@ def known(value: Any, /, **hints: Any) -> list[Any]:
         if name not in hints:
             raise ValueError(f"{_short(name)}, which is none of {', '.join(hints)}")
     return [typed(value[name], hint, name) for name, hint in hints.items()]
-
-
-def options(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a dataclass's fields, as its hints have them. Those that it lacks are left as they are."""
-    hints = typing.get_type_hints(kind, include_extras=True)
-    return {name: typed(v, hints[name], name) if name in hints else v for name, v in values.items()}
 
 
 def distinct(values: T, name: str) -> T:

@@ -102,13 +102,13 @@ def _check(task: str) -> click.Command:
 
     def run(files, seed, quiet, as_json, **given) -> None:
         from helo.errors import collecting
-        from helo.runs.options import checked
+        from helo.options import build
 
         if kind.Options.paired:
             files = flags.aligned(given, "", files)
         if not files:
             raise HeloError("no files are given", expected=f"helo data check {task} {reports.find(task).example}")
-        options = checked(kind.Options(**{k: v for k, v in given.items() if v is not None}))
+        options = build(kind.Options, {k: v for k, v in given.items() if v is not None})
         with collecting() as faults:
             try:
                 found = kind.summary(files, options)

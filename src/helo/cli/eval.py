@@ -10,13 +10,9 @@ from helo.cli import flags
 @flags.common
 @flags.cell
 @flags.as_json
-@click.command()
+@click.command("eval", cls=flags.TaskVerb)
 @click.argument("run")
 @click.argument("files", nargs=-1)
-@click.option("--blocks", type=click.IntRange(min=2), default=None, help="lm: zero-state blocks of so many symbols")
-@click.option(
-    "--dynamic", is_flag=True, help="lm: the weights go on learning from text already scored (Krause et al. 2018)"
-)
 @click.option(
     "--report",
     type=flags.Written(file_okay=False),
@@ -24,10 +20,7 @@ from helo.cli import flags
     help="a table, the most wrong, and pictures into a folder",
 )
 @click.option("--overwrite", is_flag=True, help="--report: replace an older report")
-@click.option(
-    "--skip-bad", is_flag=True, help="caption: leave out pictures that are missing or cannot be read, and say which"
-)
-def command(run, files, blocks, dynamic, report, overwrite, skip_bad, cell, seed, quiet, as_json):
+def command(run, files, report, overwrite, cell, seed, quiet, as_json, **options):
     """Figures of a run on files, or on the validation data that it recorded.
 
     \b
@@ -37,22 +30,12 @@ def command(run, files, blocks, dynamic, report, overwrite, skip_bad, cell, seed
     from helo.errors import HeloError
     from helo.runs import load
 
-    if blocks and dynamic:
-        raise HeloError("--blocks and --dynamic", expected="one of them")
     if overwrite and not report:
         raise HeloError("--overwrite without --report", expected="both, or neither")
     model = load(run, cell=cell)
-    if (blocks or dynamic) and model.about["task"] != "lm":
-        raise HeloError(
-            f"{'--blocks' if blocks else '--dynamic'} of a {model.about['task']} model",
-            expected="it of a language model",
-        )
-    if skip_bad and model.about["task"] != "caption":
-        raise HeloError(f"--skip-bad of a {model.about['task']} model", expected="it of a caption model")
-    if skip_bad and not files:
-        raise HeloError("--skip-bad without files", expected="files: the run's own are read as in its training")
-    said = {"skip_bad": True} if skip_bad else {}
-    if dynamic:
+    how = flags.given(model, "eval", options)
+    reading = flags.reading(model, how, files)
+    if how.pop("dynamic", False):
         from helo.training import dynamic_evaluation
 
         figures = dynamic_evaluation(model, files)
@@ -61,8 +44,8 @@ def command(run, files, blocks, dynamic, report, overwrite, skip_bad, cell, seed
         from helo.training.report import working
 
         with progress.listening(working(quiet)):
-            figures = model.evaluate(files, blocks=blocks) if blocks else model.evaluate(files, **said)
-    text = model.report(report, files, overwrite, **said) if report else ""
+            figures = model.evaluate(files, **how)
+    text = model.report(report, files, overwrite, **reading) if report else ""
     if as_json:
         flags.show({"run": run, "figures": figures})
         return

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import json
 import os
 import sys
-import types
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from helo import options
 from helo.cli import streams
 from helo.errors import HeloError, plain
 
@@ -120,24 +121,73 @@ def show(value: Any) -> None:
 
 
 def of(kind: type[Any], leave_out: tuple[str, ...] = ()) -> list[click.Option]:
-    """The fields of a dataclass, `Annotated[type, "help"]`, as flags; one that is not given is None."""
-    hints = typing.get_type_hints(kind, include_extras=True)
-    return [_flag(f, hints[f.name]) for f in dataclasses.fields(kind) if f.name not in leave_out]
+    """The options of a dataclass as flags, those that had another name also by that; one that is not given is None."""
+    described = [o for o in options.described(kind) if o.name not in leave_out]
+    return [
+        *map(_flag, described),
+        *(_flag(o._replace(name=o.formerly), hidden=True) for o in described if o.formerly is not None),
+    ]
 
 
-def _flag(field: dataclasses.Field[Any], hint: Any) -> click.Option:
-    annotated, text = typing.get_args(hint)
-    kinds = (
-        typing.get_args(annotated) if typing.get_origin(annotated) in (types.UnionType, typing.Union) else (annotated,)
-    )
-    kind = next(k for k in kinds if k is not type(None))
-    name = "--" + field.name.replace("_", "-")
-    default = "" if field.default in (None, False) else f"  [{field.default}]"
+def _flag(option: options.Option, hidden: bool = False) -> click.Option:
+    kind, name, text = option.kind, option.flag, option.help
+    text += f", {option.bounds}" if option.bounds is not None else ""
+    text += "" if option.default is False or option.default in (None, ()) else f"  [{option.default}]"
     if kind is bool:
-        pair = name if field.default is False else f"{name}/--no-{name[2:]}"
-        return click.Option([pair], is_flag=True, default=None, help=text + default)
-    if typing.get_origin(kind) is tuple:
-        return click.Option([name], multiple=True, default=None, help=text)
-    if typing.get_origin(kind) is typing.Literal:
-        return click.Option([name], type=click.Choice(typing.get_args(kind)), default=None, help=text + default)
-    return click.Option([name], type=kind, default=None, help=text + default)
+        pair = name if option.default is False else f"{name}/--no-{name[2:]}"
+        return click.Option([pair], is_flag=True, default=None, help=text, hidden=hidden)
+    if many := typing.get_origin(kind) is tuple:
+        kind = str
+    elif typing.get_origin(kind) is typing.Literal:
+        kind = click.Choice(typing.get_args(kind))
+    return click.Option([name], type=kind, multiple=many, default=None, help=text, hidden=hidden)
+
+
+class TaskVerb(click.Command):
+    """A verb, and what the tasks declare that it may be told: each option once, with the tasks that have it. They are
+    imported when the flags are asked for, so that `helo --help` starts at once.
+    """
+
+    def __init__(self, *args: Any, leave_out: tuple[str, ...] = (), **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.leave_out = leave_out
+
+    @functools.cached_property
+    def declared(self) -> list[click.Parameter]:
+        from helo import tasks
+
+        having: dict[str, tuple[options.Option, list[str]]] = {}
+        for task in tasks.names():
+            for name, option in tasks.declared(tasks.find(task), self.name or "").items():
+                if name not in self.leave_out:
+                    having.setdefault(name, (option, []))[1].append(task)
+        return [_flag(o._replace(help=f"{', '.join(of)}: {o.help}")) for o, of in having.values()]
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*self.declared, *super().get_params(ctx)]
+
+
+def given(run: Any, verb: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What was given of such options. Raises HeloError for one that the run's task does not have, and for a value that may
+    not be.
+    """
+    from helo import tasks
+
+    values = {name: value for name, value in values.items() if value is not None}
+    own = tasks.declared(run.task, verb)
+    if others := [name for name in values if name not in own]:
+        having = [t for t in tasks.names() if others[0] in tasks.declared(tasks.find(t), verb)]
+        raise HeloError(
+            f"{options.flag(others[0])} of a {run.about['task']} model",
+            expected=f"it of a model of {', '.join(having)}",
+        )
+    return tasks.checked(run.task, verb, values)
+
+
+def reading(run: Any, values: dict[str, Any], files: Sequence[str]) -> dict[str, Any]:
+    """Those of the options by which files are read. Raises HeloError for one where there are none."""
+    found = {name: v for name, v in values.items() if name in getattr(run.task, "evaluation_options", ())}
+    if found and not files:
+        flag = options.flag(next(iter(found)))
+        raise HeloError(f"{flag} without files", expected="files: the run's own are read as in its training")
+    return found

@@ -35,7 +35,7 @@ def command(run, files, out, properties, most, cell, seed, quiet, as_json):
     from helo import progress
     from helo.inspection import inspect
     from helo.inspection.beyond import lines
-    from helo.inspection.traces import MOST
+    from helo.inspection.sources import MOST
     from helo.inspection.units import numbers_beside
     from helo.runs import load
     from helo.training.report import working

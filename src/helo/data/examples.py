@@ -36,7 +36,7 @@ def classified(names: Sequence[str | Path], options: Any, asked: bool = True) ->
     if kind == "series":
         found = series.read(paths)
     elif kind == "arrays":
-        found = arrays.examples(paths, options.several)
+        found = arrays.examples(paths, options.multilabel)
     elif kind == "images":
         found = images.read(paths)
     elif kind == "videos":
@@ -57,8 +57,8 @@ def _understood(found: Dataset, options: Any, asked: bool, where: str) -> Datase
     """Examples with their labels, as the options have them."""
     if asked and found.labels is None:
         raise HeloError("no labels", expected="one an example", where=where)
-    if options.several is not None and found.labels is not None:
-        found.labels = [_marks(y, options.several) for y in found.labels]
+    if options.multilabel is not None and found.labels is not None:
+        found.labels = [_marks(y, options.multilabel) for y in found.labels]
     if asked:
         _complete(found)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,27 +10,26 @@ from typing import Annotated
 import numpy as np
 
 from helo.errors import HeloError
+from helo.options import Bounds, checked
 
 
 @dataclass(frozen=True)
 class Choice:
     """How the next symbol is chosen. The defaults write freely, without falling into loops or into noise."""
 
-    temperature: Annotated[float, "0 always takes the likeliest; 1 follows the model; above 1 is wilder"] = 0.8
-    top_k: Annotated[int, "choose among the K likeliest (0: all)"] = 0
-    top_p: Annotated[float, "choose among the likeliest that make up P of the probability"] = 1.0
-    min_p: Annotated[float, "leave out what is less than P times as likely as the likeliest"] = 0.02
+    temperature: Annotated[
+        float, "0 always takes the likeliest; 1 follows the model; above 1 is wilder", Bounds(0, sys.float_info.max)
+    ] = 0.8
+    top_k: Annotated[int, "choose among the K likeliest (0: all)", Bounds(0, 2**63 - 1)] = 0
+    top_p: Annotated[
+        float, "choose among the likeliest that make up P of the probability", Bounds(0, 1, above=True)
+    ] = 1.0
+    min_p: Annotated[
+        float, "leave out what is less than P times as likely as the likeliest", Bounds(0, 1, below=True)
+    ] = 0.02
 
     def __post_init__(self):
-        for name, right, what in (
-            ("temperature", self.temperature >= 0 and np.isfinite(self.temperature), "0 or more"),
-            ("top-k", self.top_k >= 0, "0 (all) or more"),
-            ("top-p", 0 < self.top_p <= 1, "more than 0, at most 1"),
-            ("min-p", 0 <= self.min_p < 1, "from 0 to below 1"),
-        ):
-            if not right:
-                value = getattr(self, name.replace("-", "_"))
-                raise HeloError(f"{value}", expected=what, where=f"--{name}")
+        checked(self)
 
     def pick(self, scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """One symbol a row, `(rows,)`, from scores `(rows, symbols)` in nats up to a constant.

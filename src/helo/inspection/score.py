@@ -19,7 +19,7 @@ from helo.data.symbols import Symbols
 from helo.errors import HeloError, door
 from helo.runs.run import Run
 from helo.tasks.base import ExampleTask, on
-from helo.tasks.lm import CODE_POINTS, LM, Score, protocol
+from helo.tasks.kinds import CODE_POINTS, RunningText, Score, protocol
 
 OTHERS = 3  # likelier symbols that are named beside one
 WORST = 10  # most surprising symbols of a text that are kept
@@ -75,14 +75,14 @@ def score(
     names = listed(files)
     if not names:
         raise HeloError("no files are given", expected="texts, or - for standard input")
-    if not isinstance(run.task, LM):
+    if not isinstance(run.task, RunningText):
         return _answers(run, names, lines)
     with engines.fastest(run.parameters) as parameters:
         return list(_lines(run, parameters, names, told) if lines else _texts(run, parameters, names, told))
 
 
 def _texts(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -> Iterator[dict[str, Any]]:
-    task: LM = run.task
+    task: Any = run.task
     for number, name in enumerate(names):
         symbols = task.text(run.about["data"], [name])[0]
         called = "standard input" if str(name) == "-" else str(name)
@@ -98,7 +98,7 @@ def _texts(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -
         yield found.to_json(protocol())
 
 
-def _known(task: LM, symbols: Symbols, name: str) -> None:
+def _known(task: Any, symbols: Symbols, name: str) -> None:
     if len(symbols) < 2:
         units = task.options.units.removesuffix("s") if len(symbols) == 1 else task.options.units
         raise HeloError(f"a text of {len(symbols)} {units}", where=name,
@@ -108,7 +108,7 @@ def _known(task: LM, symbols: Symbols, name: str) -> None:
                         where=name)  # fmt: skip
 
 
-def stream(task: LM, parameters: Any, symbols: Symbols) -> Iterator[Stretch]:
+def stream(task: Any, parameters: Any, symbols: Symbols) -> Iterator[Stretch]:
     """A text as stretches, the first of one symbol, each from all before it with carried state."""
     n = len(symbols)
     yield _begun(symbols.take(np.zeros(1, np.int64), 1)[0])
@@ -119,7 +119,7 @@ def stream(task: LM, parameters: Any, symbols: Symbols) -> Iterator[Stretch]:
         yield _stretch(task, scores[0], window[0, 1:])
 
 
-def _step(task: LM) -> int:
+def _step(task: Any) -> int:
     return max(16, min(4096, ROOM // len(task.vocab)))
 
 
@@ -128,7 +128,7 @@ def _begun(ids: np.ndarray) -> Stretch:
     return Stretch(ids, np.full(n, np.nan), np.zeros(n, int), np.zeros((n, 0), int), np.zeros((n, 0)))
 
 
-def _stretch(task: LM, scores: Any, targets: np.ndarray) -> Stretch:
+def _stretch(task: Any, scores: Any, targets: np.ndarray) -> Stretch:
     """scores `(n, vocabulary)` of targets `(n,)`."""
     logs = engines.host(log_softmax(scores))
     each = np.arange(len(targets))
@@ -147,7 +147,7 @@ def _stretch(task: LM, scores: Any, targets: np.ndarray) -> Stretch:
     return Stretch(targets, nats, rank, others, np.exp(np.take_along_axis(rest, others, 1).astype(np.float64)))
 
 
-def _take(task: LM, found: Scored, stretch: Stretch, at: int, before: np.ndarray, most: int = WORST) -> None:
+def _take(task: Any, found: Scored, stretch: Stretch, at: int, before: np.ndarray, most: int = WORST) -> None:
     """Add a stretch to what is kept. at: symbols before it."""
     scored = ~np.isnan(stretch.nats)
     ids = stretch.ids[scored]
@@ -167,7 +167,7 @@ def _take(task: LM, found: Scored, stretch: Stretch, at: int, before: np.ndarray
     found.worst = heapq.nsmallest(most, found.worst, key=lambda w: (-w["nats"], w["at"]))
 
 
-def likely(task: LM, stretch: Stretch, i: int) -> list[dict[str, Any]]:
+def likely(task: Any, stretch: Stretch, i: int) -> list[dict[str, Any]]:
     """What else was likely in place of one symbol."""
     return [
         {"text": spelled(task, int(k)), "probability": float(p)}
@@ -176,14 +176,14 @@ def likely(task: LM, stretch: Stretch, i: int) -> list[dict[str, Any]]:
     ]
 
 
-def spelled(task: LM, symbol: int) -> str:
+def spelled(task: Any, symbol: int) -> str:
     """A symbol as text; bytes that are no whole character as Python writes them."""
     return task.vocab.decode([symbol]).decode(errors="backslashreplace")
 
 
 def _lines(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -> Iterator[dict[str, Any]]:
     """Each line behind a line end, and with one; those of like length are read side by side."""
-    task: LM = run.task
+    task: Any = run.task
     start = task.start
     end = task.vocab.encode(b"\n", lenient=True).astype(np.int64)
     end = end if len(end) == 1 and end[0] == start else end[:0]  # a model that never saw a line end does not say one
@@ -212,7 +212,7 @@ def _lines(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -
                 yield {"line": first + i + 1} | found.to_json("each line from a state of zeros")
 
 
-def _beside(task: LM, parameters: Any, start: int, ids: dict[int, np.ndarray], stretches: list[list[Stretch]]) -> None:
+def _beside(task: Any, parameters: Any, start: int, ids: dict[int, np.ndarray], stretches: list[list[Stretch]]) -> None:
     """Lines side by side, each behind the symbol `start`; what is padding stands behind a line and reaches nothing of it."""
     longest = max(map(len, ids.values()))
     window = np.full((len(ids), longest + 1), start, np.int64)

@@ -20,7 +20,8 @@ import numpy as np
 from helo.inspection.properties import Measured
 from helo.inspection.ranks import ranked, weight
 from helo.inspection.sets import sets
-from helo.inspection.traces import Reading, Source
+from helo.inspection.sources import Source
+from helo.inspection.traces import Reading
 
 SHIFTS, NEAR = 200, 10  # of the text's circle; so many on either side of 0 are no chance
 LEVEL = 0.99

@@ -32,6 +32,7 @@ from safetensors.numpy import save
 
 from helo import saved, tasks
 from helo.errors import HeloError, place
+from helo.options import recorded
 
 FORMAT = 1  # of run.json; older ones are read
 PICTURES = ("confusion.png", "calibration.png", "ribbons.png")
@@ -334,7 +335,7 @@ def _looked_at(about: dict[str, Any]) -> None:
             raise ValueError(f"figures.{name} is neither a number nor text")
     if about["cell"] != options.get("cell", about["cell"]):
         raise ValueError("cell and options.cell differ")
-    saved.options(tasks.find(about["task"]).Options, options)
+    about["options"] = recorded(tasks.find(about["task"]).Options, options)
 
 
 def is_run(path: Path) -> bool:

@@ -19,15 +19,14 @@ from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError, door
+from helo.options import build
 from helo.runs import folder
 from helo.runs.live import Live
-from helo.runs.options import checked
 from helo.runs.report_folder import report_folder
 from helo.runs.sizes import expected
 from helo.runs.stream import Stream
-from helo.saved import options as typed
 from helo.tasks.base import ExampleTask
-from helo.tasks.lm import LM
+from helo.tasks.kinds import RunningText
 
 
 class Run:
@@ -61,7 +60,7 @@ class Run:
         with _within(file):
             kind = tasks.find(self.about["task"])
             try:
-                options = checked(kind.Options(**typed(kind.Options, self.about["options"] | {"cell": cell})))
+                options = build(kind.Options, self.about["options"] | {"cell": cell})
             except TypeError as error:
                 raise HeloError(f"options that this helo does not know: {error}", mend="pip install -U helo") from error
         file = folder.inside(self.path, "vocab.json")
@@ -145,7 +144,7 @@ class Run:
         yield [row.rest() for row in rows]
 
     def _writes(self) -> None:
-        if not isinstance(self.task, LM):
+        if not isinstance(self.task, RunningText):
             raise HeloError(
                 f"a model of the shape {self.about['task']} writes no text",
                 mend="helo predict asks it",
@@ -157,7 +156,7 @@ class Run:
         """An answer an example, in order. source: for a model of texts a list of texts; numbers for one of numbers; or
         what `examples` gave.
         """
-        return self._answers().predict(self.parameters, source, **how)
+        return self._answers().predict(self.parameters, source, **tasks.checked(self.task, "predict", how))
 
     @door
     def live(self, state: str | Path | None = None) -> Live:
@@ -207,8 +206,9 @@ class Run:
         options of reading, such as `skip_bad=True` of a captioner.
         """
         found: Any = files if table.given(files) else listed(files)
+        how, data = tasks.checked(self.task, "eval", how), self._recorded(found)
         with engines.fastest(self.parameters) as parameters:
-            return self.task.evaluate(parameters, self._recorded(found), found, **how)
+            return self.task.evaluate(parameters, data, found, **how)
 
     def _recorded(self, files: Sequence[str | Path]) -> dict[str, Any]:
         """`data` of run.json. Raises HeloError where the run's own files are meant and it names no files: what a folder
@@ -216,7 +216,7 @@ class Run:
         """
         data, file = self.about["data"], folder.inside(self.path, "run.json")
         for name in () if len(files) else [*data["train"], *(data["valid"] if isinstance(data["valid"], list) else ())]:
-            if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.about["task"] == "caption")):
+            if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.task.places)):
                 raise HeloError(
                     f"no file {name}, which the run was trained with",
                     mend="give the files to evaluate on",

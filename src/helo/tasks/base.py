@@ -64,6 +64,8 @@ class TaskOptions:
     paired: ClassVar[bool] = False
     #: Options that name files, whose contents are what must be the same when a run goes on.
     paths: ClassVar[frozenset[str]] = frozenset()
+    #: What verbs after training may be told, by the verb: a frozen dataclass of options, as this one is.
+    verbs: ClassVar[Mapping[str, type[Any]]] = MappingProxyType({})
 
 
 @dataclass

@@ -29,7 +29,6 @@ from helo.data.readers import arrays, clips
 from helo.data.readers.files import parted
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
-from helo.decoding import beam as beams
 from helo.decoding.sampling import generator
 from helo.encoders.store import BATCH, Features, clock
 from helo.errors import HeloError, fault
@@ -38,9 +37,10 @@ from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import stack
 from helo.metrics import captions as metric
 from helo.models.captioner import Captioner
+from helo.options import POSITIVE, SHARE, SIZE, Bounds
 from helo.saved import fields, settled
 from helo.tasks.base import Parameters, filled, on
-from helo.tasks.writing import ScheduledSampling, WriterOptions, WritingTask, told
+from helo.tasks.writing import ScheduledSampling, SearchOptions, WriterOptions, WritingTask, told
 
 DRAWING = 2.0  # times as long as a usual step one that learns from its own sentences takes
 ANCHOR = 0.5  # of CIDEr-D (0 to 10): by so much a person's sentence counts as better than those that are drawn
@@ -52,10 +52,23 @@ TOGETHER = (
 
 
 @dataclass(frozen=True)
+class PredictOptions(SearchOptions):
+    """How a sentence is searched for, or drawn."""
+
+    temperature: Annotated[float | None, "draw the sentences in place of searching for the likeliest", POSITIVE] = None
+    seed: Annotated[int | None, "of what is drawn", Bounds(0, 2**63 - 1)] = None
+
+    def __post_init__(self):
+        if self.temperature is not None and self.beam is not None:
+            raise HeloError("--beam and --temperature", expected="one of them: a sentence is searched for or drawn")
+
+
+@dataclass(frozen=True)
 class Options(WriterOptions):
     """Of a captioner. Sizes that are not given are settled from the captions (`Caption.from_dataset`)."""
 
     paths: ClassVar[frozenset[str]] = frozenset({"images", *LISTS})
+    verbs = MappingProxyType({"predict": PredictOptions})
     images: Annotated[tuple[str, ...], "folder or tar of the pictures; more may stand among the files"] = ()
     train_list: Annotated[str | None, "names of the pictures to learn from, one a line"] = None
     valid_list: Annotated[str | None, "names of the pictures to validate on, one a line"] = None
@@ -73,8 +86,9 @@ class Options(WriterOptions):
     self_critical: Annotated[
         float | None,
         "share of the training, at its end, in which it learns from the CIDEr-D of its own sentences (Rennie et al. 2017)",
+        SHARE,
     ] = None
-    batch: Annotated[int | None, "pictures a step, each with all of its sentences"] = None
+    batch: Annotated[int | None, "pictures a step, each with all of its sentences", SIZE] = None
     skip_bad: Annotated[bool, "leave out pictures that are missing or cannot be read, and say which"] = False
 
     def __post_init__(self):
@@ -314,7 +328,7 @@ class Caption(WritingTask):
 
         source: examples, or a list of paths of pictures, folders, tars.
         """
-        wide, examples = beams.width(beam, n_best, alpha), self.given(source)
+        wide, examples = max(beam, n_best), self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = []
         rng = generator(seed)

@@ -32,8 +32,10 @@ from helo.inputs.words import Words, tokens
 from helo.metrics import calibration, classification, several
 from helo.models.classifier import Classifier
 from helo.models.feed_forward import FeedForward
+from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleTask, Parameters, Recipe, TaskOptions, filled
+from helo.tasks.kinds import Labels
 
 LEAST = 2  # examples of a label, where each example has one
 
@@ -44,31 +46,31 @@ class Options(TaskOptions):
 
     text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
-    several: Annotated[str | None, "an example has several labels, parted by this"] = None
+    multilabel: Annotated[str | None, "an example has several labels, parted by this", Formerly("several")] = None
     group: Annotated[str | None, "column that says which conversation or series a row belongs to"] = None
     order: Annotated[str | None, "column of a row's place in its conversation or series"] = None
     speaker: Annotated[str | None, "column of who speaks"] = None
     encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
         "efficientnet-lite0"
     )
-    fps: Annotated[float, "videos: frames a second that are looked at"] = 4.0
+    fps: Annotated[float, "videos: frames a second that are looked at", Bounds(0, 1e4, above=True)] = 4.0
     units: Annotated[Literal["words", "characters", "bytes", "subwords"], "what a step of a text is"] = "words"
     view: Annotated[Literal["whole", "rows", "pixels"], "how a picture is read"] = "whole"
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
-    layers: Annotated[int | None, "layers"] = None
-    hidden: Annotated[int | None, "units a layer, in each direction"] = None
-    embedding: Annotated[int | None, "numbers a word or symbol becomes"] = None
+    layers: Annotated[int | None, "layers", SIZE] = None
+    hidden: Annotated[int | None, "units a layer, in each direction", SIZE] = None
+    embedding: Annotated[int | None, "numbers a word or symbol becomes", SIZE] = None
     bidirectional: Annotated[bool, "read in both directions"] = True
     pool: Annotated[Literal["last", "mean", "max", "attention"] | None, "from all steps to one vector"] = None
-    dropout: Annotated[float | None, "share of what goes into and comes out of the recurrence dropped in training"] = (
-        None
-    )
+    dropout: Annotated[
+        float | None, "share of what goes into and comes out of the recurrence dropped in training", SHARE
+    ] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
     balance: Annotated[bool, "rare labels weigh as much as frequent ones"] = False
-    batch: Annotated[int | None, "examples a step"] = None
+    batch: Annotated[int | None, "examples a step", SIZE] = None
 
 
-class Classify(ExampleTask):
+class Classify(Labels, ExampleTask):
     """A label, or several, for each example."""
 
     Options = Options
@@ -80,7 +82,7 @@ class Classify(ExampleTask):
     ):
         self.options, self.form, self.labels, self.weights = options, form, list(labels), weights
         self.model = (Classifier if form.sequence else FeedForward)(options, form, len(labels))
-        self.many = options.several is not None
+        self.many = options.multilabel is not None
 
     @classmethod
     def examples(cls, files, options, asked=True):
@@ -105,15 +107,15 @@ class Classify(ExampleTask):
     @classmethod
     def from_dataset(cls, options, examples):
         assert examples.labels is not None
-        if options.several is None and any(isinstance(y, list) for y in examples.labels):
-            options = replace(options, several=",")
-        flat = [y for label in examples.labels for y in (label if options.several is not None else [label])]
+        if options.multilabel is None and any(isinstance(y, list) for y in examples.labels):
+            options = replace(options, multilabel=",")
+        flat = [y for label in examples.labels for y in (label if options.multilabel is not None else [label])]
         counts = Counter(flat)
         known = dataset.counted(flat)
         if len(known) < 2:
             raise HeloError(f"one label, {known[0]!r}, in all examples" if known else "no label in any example",
                             expected="two or more", where=examples.place(0))  # fmt: skip
-        if options.several is None and (single := [y for y in known if counts[y] < LEAST]):
+        if options.multilabel is None and (single := [y for y in known if counts[y] < LEAST]):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
             raise HeloError(
                 f"one example of the label {single[0]!r}", expected="two or more of every label",

@@ -6,11 +6,11 @@ ids → embedding → recurrent layers → scores over the vocabulary → cross 
 from __future__ import annotations
 
 import math
-import operator
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -24,63 +24,45 @@ from helo.data.symbols import Symbols, encoded
 from helo.data.vocab import Vocab
 from helo.errors import HeloError
 from helo.models.language_model import LanguageModel, State
+from helo.options import SHARE, SIZE, Bounds
 from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Recipe, Task, TaskOptions
+from helo.tasks.kinds import CODE_POINTS, RunningText, Score, protocol
 
 # Of validation after training: up to so many symbols as one row, and so many at the most. `helo eval` knows no limit.
 ONE_ROW, MOST = 200_000, 2_000_000
-CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which of all characters it was
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """Of an evaluation, in place of one stream with carried state."""
+
+    blocks: Annotated[int | None, "zero-state blocks of so many symbols", Bounds(2)] = None
+    dynamic: Annotated[bool, "the weights go on learning from text already scored (Krause et al. 2018)"] = False
+
+    def __post_init__(self):
+        if self.blocks and self.dynamic:
+            raise HeloError("--blocks and --dynamic", expected="one of them")
 
 
 @dataclass(frozen=True)
 class Options(TaskOptions):
     """Of a language model. Sizes that are not given are settled from the text and the budget (`LM.infer_defaults`)."""
 
+    verbs = MappingProxyType({"eval": EvalOptions})
+
     units: Annotated[Literal["characters", "bytes", "words", "subwords", "jieba"], "what a symbol is"] = "characters"
     normal_form: Annotated[Literal["NFC", "NFD", "NFKC", "NFKD", "none"], "Unicode form the text is brought to"] = "NFC"
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
-    layers: Annotated[int, "recurrent layers"] = 1
-    hidden: Annotated[int | None, "units a layer"] = None
-    embedding: Annotated[int | None, "numbers a symbol becomes"] = None
+    layers: Annotated[int, "recurrent layers", SIZE] = 1
+    hidden: Annotated[int | None, "units a layer", SIZE] = None
+    embedding: Annotated[int | None, "numbers a symbol becomes", SIZE] = None
     dropout: Annotated[
-        float | None, "share of each layer's outputs dropped in training, a quarter of it of the inputs"
+        float | None, "share of each layer's outputs dropped in training, a quarter of it of the inputs", SHARE
     ] = None
-    weight_dropout: Annotated[float, "share of the recurrent weights dropped in training"] = 0.0
-    streams: Annotated[int | None, "stretches of text read side by side"] = None
-    chunk: Annotated[int | None, "steps of truncated backpropagation"] = None
-
-
-@dataclass(frozen=True)
-class Score:
-    """What adds up over stretches of text: nats, symbols, and the characters and bytes that they stand for."""
-
-    nats: Any = 0.0  # a number, or an array of one that may lie on a device
-    symbols: int = 0
-    characters: int = 0
-    bytes: int = 0
-    unknown: int = 0
-
-    def __add__(self, other: Score) -> Score:
-        return Score(*(getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__))
-
-    @property
-    def total(self) -> float:
-        """The nats as a number: here it is waited for."""
-        return self.nats if isinstance(self.nats, float) else float(engines.host(self.nats))
-
-    def figures(self, protocol: str) -> dict[str, Any]:
-        """nats a symbol; bits a character and a byte, which compare over units; perplexity a symbol; the protocol."""
-        nats = self.total
-        bits = nats / math.log(2)
-        figures: dict[str, Any] = {
-            "nats": nats / self.symbols,
-            "bits_per_character": bits / max(1, self.characters),
-            "bits_per_byte": bits / max(1, self.bytes),
-            "perplexity": math.exp(min(700.0, nats / self.symbols)),
-            "symbols": self.symbols,
-            "protocol": protocol,
-        }
-        return figures | ({"unknown": self.unknown} if self.unknown else {})
+    weight_dropout: Annotated[float, "share of the recurrent weights dropped in training", SHARE] = 0.0
+    streams: Annotated[int | None, "stretches of text read side by side", SIZE] = None
+    chunk: Annotated[int | None, "steps of truncated backpropagation", SIZE] = None
 
 
 #: Units a layer, and up to how many products of training they serve best; measured on one LSTM layer.
@@ -111,11 +93,12 @@ class TextRecipe(Recipe):
         return min(size, max(4096, seen // 100))
 
 
-class LM(Task):
+class LM(RunningText, Task):
     """A language model over a vocabulary, with or without a text to learn."""
 
     Options = Options
     recipe = TextRecipe()
+
     symbols: Symbols  # the text to learn, then the text to validate on
     split: int  # where the second begins
 
@@ -306,9 +289,9 @@ class LM(Task):
         width, characters = self.vocab.widths[targets].sum((0, 1))
         return loss, Score(nats, targets.size, int(characters), int(width), unknown), after
 
-    def evaluate(self, parameters, data, files=(), blocks=None):
-        if blocks is not None and operator.index(blocks) < 2:
-            raise HeloError(f"{blocks}", expected="2 or more", where="--blocks")
+    def evaluate(self, parameters, data, files=(), blocks=None, dynamic=False):
+        if dynamic:
+            raise HeloError("dynamic evaluation learns", mend="helo.dynamic_evaluation(run, files)")
         symbols, start = self.text(data, files)
         score = self.score(parameters, symbols, start, len(symbols), block=blocks)
         return score.figures(protocol(block=blocks))
@@ -338,10 +321,3 @@ class LM(Task):
 def _find(files: Sequence[str | Path], options: Options) -> reader.Text:
     raw = options.units == "bytes"
     return reader.find(files, "none" if raw else options.normal_form, raw)
-
-
-def protocol(rows: int = 1, block: int | None = None) -> str:
-    """How figures were taken, in words."""
-    if block is not None:
-        return f"blocks of {block} from a state of zeros"
-    return "the whole stream with carried state" if rows == 1 else f"{rows} stretches side by side with carried state"

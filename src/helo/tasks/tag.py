@@ -31,8 +31,10 @@ from helo.metrics import classification, segments
 from helo.metrics import spans as span_metric
 from helo.metrics.spans import marks, scheme, spans, written
 from helo.models.tagger import Tagger
+from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleTask, Parameters, Recipe, TaskOptions, filled
+from helo.tasks.kinds import Labels
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 # Of what there is to know of a label, the share that its video may tell before what the video is on the whole counts:
@@ -55,29 +57,30 @@ class Options(TaskOptions):
     encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
         "efficientnet-lite0"
     )
-    fps: Annotated[float, "videos: frames a second that are looked at"] = 4.0
+    fps: Annotated[float, "videos: frames a second that are looked at", Bounds(0, 1e4, above=True)] = 4.0
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
-    layers: Annotated[int | None, "recurrent layers"] = None
-    hidden: Annotated[int | None, "units a layer, in each direction"] = None
-    embedding: Annotated[int | None, "numbers a word becomes"] = None
-    spelling: Annotated[int | None, "units a direction that read the letters of a word (0: none)"] = None
+    layers: Annotated[int | None, "recurrent layers", SIZE] = None
+    hidden: Annotated[int | None, "units a layer, in each direction", SIZE] = None
+    embedding: Annotated[int | None, "numbers a word becomes", SIZE] = None
+    spelling: Annotated[int | None, "units a direction that read the letters of a word (0: none)", Bounds(0)] = None
     level: Annotated[
         bool | None,
         "frames: what a video is on the whole counts; without, its own mean is taken off  [without, where all have like labels]",
     ] = None
     bidirectional: Annotated[bool, "read in both directions; without, a live stream can be tagged"] = True
     crf: Annotated[bool, "a conditional random field over the labels"] = False
-    dropout: Annotated[float | None, "share of what goes into and comes out of the recurrence dropped in training"] = (
-        None
-    )
+    dropout: Annotated[
+        float | None, "share of what goes into and comes out of the recurrence dropped in training", SHARE
+    ] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
-    batch: Annotated[int | None, "sequences a step"] = None
+    batch: Annotated[int | None, "sequences a step", SIZE] = None
 
 
-class Tag(ExampleTask):
+class Tag(Labels, ExampleTask):
     """A label for each step of each sequence."""
 
     Options = Options
+    stepwise = True
     monitor = "accuracy"
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
 

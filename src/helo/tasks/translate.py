@@ -28,6 +28,7 @@ from helo.decoding import beam as beams
 from helo.inputs.base import EVERY
 from helo.metrics import translation
 from helo.models.translator import Translator
+from helo.options import SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, filled, on
 from helo.tasks.writing import ScheduledSampling, WriterOptions, WritingTask
@@ -42,6 +43,11 @@ class Options(WriterOptions):
     """Of a translator. Sizes that are not given are settled from the pairs (`Translate.from_dataset`)."""
 
     paired = True
+    hidden: Annotated[
+        int | None,
+        "units of each of the decoder's two layers, and of the encoder's both directions together",
+        Bounds(2),
+    ] = None
     source_column: Annotated[str | None, "of a table (the first of source, src, input, from)"] = None
     target_column: Annotated[str | None, "of a table (the first of target, trg, tgt, output, to)"] = None
     units: Annotated[
@@ -51,8 +57,8 @@ class Options(WriterOptions):
     attention: Annotated[
         Literal["additive", "multiplicative", "none"], "how the decoder looks back (none: a fixed vector)"
     ] = "additive"
-    layers: Annotated[int | None, "recurrent layers of the encoder; the decoder has two"] = None
-    batch: Annotated[int | None, "pairs a step"] = None
+    layers: Annotated[int | None, "recurrent layers of the encoder; the decoder has two", SIZE] = None
+    batch: Annotated[int | None, "pairs a step", SIZE] = None
 
 
 class Translate(WritingTask):
@@ -225,7 +231,7 @@ class Translate(WritingTask):
 
         source: examples, or a list of texts. alpha: of the beam's length normalisation (`helo.decoding.beam`).
         """
-        wide, examples = beams.width(beam, n_best, alpha), self.given(source)
+        wide, examples = max(beam, n_best), self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = [{} for _ in range(len(examples))]
         for rows in in_order(encoded.lengths, 1024, 64):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, final
 
 import numpy as np
@@ -23,6 +24,7 @@ from helo.decoding import beam as beams
 from helo.decoding.sampling import Choice
 from helo.layers import part, stack
 from helo.models.encoder_decoder import Memory
+from helo.options import SHARE, SIZE, Bounds
 from helo.tasks.base import ExampleTask, Parameters, Recipe, TaskOptions
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
@@ -31,16 +33,31 @@ BEAM = 5  # hypotheses side by side where nothing else is said
 
 
 @dataclass(frozen=True)
+class SearchOptions:
+    """How the likeliest text is searched for."""
+
+    beam: Annotated[int | None, f"hypotheses kept side by side, 1 is greedy ({BEAM})", Bounds(1, beams.WIDEST)] = None
+    n_best: Annotated[int | None, "so many answers to each, with their scores (1)", Bounds(1, beams.WIDEST)] = None
+    alpha: Annotated[
+        float | None, "how much the beam favours long answers; 0 compares bare log-probabilities (1)", Bounds(0, 10)
+    ] = None
+    attention: Annotated[bool, "where the decoder looked, for each symbol"] = False
+
+
+@dataclass(frozen=True)
 class WriterOptions(TaskOptions):
     """What can be said of every decoder."""
 
+    verbs = MappingProxyType({"predict": SearchOptions})
+
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
-    hidden: Annotated[int | None, "units of each of the decoder's two layers (an encoder's: half each way)"] = None
-    embedding: Annotated[int | None, "numbers a symbol becomes"] = None
-    dropout: Annotated[float | None, "share of what passes from part to part dropped in training"] = None
+    hidden: Annotated[int | None, "units of each of the decoder's two layers", SIZE] = None
+    embedding: Annotated[int | None, "numbers a symbol becomes", SIZE] = None
+    dropout: Annotated[float | None, "share of what passes from part to part dropped in training", SHARE] = None
     scheduled: Annotated[
         float,
         "share of the decoder's inputs that are its own guesses (scheduled sampling), grown to from 0 in training",
+        SHARE,
     ] = 0.0
 
 

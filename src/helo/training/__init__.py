@@ -15,13 +15,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helo import cells, drawing, encoders, progress, reports, saved, tasks
+from helo import cells, drawing, encoders, progress, reports, tasks
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.errors import HeloError, door, nearest, place
+from helo.options import build, renamed
+from helo.options import recorded as typed
 from helo.runs import Run, folder
-from helo.runs.options import checked
 from helo.tasks.base import Budget, Task
+from helo.tasks.kinds import RunningText
 from helo.training.options import Options
 from helo.training.report import Reporter, Silent
 
@@ -44,7 +46,7 @@ def dynamic_evaluation(run: Run, files: str | Path | Sequence[str | Path] = ()) 
         raise HeloError(
             "dynamic evaluation learns, and learning needs torch", mend="pip install 'helo[train]'"
         ) from error
-    if run.about["task"] != "lm":
+    if not isinstance(run.task, RunningText):
         raise HeloError(f"a model of the shape {run.about['task']}", expected="a language model", where=str(run.path))
     return dynamic.dynamic_evaluation(run, listed(files))
 
@@ -84,6 +86,7 @@ def train(
     """
     started = time.monotonic()
     kind = tasks.find(task)
+    options = renamed(kind.Options, options)
     files, valid = _listed(files), _listed(valid)
     given: dict[str, Any] = {
         k: v
@@ -446,7 +449,7 @@ def _parted(kind: type[Task], given: dict[str, Any]) -> tuple[Any, Options]:
         if name not in own | training:
             raise HeloError(f"no option {name!r}", mend=nearest(name, own | training))
     return (
-        checked(kind.Options(**{k: v for k, v in given.items() if k in own})),
+        build(kind.Options, {k: v for k, v in given.items() if k in own}),
         Options(**dict(kind.recipe.options) | {k: v for k, v in given.items() if k in training}),
     )
 
@@ -463,23 +466,22 @@ def _recorded(r: _Request, about: dict[str, Any]) -> tuple[Any, Options]:
     if about["task"] != _name(kind):
         raise HeloError(f"a run of {about['task']}", expected=f"one of {_name(kind)}", where=str(path))
     cell = Run(path, r.trust, given.get("cell")).cell
-    recorded = about["options"] | about["training"]
+    was = about["options"] | about["training"]
     if "cell" in given:
-        given["cell"] = recorded["cell"]  # the same, as `Run.cell` found
+        given["cell"] = was["cell"]  # the same, as `Run.cell` found
     asked = {k: v for part in map(asdict, _parted(kind, given)) for k, v in part.items()}
     free = {"save_seconds", "tensorboard", "device"} | (BUDGETS if about.get("finished") else set())
     for name in given:
         value = asked[name]
-        if name in recorded and name not in free | kind.Options.paths and recorded[name] != value:
+        if name in was and name not in free | kind.Options.paths and was[name] != value:
             flag = "--" + name.replace("_", "-")
             raise HeloError(
-                f"{flag} {value}", expected=f"{flag} {recorded[name]}, as the run began",
+                f"{flag} {value}", expected=f"{flag} {was[name]}, as the run began",
                 mend="leave it out to go on, or start a new run", where=str(path),
             )  # fmt: skip
     with place(path / "run.json"):
         try:
-            saved.options(Options, about["training"])
-            task_options, training = _parted(kind, recorded | {"cell": cell})
+            task_options, training = _parted(kind, was | typed(Options, about["training"]) | {"cell": cell})
         except ValueError as error:
             raise HeloError(f"damaged: {error}", mend=folder.AGAIN) from error
     task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.Options.paths})

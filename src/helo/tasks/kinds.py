@@ -1,0 +1,103 @@
+"""What a task may be able to do, beside what every task does. Rooms above ask for an ability, and for no task by its name.
+
+RunningText    predicts each symbol of a text from all before it, with a state that is carried
+Labels         chooses among labels, for a whole example or for each of its steps
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from helo import engines
+from helo.data.symbols import Symbols
+from helo.data.vocab import Vocab
+from helo.inputs import Input
+from helo.models.base import Parameters
+from helo.models.language_model import LanguageModel, State
+
+CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which of all characters it was
+
+
+class RunningText(ABC):
+    """A language model: its embedding is the parameter `embedding`, and a state stands for all that was read."""
+
+    vocab: Vocab
+    model: LanguageModel
+
+    @property
+    @abstractmethod
+    def start(self) -> int:
+        """The symbol that stands before a text without a prompt."""
+
+    @abstractmethod
+    def text(self, data: dict[str, Any], files: Sequence[str | Path] = ()) -> tuple[Symbols, int]:
+        """The symbols of files, or of the validation text that a run recorded, and where in them it starts."""
+
+    @abstractmethod
+    def encode(self, text: str) -> np.ndarray:
+        """The symbols of a text as the model reads it, in its normal form."""
+
+    @abstractmethod
+    def evaluate_batch(
+        self, parameters: Parameters, window: np.ndarray, state: State | None
+    ) -> tuple[Any, Score, State]:
+        """Windows `(rows, time + 1)`, each symbol but the first of a row from all before it: the nats as an array
+        that may carry a gradient, the score, and the state after them.
+        """
+
+
+class Labels:
+    """A task over examples whose answers are labels."""
+
+    model: Any  # its scores are `(batch, labels)`, or of each step `(batch, time, labels)`
+    labels: list[str]
+    form: Input
+    #: Whether each step of an example has a label.
+    stepwise: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Score:
+    """What adds up over stretches of text: nats, symbols, and the characters and bytes that they stand for."""
+
+    nats: Any = 0.0  # a number, or an array of one that may lie on a device
+    symbols: int = 0
+    characters: int = 0
+    bytes: int = 0
+    unknown: int = 0
+
+    def __add__(self, other: Score) -> Score:
+        return Score(*(getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__))
+
+    @property
+    def total(self) -> float:
+        """The nats as a number: here it is waited for."""
+        return self.nats if isinstance(self.nats, float) else float(engines.host(self.nats))
+
+    def figures(self, protocol: str) -> dict[str, Any]:
+        """nats a symbol; bits a character and a byte, which compare over units; perplexity a symbol; the protocol."""
+        nats = self.total
+        bits = nats / math.log(2)
+        figures: dict[str, Any] = {
+            "nats": nats / self.symbols,
+            "bits_per_character": bits / max(1, self.characters),
+            "bits_per_byte": bits / max(1, self.bytes),
+            "perplexity": math.exp(min(700.0, nats / self.symbols)),
+            "symbols": self.symbols,
+            "protocol": protocol,
+        }
+        return figures | ({"unknown": self.unknown} if self.unknown else {})
+
+
+def protocol(rows: int = 1, block: int | None = None) -> str:
+    """How figures were taken, in words."""
+    if block is not None:
+        return f"blocks of {block} from a state of zeros"
+    return "the whole stream with carried state" if rows == 1 else f"{rows} stretches side by side with carried state"
