@@ -20,13 +20,13 @@ from fixtures import helo_command, prose, stopped
 from helo import cells, drawing, tasks, training
 from helo.data import embedded
 from helo.data.dataset import Dataset, held_out
+from helo.data.spans import spans, written
 from helo.decoding import beam
 from helo.errors import HeloError
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
 from helo.laws import tasks as tasks_laws
 from helo.layers import attention
-from helo.metrics.spans import spans, written
 from helo.tasks import writing
 from helo.tasks.base import on
 from test_no_torch import without_torch

@@ -753,3 +753,20 @@ def test_a_cell_that_its_person_named_once_is_remembered_until_it_changes(tmp_pa
     file.write_text(file.read_text() + "# changed\n")
     with pytest.raises(HeloError, match=r"mine\.py"):
         helo.load(tmp_path / "run").sample("the", 5, seed=1)
+
+
+def test_what_runs_of_a_file_is_what_a_person_can_read(tmp_path):
+    """Not what lies compiled beside it."""
+    import importlib.util
+    import py_compile
+
+    file, other, mark = tmp_path / "mine.py", tmp_path / "other.py", tmp_path / "ran"
+    file.write_text("from helo.cells.lstm import LSTM\nclass Mine(LSTM):\n    pass\n")
+    other.write_text(EVIL.format(str(mark)))
+    beside = importlib.util.cache_from_source(str(file))
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(other), beside, invalidation_mode=unchecked)
+    assert type(helo.cells.find(f"{file}:Mine")).__name__ == "Mine"
+    assert not mark.exists()
+    file.write_text(file.read_text().replace("Mine", "Yours"))
+    assert type(helo.cells.find(f"{file}:Yours")).__name__ == "Yours", "a file that is changed is read again"

@@ -20,7 +20,8 @@ from helo.cli import flags
     help="a table, the most wrong, and pictures into a folder",
 )
 @click.option("--overwrite", is_flag=True, help="--report: replace an older report")
-def command(run, files, report, overwrite, cell, seed, quiet, as_json, **options):
+@click.option("--metric", metavar="NAME|FILE.py:NAME", help="a metric that is reported too, code that you trust")
+def command(run, files, report, overwrite, metric, cell, seed, quiet, as_json, **options):
     """Figures of a run on files, or on the validation data that it recorded.
 
     \b
@@ -30,6 +31,8 @@ def command(run, files, report, overwrite, cell, seed, quiet, as_json, **options
     from helo.errors import HeloError
     from helo.runs import load
 
+    if metric and options.get("dynamic"):
+        raise HeloError("--metric and --dynamic", expected="one of them")
     if overwrite and not report:
         raise HeloError("--overwrite without --report", expected="both, or neither")
     model = load(run, cell=cell)
@@ -44,7 +47,7 @@ def command(run, files, report, overwrite, cell, seed, quiet, as_json, **options
         from helo.training.report import working
 
         with progress.listening(working(quiet)):
-            figures = model.evaluate(files, **how)
+            figures = model.evaluate(files, metric, **how)
     text = model.report(report, files, overwrite, **reading) if report else ""
     if as_json:
         flags.show({"run": run, "figures": figures})

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from helo import pages
+from helo import metrics, pages
 from helo.errors import HeloError, door
 from helo.inspection import curves
 from helo.inspection.curves import Line, chart, drawn
 from helo.runs import folder
 
 BY_SYMBOL = frozenset({"nats", "perplexity", "loss", "valid"})  # figures of a symbol, whatever a symbol is
-LESS = frozenset({"nats", "perplexity", "bits_per_character", "bits_per_byte", "calibration_error"})  # is better
 MOST = 16  # runs
 
 STYLE = (
@@ -57,6 +56,7 @@ def compare(paths: Sequence[str | Path]) -> dict[str, Any]:
     names = list(dict.fromkeys(n for o in options for n in o))
     differ = [n for n in names if len({repr(o.get(n)) for o in options}) > 1]
     figures = list(dict.fromkeys(f for a in abouts for f, v in a["figures"].items() if isinstance(v, float)))
+    less = metrics.lower_is_better(m for a in abouts if (m := a["training"].get("metric")))
     alike = {
         f: _alike([_taken(p, a, f) for p, a in zip(places, abouts, strict=True)]) for f in [*figures, "valid", "loss"]
     }
@@ -72,7 +72,7 @@ def compare(paths: Sequence[str | Path]) -> dict[str, Any]:
         "differ": differ,
         "held_out": next((a["data"]["valid"] for a in abouts if isinstance(a["data"]["valid"], str)), None),
         "alike": alike,
-        "best": {f: best for f in figures if (best := _best(f, alike[f], [a["figures"] for a in abouts]))},
+        "best": {f: best for f in figures if (best := _best(f, alike[f], [a["figures"] for a in abouts], less))},
         "curves": [_curve(r, a["figures"]) for r, a in zip(reports, abouts, strict=True)],
     }  # fmt: skip
 
@@ -107,8 +107,9 @@ def _alike(keys: Sequence[Any]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _best(figure: str, groups: list[list[int]], figures: Sequence[dict[str, Any]]) -> list[int]:
-    pick = min if figure in LESS else max
+def _best(figure: str, groups: list[list[int]], figures: Sequence[dict[str, Any]], less: frozenset[str]) -> list[int]:
+    """less: figures of which less is better."""
+    pick = min if figure in less else max
     return [pick(group, key=lambda i: figures[i][figure]) for group in groups if len(group) > 1]
 
 

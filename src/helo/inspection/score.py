@@ -17,6 +17,7 @@ from helo.cells.functions import log_softmax
 from helo.data.readers.files import listed, parted
 from helo.data.symbols import Symbols
 from helo.errors import HeloError, door
+from helo.metrics import LOSS
 from helo.runs.run import Run
 from helo.tasks.base import ExampleTask, on
 from helo.tasks.kinds import CODE_POINTS, RunningText, Score, protocol
@@ -235,7 +236,7 @@ def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]
     examples = type(task).examples(names, task.reading())[0]
     if hasattr(task, "weights"):
         task.weights = None  # they made training balanced, and are no part of a probability
-    task.monitor = "loss"  # nothing is searched for
+    task.scoring = task.scoring.choose(LOSS)  # nothing is searched for
     encoded, targets = task.encode(examples), task.targets(examples)
     found = []
     for i in range(len(examples)):

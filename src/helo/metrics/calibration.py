@@ -1,22 +1,29 @@
-"""How far stated probabilities are from how often they are right.
-
-Statistics: of BINS equal bins over the probability of the answer, `(count, sum of probabilities, right)`. Score: the
-expected calibration error (Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017).
-"""
+"""How far stated probabilities are from how often they are right."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from helo.metrics.base import Metric
+
 BINS = 15
 
 
-def statistics(probability: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Probabilities `(examples,)` and whether each answer was right, to `(BINS, 3)`."""
-    where = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
-    return np.stack([np.bincount(where, w, BINS) for w in (np.ones(len(where)), probability, right.astype(float))], 1)
+class Calibration(Metric):
+    """Statistics: of BINS equal bins over the probability of the answer, `(BINS, 3)`: count, sum of probabilities, right.
+    Score: calibration_error, from 0 to 1, the mean over examples of |probability - share right| of their bin: the expected
+    calibration error (Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017).
+    """
 
+    kinds = ("probabilities",)
+    figures = ("calibration_error",)
+    higher_is_better = False
 
-def score(sums: np.ndarray) -> dict[str, float]:
-    """calibration_error, from 0 to 1: the mean over examples of |probability - share right| of their bin."""
-    return {"calibration_error": float(np.abs(sums[:, 1] - sums[:, 2]).sum() / max(1.0, sums[:, 0].sum()))}
+    def statistics(self, answers, references):
+        p, right = answers.max(1), (answers.argmax(1) == references).astype(float)
+        bins = np.minimum((p * BINS).astype(np.int64), BINS - 1)
+        return np.stack([np.bincount(bins, weights, BINS) for weights in (np.ones(len(p)), p, right)], 1)
+
+    def score(self, sums):
+        error = np.abs(sums[:, 1] - sums[:, 2]).sum() / max(1.0, sums[:, 0].sum())
+        return {"calibration_error": float(error)}

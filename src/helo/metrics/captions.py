@@ -2,6 +2,7 @@
 
 score(answers, references)     all figures of a set of pictures, usable by itself
 tokens(text)                   the words that are compared
+Captions                       the metric
 
 The definitions are those of the COCO caption evaluation (Chen et al. 2015), so that figures compare with what papers
 print: BLEU of the corpus with the closest reference length (Papineni et al. 2002), ROUGE-L with β = 1.2 (Lin 2004),
@@ -17,9 +18,12 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from helo.metrics.base import Metric
 
 ORDER = 4  # n-grams of up to so many words
 SIGMA = 6.0  # of CIDEr-D's penalty for another length, in words
@@ -163,6 +167,38 @@ class Cider:
         return clipped * share, plain * share
 
 
+@dataclass(frozen=True)
+class Captions(Metric):
+    """Statistics: those of BLEU, then the sums of ROUGE-L, CIDEr-D, plain CIDEr, exact matches and how many. Score: bleu_1 to
+    bleu_4 and rouge_l from 0 to 100, cider, cider_d and cider_plain from 0 to 10, exact, the share of answers that are one of
+    the references, from 0 to 1. cider: with the document frequencies of the whole corpus, where it is not all given at once.
+    """
+
+    kinds = ("words",)
+    figures = (*(f"bleu_{n}" for n in range(1, ORDER + 1)), "rouge_l", "cider", "cider_d", "cider_plain", "exact")
+
+    cider: Cider | None = None
+
+    def statistics(self, answers, references):
+        cider, pairs = self.cider or Cider(references), list(zip(answers, references, strict=True))
+        sums = sum((bleu_statistics(a, r) for a, r in pairs), np.zeros(2 + 2 * ORDER))
+        each = np.array([(rouge_l(a, r), *cider.score(a, r), a in r) for a, r in pairs])
+        return np.array([*sums, *(np.sum(column) for column in each.T), len(pairs)])
+
+    def score(self, sums):
+        rouge, cider, plain, exact = (float(v) for v in sums[-5:-1] / max(1, sums[-1]))
+        found = {f"bleu_{n}": v for n, v in enumerate(bleu(sums[:-5]), 1)}
+        return found | {"rouge_l": 100 * rouge, "cider": cider, "cider_d": cider, "cider_plain": plain, "exact": exact}
+
+    def notes(self, answers, references):
+        """distinct_1 and distinct_2, the share of n-grams that are different; vocabulary, how many words the answers use."""
+        found: dict[str, Any] = {}
+        for n in (1, 2):
+            seen = [g for words in answers for g in zip(*(words[i:] for i in range(n)), strict=False)]
+            found[f"distinct_{n}"] = len(set(seen)) / max(1, len(seen))
+        return found | {"vocabulary": len({w for words in answers for w in words})}
+
+
 def score(
     answers: Sequence[str],
     references: Sequence[Sequence[str]],
@@ -181,20 +217,9 @@ def score(
     if cut is None:
         alone = unparted(r for sentences in references for r in sentences)
         cut, named = (signs, "characters without punctuation") if alone else (tokens, NAMED)
-    said = [cut(a) for a in answers]
-    truth = [[cut(r) for r in sentences] for sentences in references]
-    sums = sum(map(bleu_statistics, said, truth), np.zeros(2 + 2 * ORDER))
-    figures: dict[str, Any] = {f"bleu_{n}": v for n, v in enumerate(bleu(sums), 1)}
-    cider = Cider(truth)
-    each = np.array([cider.score(a, r) for a, r in zip(said, truth, strict=True)])
-    figures["rouge_l"] = 100 * float(np.mean([rouge_l(a, r) for a, r in zip(said, truth, strict=True)]))
-    figures["cider"] = figures["cider_d"] = float(each[:, 0].mean())
-    figures["cider_plain"] = float(each[:, 1].mean())
-    figures["exact"] = float(np.mean([a in r for a, r in zip(said, truth, strict=True)]))
-    for n in (1, 2):
-        found = [g for words in said for g in zip(*(words[i:] for i in range(n)), strict=False)]
-        figures[f"distinct_{n}"] = len(set(found)) / max(1, len(found))
-    return figures | {"vocabulary": len({w for words in said for w in words}), "tokenisation": named}
+    said, truth = [cut(a) for a in answers], [[cut(r) for r in sentences] for sentences in references]
+    metric = Captions()
+    return metric.score(metric.statistics(said, truth)) | metric.notes(said, truth) | {"tokenisation": named}
 
 
 NAMED = "lower case, clitics parted as in the Penn Treebank, no punctuation"

@@ -1,8 +1,4 @@
-"""Accuracy and F1 of one label an example.
-
-Statistics: the confusion matrix `(labels, labels)`, rows the truth, columns the answer. Definitions as scikit-learn's
-`f1_score(average="macro" | "weighted", zero_division=0)` over the labels that occur in truth or answer.
-"""
+"""Accuracy and F1 of one label an example or step."""
 
 from __future__ import annotations
 
@@ -10,21 +6,30 @@ from collections.abc import Sequence
 
 import numpy as np
 
-
-def statistics(answers: np.ndarray, truth: np.ndarray, labels: int) -> np.ndarray:
-    """Places of labels `(examples,)` each, to the confusion matrix."""
-    return np.bincount(truth * labels + answers, minlength=labels * labels).reshape(labels, labels)
+from helo.metrics.base import Metric
 
 
-def score(confusion: np.ndarray) -> dict[str, float]:
-    """accuracy, macro_f1, weighted_f1, from 0 to 1."""
-    _, _, f1, support, present = by_label(confusion)
-    total = max(1, int(confusion.sum()))
-    return {
-        "accuracy": float(np.trace(confusion)) / total,
-        "macro_f1": float(f1[present].mean()) if present.any() else 0.0,
-        "weighted_f1": float((f1 * support).sum()) / total,
-    }
+class Classification(Metric):
+    """Statistics: the confusion matrix `(labels, labels)`, rows the truth, columns the answer. Score: accuracy, macro_f1,
+    weighted_f1, from 0 to 1, as scikit-learn's `f1_score(average="macro" | "weighted", zero_division=0)` over the labels that
+    occur in truth or answer.
+    """
+
+    kinds = ("label",)
+    figures = ("accuracy", "macro_f1", "weighted_f1")
+
+    def statistics(self, answers, references):
+        n = len(self.labels)
+        return np.bincount(references * n + answers, minlength=n * n).reshape(n, n)
+
+    def score(self, sums):
+        _, _, f1, support, present = by_label(sums)
+        total = max(1, int(sums.sum()))
+        return {
+            "accuracy": float(np.trace(sums)) / total,
+            "macro_f1": float(f1[present].mean()) if present.any() else 0.0,
+            "weighted_f1": float((f1 * support).sum()) / total,
+        }
 
 
 def by_label(confusion: np.ndarray) -> tuple[np.ndarray, ...]:

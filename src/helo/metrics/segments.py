@@ -1,12 +1,10 @@
-"""Edit score and segmental F1 of a label a frame, as the action-segmentation papers define them (Lea et al. 2017;
-Farha and Gall 2019, whose published script these agree with).
-
-A segment is a stretch of one label. Statistics of a video: its edit score and 1; and hits, wrong, missed at each overlap.
-"""
+"""Edit score and segmental F1 of a label a frame, as the action-segmentation papers define them."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from helo.metrics.base import Metric
 
 OVERLAPS = (0.10, 0.25, 0.50)
 
@@ -17,21 +15,32 @@ def segments(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return labels[cuts[:-1]], cuts[:-1], cuts[1:]
 
 
-def statistics(answer: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Whole numbers `(frames,)` each, to `(2 + 3 · overlaps,)`."""
+class Segments(Metric):
+    """A segment is a stretch of one label. Statistics `(2 + 3 · overlaps,)`: of each video its edit score and 1; and hits,
+    wrong, missed at each overlap. Score: edit, f1_10, f1_25, f1_50, from 0 to 100: the mean edit score, and F1 of all videos'
+    segments together (Lea et al. 2017; Farha and Gall 2019, whose published script these agree with).
+    """
+
+    kinds = ("steps",)
+    figures = ("edit", *(f"f1_{round(100 * overlap)}" for overlap in OVERLAPS))
+
+    def statistics(self, answers, references):
+        return np.sum([_statistics(a, b) for a, b in zip(answers, references, strict=True)], axis=0)
+
+    def score(self, sums):
+        found = {"edit": float(sums[0] / max(1.0, sums[1]))}
+        for name, (hit, wrong, missed) in zip(self.figures[1:], sums[2:].reshape(-1, 3), strict=True):
+            found[name] = float(200 * hit / max(1.0, 2 * hit + wrong + missed))
+        return found
+
+
+def _statistics(answer: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Of one video, labels as whole numbers `(frames,)` each."""
     said, true = segments(answer), segments(truth)
     distance = _levenshtein(said[0].tolist(), true[0].tolist())
     edit = 100 * (1 - distance / max(len(said[0]), len(true[0])))
     counts = [n for overlap in OVERLAPS for n in _matches(said, true, overlap)]
     return np.array([edit, 1, *counts], np.float64)
-
-
-def score(sums: np.ndarray) -> dict[str, float]:
-    """edit, f1_10, f1_25, f1_50, from 0 to 100: the mean edit score, and F1 of all videos' segments together."""
-    figures = {"edit": float(sums[0] / max(1.0, sums[1]))}
-    for overlap, (hit, wrong, missed) in zip(OVERLAPS, sums[2:].reshape(-1, 3), strict=True):
-        figures[f"f1_{round(100 * overlap)}"] = float(200 * hit / max(1.0, 2 * hit + wrong + missed))
-    return figures
 
 
 def _matches(said, true, overlap: float) -> tuple[int, int, int]:

@@ -3,28 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
+import numpy as np
+
 from helo.errors import HeloError
+from helo.metrics.base import Metric
 from helo.metrics.captions import unparted
 
+PARTS = (10, 20)  # where the statistics of bleu end, and those of bleu_lower
+SIGNATURES = ("signature", "signature_lower", "signature_chrf")
 
-def score(answers: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
-    """bleu and chrf from 0 to 100, with their signatures; bleu_lower, the same of lower-cased text; exact, the share of
-    lines that are the reference to the letter, from 0 to 1. Words are those of sacrebleu's tokeniser for the references'
-    language where it parts none by blanks, which the signature names.
+
+class Translation(Metric):
+    """Statistics: sacrebleu's, of bleu, bleu_lower and chrf, one after the other, then exact matches and texts. Score: bleu and
+    chrf from 0 to 100; bleu_lower, of lower-cased text; exact, the share of texts that are a reference to the letter, from 0
+    to 1. Words are those of sacrebleu's tokeniser for the references' language where it parts none by blanks, which the
+    signatures name.
     """
-    BLEU, CHRF = library()
-    cut = _cut(BLEU, references)
-    bleu, lower, chrf = BLEU(tokenize=cut), BLEU(tokenize=cut, lowercase=True), CHRF()
-    figures: dict[str, Any] = {
-        "bleu": bleu.corpus_score(answers, [references]).score,
-        "bleu_lower": lower.corpus_score(answers, [references]).score,
-        "chrf": chrf.corpus_score(answers, [references]).score,
-        "exact": sum(a == r for a, r in zip(answers, references, strict=True)) / max(1, len(answers)),
-    }
-    signatures = {"signature": bleu, "signature_lower": lower, "signature_chrf": chrf}
-    return figures | {name: str(metric.get_signature()) for name, metric in signatures.items()}
+
+    kinds = ("text",)
+    figures = ("bleu", "bleu_lower", "chrf", "exact")
+
+    def statistics(self, answers, references):
+        aligned = list(zip_longest(*references))  # the first reference of each, the second of each, …
+        counts = [np.sum(m._extract_corpus_statistics(answers, aligned), 0) for m in library(references).values()]
+        exact = sum(a in known for a, known in zip(answers, references, strict=True))
+        return np.concatenate([*counts, [exact, len(answers)]])
+
+    def score(self, sums):
+        parts = zip(library().items(), np.split(sums[:-2], PARTS), strict=True)
+        found = {name: metric._compute_score_from_stats(part.tolist()).score for (name, metric), part in parts}
+        return found | {"exact": float(sums[-2] / max(1, sums[-1]))}
+
+    def notes(self, answers, references):
+        several = {len(known) for known in references}
+        found = {}
+        for name, metric in zip(SIGNATURES, library(references).values(), strict=True):
+            metric.num_refs = min(several) if len(several) == 1 else -1
+            found[name] = str(metric.get_signature())
+        return found
+
+
+def library(references: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
+    """sacrebleu's own, with the tokeniser of the references. Raises HeloError where it is missing."""
+    try:
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
+    except ImportError as error:
+        raise HeloError("BLEU and chrF are sacrebleu's", mend="pip install 'helo[translate]'") from error
+    cut = _cut(BLEU, [text for known in references for text in known])
+    return {"bleu": BLEU(tokenize=cut), "bleu_lower": BLEU(tokenize=cut, lowercase=True), "chrf": CHRF()}
 
 
 def _cut(BLEU: Any, references: Sequence[str]) -> str:
@@ -38,13 +68,3 @@ def _cut(BLEU: Any, references: Sequence[str]) -> str:
     except RuntimeError:  # it needs more packages
         return "char"
     return "ja-mecab"
-
-
-def library() -> tuple[Any, Any]:
-    """sacrebleu's BLEU and CHRF. Raises HeloError where it is missing."""
-    try:
-        from sacrebleu.metrics.bleu import BLEU
-        from sacrebleu.metrics.chrf import CHRF
-    except ImportError as error:
-        raise HeloError("BLEU and chrF are sacrebleu's", mend="pip install 'helo[translate]'") from error
-    return BLEU, CHRF

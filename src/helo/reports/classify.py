@@ -55,10 +55,9 @@ class ClassifyReport(Report):
         worst = [i for i in np.argsort(-wrongness, kind="stable")[:10] if wrongness[i] > 0.5]
         text = ""
         if not many:
-            answers = p.argmax(1)
-            counts = classification.statistics(answers, targets, len(task.labels))
+            counts = classification.Classification(tuple(task.labels)).statistics(p.argmax(1), targets)
             confusion(folder / "confusion.png", counts, task.labels)
-            reliability(folder / "calibration.png", calibration.statistics(p.max(1), answers == targets))
+            reliability(folder / "calibration.png", calibration.Calibration().statistics(p, targets))
             text = classification.table(counts, task.labels)
         lines = []
         for i in worst:

@@ -55,7 +55,8 @@ class TagReport(Report):
         task = self.task
         encoded, targets = task.encode(examples), task.targets(examples)
         answers = task.predict_batches(parameters, encoded)[2]
-        counts = classification.statistics(np.concatenate(answers), targets.values, len(task.labels))
+        metric = classification.Classification(tuple(task.labels))
+        counts = metric.statistics(np.concatenate(answers), targets.values)
         confusion(folder / "confusion.png", counts, task.labels)
         if not isinstance(task.form, Words):
             names = examples.notes.get("names") or [f"sequence {i + 1}" for i in range(len(answers))]

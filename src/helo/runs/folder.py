@@ -325,6 +325,7 @@ def _looked_at(about: dict[str, Any]) -> None:
     for name, hint in DATA.items():
         if name in data:
             saved.typed(data[name], hint, f"data.{name}")
+    saved.typed(about["training"].get("metric"), str | None, "training.metric")
     if not data["train"] or not data["valid"]:
         raise ValueError("data names no files")
     for name in ("symbols", "examples"):

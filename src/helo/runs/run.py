@@ -7,14 +7,14 @@ import hashlib
 import html
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from helo import cells, engines, reports, tasks
+from helo import engines, registry, reports, tasks
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
@@ -33,7 +33,7 @@ class Run:
     """What `helo.load` gives. Everything is read when it is first needed."""
 
     def __init__(self, path: str | Path, trust: bool = False, cell: str | None = None):
-        """trust: a cell that the run names by its file may be run. cell: that cell, by a person's own word, wherever its
+        """trust: a cell or metric that the run names by its file may be run. cell: that cell, by a person's own word, wherever its
         file lies now. Without either nothing that a folder says is ever run.
         """
         self.path = Path(path)
@@ -45,13 +45,17 @@ class Run:
         """The specification of the cell that may be run. Raises HeloError for one of a file that nobody vouched for."""
         recorded = self.about["cell"]
         if self._cell is not None:
-            return cells.named(self._cell, recorded, str(self.path))
-        if cells.outside(recorded) and not self.trust and not cells.remembered(recorded):
-            raise HeloError(
-                f"the cell is code from a file: {recorded}", expected="the word of a person who trusts it",
-                mend=f"look at the file, then --cell {recorded}", where=str(self.path),
-            )  # fmt: skip
-        return recorded
+            return registry.named(self._cell, recorded, "cell", str(self.path))
+        return registry.vouched(recorded, "cell", str(self.path), self.trust)
+
+    def metric(self, named: str | None = None) -> str | None:
+        """The specification of what the best weights were known by, where a person had said so, as `cell`. named: the same, by a
+        person's own word.
+        """
+        recorded = self.about["training"].get("metric")
+        if recorded is None or named is not None:
+            return recorded and registry.named(str(named), recorded, "metric", str(self.path))
+        return registry.vouched(recorded, "metric", str(self.path), self.trust)
 
     @cached_property
     def task(self) -> Any:
@@ -200,11 +204,17 @@ class Run:
             return text
 
     @door
-    def evaluate(self, files: str | Path | Sequence[str | Path] = (), **how: Any) -> dict[str, Any]:
-        """Figures on whole files, or on the validation data that the run recorded. how: what the task knows to do
+    def evaluate(
+        self, files: str | Path | Sequence[str | Path] = (), metric: str | None = None, **how: Any
+    ) -> dict[str, Any]:
+        """Figures on whole files, or on the validation data that the run recorded. metric: one that is reported too, a name or
+        `file.py:Name`, in place of the one that the run was trained with. how: what the task knows to do
         otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state; the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
+        with nullcontext() if metric else _within(folder.inside(self.path, "run.json")):
+            spec = metric or self.metric()
+            self.task.scoring = self.task.scoring.choose(spec)
         found: Any = files if table.given(files) else listed(files)
         how, data = tasks.checked(self.task, "eval", how), self._recorded(found)
         with engines.fastest(self.parameters) as parameters:

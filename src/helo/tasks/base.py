@@ -23,6 +23,7 @@ from helo.encoders.store import clock
 from helo.errors import HeloError, fault, sound
 from helo.inputs.base import Encoded
 from helo.layers import Noise
+from helo.metrics import Predictions, Scoring
 from helo.models.base import Parameters
 
 
@@ -107,8 +108,8 @@ class Task(ABC):
     options: Any
     model: Any  # a Model
     recipe: Recipe = Recipe()
-    #: The figure of the validation by which the best weights are known: a loss, or one of which more is better.
-    monitor: str = "loss"
+    #: The metrics that are reported, and by which figure the best weights are known.
+    scoring: Scoring
 
     @property
     @abstractmethod
@@ -225,12 +226,19 @@ class ExampleTask(Task):
         """
 
     def answers(self, parameters: Parameters, found: Any, lengths: np.ndarray) -> list[Any]:
-        """An answer a row, as `figures` reads it, of what `evaluate_batch` found, which lies in this machine's memory now."""
+        """An answer a row, as `predictions` reads it, of what `evaluate_batch` found, which lies in this machine's memory now."""
         return list(found)
 
     @abstractmethod
+    def predictions(self, answers: list[Any], targets: Any) -> Predictions:
+        """All answers, in the order of the examples, beside what is right, as metrics take them."""
+
+    @final
     def figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
-        """Of all answers, in the order of the examples; None where `evaluate_batch` was loss_only."""
+        """Of all answers, in the order of the examples; none where `evaluate_batch` was loss_only."""
+        if answers and answers[0] is None:
+            return {}
+        return self.scoring.figures(self.predictions(answers, targets))
 
     @final
     def infer_defaults(self, budget):

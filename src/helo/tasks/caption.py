@@ -35,6 +35,7 @@ from helo.errors import HeloError, fault
 from helo.inputs.base import EVERY
 from helo.inputs.pictures import SHIFT, shifted
 from helo.layers import stack
+from helo.metrics import Predictions, Scoring
 from helo.metrics import captions as metric
 from helo.models.captioner import Captioner
 from helo.options import POSITIVE, SHARE, SIZE, Bounds
@@ -129,13 +130,14 @@ class Caption(WritingTask):
     Options = Options
     options: Any
     recipe = SelfCritical({"adam_rate": 6e-3, "rate": 0.04}, max_epochs=40, validation_limit=1_000)
+    scoring = Scoring(("captions",), ("words", "text"), "cider")
     evaluation_options = MappingProxyType({"skip_bad": False})  # whoever asks about a picture wants an answer to it
 
     def __init__(self, options: Options, vocab: Vocab, most: int, cut: str):
         """most: symbols that an answer may get. cut: by what answers are compared with the truth, a key of CUTS."""
         self.options, self.vocab, self.longest, self.cut_by = options, vocab, most, cut
         self.begin, self.end = len(vocab), len(vocab) + 1
-        self.model, self.monitor = Captioner(options, len(vocab) + 2), "cider"
+        self.model = Captioner(options, len(vocab) + 2)
         # Fine-tuning changes what was learned a little.
         lr_scale = {"encoder": 0.01} if isinstance(self.model.encoder, encoders.Trained) else {}
         learning = {"scheduled": options.scheduled, "self_critical": options.self_critical or 0.0}
@@ -301,13 +303,16 @@ class Caption(WritingTask):
 
     # What it answers.
 
-    def figures(self, answers, targets):
+    def predictions(self, answers, targets):
         texts, truth = [self.text(found[0].symbols) for found in answers], targets.texts
-        figures = metric.score(texts, truth, *CUTS[self.cut_by]())
+        cut, named = CUTS[self.cut_by]()
+        words = [cut(t) for t in texts], [[cut(t) for t in several] for several in truth]
+        notes: dict[str, Any] = {"tokenisation": named}
         if self.cut_by == "jieba":
             beside = metric.score(texts, truth, *CUTS["characters"]())
-            figures |= {f"{n}_characters": beside[n] for n in ("bleu_1", "bleu_4", "rouge_l", "cider")}
-        return figures | {"pictures": len(texts)} | ({"split": targets.split} if targets.split else {})
+            notes |= {f"{n}_characters": beside[n] for n in ("bleu_1", "bleu_4", "rouge_l", "cider")}
+        notes |= {"pictures": len(texts)} | ({"split": targets.split} if targets.split else {})
+        return Predictions({"words": words, "text": (texts, truth)}, notes=notes)
 
     def text(self, ids: Iterable[int]) -> str:
         return " ".join(super().text(ids).split())  # as sentences are read: one that is drawn may have any symbol in it

@@ -29,7 +29,7 @@ from helo.inputs.pictures import Pictures
 from helo.inputs.symbols import Symbols
 from helo.inputs.vectors import Vectors
 from helo.inputs.words import Words, tokens
-from helo.metrics import calibration, classification, several
+from helo.metrics import Predictions, Scoring
 from helo.models.classifier import Classifier
 from helo.models.feed_forward import FeedForward
 from helo.options import SHARE, SIZE, Bounds, Formerly
@@ -74,7 +74,6 @@ class Classify(Labels, ExampleTask):
     """A label, or several, for each example."""
 
     Options = Options
-    monitor = "accuracy"
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=300)
 
     def __init__(
@@ -83,6 +82,10 @@ class Classify(Labels, ExampleTask):
         self.options, self.form, self.labels, self.weights = options, form, list(labels), weights
         self.model = (Classifier if form.sequence else FeedForward)(options, form, len(labels))
         self.many = options.multilabel is not None
+        if self.many:
+            self.scoring = Scoring(("multilabel",), ("labels",), "accuracy")
+        else:
+            self.scoring = Scoring(("classification", "calibration"), ("label", "probabilities"), "accuracy")
 
     @classmethod
     def examples(cls, files, options, asked=True):
@@ -215,14 +218,10 @@ class Classify(Labels, ExampleTask):
     def answers(self, parameters, found, lengths):
         return list(found.astype(np.float64))
 
-    def figures(self, answers, targets):
+    def predictions(self, answers, targets):
         p = np.stack(answers)
-        if self.many:
-            return several.score(several.statistics(p >= 0.5, targets)) | {"examples": len(p)}
-        best = p.argmax(1)
-        figures = classification.score(classification.statistics(best, targets, len(self.labels)))
-        sums = calibration.statistics(p.max(1), best == targets)
-        return figures | calibration.score(sums) | {"examples": len(p)}
+        one = {"label": (p.argmax(1), targets), "probabilities": (p, targets)}
+        return Predictions({"labels": (p >= 0.5, targets)} if self.many else one, self.labels, {"examples": len(p)})
 
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
         """An answer an example: label and probability, and the probability of every label; or, where an example has

@@ -6,7 +6,6 @@ Labels         chooses among labels, for a whole example or for each of its step
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from helo import engines
 from helo.data.symbols import Symbols
 from helo.data.vocab import Vocab
 from helo.inputs import Input
+from helo.metrics.perplexity import Perplexity
 from helo.models.base import Parameters
 from helo.models.language_model import LanguageModel, State
 
@@ -83,17 +83,9 @@ class Score:
 
     def figures(self, protocol: str) -> dict[str, Any]:
         """nats a symbol; bits a character and a byte, which compare over units; perplexity a symbol; the protocol."""
-        nats = self.total
-        bits = nats / math.log(2)
-        figures: dict[str, Any] = {
-            "nats": nats / self.symbols,
-            "bits_per_character": bits / max(1, self.characters),
-            "bits_per_byte": bits / max(1, self.bytes),
-            "perplexity": math.exp(min(700.0, nats / self.symbols)),
-            "symbols": self.symbols,
-            "protocol": protocol,
-        }
-        return figures | ({"unknown": self.unknown} if self.unknown else {})
+        figures = Perplexity().score(np.array([self.total, self.symbols, self.characters, self.bytes], np.float64))
+        about = {"symbols": self.symbols, "protocol": protocol}
+        return figures | about | ({"unknown": self.unknown} if self.unknown else {})
 
 
 def protocol(rows: int = 1, block: int | None = None) -> str:

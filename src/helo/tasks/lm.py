@@ -23,6 +23,7 @@ from helo.data.streams import Streams
 from helo.data.symbols import Symbols, encoded
 from helo.data.vocab import Vocab
 from helo.errors import HeloError
+from helo.metrics import Scoring
 from helo.models.language_model import LanguageModel, State
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import settled
@@ -98,7 +99,7 @@ class LM(RunningText, Task):
 
     Options = Options
     recipe = TextRecipe()
-
+    scoring = Scoring(("perplexity",), ())
     symbols: Symbols  # the text to learn, then the text to validate on
     split: int  # where the second begins
 

@@ -21,15 +21,14 @@ from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
 from helo.data.readers import arrays, clips, conll, dialogue, numbers, table
 from helo.data.readers.files import named, parted, suffix
+from helo.data.spans import SCHEMES, as_label, marks, scheme, spans, written
 from helo.encoders.clips import framed
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
 from helo.layers import crf, part, stack
-from helo.metrics import classification, segments
-from helo.metrics import spans as span_metric
-from helo.metrics.spans import marks, scheme, spans, written
+from helo.metrics import Predictions, Scoring
 from helo.models.tagger import Tagger
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
@@ -81,14 +80,15 @@ class Tag(Labels, ExampleTask):
 
     Options = Options
     stepwise = True
-    monitor = "accuracy"
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
 
     def __init__(self, options: Options, form: inputs.Input, labels: Sequence[str], marked: str | None):
         """marked: the scheme in which the labels mark spans; inside the model it is always IOB2."""
         self.options, self.form, self.labels, self.marked = options, form, list(labels), marked
         self.model = Tagger(options, form, len(labels))
-        self.monitor = "span_f1" if marked else "weighted_f1" if isinstance(form, Dialogue) else "accuracy"
+        default = "span_f1" if marked else "weighted_f1" if isinstance(form, Dialogue) else "accuracy"
+        more = ("spans",) if marked else ("segments",) if isinstance(form, Numbers) else ()
+        self.scoring = Scoring(("classification", *more), ("label", "steps", *(["spans"] if marked else [])), default)
 
     @classmethod
     def examples(cls, files, options, asked=True):
@@ -100,7 +100,7 @@ class Tag(Labels, ExampleTask):
         form, labels, marked = fields(saved, input=dict, labels=list[str], spans=str | None)
         if len(distinct(labels, "labels")) < 2:
             raise ValueError(f"{len(labels)} labels, not two or more")
-        if marked is not None and (marked not in span_metric.SCHEMES or set(labels) != set(_spanning(_types(labels)))):
+        if marked is not None and (marked not in SCHEMES or set(labels) != set(_spanning(_types(labels)))):
             raise ValueError(f"spans is {marked!r}, and the labels mark none")
         settled(options, "layers", "hidden", "dropout")
         return cls(options, inputs.from_json(form), labels, marked)
@@ -239,24 +239,17 @@ class Tag(Labels, ExampleTask):
         names = self._names(ids)
         return np.array([self.labels.index(y) for y in written(spans(names), len(names))], np.int64)
 
-    def figures(self, answers, targets):
-        joined = np.concatenate(answers)
-        if self.marked is None:
-            table = classification.statistics(joined, targets.values, len(self.labels))
-        else:  # as the files write them
-            said, true = ([y for i in range(len(answers)) for y in self.outward(x[i])] for x in (answers, targets))
-            names = {y: k for k, y in enumerate(sorted({*said, *true}))}
-            answered, truth = (np.array([names[y] for y in x]) for x in (said, true))
-            table = classification.statistics(answered, truth, len(names))
-        figures = classification.score(table)
-        if self.marked is not None:
-            kinds = _types(self.labels)
-            rows = ((self._names(a), self._names(targets[i])) for i, a in enumerate(answers))
-            figures |= span_metric.score(sum(span_metric.statistics(a, b, kinds) for a, b in rows))  # pyright: ignore[reportArgumentType]
-        if isinstance(self.form, Numbers):
-            sums = np.sum([segments.statistics(a, targets[i]) for i, a in enumerate(answers)], axis=0)
-            figures |= segments.score(sums)
-        return figures | {"steps": len(joined), "sequences": len(answers)}
+    def predictions(self, answers, targets):
+        rows, labels, kinds = (answers, [targets[i] for i in range(len(answers))]), self.labels, {}
+        if self.marked is not None:  # as the files write them
+            texts = [[self.outward(y) for y in side] for side in rows]
+            labels = sorted({y for side in texts for row in side for y in row})
+            number = {y: k for k, y in enumerate(labels)}
+            rows = tuple([np.array([number[y] for y in row], np.int64) for row in side] for side in texts)
+            kinds = {"spans": tuple([spans(row) for row in side] for side in texts)}
+        joined = tuple(np.concatenate(side) for side in rows)
+        notes = {"steps": len(joined[0]), "sequences": len(answers)}
+        return Predictions({"label": joined, "steps": rows, **kinds}, labels, notes)
 
     def _names(self, ids: np.ndarray) -> list[str]:
         return [self.labels[int(i)] for i in ids]
@@ -320,7 +313,7 @@ class Tag(Labels, ExampleTask):
     def _known(self) -> set[str]:
         """Labels as files may have them."""
         kinds = [] if self.marked is None else _types(self.labels)
-        return {*self.labels, *(span_metric.as_label(mark, kind) for kind in kinds for mark in "BIES")}
+        return {*self.labels, *(as_label(mark, kind) for kind in kinds for mark in "BIES")}
 
     def lines(self, text: str) -> Dataset:
         """Standard input: of words whatever `conll.told` understands; of frames, a line of numbers each, with blank lines
@@ -369,7 +362,7 @@ def _types(labels: Iterable[str]) -> list[str]:
 
 def _spanning(kinds: Iterable[str]) -> list[str]:
     """The labels of spans of some types."""
-    return ["O", *(span_metric.as_label(mark, kind) for kind in kinds for mark in "BI")]
+    return ["O", *(as_label(mark, kind) for kind in kinds for mark in "BI")]
 
 
 def _plain(labels: Sequence[Sequence[str]], marked: str | None) -> Sequence[Sequence[str]]:

@@ -26,7 +26,7 @@ from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.inputs.base import EVERY
-from helo.metrics import translation
+from helo.metrics import Predictions, Scoring, translation
 from helo.models.translator import Translator
 from helo.options import SIZE, Bounds
 from helo.saved import distinct, fields, settled
@@ -69,6 +69,7 @@ class Translate(WritingTask):
 
     Options = Options
     recipe = ScheduledSampling({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
+    scoring = Scoring(("translation",), ("text",))
 
     def __init__(self, options: Options, vocab: Vocab, characters: str):
         """characters: those of the training sources; any other is carried through as it is."""
@@ -212,11 +213,9 @@ class Translate(WritingTask):
             out.append(symbol)
         return out
 
-    def figures(self, answers, targets):
-        if answers and answers[0] is None:
-            return {}
+    def predictions(self, answers, targets):
         texts = [self.text(found[0].symbols).strip() for found in answers]
-        return translation.score(texts, targets.texts) | {"pairs": len(texts)}
+        return Predictions({"text": (texts, [[t] for t in targets.texts])}, notes={"pairs": len(texts)})
 
     def predict(
         self,

@@ -23,6 +23,7 @@ from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.decoding.sampling import Choice
 from helo.layers import part, stack
+from helo.metrics import LOSS
 from helo.models.encoder_decoder import Memory
 from helo.options import SHARE, SIZE, Bounds
 from helo.tasks.base import ExampleTask, Parameters, Recipe, TaskOptions
@@ -172,7 +173,7 @@ class WritingTask(ExampleTask):
             inside = stack.mask(scores, piece["target_lengths"])[..., 0]
             loss = loss + engines.cross_entropy(scores, piece["targets"], inside)
             count = count + namespace(scores).sum(piece["target_lengths"])
-        if loss_only and self.monitor == "loss":
+        if loss_only and self.scoring.monitor == LOSS:
             return loss, count, [None] * rows
         found = self.search(parameters, memory, self.most(batch), 1 if loss_only else BEAM)
         return loss, count, self.finished(parameters, memory, batch, found)

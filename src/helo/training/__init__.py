@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helo import cells, drawing, encoders, progress, reports, tasks
+from helo import cells, drawing, encoders, metrics, progress, registry, reports, tasks
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.errors import HeloError, door, nearest, place
@@ -95,13 +95,18 @@ def train(
     }
     if not isinstance(resume, bool) or not isinstance(overwrite, bool):
         raise TypeError("resume and overwrite are True or False")
-    for name in ("cell", "encoder", "start"):
+    for name in ("cell", "encoder", "start", "metric"):
         if name in given and not isinstance(given[name], str | Path):
             raise TypeError(f"{name}={given[name]!r:.80} is no text")
     if "cell" in given:
-        given["cell"] = cells.located(str(given["cell"]))
+        given["cell"] = registry.located(str(given["cell"]))
         cells.find(given["cell"])
-        cells.remember(given["cell"])
+        registry.remember(given["cell"])
+    if "metric" in given:
+        given["metric"] = registry.located(str(given["metric"]))
+        if registry.outside(given["metric"]):
+            metrics.find(given["metric"])
+        registry.remember(given["metric"])
     if "encoder" in given:
         given["encoder"] = encoders.located(str(given["encoder"]))
     if given.get("start") is not None:
@@ -112,11 +117,10 @@ def train(
     path = _place(out, files)
     if like is not None and not (resume and folder.inside(path, "run.json").exists()):
         about = folder.describe(Path(like))
-        if "cell" not in given and cells.outside(about["cell"]) and not (trust or cells.remembered(about["cell"])):
-            raise HeloError(
-                f"the cell is code from a file: {about['cell']}", expected="the word of a person who trusts it",
-                mend=f"look at the file, then --cell {about['cell']}", where=str(like),
-            )  # fmt: skip
+        if "cell" not in given:
+            registry.vouched(about["cell"], "cell", str(like), trust)
+        if "metric" not in given:
+            registry.vouched(about["training"].get("metric") or "", "metric", str(like), trust)
         if "start" in given and about["task"] != task:
             raise HeloError(f"a run of {about['task']}", expected=f"one of {task}", where=f"--start {like}")
         theirs = _options_of(about)
@@ -247,6 +251,7 @@ def _begun(r: _Request, machine: Machine) -> tuple[Task, Options]:
             saved = folder.read_json(folder.inside(Path(r.options.start), "vocab.json"))
             Run(r.options.start, r.trust, r.given.get("cell")).task  # noqa: B018  whatever is wrong with it is said first
         task = r.kind.read(r.files, r.valid, r.task_options, r.path, saved)
+    task.scoring = task.scoring.choose(r.options.metric)
     task.infer_defaults(machine.agreed(_budget(r.options, machine)))
     return task, r.options
 
@@ -353,6 +358,7 @@ def _read_again(r: _Request, about: dict[str, Any]) -> tuple[Task, Options]:
     task = r.kind.read(files, valid, task_options, r.path, saved)
     if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
         raise HeloError("the data has changed since the run began", mend="start a new run", where=str(r.path))
+    task.scoring = task.scoring.choose(options.metric)
     return task, options
 
 
@@ -465,10 +471,13 @@ def _recorded(r: _Request, about: dict[str, Any]) -> tuple[Any, Options]:
     kind, given, path = r.kind, dict(r.given), r.path
     if about["task"] != _name(kind):
         raise HeloError(f"a run of {about['task']}", expected=f"one of {_name(kind)}", where=str(path))
-    cell = Run(path, r.trust, given.get("cell")).cell
-    was = about["options"] | about["training"]
+    run = Run(path, r.trust, given.get("cell"))
+    cell, metric = run.cell, run.metric(given.get("metric"))
+    was = about["options"] | {"metric": None} | about["training"]
     if "cell" in given:
         given["cell"] = was["cell"]  # the same, as `Run.cell` found
+    if metric is not None and was["metric"] is not None:
+        given["metric"] = was["metric"]
     asked = {k: v for part in map(asdict, _parted(kind, given)) for k, v in part.items()}
     free = {"save_seconds", "tensorboard", "device"} | (BUDGETS if about.get("finished") else set())
     for name in given:
@@ -481,7 +490,8 @@ def _recorded(r: _Request, about: dict[str, Any]) -> tuple[Any, Options]:
             )  # fmt: skip
     with place(path / "run.json"):
         try:
-            task_options, training = _parted(kind, was | typed(Options, about["training"]) | {"cell": cell})
+            typed_options = was | typed(Options, about["training"]) | {"cell": cell, "metric": metric}
+            task_options, training = _parted(kind, typed_options)
         except ValueError as error:
             raise HeloError(f"damaged: {error}", mend=folder.AGAIN) from error
     task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.Options.paths})

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helo import cells
+from helo import cells, registry
 from helo.cells import Cell
 from helo.errors import HeloError, told
 
@@ -88,7 +88,7 @@ def keeps(options: Any) -> None:
     What it is worth the laws say (`helo check`); this only tells early, and in words, what would else end somewhere inside.
     """
     cell = cells.find(options.cell)
-    file = cells.home(cell)
+    file = registry.home(cell)
     if file is None:
         return
     name = f"{file}:{type(cell).__name__}"

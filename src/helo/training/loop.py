@@ -17,6 +17,7 @@ from torch.nn.functional import dropout as noise
 from helo import reports
 from helo.data.ragged import few_shapes
 from helo.errors import HeloError
+from helo.metrics import LOSS
 from helo.runs import folder
 from helo.tasks.base import Task
 from helo.training import checkpoint, minutes, schedule
@@ -351,12 +352,11 @@ class Training:
                 "symbols_per_second": round(speed.symbols),
                 "norms": _by_layer(zip(self.parameters, norms.tolist(), strict=True)),
             }
-            key = self.task.monitor
-            report |= {} if key == "loss" else {key: figures[key]}
-            badness = figures[key] if key == "loss" else -figures[key]
-            best = badness < p.best or (key != "loss" and badness == p.best)
+            key, cost = self.task.scoring.monitor, self.task.scoring.cost(figures)
+            report |= {} if key == LOSS else {key: figures[key]}
+            best = cost < p.best or (key != LOSS and cost == p.best)
             if best:
-                p.best = badness
+                p.best = cost
                 self.keep(figures, weights)
             shown = self.shown.progress(weights, np.random.default_rng(p.step))
             folder.append(self.home / "metrics.jsonl", json.dumps(report | {"sample": shown[:SHOWN]}))
@@ -439,7 +439,8 @@ def _by_layer(norms: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 def _line(p: Progress, report: dict[str, Any], best: bool, key: str, unit: str) -> str:
     """A report for a person."""
-    figure = "" if key == "loss" else f"  {key.replace('_', ' ')} {report[key]:.4f}"
+    value = report.get(key)
+    figure = "" if key == LOSS else f"  {key.replace('_', ' ')} {f'{value:.4f}' if isinstance(value, float) else value}"
     return (
         f"step {p.step:>6,}/{p.total:,}  epoch {report['epoch']:.2f}  {_clock(p.seconds)}  "
         f"loss {report['loss']:.3f}  valid {report['valid']:.3f} nats{figure}{'' if best else ' (not the best)'}  "

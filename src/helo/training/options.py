@@ -19,6 +19,10 @@ class Options:
     epochs: Annotated[float | None, "train for so many passes over the data", POSITIVE] = None
     steps: Annotated[int | None, "train for so many steps", Bounds(1, 2**53)] = None
     start: Annotated[str | None, "begin with this run's weights, symbols and options, at a tenth of its rates"] = None
+    metric: Annotated[
+        str | None,
+        "figure or metric by which the best weights are known, or FILE.py:NAME  [the loss or the task's first]",
+    ] = None
     rate: Annotated[float, "learning rate of the matrices (Muon)", POSITIVE] = 0.05
     adam_rate: Annotated[float, "learning rate of everything else (AdamW)", POSITIVE] = 0.01
     weight_decay: Annotated[float, "share of the weights taken off in a step, times the rate", Bounds(0, 1e6)] = 0.01

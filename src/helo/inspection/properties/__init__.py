@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from helo import registry
-from helo.errors import HeloError, nearest, others, place
+from helo.errors import HeloError, nearest, place
 from helo.inspection.properties.base import Property
 from helo.inspection.traces import Reading
 
@@ -22,7 +17,6 @@ __all__ = ["Measured", "Property", "find", "measured", "names"]
 
 LEAST = 10  # steps at which a flag holds, and does not: of fewer nothing can be said
 SEVERAL = 12  # of properties that come in several, such as labels: the most frequent
-_OUTSIDE = "helo_property_"
 
 
 @dataclass
@@ -152,22 +146,8 @@ class _Function(Property):
 
 def _outside(spec: str) -> Property:
     path, _, name = spec.rpartition(":")
-    file = Path(os.path.expanduser(path)).resolve()
     with place(spec):
-        if not file.is_file():
-            raise HeloError("no such file", expected="file.py:NAME, a Python file and the property in it")
-        module_name = _OUTSIDE + hashlib.sha256(str(file).encode()).hexdigest()[:12]
-        loader = importlib.util.spec_from_file_location(module_name, file)
-        assert loader is not None
-        assert loader.loader is not None
-        module = importlib.util.module_from_spec(loader)
-        sys.modules[module_name] = module
-        try:
-            loader.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
-            raise HeloError(f"the file does not run: {type(error).__name__}: {error}") from error
-        others(str(file))
-        kinds = {k: v for k, v in vars(module).items() if callable(v) and getattr(v, "__module__", None) == module_name}
+        kinds = {k: v for k, v in registry.own(registry.code(path)).items() if callable(v)}
         if name not in kinds:
             raise HeloError(
                 f"the file has no property {name!r}", mend=nearest(name, kinds) if kinds else "it defines none"

@@ -1,0 +1,59 @@
+"""The contract of a metric, and how a task is scored by some."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Metric(ABC):
+    """Answers beside what is right. `statistics` adds up, over batches and files of any size; `score` makes figures of the
+    sum. A metric's options are the fields that it has beside `labels`, the names of the labels in the order of their numbers.
+
+    Kinds of answer, each as a pair of equal length, (answers, references):
+
+    label          a number of a label each: `(examples,)` whole numbers both
+    probabilities  of every label `(examples, labels)`; references as of `label`
+    labels         several labels: `(examples, labels)` boolean both
+    steps          a label a step: a list of `(steps,)` whole numbers, one a sequence, both
+    spans          lists of (start, one behind the end, type), one a sequence, both
+    text           texts; references a list of one or more texts each
+    words          texts as lists of words; references a list of one or more of them each
+    surprise       nats of each symbol `(symbols,)`; references `(symbols, 2)`: the characters and bytes that it stands for
+    """
+
+    #: Of which of these kinds it can be; of the first that a task gives it is.
+    kinds: ClassVar[tuple[str, ...]]
+    #: Names of the figures that `score` gives, of which the best weights may be known; by the first where none is named.
+    figures: ClassVar[tuple[str, ...]]
+    higher_is_better: ClassVar[bool] = True
+
+    labels: tuple[str, ...] = ()
+
+    @abstractmethod
+    def statistics(self, answers: Any, references: Any) -> np.ndarray:
+        """An array that adds up: that of two sets of answers is the sum of theirs."""
+
+    @abstractmethod
+    def score(self, sums: np.ndarray) -> dict[str, float]:
+        """The figures, by their names, of statistics that were added up."""
+
+    def notes(self, answers: Any, references: Any) -> dict[str, Any]:
+        """What is said beside the figures and does not add up, such as how they were taken."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """All answers of an evaluation as metrics take them: (answers, references) by their kind; labels: their names; notes: what
+    is said beside the figures, such as how many.
+    """
+
+    kinds: Mapping[str, Sequence[Any]]
+    labels: Sequence[str] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
