@@ -16,11 +16,11 @@ WIDE = 100  # signs of a line of the table
 @click.argument("files", nargs=-1)
 @click.option("--cell", "cells", metavar="CELL", multiple=True,
               help="a cell, with options (lstm,forget_bias=0), or FILE.py:NAME; once for each  [rnn lstm gru mingru]")  # fmt: skip
-@click.option("--layers", type=int, default=None, help="layers on top of each other  [1]")
-@click.option("--hidden", type=int, default=None, help="units a layer  [64]")
+@click.option("--layers", type=int, help="layers on top of each other  [1]")
+@click.option("--hidden", type=int, help="units a layer  [64]")
 @click.option("--scale", "scales", type=float, multiple=True,
               help="multiply the matrices that multiply the state; once for each  [1]")  # fmt: skip
-@click.option("--length", type=int, default=None, help="steps that are looked back on  [200]")
+@click.option("--length", type=int, help="steps that are looked back on  [200]")
 @click.option("--chunk", type=int, default=None,
               help="truncated backpropagation: no gradient crosses the border of chunks of so many steps")  # fmt: skip
 @click.option("--clip", type=float, default=None,

@@ -7,22 +7,17 @@ from typing import Any
 from helo import options, registry
 from helo.tasks.base import Task
 
-__all__ = ["Task", "able", "checked", "declared", "find", "names"]
+__all__ = ["Task", "checked", "declared", "find", "names"]
 
 
 def names() -> list[str]:
     """The registered tasks."""
-    return registry.names("helo.tasks", ("base", "kinds", "writing"))
+    return registry.names("helo.tasks", ("base", "score", "writing"))
 
 
 def find(name: str) -> type[Task]:
     """The class of a task. Raises HeloError, naming the nearest, for one that is not known."""
     return registry.offered(registry.module("helo.tasks", name, "task", names()), Task)
-
-
-def able(kind: type[Any]) -> list[str]:
-    """The registered tasks that are of a kind, such as one of `kinds`."""
-    return [name for name in names() if issubclass(find(name), kind)]
 
 
 def declared(task: Task | type[Task], verb: str) -> dict[str, options.Option]:

@@ -35,7 +35,6 @@ from helo.models.feed_forward import FeedForward
 from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleTask, Parameters, Recipe, TaskOptions, filled
-from helo.tasks.kinds import Labels
 
 LEAST = 2  # examples of a label, where each example has one
 
@@ -70,7 +69,7 @@ class Options(TaskOptions):
     batch: Annotated[int | None, "examples a step", SIZE] = None
 
 
-class Classify(Labels, ExampleTask):
+class Classify(ExampleTask):
     """A label, or several, for each example."""
 
     Options = Options

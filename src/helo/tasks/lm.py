@@ -28,7 +28,7 @@ from helo.models.language_model import LanguageModel, State
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Recipe, Task, TaskOptions
-from helo.tasks.kinds import CODE_POINTS, RunningText, Score, protocol
+from helo.tasks.score import CODE_POINTS, Score, protocol
 
 # Of validation after training: up to so many symbols as one row, and so many at the most. `helo eval` knows no limit.
 ONE_ROW, MOST = 200_000, 2_000_000
@@ -94,7 +94,7 @@ class TextRecipe(Recipe):
         return min(size, max(4096, seen // 100))
 
 
-class LM(RunningText, Task):
+class LM(Task):
     """A language model over a vocabulary, with or without a text to learn."""
 
     Options = Options

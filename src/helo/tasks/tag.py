@@ -33,7 +33,6 @@ from helo.models.tagger import Tagger
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import ExampleTask, Parameters, Recipe, TaskOptions, filled
-from helo.tasks.kinds import Labels
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 # Of what there is to know of a label, the share that its video may tell before what the video is on the whole counts:
@@ -75,11 +74,10 @@ class Options(TaskOptions):
     batch: Annotated[int | None, "sequences a step", SIZE] = None
 
 
-class Tag(Labels, ExampleTask):
+class Tag(ExampleTask):
     """A label for each step of each sequence."""
 
     Options = Options
-    stepwise = True
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
 
     def __init__(self, options: Options, form: inputs.Input, labels: Sequence[str], marked: str | None):
