@@ -29,7 +29,7 @@ def declared(task: Task | type[Task], verb: str) -> dict[str, options.Option]:
     """What a verb may be told of a task: what the task declares for it, and the options of reading that hold for its training
     alone.
     """
-    kind, reading = task.Options.verbs.get(verb), getattr(task, "evaluation_options", ())
+    kind, reading = task.Options.verbs.get(verb), task.Options.reading
     own = options.described(kind) if kind is not None else ()
     return {o.name: o for o in (*own, *(o for o in options.described(task.Options) if o.name in reading))}
 

@@ -9,13 +9,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, Self, final
+from typing import Annotated, Any, ClassVar, Protocol, Self, final
 
 import numpy as np
 
 from helo import engines
 from helo.cells.functions import Array
-from helo.data import dataset
+from helo.data import dataset, readers, splits
 from helo.data.buckets import Buckets, in_order
 from helo.data.dataset import Dataset
 from helo.data.readers import table
@@ -67,6 +67,8 @@ class TaskOptions:
     paths: ClassVar[frozenset[str]] = frozenset()
     #: What verbs after training may be told, by the verb: a frozen dataclass of options, as this one is.
     verbs: ClassVar[Mapping[str, type[Any]]] = MappingProxyType({})
+    #: Options of reading that may be others after the training, and what they are then; None: as in the training.
+    reading: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass
@@ -174,13 +176,27 @@ class Task(ABC):
         """What a run folder keeps of the data: (`data` of run.json, vocab.json)."""
 
 
+@dataclass(frozen=True)
+class ExampleOptions(TaskOptions):
+    """Of every task over separate examples."""
+
+    reading = MappingProxyType({"reader": None})
+
+    reader: Annotated[str | None, "of the files: a registered one or FILE.py:NAME (by what the files are)"] = None
+    split: Annotated[
+        splits.Split | None,
+        "where no --valid files are given, a tenth to validate on: by chance, by groups, the last in time",
+    ] = None
+    split_by: Annotated[str | None, "column of the groups, or of the times, by which is split"] = None
+
+
 class ExampleTask(Task):
     """A task over separate examples, each with its answer. What is common to them is final here: reading, holding out,
     batches of like length, answering many at once.
     """
 
-    #: Options of reading that hold for the training; what stands here is so for files that are read after it.
-    evaluation_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    #: How examples are held out to validate on where nothing else is said; None where the data says it.
+    default_split: ClassVar[splits.Split | None] = "random"
     train: tuple[Encoded, Any]  # what to learn from, and its targets as `targets` made them
     valid: tuple[Encoded, Any]
     shown: Dataset | None = None  # the validation examples themselves, while it trains
@@ -249,6 +265,7 @@ class ExampleTask(Task):
     def read(cls, files, valid, options, folder, saved=None):
         before = clock.seconds
         learn, check, record = cls.split(files, valid, options)
+        options = replace(options, split=None if valid else options.split or cls.default_split)
         self = cls.from_dataset(options, learn) if saved is None else cls.load(options, saved, {})
         self.data = record | {"examples": {"train": len(learn), "valid": len(check)}}
         self.shown = check
@@ -274,13 +291,14 @@ class ExampleTask(Task):
         else:
             if len(learn) < 2:
                 raise HeloError("one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
-            rows = dataset.held_out(len(learn), *cls.stratify_by(learn))
+            how = options.split or cls.default_split or "random"
+            rows = splits.split(learn, how, options.split_by, *cls.stratify_by(learn))
             if not len(rows[1]):
                 cls.from_dataset(options, learn)  # whatever is wrong with the labels themselves is said first
                 raise HeloError("no example can be held out: each is needed to learn its label from",
                                 expected="more of a label, or --valid FILES", where=", ".join(map(str, files)))  # fmt: skip
             learn, check = learn.take(rows[0]), learn.take(rows[1])
-            record["valid"] = dataset.HELD_OUT
+            record["valid"] = splits.SAID[how]
         return learn, check, record
 
     @classmethod
@@ -327,7 +345,9 @@ class ExampleTask(Task):
     @final
     def reading(self, **said: Any) -> Any:
         """The options by which files are read after the training. said: those that are to be others."""
-        return replace(self.options, **{**self.evaluation_options, **said})
+        if said.get("reader") is not None:
+            said["reader"] = readers.chosen(said["reader"])
+        return replace(self.options, **{**{k: v for k, v in self.Options.reading.items() if v is not None}, **said})
 
     @final
     def reload(self, data: dict[str, Any], files: Sequence[str | Path], **said: Any) -> Dataset:
@@ -336,19 +356,21 @@ class ExampleTask(Task):
             return files
         if table.given(files) or files:
             return type(self).examples(files, self.reading(**said))[0]
-        return self.recorded(data) if self.shown is None else self.shown
+        return self.recorded(data, self.reading(**said)) if self.shown is None else self.shown
 
-    def recorded(self, data: dict[str, Any]) -> Dataset:
-        """The validation examples of a run. Raises HeloError where their files are no longer the same."""
+    def recorded(self, data: dict[str, Any], options: Any = None) -> Dataset:
+        """The validation examples of a run. options: to read by. Raises HeloError where their files are no longer the same."""
         tail = isinstance(data["valid"], str)
-        found, paths = type(self).examples(data["train"] if tail else data["valid"], self.options)
+        found, paths = type(self).examples(data["train"] if tail else data["valid"], options or self.options)
         if dataset.fingerprint(paths) != data["fingerprint"]["train" if tail else "valid"]:
             raise HeloError(
                 "the files are no longer those that the run was trained with",
                 mend="give the files to evaluate on",
                 where=", ".join(map(str, paths)),
             )
-        return found.take(dataset.held_out(len(found), *self.stratify_by(found))[1]) if tail else found
+        o = self.options
+        how = o.split or self.default_split or "random"
+        return found.take(splits.split(found, how, o.split_by, *self.stratify_by(found))[1]) if tail else found
 
     @final
     def batches(self, seed, rank=0, world=1):
