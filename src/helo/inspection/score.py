@@ -19,7 +19,8 @@ from helo.data.symbols import Symbols
 from helo.errors import HeloError, door
 from helo.metrics import LOSS
 from helo.runs.run import Run
-from helo.tasks.base import ExampleTask, on
+from helo.tasks.base import on
+from helo.tasks.examples import ExampleTask
 from helo.tasks.kinds import CODE_POINTS, RunningText, Score, protocol
 
 OTHERS = 3  # likelier symbols that are named beside one

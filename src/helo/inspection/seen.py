@@ -23,7 +23,7 @@ from helo.cells.functions import Array
 from helo.engines import Tap, tapped
 from helo.errors import HeloError, told
 from helo.runs import Run, folder
-from helo.tasks.base import ExampleTask
+from helo.tasks.examples import ExampleTask
 from helo.tasks.kinds import RunningText
 
 SHUT, OPEN = 0.1, 0.9  # a gate below, above: as Karpathy, Johnson and Li count them (2015)

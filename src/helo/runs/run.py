@@ -26,7 +26,7 @@ from helo.runs.live import Live
 from helo.runs.report_folder import report_folder
 from helo.runs.sizes import expected
 from helo.runs.stream import Stream
-from helo.tasks.base import ExampleTask
+from helo.tasks.examples import ExampleTask
 from helo.tasks.kinds import RunningText
 
 

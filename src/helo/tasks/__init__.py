@@ -7,12 +7,15 @@ from typing import Any
 from helo import options, registry
 from helo.tasks.base import Task
 
+#: Files of this room that are no task.
+NOT_TASKS = ("base", "copying", "examples", "kinds", "labels", "reading", "search", "self_critical", "writing")
+
 __all__ = ["Task", "able", "checked", "declared", "find", "names"]
 
 
 def names() -> list[str]:
     """The registered tasks."""
-    return registry.names("helo.tasks", ("base", "kinds", "writing"))
+    return registry.names("helo.tasks", NOT_TASKS)
 
 
 def find(name: str) -> type[Task]:

@@ -33,7 +33,8 @@ from helo.models.classifier import Classifier
 from helo.models.feed_forward import FeedForward
 from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
-from helo.tasks.base import ExampleOptions, ExampleTask, Parameters, Recipe, filled
+from helo.tasks.base import Parameters, Recipe, filled
+from helo.tasks.examples import ExampleOptions, ExampleTask
 from helo.tasks.kinds import Labels
 
 LEAST = 2  # examples of a label, where each example has one

@@ -31,7 +31,8 @@ from helo.metrics import Predictions, Scoring
 from helo.models.tagger import Tagger
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
-from helo.tasks.base import ExampleOptions, ExampleTask, Parameters, Recipe, filled
+from helo.tasks.base import Parameters, Recipe, filled
+from helo.tasks.examples import ExampleOptions, ExampleTask
 from helo.tasks.kinds import Labels
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos

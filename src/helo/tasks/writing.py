@@ -26,7 +26,8 @@ from helo.layers import part, stack
 from helo.metrics import LOSS
 from helo.models.encoder_decoder import Memory
 from helo.options import SHARE, SIZE, Bounds
-from helo.tasks.base import ExampleOptions, ExampleTask, Parameters, Recipe
+from helo.tasks.base import Parameters, Recipe
+from helo.tasks.examples import ExampleOptions, ExampleTask
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
 PIECES = 4  # into which the texts of a batch are parted by length
