@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from helo import tasks
+from helo.data import readers
 from helo.data.readers import conll, encoding, numbers, pairs, series, table
 from helo.errors import HeloError
 from helo.inputs.words import Words
@@ -98,7 +99,7 @@ def test_what_is_no_number_is_refused_by_its_place_in_every_reader(tmp_path, val
 def test_what_is_a_number_is_read_as_it_stands(tmp_path, value):
     found, model = understood("classify", [written(tmp_path / "t.csv", f"{NUMBERS}{value},4,x\n")])
     assert found.inputs[-1].tolist() == [float(value), 4.0]
-    assert np.isfinite(model.form.numbers.spread).all()
+    assert np.isfinite(model.form.numbers.std).all()
 
 
 def test_large_numbers_that_differ_by_little_stay_apart(tmp_path):
@@ -262,7 +263,7 @@ def test_texts_and_frames_and_conversations_of_a_frame(tmp_path, frame):
     talk = "d,text,label\n1,a b,x\n1,b c,y\n2,c,x\n"
     _, predict = model_of(tmp_path, talk, "tag", group="d")
     assert predict(frame({"text": ["a b", "b c"], "d": [1, 1]})) == predict([[("", "a b"), ("", "b c")]])
-    told, _ = pairs.read(frame({"target": ["A"], "source": ["a"]}))  # pyright: ignore[reportArgumentType]
+    told, _ = readers.read(frame({"target": ["A"], "source": ["a"]}), None, "text")  # pyright: ignore[reportArgumentType]
     assert (told.inputs, told.labels) == (["a"], ["A"])
 
 
@@ -385,7 +386,7 @@ def test_pairs_with_more_behind_them(tmp_path):
     for content, line in (("a\tb\nc\td\te\n", 2), ("a\tb\te\nc\td\n", 2), ("a\tb\nc\td\t\n", 2)):
         with pytest.raises(HeloError, match=rf"p\.tsv:{line}: "):
             pairs.read([written(tmp_path / "p.tsv", content)])
-    assert pairs.read([written(tmp_path / "p.tsv", "a\tb\tby\nc\td\tby\n")])[0].labels == ["b", "d"]
+    assert pairs.read([written(tmp_path / "p.tsv", "a\tb\tby\nc\td\tby\n")]).labels == ["b", "d"]
     with pytest.raises(HeloError, match=r"p\.jsonl:1: .*'target'"):
         pairs.read([written(tmp_path / "p.jsonl", '{"source": "a", "target": ["b"]}\n')])
 

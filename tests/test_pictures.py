@@ -18,8 +18,7 @@ import helo
 from fixtures import stopped
 from helo import drawing, encoders, engines, reports
 from helo.cli import cli
-from helo.data import captioned
-from helo.data.readers import captions, photos
+from helo.data.readers import captioned, captions, photos
 from helo.data.readers.clips import Clip, labels_at
 from helo.decoding.beam import Hypothesis
 from helo.encoders.small import Small

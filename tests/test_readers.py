@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from helo import tasks
-from helo.data import corpora, embedded, examples
+from helo.data import corpora, embedded, readers
 from helo.data.readers import conll, frames, pairs, series, table
 from helo.errors import HeloError, collecting
 
@@ -128,7 +128,7 @@ def test_frames_without_the_time_that_they_were_taken(tmp_path):
     file = tmp_path / "a_datapoints.txt"
     file.write_text("\r\n".join(["0.0 0x 0y 0z", *rows]) + "\r\n")
     (tmp_path / "a_targets.txt").write_text("0\r\n1\r\n1")
-    found, paths = examples.tagged([tmp_path], tasks.find("tag").Options())
+    found, paths = readers.read([tmp_path], tasks.find("tag").Options(), "step")
     assert found.inputs[0].tolist() == [[1, 2, 97], [1, 2, 172], [1, 2, 5]]
     assert found.labels == [["0", "1", "1"]]
     assert found.notes["features"] == ["0x", "0y", "0z"]
@@ -430,7 +430,7 @@ def test_frames_on_standard_input_are_numbers(tmp_path):
 )
 def test_pairs_of_tables(tmp_path, name, content, columns, expected):
     (tmp_path / name).write_text(content)
-    found, _ = pairs.read([tmp_path / name], True, *columns)
+    found = pairs.read([tmp_path / name], True, *columns)
     assert list(zip(found.inputs, found.labels or (), strict=True)) == expected
 
 
@@ -447,7 +447,7 @@ def test_a_side_that_is_empty_is_a_fault_whatever_the_form(tmp_path):
     (tmp_path / "f.tsv").write_text("one\teins\n\n \tdrei\nfour\t\n")
     for files, places in ((["a", "b"], ["a:3", "b:4"]), (["f.tsv"], ["f.tsv:3", "f.tsv:4"])):
         with collecting() as faults:
-            found, _ = pairs.read([tmp_path / f for f in files])
+            found = pairs.read([tmp_path / f for f in files])
         assert found.inputs == ["one"]
         assert [f.where.rpartition("/")[2] for f in faults] == places
         assert ["source" in f.found for f in faults] == [True, False]

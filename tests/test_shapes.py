@@ -19,8 +19,9 @@ import helo
 from fixtures import helo_command, prose, stopped
 from helo import cells, drawing, tasks, training
 from helo.data import embedded
-from helo.data.dataset import Dataset, held_out
+from helo.data.dataset import Dataset
 from helo.data.spans import spans, written
+from helo.data.splits import held_out
 from helo.decoding import beam
 from helo.errors import HeloError
 from helo.inputs.numbers import Numbers

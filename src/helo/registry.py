@@ -40,11 +40,12 @@ class Room(Generic[T]):
     what: str
     base: type[T]
     not_these: tuple[str, ...] = ()
+    group: str = ""  # of entry points, where it is not called as the package
 
     def names(self) -> list[str]:
         """The files of this room, and what other packages register as entry points in a group of its name."""
         own = names(self.package, self.not_these)
-        outside = [e.name for e in entry_points(group=self.package)]
+        outside = [e.name for e in entry_points(group=self.group or self.package)]
         twice = {n for n in outside if n in own or outside.count(n) > 1}
         if twice:
             raise HeloError(f"two {self.what}s are called {min(twice)!r}", mend="uninstall or rename one of them")
@@ -70,7 +71,7 @@ class Room(Generic[T]):
             return self._in_file(name)
         own = names(self.package, self.not_these)
         if name not in own:  # only then: reading what all packages register takes longer than a short answer
-            for e in entry_points(group=self.package):
+            for e in entry_points(group=self.group or self.package):
                 if e.name == name:
                     try:
                         kind = e.load()
@@ -195,17 +196,18 @@ def remember(spec: str) -> None:
             file = _trusted()
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("a", encoding="ascii") as lines:
-                lines.write(_digest_of(spec) + "\n")
+                lines.write(digest_of(spec) + "\n")
 
 
 def remembered(spec: str) -> bool:
     """Whether a person on this account has once named this file, as it is now."""
     with suppress(OSError, ValueError):
-        return _digest_of(spec) in _trusted().read_text(encoding="ascii").split()
+        return digest_of(spec) in _trusted().read_text(encoding="ascii").split()
     return False
 
 
-def _digest_of(spec: str) -> str:
+def digest_of(spec: str) -> str:
+    """Of the file that a specification names: its place and its content."""
     file = Path(spec.split(",")[0].rpartition(":")[0]).resolve()
     return _digest(file, file.read_bytes())
 

@@ -97,6 +97,7 @@ FIRST = 5  # faults that are said one by one
 
 def _check(task: str) -> click.Command:
     from helo import reports, tasks
+    from helo.data import readers
 
     kind = tasks.find(task)
 
@@ -108,6 +109,8 @@ def _check(task: str) -> click.Command:
             files = flags.aligned(given, "", files)
         if not files:
             raise HeloError("no files are given", expected=f"helo data check {task} {reports.find(task).example}")
+        if given.get("reader") is not None:
+            given["reader"] = readers.chosen(given["reader"])
         options = build(kind.Options, {k: v for k, v in given.items() if v is not None})
         with collecting() as faults:
             try:
@@ -120,6 +123,8 @@ def _check(task: str) -> click.Command:
         if as_json:
             flags.show({"understood": found, "faults": [str(f) for f in faults]})
         else:
+            for claim in found.pop("readers", ()):
+                click.echo(f"{'read by':16} {claim['reader']} ({claim['why']}): {_shown(claim['files'], 3)}")
             for name, value in found.items():
                 click.echo(f"{name:16} {_shown(value)}")
             for fault in faults[:FIRST]:
@@ -136,9 +141,9 @@ def _check(task: str) -> click.Command:
     return flags.common(flags.as_json(click.Command(task, params=parameters, callback=run, help=text)))
 
 
-def _shown(value) -> str:
+def _shown(value, most: int = 12) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value[:12])) + (f", … ({len(value):,})" if len(value) > 12 else "")
+        return ", ".join(map(str, value[:most])) + (f", … ({len(value):,})" if len(value) > most else "")
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

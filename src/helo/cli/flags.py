@@ -186,8 +186,8 @@ def given(run: Any, verb: str, values: dict[str, Any]) -> dict[str, Any]:
 
 def reading(run: Any, values: dict[str, Any], files: Sequence[str]) -> dict[str, Any]:
     """Those of the options by which files are read. Raises HeloError for one where there are none."""
-    found = {name: v for name, v in values.items() if name in getattr(run.task, "evaluation_options", ())}
-    if found and not files:
-        flag = options.flag(next(iter(found)))
+    found = {name: v for name, v in values.items() if name in run.task.Options.reading}
+    if others := [name for name in found if name != "reader" and not files]:
+        flag = options.flag(others[0])
         raise HeloError(f"{flag} without files", expected="files: the run's own are read as in its training")
     return found

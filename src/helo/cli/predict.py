@@ -61,6 +61,8 @@ def command(run, files, attention, out, stream, state, cell, seed, quiet, as_jso
     how = flags.given(model, "predict", {**options, "attention": bool(attention) or None})
     if attention:
         _drawable(attention, model.task)
+    if options.get("reader") and "-" in files:
+        raise HeloError("--reader of standard input", expected="it of files")
     reading = flags.reading(model, how, files)
     how = {name: value for name, value in how.items() if name not in reading}
     if "temperature" in how:

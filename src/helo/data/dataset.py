@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,8 @@ class Dataset:
     place: Callable[..., str]
     notes: dict[str, Any] = field(default_factory=dict)  # what was understood of the files, for people
     about: Sequence[dict[str, Any]] | None = None
+    files: Sequence[Path] = ()  # that it was read from, where these are others than were named
+    split_by: Sequence[Sequence[Any]] | None = None  # of each example the values of the column that `--split-by` names
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -46,7 +47,10 @@ class Dataset:
         labels = None if self.labels is None else [self.labels[i] for i in rows]
         inputs = self.inputs[rows] if isinstance(self.inputs, np.ndarray) else [self.inputs[i] for i in rows]
         about = None if self.about is None else [self.about[i] for i in rows]
-        return Dataset(self.kind, inputs, labels, lambda i, *step: self.place(int(rows[i]), *step), self.notes, about)
+        by = None if self.split_by is None else [self.split_by[i] for i in rows]
+        place = self.place
+        return replace(self, inputs=inputs, labels=labels, place=lambda i, *step: place(int(rows[i]), *step), about=about,
+                       split_by=by)  # fmt: skip
 
     def evenly(self, most: int) -> Dataset:
         """So many of the examples, evenly spaced; all of them where there are no more."""
@@ -81,27 +85,6 @@ def counted(labels: Sequence[str]) -> list[str]:
 def span(lengths: Sequence[int]) -> str:
     """Lengths, of which there are some, in half a line for people."""
     return f"{min(lengths):,} to {max(lengths):,}, half of them up to {int(np.median(lengths)):,}"
-
-
-HELD_OUT = "a tenth of the examples, drawn by chance"
-
-
-def held_out(
-    count: int, labels: Sequence[AbstractSet[str]] = (), least: int = 0, share: float = 0.1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which examples to learn from and which to validate on where no validation file is given: a tenth, drawn by chance
-    but always the same, since files are often sorted by label. labels: those of each example; one is passed over that
-    would leave fewer than `least` of one of its labels to learn from, so that there may be less than a tenth, or none.
-    """
-    left = Counter(y for own in labels for y in own)
-    held, wanted = np.zeros(count, bool), min(count - 1, max(1, round(count * share)))
-    for row in np.random.default_rng(0).permutation(count):
-        own = labels[row] if labels else ()
-        if wanted and all(left[y] > least for y in own):
-            held[row] = True
-            left.subtract(own)
-            wanted -= 1
-    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def numbering(labels: Sequence[str], known: Sequence[str], place: Callable[[int], str]) -> np.ndarray:

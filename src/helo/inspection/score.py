@@ -20,7 +20,8 @@ from helo.errors import HeloError, door
 from helo.metrics import LOSS
 from helo.models.language_model import LanguageModel
 from helo.runs.run import Run
-from helo.tasks.base import ExampleTask, on
+from helo.tasks.base import on
+from helo.tasks.examples import ExampleTask
 from helo.tasks.score import CODE_POINTS, Score, protocol
 
 OTHERS = 3  # likelier symbols that are named beside one

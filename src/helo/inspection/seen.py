@@ -24,7 +24,7 @@ from helo.engines import Tap, tapped
 from helo.errors import HeloError, told
 from helo.models.language_model import LanguageModel
 from helo.runs import Run, folder
-from helo.tasks.base import ExampleTask
+from helo.tasks.examples import ExampleTask
 
 SHUT, OPEN = 0.1, 0.9  # a gate below, above: as Karpathy, Johnson and Li count them (2015)
 SYMBOLS, EXAMPLES = 400, 6  # that are read to see the gates

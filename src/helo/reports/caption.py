@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helo.data import captioned
+from helo.data.readers import captioned
 from helo.reports.base import Report, rows
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from helo import engines, registry, reports, tasks
+from helo.data import readers
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
@@ -26,7 +27,7 @@ from helo.runs.live import Live
 from helo.runs.report_folder import report_folder
 from helo.runs.sizes import expected
 from helo.runs.stream import Stream
-from helo.tasks.base import ExampleTask
+from helo.tasks.examples import ExampleTask
 
 
 class Run:
@@ -67,6 +68,8 @@ class Run:
                 options = build(kind.Options, self.about["options"] | {"cell": cell})
             except TypeError as error:
                 raise HeloError(f"options that this helo does not know: {error}", mend="pip install -U helo") from error
+        if self.trust:
+            readers.vouched(getattr(options, "reader", None), trust=True)
         file = folder.inside(self.path, "vocab.json")
         saved = folder.read_json(file)
         with _within(file), _sound("not what a run of its shape keeps"):

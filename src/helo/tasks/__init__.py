@@ -7,12 +7,15 @@ from typing import Any
 from helo import options, registry
 from helo.tasks.base import Task
 
+#: Files of this room that are no task.
+NOT_TASKS = ("base", "copying", "examples", "labels", "reading", "score", "search", "self_critical", "writing")
+
 __all__ = ["Task", "checked", "declared", "find", "names"]
 
 
 def names() -> list[str]:
     """The registered tasks."""
-    return registry.names("helo.tasks", ("base", "score", "writing"))
+    return registry.names("helo.tasks", NOT_TASKS)
 
 
 def find(name: str) -> type[Task]:
@@ -24,7 +27,7 @@ def declared(task: Task | type[Task], verb: str) -> dict[str, options.Option]:
     """What a verb may be told of a task: what the task declares for it, and the options of reading that hold for its training
     alone.
     """
-    kind, reading = task.Options.verbs.get(verb), getattr(task, "evaluation_options", ())
+    kind, reading = task.Options.verbs.get(verb), task.Options.reading
     own = options.described(kind) if kind is not None else ()
     return {o.name: o for o in (*own, *(o for o in options.described(task.Options) if o.name in reading))}
 

@@ -20,12 +20,12 @@ import numpy as np
 
 from helo import encoders, engines
 from helo.cells.functions import log_softmax, namespace
-from helo.data import captioned, dataset
+from helo.data import dataset, readers
 from helo.data import vocab as vocabularies
-from helo.data.captioned import LISTS
 from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
-from helo.data.readers import arrays, clips
+from helo.data.readers import arrays, captioned, clips
+from helo.data.readers.captioned import LISTS
 from helo.data.readers.files import parted
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
@@ -70,6 +70,9 @@ class Options(WriterOptions):
 
     paths: ClassVar[frozenset[str]] = frozenset({"images", *LISTS})
     verbs = MappingProxyType({"predict": PredictOptions})
+    reading = MappingProxyType(
+        {"reader": None, "skip_bad": False}
+    )  # whoever asks about a picture wants an answer to it
     images: Annotated[tuple[str, ...], "folder or tar of the pictures; more may stand among the files"] = ()
     train_list: Annotated[str | None, "names of the pictures to learn from, one a line"] = None
     valid_list: Annotated[str | None, "names of the pictures to validate on, one a line"] = None
@@ -128,10 +131,10 @@ class Caption(WritingTask):
     """Symbols 0 … V-1 are the vocabulary's; then begin and end."""
 
     Options = Options
+    default_split = None  # the captions say it, or a list; else by chance
     options: Any
     recipe = SelfCritical({"adam_rate": 6e-3, "rate": 0.04}, max_epochs=40, validation_limit=1_000)
     scoring = Scoring(("captions",), ("words", "text"), "cider")
-    evaluation_options = MappingProxyType({"skip_bad": False})  # whoever asks about a picture wants an answer to it
 
     def __init__(self, options: Options, vocab: Vocab, most: int, cut: str):
         """most: symbols that an answer may get. cut: by what answers are compared with the truth, a key of CUTS."""
@@ -148,14 +151,20 @@ class Caption(WritingTask):
 
     @classmethod
     def examples(cls, files, options, asked=True):
-        return captioned.read(files, options, asked)
+        return readers.read(files, options, "picture", asked)
 
     @classmethod
     def checked(cls, files, options):
-        return captioned.checked(files, options)
+        if options.reader is not None:
+            return cls.examples(files, options)
+        found, paths = captioned.checked(files, options)
+        found.notes["readers"] = [{"reader": "captioned", "why": "captions", "files": [str(p) for p in paths]}]
+        return found, paths
 
     @classmethod
     def split(cls, files, valid, options):
+        if options.reader is not None:
+            return super().split(files, valid, options)
         with clock.running() if options.skip_bad else nullcontext():  # all pictures are opened
             return captioned.split(files, valid, options)
 
@@ -173,7 +182,9 @@ class Caption(WritingTask):
         beside = {note: captioned.few(found) for note in captioned.BESIDE if (found := examples.notes.get(note))}
         return {"captions": len(sentences), unit: dataset.span(counts) if counts else "none"} | beside
 
-    def recorded(self, data):
+    def recorded(self, data, options=None):
+        if self.options.reader is not None:
+            return super().recorded(data, options)
         valid = data["valid"] if isinstance(data["valid"], list) else []
         _, check, record = captioned.split(data["train"], valid, self.options)
         if record["fingerprint"] != data["fingerprint"]:

@@ -16,8 +16,7 @@ import numpy as np
 
 from helo import engines, inputs
 from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
-from helo.data import dataset
-from helo.data import examples as reading
+from helo.data import dataset, readers
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, clips, dialogue, numbers, table
 from helo.data.readers.files import parted
@@ -34,13 +33,14 @@ from helo.models.classifier import Classifier
 from helo.models.feed_forward import FeedForward
 from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
-from helo.tasks.base import ExampleTask, Parameters, Recipe, TaskOptions, filled
+from helo.tasks.base import Parameters, Recipe, filled
+from helo.tasks.examples import ExampleOptions, ExampleTask
 
 LEAST = 2  # examples of a label, where each example has one
 
 
 @dataclass(frozen=True)
-class Options(TaskOptions):
+class Options(ExampleOptions):
     """Of a classifier. Sizes that are not given are settled from the examples (`Classify.from_dataset`)."""
 
     text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
@@ -73,6 +73,7 @@ class Classify(ExampleTask):
     """A label, or several, for each example."""
 
     Options = Options
+    default_split = "stratified"
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=300)
 
     def __init__(
@@ -88,7 +89,7 @@ class Classify(ExampleTask):
 
     @classmethod
     def examples(cls, files, options, asked=True):
-        found, paths = reading.classified(files, options, asked)
+        found, paths = readers.read(files, options, "example", asked)
         return framed(found, options.encoder, options.fps), paths
 
     @classmethod
@@ -240,7 +241,12 @@ class Classify(ExampleTask):
         return {"label": self.labels[best], "probability": float(p[best]), "probabilities": probabilities}
 
     def asked(self, files, **said):
-        if not table.given(files) and isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
+        named = self.options.reader or said.get("reader")
+        if (
+            not (named or table.given(files))
+            and isinstance(self.form, Numbers)
+            and (found := clips.named(files)) is not None
+        ):
             return framed(found, self.options.encoder, self.options.fps)
         return super().asked(files, **said)
 

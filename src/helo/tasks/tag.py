@@ -15,8 +15,7 @@ import numpy as np
 
 from helo import engines, inputs
 from helo.cells.functions import namespace
-from helo.data import dataset
-from helo.data import examples as reading
+from helo.data import dataset, readers
 from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
 from helo.data.readers import arrays, clips, conll, dialogue, numbers, table
@@ -32,7 +31,8 @@ from helo.metrics import Predictions, Scoring
 from helo.models.tagger import Tagger
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
-from helo.tasks.base import ExampleTask, Parameters, Recipe, TaskOptions, filled
+from helo.tasks.base import Parameters, Recipe, filled
+from helo.tasks.examples import ExampleOptions, ExampleTask
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 # Of what there is to know of a label, the share that its video may tell before what the video is on the whole counts:
@@ -41,7 +41,7 @@ TELLING = 0.1
 
 
 @dataclass(frozen=True)
-class Options(TaskOptions):
+class Options(ExampleOptions):
     """Of a tagger. Sizes that are not given are settled from the examples (`Tag.from_dataset`)."""
 
     column: Annotated[
@@ -78,6 +78,7 @@ class Tag(ExampleTask):
     """A label for each step of each sequence."""
 
     Options = Options
+    default_split = "stratified"
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
 
     def __init__(self, options: Options, form: inputs.Input, labels: Sequence[str], marked: str | None):
@@ -90,7 +91,7 @@ class Tag(ExampleTask):
 
     @classmethod
     def examples(cls, files, options, asked=True):
-        found, paths = reading.tagged(files, options, asked)
+        found, paths = readers.read(files, options, "step", asked)
         return framed(found, options.encoder, options.fps, timed=True), paths
 
     @classmethod
@@ -298,7 +299,7 @@ class Tag(ExampleTask):
 
     def asked(self, files, **said):
         """Words also out of `.txt` files of running text, frames also out of videos without a table."""
-        if table.given(files):
+        if self.options.reader or said.get("reader") or table.given(files):
             return super().asked(files, **said)
         if isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
             return framed(found, self.options.encoder, self.options.fps, timed=True)

@@ -16,12 +16,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from helo import engines
-from helo.data import dataset
+from helo.data import dataset, readers
 from helo.data import vocab as vocabularies
 from helo.data.buckets import in_order
 from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
-from helo.data.readers import arrays, pairs, table
+from helo.data.readers import arrays, table
 from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
@@ -81,7 +81,7 @@ class Translate(WritingTask):
 
     @classmethod
     def examples(cls, files, options, asked=True):
-        return pairs.read(files, asked, options.source_column, options.target_column)
+        return readers.read(files, options, "text", asked)
 
     @classmethod
     def more_summary(cls, examples):

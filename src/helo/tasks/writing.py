@@ -26,7 +26,8 @@ from helo.layers import part, stack
 from helo.metrics import LOSS
 from helo.models.encoder_decoder import Memory
 from helo.options import SHARE, SIZE, Bounds
-from helo.tasks.base import ExampleTask, Parameters, Recipe, TaskOptions
+from helo.tasks.base import Parameters, Recipe
+from helo.tasks.examples import ExampleOptions, ExampleTask
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
 PIECES = 4  # into which the texts of a batch are parted by length
@@ -46,7 +47,7 @@ class SearchOptions:
 
 
 @dataclass(frozen=True)
-class WriterOptions(TaskOptions):
+class WriterOptions(ExampleOptions):
     """What can be said of every decoder."""
 
     verbs = MappingProxyType({"predict": SearchOptions})

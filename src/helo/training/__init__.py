@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helo import cells, drawing, encoders, metrics, progress, registry, reports, tasks
+from helo.data import readers
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.errors import HeloError, door, nearest, place
@@ -107,6 +108,10 @@ def train(
         if registry.outside(given["metric"]):
             metrics.find(given["metric"])
         registry.remember(given["metric"])
+    if "reader" in given:
+        given["reader"] = readers.chosen(given["reader"])
+    if valid and {"split", "split_by"} & given.keys():
+        raise HeloError("--split and --valid", expected="one of them")
     if "encoder" in given:
         given["encoder"] = encoders.located(str(given["encoder"]))
     if given.get("start") is not None:
@@ -124,6 +129,7 @@ def train(
         if "start" in given and about["task"] != task:
             raise HeloError(f"a run of {about['task']}", expected=f"one of {task}", where=f"--start {like}")
         theirs = _options_of(about)
+        readers.vouched(theirs.get("reader") if "reader" not in given else None, str(like), trust)
         if not {str(Path(f).absolute()) for f in files} & set(about["data"]["train"]):
             theirs = {k: v for k, v in theirs.items() if k not in kind.Options.paths}  # they are of those other files
         if BUDGETS & set(given):
@@ -474,6 +480,7 @@ def _recorded(r: _Request, about: dict[str, Any]) -> tuple[Any, Options]:
     run = Run(path, r.trust, given.get("cell"))
     cell, metric = run.cell, run.metric(given.get("metric"))
     was = about["options"] | {"metric": None} | about["training"]
+    readers.vouched(was.get("reader"), str(path), r.trust)
     if "cell" in given:
         given["cell"] = was["cell"]  # the same, as `Run.cell` found
     if metric is not None and was["metric"] is not None:

@@ -1,1 +1,169 @@
-"""One file a format."""
+"""From files to a dataset: one file a format, registered by its name.
+
+readers.names()                    what there is
+readers.find("conll")              a reader; "file.py:Name" from outside
+readers.read(files, options, "step")    the dataset of a person's files, by the reader that claims them or `options.reader`
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from helo import registry
+from helo.data.dataset import Dataset
+from helo.data.readers import files, table
+from helo.data.readers.base import Reader
+from helo.errors import HeloError, fault
+
+__all__ = ["Reader", "chosen", "find", "names", "read", "vouched"]
+
+LABELS = {"example": "an example", "step": "a step", "text": "a text", "picture": "a picture"}  # in words
+ROOM = registry.Room(
+    "helo.data.readers", "reader", Reader,
+    ("base", "captions", "encoding", "files", "numbers", "photos", "table", "text"), "helo.readers",
+)  # fmt: skip
+names, find = ROOM.names, ROOM.make
+_vouched: set[str] = set()  # digests of the readers in files for which a person has vouched in this process
+
+
+def chosen(spec: str | Path) -> str:
+    """A reader that a person names by their own word, which may run from then on; the same, valid in every working folder."""
+    spec = registry.located(str(spec))
+    find(spec)
+    registry.remember(spec)
+    vouched(spec, trust=True)
+    return spec
+
+
+def vouched(spec: str | None, where: str = "", trust: bool = False) -> None:
+    """Raises HeloError for a reader in a file that a run folder names and no person has vouched for. trust: one has."""
+    if spec is not None and registry.outside(spec):
+        if trust:
+            _vouched.add(registry.digest_of(spec))
+        elif not os.path.exists(spec.rpartition(":")[0]) or registry.digest_of(spec) not in _vouched:
+            registry.vouched(spec, "reader", where)
+
+
+def read(names: Sequence[str | Path], options: Any, labels: str, labelled: bool = True) -> tuple[Dataset, list[Path]]:
+    """The dataset of files, folders, globs, or DataFrames, and the files. options: of a task; `reader` names who is to read
+    them, whatever they look like. labels: what has a label, as `Reader.labels` says it. labelled: every example has to have
+    one. Raises HeloError for files that no reader claims, or several.
+    """
+    spec = getattr(options, "reader", None)
+    readers = _candidates(spec, options, labels)
+    sources: Sequence[Any] = table.given(names)
+    if not sources:
+        folders = any(r.folders for r in readers.values())
+        suffixes = [suffix for r in readers.values() for suffix in r.SUFFIXES]
+        sources = [Path(n) for n in names] if folders else files.named(names, suffixes)
+    claims = _claims(sources, readers, spec)
+    if len(claims) > 1:
+        raise HeloError(f"files of several kinds: {', '.join(sorted(claims))}", expected="one",
+                        mend="--reader names who reads them", where=", ".join(map(str, names)))  # fmt: skip
+    name, claimed = claims.popitem()
+    paths, reader = [p for p, _ in claimed], readers[name]
+    known = {n: getattr(options, n, None) for n in reader.columns}
+    found = reader.read(paths, SimpleNamespace(**known, labels=labels, labelled=labelled))
+    if not type(reader).__module__.startswith("helo."):
+        _checked(found, name)
+    if labelled and found.labels is None and not found.notes.get("segments"):
+        mend = "--column names them" * (labels == "step")
+        raise HeloError("no labels", expected=f"one {LABELS[labels]}", mend=mend, where=_where(paths[0]))
+    several = getattr(options, "multilabel", None)
+    if several is not None and found.labels is not None:
+        found.labels = [_separated(y, several) for y in found.labels]
+    if labelled and labels in ("example", "step"):
+        _complete(found)
+    found.notes["readers"] = [
+        {"reader": name, "why": why, "files": [_where(p) for p, w in claimed if w == why]}
+        for why in dict.fromkeys(w for _, w in claimed)
+    ]
+    return found, [p for p in found.files or paths if isinstance(p, Path)]
+
+
+def _candidates(spec: str | None, options: Any, labels: str) -> Mapping[str, Reader]:
+    """The readers that give such labels and have the options that they require; of these those that require some."""
+    if spec is not None:
+        vouched(spec)
+        reader = find(spec)
+        if labels not in reader.labels:
+            others = ", ".join(n for n in names() if labels in find(n).labels)
+            raise HeloError(f"its files have no label {LABELS[labels]}", expected=others, where=f"--reader {spec}")
+        return {spec: reader}
+    found = {n: r for n in names() if labels in (r := find(n)).labels}
+    found = {n: r for n, r in found.items() if all(getattr(options, o, None) is not None for o in r.required)}
+    return {n: r for n, r in found.items() if r.required} or found
+
+
+def _claims(
+    sources: Sequence[Any], readers: Mapping[str, Reader], spec: str | None
+) -> dict[str, list[tuple[Any, str]]]:
+    """Of each reader the sources that it claims, and why."""
+    found: dict[str, list[tuple[Any, str]]] = {}
+    for source in sources:
+        own = {n: _why(r, source, spec) for n, r in readers.items()}
+        own = {n: why for n, why in own.items() if why}
+        own = {n: why for n, why in own.items() if not readers[n].general} or own
+        if not own:
+            known = "; ".join(r.called or ", ".join(r.SUFFIXES) for r in readers.values())
+            kind = (
+                f"a file of the kind {files.suffix(source) or 'without a suffix'!r}"
+                if isinstance(source, Path)
+                else "a DataFrame"
+            )
+            raise HeloError(kind, expected=known, mend="--reader names who reads it", where=_where(source))
+        if len(own) > 1:
+            several = " and ".join(f"{n} ({why})" for n, why in own.items())
+            raise HeloError(f"claimed by {several}", mend="--reader names one of them", where=_where(source))
+        name, why = own.popitem()
+        found.setdefault(name, []).append((source, why))
+    for name in sorted(found, key=lambda n: readers[n].general):
+        if len(found) > 1:
+            found[name] = [(p, why) for p, why in found[name] if files.suffix(p) not in readers[name].beside]
+            found = {n: claimed for n, claimed in found.items() if claimed}
+    return found
+
+
+def _why(reader: Reader, source: Any, spec: str | None) -> str | None:
+    if isinstance(source, table.Table):
+        return "a DataFrame" if reader.tables else None
+    return "named by --reader" if spec is not None else reader.sniff(source)
+
+
+def _where(source: Any) -> str:
+    return str(source.file if isinstance(source, table.Table) else source)
+
+
+def _checked(found: Any, name: str) -> None:
+    """Raises HeloError for what a stranger's reader gives that is no dataset."""
+    if not isinstance(found, Dataset):
+        raise HeloError(f"{type(found).__name__}", expected="a helo.data.dataset.Dataset", where=name)
+    if found.labels is not None and len(found.labels) != len(found):
+        raise HeloError(f"{len(found)} examples and {len(found.labels)} labels", expected="as many", where=name)
+    for i, label in enumerate(found.labels or ()):
+        for y in [label] if isinstance(label, str) else label if isinstance(label, list) else [None]:
+            if not isinstance(y, str):
+                raise HeloError(f"a label {label!r:.40}", expected="a text, or a list of them", where=found.place(i))
+
+
+def _separated(value: Any, several: str) -> list[str]:
+    """The labels of an example that has several."""
+    return value if isinstance(value, list) else [v.strip() for v in value.split(several) if v.strip()]
+
+
+def _complete(found: Dataset) -> None:
+    """Faults of labels that are missing."""
+    for i, labels in enumerate(found.labels or ()):
+        for step, label in enumerate([labels] if isinstance(labels, str) else labels):
+            if not label:
+                fault(HeloError("no label", expected="one", mend="fill it in, or take it out",
+                                where=found.place(i, step)))  # fmt: skip
+    segments: list[Any] = found.notes.get("segments", []) if found.notes.get("label") else []
+    for i, parts in enumerate(segments):
+        for start, _, label in parts:
+            if not label:
+                fault(HeloError(f"no label from {start:g} s on", expected="one a segment", where=found.place(i)))

@@ -10,9 +10,24 @@ import numpy as np
 
 from helo.data.dataset import Dataset
 from helo.data.readers import files, numbers
+from helo.data.readers.base import Reader
 from helo.errors import HeloError, place
 
 SUFFIXES = (".npz", ".mat")
+
+
+class Arrays(Reader):
+    """x `(examples, …)` and y `(examples,)`: vectors, series, pictures (`examples`)."""
+
+    SUFFIXES = SUFFIXES
+    kinds = ("vector", "frames", "picture")
+    columns = ("multilabel",)
+
+    def sniff(self, path):
+        return f"arrays by their suffix {files.suffix(path)}" if files.suffix(path) in SUFFIXES else None
+
+    def read(self, paths, options):
+        return examples(list(paths), options.multilabel)
 
 
 def load(path: Path) -> dict[str, np.ndarray]:

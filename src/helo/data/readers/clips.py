@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, files, images, numbers, table
+from helo.data.readers import arrays, files, numbers, photos, table
+from helo.data.readers.base import Reader
 from helo.data.readers.photos import pictured, pixels, squared
 from helo.errors import HeloError, fault, place
 
@@ -48,7 +49,7 @@ class Clip:
             if self.file.is_dir():
                 names = _frames(self.file)
                 if not names:
-                    raise HeloError("no frames in the folder", expected=f"files {', '.join(images.SUFFIXES)}")
+                    raise HeloError("no frames in the folder", expected=f"files {', '.join(photos.SUFFIXES)}")
                 for i, name in enumerate(names):
                     if self.start <= i / rate < self.end:
                         yield i / rate, pixels(name.read_bytes(), str(name), side, fit)
@@ -93,6 +94,22 @@ class Clip:
             raise HeloError(f"stops at {last:.1f} s of {min(length, self.end):.1f} s", mend="take it from a whole copy")
 
 
+class Clips(Reader):
+    """Videos themselves, without labels: what is asked about."""
+
+    SUFFIXES = SUFFIXES
+    labels = ("example", "step")
+    called = "videos"
+    kinds = ("clip",)
+    beside = SUFFIXES
+
+    def sniff(self, path):
+        return f"a video by its suffix {files.suffix(path)}" if files.suffix(path) in SUFFIXES else None
+
+    def read(self, paths, options):
+        return Dataset("clip", [Clip(p) for p in paths], None, lambda i, *step: str(paths[i]))
+
+
 def paths(source: Any) -> list[str | Path]:
     """What is asked about, if it is paths: one, or several."""
     several = [source] if isinstance(source, str | Path) else arrays.listed(source)
@@ -118,7 +135,9 @@ def holds(rows: table.Table) -> str | None:
 
 
 def heads(path: Path) -> bool:
-    """Whether the first line of a file names such a column."""
+    """Whether it is a table whose first line names such a column."""
+    if files.suffix(path) not in (".tsv", ".csv", ".jsonl"):
+        return False
     first = next(iter(files.lines(path)), "").lower()
     if files.suffix(path) == ".jsonl":
         return any(f'"{name}"' in first for name in VIDEOS)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from helo.data.dataset import Dataset
 from helo.data.readers import files
+from helo.data.readers.base import Reader
 from helo.errors import HeloError, fault
 
 SUFFIXES = (".conll", ".conllu", ".conllx", ".iob", ".iob2", ".bio", ".txt", ".tsv", "")
@@ -19,6 +20,23 @@ COLUMNS = {"id": 1, "form": 2, "lemma": 3, "upos": 4, "xpos": 5, "feats": 6, "he
 #: Files that may hold running text as well as columns.
 PLAIN = (".txt", "")
 BLANKS = " \t\r"  # that part fields; others, such as no-break spaces, are parts of words
+
+
+class Conll(Reader):
+    """A word a line with its label, a blank line between sentences."""
+
+    SUFFIXES = SUFFIXES
+    labels = ("step",)
+    kinds = ("tokens",)
+    columns = ("column",)
+    general = True
+    beside = PLAIN
+
+    def sniff(self, path):
+        return "CoNLL-U" if files.suffix(path) in (".conllu", ".conllx") else "a word a line, its label behind it"
+
+    def read(self, paths, options):
+        return read(paths, options.column, options.labelled)
 
 
 @dataclass

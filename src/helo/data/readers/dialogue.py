@@ -7,7 +7,31 @@ from typing import Any
 
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, table
+from helo.data.readers.base import Reader
 from helo.errors import HeloError
+
+
+class Conversations(Reader):
+    """Tables with an utterance a row and a label each, where `--group` says which conversation it belongs to."""
+
+    SUFFIXES = (".tsv", ".csv", ".jsonl")
+    labels = ("step",)
+    kinds = ("dialogue",)
+    columns = ("text", "label", "group", "order", "speaker", "split_by", "split")
+    required = ("group",)
+    tables = True
+
+    def sniff(self, path):
+        return "a table, since --group is given"
+
+    def read(self, paths, options):
+        o, rows = options, table.of(paths)
+        text = table.column(rows, o.text, table.TEXTS, "--text")
+        assert text is not None
+        rows, label = table.labelled(table.texts(rows, text), o.label, o.labelled)
+        found = read(rows, text, label, o.group, o.order, o.speaker)
+        found.split_by = table.split_by(rows, o, found.notes["rows"])
+        return found
 
 
 def given(source: Any) -> list[list[tuple[str, str]]]:

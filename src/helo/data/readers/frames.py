@@ -18,14 +18,40 @@ from pathlib import Path
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, files, numbers, table
+from helo.data.readers import arrays, clips, files, numbers, table
+from helo.data.readers.base import Reader
 from helo.errors import HeloError, nearest
 
 SUFFIXES = (".npz", ".mat", ".csv", ".tsv")
 POINTS = "_datapoints.txt"
 LABELS = ("label", "phase", "class", "y", "target")
+SIDES = ("_labels.csv", "_labels.tsv", "_labels.csv.gz", "_labels.tsv.gz")
 TIMES = ("timestamp", "time", "frame")
 CLOCK = 1e9
+
+
+class Frames(Reader):
+    """One file a video, and its labels in it or beside it."""
+
+    SUFFIXES = SUFFIXES
+    labels = ("step",)
+    kinds = ("frames",)
+    columns = ("column",)
+    tables = True
+
+    def sniff(self, path):
+        if clips.heads(path):
+            return None
+        if _name(path).endswith(SIDES) and any(beside(p) == path for p in path.parent.iterdir() if holds(p)):
+            return "labels of the frames in the file beside it"
+        return "numbers, a row a frame" if holds(path) else None
+
+    def read(self, paths, options):
+        sides = {p: q for p in paths if isinstance(p, Path) and (q := beside(p))}
+        featured = [p for p in paths if not isinstance(p, Path) or p not in sides.values()]
+        found = read(featured, options.column, options.labelled)
+        found.files = [*featured, *(q for p, q in sides.items() if p not in sides.values())]
+        return found
 
 
 @dataclass

@@ -8,17 +8,30 @@ from pathlib import Path
 import numpy as np
 
 from helo.data.dataset import Dataset
+from helo.data.readers import files
+from helo.data.readers.base import Reader
+from helo.data.readers.photos import SUFFIXES, opened
 from helo.errors import HeloError, place
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+
+class Images(Reader):
+    """One picture an example, whose folder is called as its label."""
+
+    SUFFIXES = SUFFIXES
+    called = "folders of pictures, a folder a class"
+    kinds = ("picture",)
+
+    def sniff(self, path):
+        return f"a picture by its suffix {files.suffix(path)}" if files.suffix(path) in SUFFIXES else None
+
+    def read(self, paths, options):
+        return read(list(paths))
 
 
 def read(paths: list[Path]) -> Dataset:
     """Pictures as they are, each `(height, width)`, or with three channels where it has colours; the label is the
     folder's name. Which size and channels a model learns, and brings all others to, is `inputs.pictures`'s.
     """
-    from helo.data.readers.photos import opened
-
     found = []
     for path in paths:
         with place(path):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from helo.data.dataset import Dataset
 from helo.data.readers import files, table
+from helo.data.readers.base import Reader
 from helo.errors import HeloError, fault
 
 SUFFIXES = (".tsv", ".csv", ".jsonl")
@@ -14,33 +16,44 @@ SOURCES = ("source", "src", "input", "from")
 TARGETS = ("target", "trg", "tgt", "output", "to")
 
 
-def read(
-    names: Sequence[str | Path], asked: bool = True, source: str | None = None, target: str | None = None
-) -> tuple[Dataset, list[Path]]:
-    """Sources as inputs and targets as labels. names: a source and a target file, line by line; or `.tsv`, `.csv`,
-    `.jsonl` files. source, target: their columns, else the first of SOURCES and of TARGETS; a `.tsv` whose first line
-    has no such names is all pairs: a source, a tab, a target. Without `asked` any number of files of sources alone.
-    Lines that are blank on both sides part nothing from nothing, and are left out.
+class Pairs(Reader):
+    """A source and a target file, line by line, or tables with a column of each."""
+
+    SUFFIXES = SUFFIXES
+    labels = ("text",)
+    kinds = ("pair",)
+    columns = ("source_column", "target_column")
+    tables = True
+
+    def sniff(self, path):
+        return table.form(path) if files.suffix(path) in SUFFIXES else "a text a line"
+
+    def read(self, paths, options):
+        return read(paths, options.labelled, options.source_column, options.target_column)
+
+
+def read(paths: Sequence[Any], labelled: bool = True, source: str | None = None, target: str | None = None) -> Dataset:
+    """Sources as inputs and targets as labels. paths: a source and a target file, line by line; or tables, files of them
+    (`.tsv`, `.csv`, `.jsonl`) or DataFrames. source, target: their columns, else the first of SOURCES and of TARGETS; a
+    `.tsv` whose first line has no such names is all pairs: a source, a tab, a target. Unless `labelled`, any number of files
+    of sources alone. Lines that are blank on both sides part nothing from nothing, and are left out.
     """
-    if told := table.given(names):
-        return _pairs([row for rows in told for row in _columns(rows, asked, source, target) if _whole(*row)]), []
-    paths = files.named(names, SUFFIXES)
-    if {files.suffix(p) for p in paths} <= set(SUFFIXES):
-        found = [_table(p, asked, source, target) for p in paths]
-    elif not asked:
+    if all(isinstance(p, table.Table) or files.suffix(p) in SUFFIXES for p in paths):
+        found = [_table(p, labelled, source, target) for p in paths]
+    elif not labelled:
         found = [[(f"{p}:{n}", t.strip(), None) for n, t in enumerate(files.lines(p), 1)] for p in paths]
-        return _pairs([row for rows in found for row in rows]), paths
+        return _pairs([row for rows in found for row in rows])
     elif len(paths) == 2:
         found = [_aligned(*paths)]
     else:
         raise HeloError(
             f"{len(paths)} file{'s' * (len(paths) != 1)}", expected="a source and a target file of as many lines, or TSV files",
-            mend="--source FILE --target FILE", where=", ".join(map(str, names)),
+            mend="--source FILE --target FILE", where=", ".join(map(str, paths)),
         )  # fmt: skip
     rows = [row for rows in found for row in rows if _whole(*row)]
-    if not rows:
+    if not rows and isinstance(paths[0], Path):
         raise HeloError("no pairs", expected="a source and a target in every row", where=str(paths[0]))
-    return _pairs(rows), paths
+    return _pairs(rows)
 
 
 Row = tuple[str, str, str | None]  # where it stands, the source, and the target if there is one
@@ -59,7 +72,7 @@ def _whole(where: str, source: str, target: str | None) -> bool:
     return empty is None
 
 
-def _aligned(source: Path, target: Path) -> list[Row]:
+def _aligned(source: Any, target: Any) -> list[Row]:
     sides = [[t.strip() for t in files.lines(p)] for p in (source, target)]
     if len(sides[0]) != len(sides[1]):
         raise HeloError(
@@ -71,16 +84,18 @@ def _aligned(source: Path, target: Path) -> list[Row]:
     return [(f"{target if a and not b else source}:{n}", a, b) for n, (a, b) in rows if a or b]
 
 
-def _table(path: Path, asked: bool, source: str | None, target: str | None) -> list[Row]:
+def _table(path: Path | table.Table, labelled: bool, source: str | None, target: str | None) -> list[Row]:
+    if isinstance(path, table.Table):
+        return _columns(path, labelled, source, target)
     if files.suffix(path) == ".tsv" and not (source or target or _heading(lines := files.lines(path))):
-        return _bare(path, lines, asked)
-    return _columns(table.read(path), asked, source, target)
+        return _bare(path, lines, labelled)
+    return _columns(table.read(path), labelled, source, target)
 
 
-def _columns(rows: table.Table, asked: bool, source: str | None, target: str | None) -> list[Row]:
+def _columns(rows: table.Table, labelled: bool, source: str | None, target: str | None) -> list[Row]:
     a = rows.first(SOURCES) if source is None else rows.find(source, "--source-column")
-    b = rows.first(TARGETS) if target is None else rows.find(target, "--target-column") if asked else None
-    if a is None or (asked and b is None):
+    b = rows.first(TARGETS) if target is None else rows.find(target, "--target-column") if labelled else None
+    if a is None or (labelled and b is None):
         raise HeloError(
             f"columns {', '.join(rows.columns)}", expected="source and target",
             mend="--source-column and --target-column name them", where=rows.heading,
@@ -98,14 +113,14 @@ def _heading(lines: list[str]) -> bool:
     return bool(first & set(SOURCES) and first & set(TARGETS)) or first in ({"source"}, {"src"})
 
 
-def _bare(path: Path, lines: list[str], asked: bool) -> list[Row]:
+def _bare(path: Path, lines: list[str], labelled: bool) -> list[Row]:
     found: list[Row] = []
     width = 0  # of the first row: what stands behind a target is no part of a pair, where it stands in all of them
     for n, line in enumerate(lines, 1):
         cells = [c.strip() for c in line.split("\t")]
         if not any(cells):
             continue
-        width = width or max(len(cells), 1 + asked)
+        width = width or max(len(cells), 1 + labelled)
         if len(cells) != width:
             said = f"{len(cells)} column{'s' * (len(cells) != 1)}"
             expected = "a source, a tab, a target" + ("" if width == 2 else f": {width} columns, as in the first line")

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helo.data.readers.images import SUFFIXES
 from helo.data.readers.text import below
 from helo.errors import HeloError, place
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 TARS = (".tar",)
 ARCHIVES = (".zip", ".tgz", ".7z", ".rar")
 

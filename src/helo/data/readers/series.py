@@ -1,7 +1,6 @@
 """Time series as they lie about.
 
-X.ts                           the archives of UCR and UEA: a series a line under a header
-X_TRAIN.tsv, X_TEST.csv        UCR's other form: no heading, a label and then values a line
+X.ts        the archives of UCR and UEA: a series a line under a header (their other form: `ucr.py`)
 any table with a column that says which series a row belongs to: a step a row, a channel a column
 
 aeon reads `.ts` too, with a stack of compiled packages behind it; here NumPy has to be enough for answers, and a fault
@@ -10,18 +9,31 @@ has to be named with its line. `benchmarks/series.py` holds this reading to aeon
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, files, numbers, table
+from helo.data.readers import files, numbers, table
+from helo.data.readers.base import Reader
 from helo.errors import HeloError, fault
 
 SUFFIXES = (".ts",)
 MISSING = ("?", "")
+
+
+class Series(Reader):
+    """`.ts`"""
+
+    SUFFIXES = SUFFIXES
+    kinds = ("frames",)
+
+    def sniff(self, path):
+        return ".ts, the form of the UCR and UEA archives" if files.suffix(path) in SUFFIXES else None
+
+    def read(self, paths, options):
+        return read(list(paths))
 
 
 def read(paths: list[Path]) -> Dataset:
@@ -69,7 +81,7 @@ def read(paths: list[Path]) -> Dataset:
 
 
 def _channels(channels: list[str], where: str) -> np.ndarray | None:
-    found = [_values(c.split(","), where) for c in channels]
+    found = [values(c.split(","), where) for c in channels]
     if any(c is None for c in found):
         return None
     if len({len(c) for c in found if c is not None}) != 1:
@@ -79,43 +91,13 @@ def _channels(channels: list[str], where: str) -> np.ndarray | None:
     return np.stack([c for c in found if c is not None], 1)
 
 
-def _values(fields: Sequence[str], where: str) -> np.ndarray | None:
+def values(fields: Sequence[str], where: str) -> np.ndarray | None:
     """Numbers, NaN where one is missing; None where a fault was kept."""
     try:
         return numbers.row(["" if v.strip() in MISSING else v for v in fields], where, missing=True)
     except HeloError as error:
         fault(error)
         return None
-
-
-def plain(path: Path) -> bool:
-    """Whether a file is in UCR's form without a heading: by its name, and since its first line is of numbers."""
-    named = re.search(r"_(TRAIN|TEST)\.(tsv|csv)(\.gz)?$", path.name, re.IGNORECASE)
-    return named is not None and table.bare(path)
-
-
-def rows(paths: list[Path]) -> Dataset:
-    """Series `(time, 1)`, one a line after its label; NaN after the last value fills a shorter one up."""
-    inputs, labels, places = [], [], []
-    for path in paths:
-        mark = "\t" if files.suffix(path) == ".tsv" else ","
-        for n, line in enumerate(files.lines(path), 1):
-            where, (label, *fields) = f"{path}:{n}", line.split(mark)
-            values = _values(fields, where) if line.strip() else None
-            if values is None:
-                continue
-            known = np.flatnonzero(~np.isnan(values))
-            if not len(known):
-                fault(HeloError("no values", expected="a label, and then a series", where=where))
-                continue
-            inputs.append(values[: known[-1] + 1, None])
-            labels.append(
-                arrays.words(np.array([numbers.number(label, where, missing=True)]))[0]
-                if numbers.is_number(label)
-                else label.strip()
-            )
-            places.append(where)
-    return Dataset("frames", inputs, labels, lambda i, *step: places[i])
 
 
 def grouped(told: table.Table, channels: list[str], label: str | None, group: str, order: str | None) -> Dataset:
@@ -127,5 +109,5 @@ def grouped(told: table.Table, channels: list[str], label: str | None, group: st
     labels = None if label is None else table.common(told, label, members)
     return Dataset(
         "frames", [x[found] for found in members], labels,
-        lambda i, *step: told.places[members[i][step[0] if step else 0]], {"features": channels, "label": label},
+        lambda i, *step: told.places[members[i][step[0] if step else 0]], {"features": channels, "label": label, "rows": members},
     )  # fmt: skip

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from helo.data.readers import files, numbers
 from helo.errors import HeloError, fault, nearest
 
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".txt")
+TEXTS = ("text", "sentence", "utterance")
+LABELS = ("label", "emotion", "class")
 
 
 @dataclass
@@ -100,6 +102,16 @@ def read(path: Path, headed: bool = True) -> Table:
         raise HeloError("a first line and no rows", where=str(path))
     columns = {name: [row[i] for row in rows[1:]] for i, name in enumerate(header)}
     return Table(path, columns, [f"{path}:{line}" for line in lines[1:]], headed)
+
+
+def form(path: Path) -> str | None:
+    """What says that a file is a table, for people."""
+    return f"a table by its suffix {files.suffix(path)}" if files.suffix(path) in SUFFIXES else None
+
+
+def of(sources: Sequence[Path | Table]) -> Table:
+    """Files and tables as one table."""
+    return joined([s if isinstance(s, Table) else read(s) for s in sources])
 
 
 def given(source: Any) -> list[Table]:
@@ -272,7 +284,7 @@ def groups(table: Table, group: str, order: str | None) -> list[list[int]]:
     for i, (name, where) in enumerate(zip(table.named(group, "--group"), table.places, strict=True)):
         members.setdefault((where.rpartition(":")[0], str(name)), []).append(i)
     if order is not None:
-        values = [_moment(v, order, w) for v, w in zip(table.named(order, "--order"), table.places, strict=True)]
+        values = [moment(v, order, w) for v, w in zip(table.named(order, "--order"), table.places, strict=True)]
         for found in members.values():
             found.sort(key=lambda i: values[i])
     return list(members.values())
@@ -288,7 +300,8 @@ def common(table: Table, label: str, members: Sequence[Sequence[int]], mend: str
     return [marks[found[0]] for found in members]
 
 
-def _moment(value: Any, column: str, where: str) -> float:
+def moment(value: Any, column: str, where: str) -> float:
+    """A number, or an ISO date in seconds, by which rows come one after the other."""
     if numbers.is_number(value):
         number = numbers.number(value, where, column)
         return int(value) if number == int(number) and str(value).strip().lstrip("+-").isdigit() else number
@@ -299,6 +312,16 @@ def _moment(value: Any, column: str, where: str) -> float:
         raise HeloError(
             f"{value!r} in {column!r}", expected="a number, or a date as 2024-03-01 12:00", where=where
         ) from None
+
+
+def split_by(table: Table, options: Any, groups: Sequence[Sequence[int]] | None) -> list[list[Any]] | None:
+    """What each group of rows, or each row, has in the column by which is split: that of `split_by`, or in a chronological
+    split of groups that of their order. None where there is no such column.
+    """
+    column = options.split_by or (options.order if options.split == "chronological" else None)
+    name = None if column is None else table.first([column.lower()])
+    groups = [[i] for i in range(len(table))] if groups is None else groups
+    return None if name is None else [[table.columns[name][i] for i in rows] for rows in groups]
 
 
 def matrix(table: Table, names: Sequence[str], missing: bool = False) -> np.ndarray:
@@ -319,3 +342,55 @@ def by_name(x: np.ndarray, names: Sequence[str], wanted: Sequence[str], where: s
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+
+
+def texts(rows: Table, name: str, all_say: bool = False) -> Table:
+    """The table with texts in their column; all_say: none of which is blank."""
+    said = []
+    for value, where in zip(rows.columns[name], rows.places, strict=True):
+        said.append(text(value, name, where))
+        if not isinstance(value, list | dict) and (
+            not (said[-1] or isinstance(value, str)) or (all_say and not said[-1].strip())
+        ):
+            fault(HeloError(f"nothing in {name!r}", expected="a text", where=where))
+    return replace(rows, columns=rows.columns | {name: said})
+
+
+def labelled(rows: Table, named: str | None, needed: bool) -> tuple[Table, str | None]:
+    """The table with labels in their column, "" where one is missing, and the column's name. Where one row has a list of
+    labels, all have.
+    """
+    if not needed and named is not None and rows.first([named.lower()]) is None:
+        return rows, None
+    label = column(rows, named, LABELS, "--label", needed)
+    if label is None:
+        return rows, None
+    values = rows.columns[label]
+    several = any(isinstance(v, list) for v in values)
+    marks = []
+    for value, where in zip(values, rows.places, strict=True):
+        parts = value if isinstance(value, list) else [value]
+        if any(isinstance(v, list | dict) for v in parts):
+            fault(HeloError(f"an object or a list of lists in {label!r}", expected="a label, or a list of labels",
+                            where=where))  # fmt: skip
+            parts = []
+        told = ["" if numbers.absent(v) else str(v).strip() for v in parts]
+        marks.append(told if isinstance(value, list) else told[0] if told else "")
+    if several:
+        marks = [v if isinstance(v, list) else [v] if v else [] for v in marks]
+    return replace(rows, columns=rows.columns | {label: marks}), label
+
+
+def column(rows: Table, named: str | None, usual: Sequence[str], flag: str, needed: bool = True) -> str | None:
+    """A column by the name that a flag gives, else the first of the usual ones."""
+    if named is not None:
+        return rows.find(named, flag)
+    found = rows.first(usual)
+    if found is None and needed:
+        raise HeloError(
+            f"columns {', '.join(rows.columns)}",
+            expected=f"one of {', '.join(usual)}",
+            mend=f"{flag} names it",
+            where=rows.heading,
+        )
+    return found

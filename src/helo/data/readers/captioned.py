@@ -7,13 +7,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 from helo import progress
-from helo.data import dataset
+from helo.data import dataset, splits
 from helo.data.dataset import Dataset
 from helo.data.readers import captions, photos
 from helo.data.readers import files as reading
+from helo.data.readers.base import Reader
 from helo.data.readers.captions import Captioned
 from helo.data.readers.photos import Photo
 from helo.errors import HeloError, fault
@@ -24,31 +25,26 @@ LOG = logging.getLogger("helo")  # what it warns of is on standard error, unless
 BESIDE = ("left_out", "without_captions")  # notes of pictures that are no examples
 
 
-class Asked(Protocol):
-    """What is said of captions and pictures beside their files."""
+class Captions(Reader):
+    """Files of captions, and where their pictures lie: folders, tars."""
 
-    @property
-    def images(self) -> tuple[str, ...]:
-        """Folders and tars of pictures."""
-        ...
+    SUFFIXES = TEXTS
+    called = "captions, and folders or tars of pictures"
+    labels = ("picture",)
+    kinds = ("photo",)
+    columns = ("images", *LISTS, "skip_bad")
+    folders = True
 
-    @property
-    def train_list(self) -> str | None:
-        """File of the names of pictures to learn from."""
-        ...
+    def sniff(self, path):
+        return "pictures" if photos.holds(path) or reading.suffix(path) not in TEXTS else "captions"
 
-    @property
-    def valid_list(self) -> str | None:
-        """File of the names of pictures to validate on."""
-        ...
-
-    @property
-    def skip_bad(self) -> bool:
-        """Whether pictures that cannot be read are left out."""
-        ...
+    def read(self, paths, options):
+        found, files = read(paths, options, options.labelled)
+        found.files = files
+        return found
 
 
-def read(names: Sequence[str | Path], asked: Asked, must: bool = True) -> tuple[Dataset, list[Path]]:
+def read(names: Sequence[str | Path], asked: Any, must: bool = True) -> tuple[Dataset, list[Path]]:
     """The pictures of all captions in files, and those files. Where no file has captions: pictures without any, unless
     there must be some: what is to be scored, of which the test split is taken, or val, where the files tell (`notes["split"]`).
     """
@@ -64,7 +60,7 @@ def read(names: Sequence[str | Path], asked: Asked, must: bool = True) -> tuple[
     return examples, texts
 
 
-def checked(names: Sequence[str | Path], asked: Asked) -> tuple[Dataset, list[Path]]:
+def checked(names: Sequence[str | Path], asked: Any) -> tuple[Dataset, list[Path]]:
     """The same of those pictures alone that lists name, where there are lists."""
     texts, holding = _texts(names)
     told = captions.read(texts)
@@ -74,7 +70,7 @@ def checked(names: Sequence[str | Path], asked: Asked) -> tuple[Dataset, list[Pa
 
 
 def split(
-    names: Sequence[str | Path], valid: Sequence[str | Path], asked: Asked
+    names: Sequence[str | Path], valid: Sequence[str | Path], asked: Any
 ) -> tuple[Dataset, Dataset, dict[str, Any]]:
     """What to learn from, what to validate on, and the record by which both are found again. Raises HeloError for a
     picture that would be in both.
@@ -93,7 +89,7 @@ def split(
         record["valid"] = f"pictures of the captions: {named}"
     else:
         mine, others = _learnable(told), [c for c in told if c.split == "val"]
-        record["valid"] = "pictures of the captions: the split val" if others else dataset.HELD_OUT
+        record["valid"] = "pictures of the captions: the split val" if others else splits.SAID[asked.split or "random"]
     if valid:
         if asked.valid_list:
             raise HeloError("--valid and --valid-list", expected="one of them")
@@ -105,6 +101,8 @@ def split(
         others, _ = _first(captions.read(texts), "val", "test")
         learn, check = _found(mine, places, asked), _found(others, [*more, *places], asked)
     elif mine and others:
+        if asked.split is not None:
+            raise HeloError(f"--split {asked.split} of captions that say what to validate on", expected="none")
         learn, check = (_found(half, places, asked) for half in (mine, others))
     elif lists:
         flag = "--valid-list" if mine else "--train-list"
@@ -113,7 +111,7 @@ def split(
         everything = _found(mine, places, asked)
         if len(everything) < 2:
             raise HeloError("one picture", expected="more, or --valid FILES", where=", ".join(map(str, names)))
-        learn, check = (everything.take(rows) for rows in dataset.held_out(len(everything)))
+        learn, check = (everything.take(rows) for rows in splits.split(everything, asked.split or "random"))
     both = {_lies(p) for p in learn.inputs}
     for i, photo in enumerate(check.inputs):
         if _lies(photo) in both:
@@ -140,11 +138,11 @@ def _learnable(told: list[Captioned]) -> list[Captioned]:
     return found
 
 
-def _lists(asked: Asked) -> dict[str, Path]:
+def _lists(asked: Any) -> dict[str, Path]:
     return {n: Path(v) for n in LISTS if (v := getattr(asked, n))}
 
 
-def _listed(told: list[Captioned], asked: Asked) -> tuple[list[Captioned], list[Captioned]]:
+def _listed(told: list[Captioned], asked: Any) -> tuple[list[Captioned], list[Captioned]]:
     """Two halves by lists; where there is one list, the other half is what it does not name. Either may be empty."""
     told = [c for c in told if c.sentences]
     known: dict[str, list[Captioned]] = {}
@@ -195,7 +193,7 @@ def _twice(name: str, where: str) -> HeloError:
                      mend="take it out of one", where=where)  # fmt: skip
 
 
-def _found(told: Sequence[Captioned], places: Sequence[str | Path], asked: Asked) -> Dataset:
+def _found(told: Sequence[Captioned], places: Sequence[str | Path], asked: Any) -> Dataset:
     """Captions with their pictures."""
     known = photos.Album(photos.find(list(places))) if places else None
     found, kept, left = [], [], []
@@ -242,7 +240,7 @@ def _parted(names: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
     return texts, holding
 
 
-def _places(holding: list[Path], asked: Asked) -> list[Path]:
+def _places(holding: list[Path], asked: Any) -> list[Path]:
     """Where pictures are looked for: what is named now, and what was asked for before unless it is gone meanwhile."""
     before = [Path(p) for p in asked.images if Path(p).exists() or not holding]
     return [*(h for h in holding if h.exists() or not before), *(p for p in before if p not in holding)]
@@ -252,7 +250,7 @@ def _labelled(
     found: list[Photo],
     sentences: list[list[str]] | None,
     places: list[str],
-    asked: Asked,
+    asked: Any,
     left: Sequence[HeloError] = (),
 ) -> Dataset:
     """Pictures as examples; with --skip-bad without those that cannot be read. left: what was left out before."""

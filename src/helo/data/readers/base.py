@@ -1,0 +1,48 @@
+"""The contract of a reader, written once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from helo.data.dataset import Dataset
+
+
+class Reader(ABC):
+    """One format of files. A new one is one file in this room, named as `--reader` will name it; or from outside FILE.py:NAME,
+    or an entry point in the group `helo.readers`.
+    """
+
+    #: Of its files in a folder, whether compressed (`.gz`) or not. A file that is named itself may be called otherwise.
+    SUFFIXES: ClassVar[tuple[str, ...]] = ()
+    #: What the format is called, for people, where that is not its suffixes.
+    called: ClassVar[str] = ""
+    #: What has a label: "example", one for the whole (or several); "step", one a step; "text", another text; "picture",
+    #: sentences. A task takes one of them.
+    labels: ClassVar[tuple[str, ...]] = ("example",)
+    #: The kinds of `Dataset` that it gives.
+    kinds: ClassVar[tuple[str, ...]] = ("text",)
+    #: Options of the tasks that it understands, columns above all. Those of `required` are given wherever it reads.
+    columns: ClassVar[tuple[str, ...]] = ()
+    required: ClassVar[tuple[str, ...]] = ()
+    #: It reads what no other reader claims.
+    general: ClassVar[bool] = False
+    #: Files of these suffixes often lie beside those of other readers, and are left out there.
+    beside: ClassVar[tuple[str, ...]] = ()
+    #: Whether it reads a DataFrame, as a `Table` among the paths.
+    tables: ClassVar[bool] = False
+    #: Whether a folder is one of its sources, and is not searched for files.
+    folders: ClassVar[bool] = False
+
+    @abstractmethod
+    def sniff(self, path: Path) -> str | None:
+        """Why this file is of the format, in a few words; None where it is not."""
+
+    @abstractmethod
+    def read(self, paths: Sequence[Any], options: Any) -> Dataset:
+        """All of the files together. options: the values of `columns`, None where one is not given; `labels`, which of its
+        own is asked for; `labelled`, whether every example has to have its label. Raises HeloError, or calls `errors.fault`
+        for each row, with the place of what is damaged.
+        """

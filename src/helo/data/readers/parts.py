@@ -1,0 +1,23 @@
+"""Tables of videos and of what is in them: a row is a part of its video, from a second to another, with its label."""
+
+from __future__ import annotations
+
+from helo.data.readers import clips, table
+from helo.data.readers.base import Reader
+
+
+class Parts(Reader):
+    """Columns `video` (or `clip`), `start`, `end` and a label."""
+
+    SUFFIXES = (".tsv", ".csv", ".jsonl")
+    labels = ("step",)
+    kinds = ("clip",)
+    columns = ("label", "column")
+
+    def sniff(self, path):
+        return f"a table with a column {' or '.join(clips.VIDEOS)}" if clips.heads(path) else None
+
+    def read(self, paths, options):
+        rows = table.of(paths)
+        rows, label = table.labelled(rows, options.label or options.column, options.labelled)
+        return clips.segments(rows, rows.find(clips.holds(rows) or clips.VIDEOS[0], "--text"), label)

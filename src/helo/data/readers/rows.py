@@ -1,0 +1,55 @@
+"""Tables with an example a row: a text, numbers, a video; or, where rows belong together, a series or a conversation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from helo.data.dataset import Dataset
+from helo.data.readers import clips, dialogue, series, table, ucr
+from helo.data.readers.base import Reader
+from helo.errors import HeloError
+
+
+class Rows(Reader):
+    """TSV, CSV, JSONL: the columns are named in the first line or by the keys."""
+
+    SUFFIXES = (".tsv", ".csv", ".jsonl")
+    called = "TSV, CSV, JSONL"
+    kinds = ("text", "vector", "frames", "dialogue", "clip")
+    columns = ("text", "label", "group", "order", "speaker", "split_by", "split")
+    tables = True
+
+    def sniff(self, path):
+        return None if ucr.plain(path) else table.form(path)
+
+    def read(self, paths, options):
+        rows, label = table.labelled(table.of(paths), options.label, options.labelled)
+        found = self._dataset(rows, label, options)
+        found.split_by = table.split_by(rows, options, found.notes.get("rows"))
+        return found
+
+    def _dataset(self, rows: table.Table, label: str | None, o: Any) -> Dataset:
+        text = table.column(rows, o.text, table.TEXTS, "--text", needed=False)
+        if text is not None:
+            rows = table.texts(rows, text, o.group is None)
+        video = clips.holds(rows)
+        labels = None if label is None else rows.columns[label]
+        if video and o.group is None and text is None:
+            return clips.whole(rows, video, labels)
+        if o.group is not None and text is not None:
+            return dialogue.read(rows, text, label, o.group, o.order, o.speaker, whole=True)
+        if text is not None:
+            notes = {"text": text, "label": label}
+            return Dataset("text", rows.columns[text], labels, lambda i, *step: rows.places[i], notes)
+        known = [label, *(rows.find(c, f"--{n}") for n in ("group", "order", "speaker") if (c := getattr(o, n)))]
+        known.append(None if o.split_by is None else rows.first([o.split_by.lower()]))
+        features = table.numeric(rows, [c for c in known if c is not None])
+        if not features:
+            raise HeloError(
+                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(table.TEXTS)}, or numbers in all but the label",
+                mend="--text names the column to read", where=rows.heading,
+            )  # fmt: skip
+        if o.group is not None:
+            return series.grouped(rows, features, label, o.group, o.order)
+        notes = {"features": features, "label": label}
+        return Dataset("vector", table.matrix(rows, features), labels, lambda i, *step: rows.places[i], notes)
