@@ -110,7 +110,7 @@ def _answers(run, data, tries):
         chosen = examples.take(rows)
         pairs = zip(chosen.labels, run.predict(chosen), strict=True)
         if examples.kind == "photo":
-            return [f"{answer['picture']}: {answer['text']:32} (in truth {truth[0]})" for truth, answer in pairs]
+            return [f"{answer['picture']}: {answer['text']:32} (reference: {truth[0]})" for truth, answer in pairs]
         return [
             f"a {label}: {reports.of(run.task).line(answer)}".replace("\t", ", probability ") for label, answer in pairs
         ]

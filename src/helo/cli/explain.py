@@ -25,9 +25,7 @@ NEAR = 4  # pieces beside each of several targets
     help="language model: so many symbols each by itself, all before as one  [80]",
 )
 @click.option(
-    "--state",
-    type=click.Path(dir_okay=False),
-    help="language model: the text goes on from this file of helo sample",
+    "--state", type=click.Path(dir_okay=False), help="language model: the text goes on from this file of helo sample"
 )
 @click.option(
     "--baseline",
@@ -35,7 +33,7 @@ NEAR = 4  # pieces beside each of several targets
     default="zero",
     help="what words are compared with: vectors of zeros, their mean, an unknown word  [zero]",
 )
-@click.option("--out", "-o", type=flags.Written(dir_okay=False), help="write a page, FILE.html")
+@click.option("--out", "-o", type=flags.FILE, help="write a page, FILE.html")
 def command(run, files, label, step, at, window, state, baseline, out, cell, seed, quiet, as_json):
     """What of its input each answer rests on: integrated gradients and occlusion, in nats of log-odds.
 

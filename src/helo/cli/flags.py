@@ -82,6 +82,9 @@ class Written(click.Path):
         return value
 
 
+FILE = Written(dir_okay=False)
+
+
 def begun(state: str | None) -> str | None:
     """A --state file that there is something to go on from: not one that is missing, or empty as mktemp makes it."""
     if not state or not os.path.lexists(state) or (os.path.isfile(state) and not os.path.getsize(state)):

@@ -29,7 +29,7 @@ WIDE = 100  # signs of a line of the table
               help="what comes of it: cells learn to add and to copy over many steps, in a minute or two")  # fmt: skip
 @click.option("--at", type=int, default=None,
               help="RUN: the prediction that is looked back from, by the number of its symbol in the text")  # fmt: skip
-@click.option("--out", "-o", type=flags.Written(dir_okay=False), default=None,
+@click.option("--out", "-o", type=flags.FILE, default=None,
               help="draw it (.png, .pdf, .svg); RUN: also a page of many predictions (.html)")  # fmt: skip
 def command(run, files, cells, layers, hidden, scales, length, chunk, clip, tasks, at, out, seed, quiet, as_json):
     """How far back the gradient reaches, lag by lag, from the real backward pass. Without RUN: the norm of dL_T/dh_{T-k} of

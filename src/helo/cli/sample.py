@@ -22,7 +22,7 @@ from helo.cli import flags
 @click.option("--min-p", type=float, help="leave out what is less than P times as likely as the likeliest  [0.02]")
 @click.option("--stop", multiple=True, metavar="TEXT", help="end before this text (may be given several times)")
 @click.option("--streams", type=click.IntRange(min=1), default=1, help="so many texts  [1]")
-@click.option("--state", type=flags.Written(dir_okay=False), help="go on from this file, and write it at the end")
+@click.option("--state", type=flags.FILE, help="go on from this file, and write it at the end")
 def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, state, cell, seed, quiet, as_json):
     """Write text with a language model.
 

@@ -20,12 +20,7 @@ BITS = 8  # that have the full colour
 @click.argument("run")
 @click.argument("files", nargs=-1)
 @click.option("--lines", is_flag=True, help="language model: each line is a text by itself")
-@click.option(
-    "--out",
-    "-o",
-    type=flags.Written(dir_okay=False),
-    help="language model: FILE.tsv, a row a symbol, or a page, FILE.html",
-)
+@click.option("--out", "-o", type=flags.FILE, help="language model: FILE.tsv, a row a symbol, or a page, FILE.html")
 def command(run, files, lines, out, cell, seed, quiet, as_json):
     """How likely a text is, symbol by symbol, and what was likely instead.
 
