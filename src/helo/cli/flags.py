@@ -182,7 +182,7 @@ def given(run: Any, verb: str, values: dict[str, Any]) -> dict[str, Any]:
         having = [t for t in tasks.names() if others[0] in tasks.declared(tasks.find(t), verb)]
         raise HeloError(
             f"{options.flag(others[0])} of a {run.about['task']} model",
-            expected=f"it of a model of {', '.join(having)}",
+            expected=f"one of the shape {' or '.join(having)}",
         )
     return tasks.checked(run.task, verb, values)
 
