@@ -139,7 +139,7 @@ def test_minutes_there_are_worth_wide_layers_and_no_more_passes_than_teach(tmp_p
 
     task = find("lm").read([files], [], find("lm").Options(), tmp_path)
     task.infer_defaults(Budget(symbols=1e9))
-    assert (task.options.hidden, task.options.dropout, task.max_epochs) == (512, 0.5, 40)
+    assert (task.options.hidden, task.options.dropout, task.recipe.max_epochs) == (512, 0.5, 40)
     task = find("lm").read([files], [], find("lm").Options(), tmp_path)
     task.infer_defaults(Budget(symbols=13 * task.split))
     assert task.options.dropout == 0.35

@@ -18,7 +18,8 @@ from helo.data.dataset import Dataset
 from helo.errors import HeloError
 from helo.inspection import attribution
 from helo.inspection.attribution import Question, integrated
-from helo.inspection.explain import BEFORE, WHOLE, explain
+from helo.inspection.explain import explain
+from helo.inspection.questions import BEFORE, WHOLE
 from test_no_torch import without_torch
 from test_pictures import made  # noqa: F401  a fixture
 from test_shapes import CASES, trained, write

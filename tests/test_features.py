@@ -16,7 +16,8 @@ from helo.inspection.beyond import beyond, lines, sections
 from helo.inspection.beyond import score as as_units
 from helo.inspection.properties import Measured
 from helo.inspection.scores import scores
-from helo.inspection.traces import Reading, Trace, opened
+from helo.inspection.sources import opened
+from helo.inspection.traces import Reading, Trace
 
 LETTERS = list("etaoin shrdlu.\n")
 
@@ -416,7 +417,7 @@ def test_whether_the_loss_falls_is_told_from_stretches_read_from_nothing():
     ids = np.asarray(source.ids)
     nats = np.zeros(time)
     for start in np.linspace(0, len(ids) - time - 1, stretches).astype(int):
-        scores = np.float64(run.task.forward(run.parameters, ids[None, start : start + time])[0][0])
+        scores = np.float64(run.task.model.forward(run.parameters, ids[None, start : start + time])[0][0])
         likely = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
         nats -= np.log(likely[np.arange(time), ids[start + 1 : start + time + 1]]) / stretches
     for point in found["points"]:

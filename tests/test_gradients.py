@@ -249,7 +249,7 @@ def test_a_prediction_is_that_of_autograd_by_hand(gru, tmp_path):
     table = parameters["embedding"]
     vectors = table[ids[:, :-1]].requires_grad_()
     # One row of the table for every place, so that the model reads the leaf itself.
-    scores, _ = gru.task.forward(parameters | {"embedding": vectors[0]}, torch.arange(29)[None])
+    scores, _ = gru.task.model.forward(parameters | {"embedding": vectors[0]}, torch.arange(29)[None])
     said = torch.log_softmax(scores[0, -1], 0)[ids[0, -1]]
     said.backward()
     want = vectors.grad[0].norm(dim=1).flip(0)[:13]

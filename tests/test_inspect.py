@@ -26,7 +26,8 @@ from helo.inspection.ranks import ranked, weight
 from helo.inspection.scores import SHIFTS, scores
 from helo.inspection.sets import sets
 from helo.inspection.silence import Silenced
-from helo.inspection.traces import WARM, Reading, Recorder, Trace, opened, traced
+from helo.inspection.sources import WARM, opened, traced
+from helo.inspection.traces import Reading, Recorder, Trace
 from helo.layers import part, stack
 from test_no_torch import without_torch
 
@@ -55,7 +56,7 @@ def built() -> helo.Run:
     train(speech(), path, cell="rnn,nonlinearity=relu", hidden=16, embedding=16, steps=1)
     run = helo.load(path)
     ids = {s.decode(): i for i, s in enumerate(run.task.vocab.spelling)}
-    p = {n: np.array(a) for n, a in run.task.init(np.random.default_rng(8)).items()}
+    p = {n: np.array(a) for n, a in run.task.model.init(np.random.default_rng(8)).items()}
     p["embedding"] = np.eye(len(ids), 16, dtype=np.float32)
     for unit in (COUNTER, QUOTE):
         for name in ("weight_ih", "weight_hh"):
@@ -342,8 +343,8 @@ def test_stretches_side_by_side_are_warm():
     stream, row, time = run.stream(), 3, int(reading.lengths[0])
     ids = run.task.encode(prose(6000))[None].astype(np.int64)
     start = row * time
-    _, state = run.task.forward(run.parameters, ids[:, start - WARM : start])
-    scores, _ = run.task.forward(run.parameters, ids[:, start : start + time], state)
+    _, state = run.task.model.forward(run.parameters, ids[:, start - WARM : start])
+    scores, _ = run.task.model.forward(run.parameters, ids[:, start : start + time], state)
     assert stream.rows == 1
     np.testing.assert_allclose(
         reading.losses[row, 1:5],
@@ -384,8 +385,8 @@ def test_both_directions_stand_as_the_steps_do():
     batch = encoded.batch(np.arange(7))
     p = run.parameters
     with tapped(Outputs(p)) as outputs:
-        xs = run.task.form.forward(part(p, "input"), batch, run.task.cell, None)
-        whole = stack.read(run.task.cell, 1, part(p, "recurrent"), xs, batch["lengths"], True)
+        xs = run.task.form.forward(part(p, "input"), batch, run.task.model.cell, None)
+        whole = stack.read(run.task.model.cell, 1, part(p, "recurrent"), xs, batch["lengths"], True)
     assert isinstance(outputs, Outputs)
     hidden = reading.traces[0].hidden
     np.testing.assert_allclose(outputs.found["recurrent.0.forward"]["units"], whole[..., :hidden], atol=1e-6)

@@ -22,7 +22,7 @@ from fixtures import SMALL, copied, helo_command, prose, stopped, text_file, tra
 from helo import training
 from helo.errors import HeloError
 from helo.runs import arrays, folder, writer
-from helo.runs.reports import folder as report
+from helo.runs.report_folder import report_folder as report
 from helo.training import Interrupted, finish
 from helo.training.loop import Training
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 import helo
 from fixtures import stopped
-from helo import drawing, encoders, engines
+from helo import drawing, encoders, engines, reports
 from helo.cli import cli
 from helo.data.readers import captioned, captions, photos
 from helo.data.readers.clips import Clip, labels_at
@@ -103,7 +103,7 @@ def test_answers_of_numpy_are_those_of_torch_one_and_many_alike(made):
     task, some = run.task, sorted((folder / "pictures").iterdir())[:5]
     batch = task.encode(task.given(some)).batch(np.arange(5))
     tensors = {n: torch.from_numpy(p) for n, p in run.parameters.items()}
-    ours, theirs = task.memory(run.parameters, batch), task.memory(tensors, on(batch, tensors["head.bias"]))
+    ours, theirs = task.model.memory(run.parameters, batch), task.model.memory(tensors, on(batch, tensors["head.bias"]))
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a, b.numpy(), atol=2e-5)
     together = run.predict(some)
@@ -136,7 +136,7 @@ def test_self_critical_training_begins_with_a_run_and_raises_its_reward(made, tm
     better = helo.train("caption", folder / "captions.txt", start=weak.path, steps=100, self_critical=1.0, rate=0.01,
                         adam_rate=0.001, out=tmp_path / "better")  # fmt: skip
     assert better.about["options"]["hidden"] == 16
-    assert better.task.weight(0.9) == 1  # its first steps are as heavy as its last
+    assert better.task.recipe.step_cost(0.9) == 1  # its first steps are as heavy as its last
     assert better.about["options"]["images"] == [str(folder / "pictures.tar")]
 
     def reward(of):
@@ -157,14 +157,14 @@ def test_the_end_of_a_training_learns_from_its_own_sentences(tmp_path, monkeypat
 
     def watched(self, parameters, batch, state, noise):
         found = loss(self, parameters, batch, state, noise)
-        seen.append((self.critical, found[0].item()))
+        seen.append((self.recipe.critical, found[0].item()))
         return found
 
     monkeypatch.setattr(Caption, "loss", watched)
     helo.train("caption", told, out=tmp_path / "none", **SMALL | where | {"self_critical": 0.0})
     without, seen[:] = list(seen), []
     some = helo.train("caption", told, out=tmp_path / "some", **SMALL | where | {"self_critical": 0.25})
-    assert some.task.weight(0.99) > some.task.weight(0) == 1
+    assert some.task.recipe.step_cost(0.99) > some.task.recipe.step_cost(0) == 1
     assert [c for c, _ in without] == [False] * 8
     assert [c for c, _ in seen] == [False] * 6 + [True] * 2
     assert [x for _, x in seen[:6]] == [x for _, x in without[:6]]
@@ -192,8 +192,11 @@ def test_where_its_own_sentences_are_all_alike_what_people_wrote_is_learned(made
         exact, known, _ = task.evaluate_batch(tensors, true)
     assert found.item() / count == pytest.approx((exact / known).item(), rel=1e-4)
     assert count == known + 3 * DRAWN * len(rows)
-    own = task.decode(
-        tensors, task.memory(tensors, true), true["before"], task.fresh(tensors, task.memory(tensors, true))
+    own = task.model.decode(
+        tensors,
+        task.model.memory(tensors, true),
+        true["before"],
+        task.model.fresh(tensors, task.model.memory(tensors, true)),
     )[0]
     inside = torch.arange(own.shape[1]) < true["target_lengths"][:, None]
     exact = torch.nn.functional.cross_entropy(own[inside], true["targets"][inside], reduction="sum")
@@ -396,7 +399,7 @@ def test_pictures_without_captions_are_said_and_not_learned_from(tmp_path):
     assert run.about["data"]["without_captions"] == ["04.png", "05.png"]
     assert sum(run.about["data"]["examples"].values()) == 4
     run.task.data = run.about["data"]
-    assert run.task.describe().startswith("without captions: 2 (04.png, …); ")
+    assert reports.of(run.task).describe().startswith("without captions: 2 (04.png, …); ")
 
 
 def test_lists_splits_and_missing_pictures(tmp_path):
@@ -831,7 +834,7 @@ def test_where_it_looked_is_drawn_or_refused(made, tmp_path, monkeypatch):
     folder, run = made
     plain = helo.train("caption", folder / "captions.txt", images=(str(folder / "pictures.tar"),), attention="none",
                        out=tmp_path / "plain", **SMALL | {"steps": 4})  # fmt: skip
-    assert plain.task.way == "none"
+    assert plain.task.model.attention == "none"
     assert plain.predict([folder / "pictures" / "00.png"])[0]["picture"] == "00.png"
 
     def asked(of, to, what="pictures/00.png"):
@@ -966,7 +969,7 @@ def test_a_label_for_every_frame_depends_on_those_before(tmp_path):
     assert answer["video"] == "24"
     assert answer["times"] == [t / 4 for t in range(12)]
     assert len(answer["labels"]) == 12
-    assert run.task.line(answer).splitlines()[2] == f"24\t0.50\t{answer['labels'][2]}"
+    assert reports.of(run.task).line(answer).splitlines()[2] == f"24\t0.50\t{answer['labels'][2]}"
     assert run.predict([tmp_path / "24"]) == [answer]
     assert run.predict(str(tmp_path / "24")) == [answer]
     assert labels_at([0, 1, 2, 3], [(0.5, 2.5, "a"), (2, 2.5, "b")]) == ["none", "a", "b", "none"]
@@ -984,7 +987,7 @@ def test_videos_can_be_asked_about_by_their_names(tmp_path):
     answers = run.predict([tmp_path / "0", str(tmp_path / "x.mp4")])
     assert [a["video"] for a in answers] == ["0", "x.mp4"]
     assert answers == run.predict(run.examples([tmp_path / "0", tmp_path / "x.mp4"]))
-    assert run.task.line(answers[1]).startswith("x.mp4\t")
+    assert reports.of(run.task).line(answers[1]).startswith("x.mp4\t")
     assert {n: run.predict(run.examples(told))[1][n] for n in ("video", "start", "end")} == {
         "video": "1",
         "start": 0.5,

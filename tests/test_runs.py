@@ -153,7 +153,7 @@ def test_a_cell_of_a_relative_path(tmp_path, monkeypatch):
     text = run.sample("The ", 30, temperature=0)
     monkeypatch.chdir("/")
     again = helo.load(tmp_path / "run", trust=True)
-    assert again.task.cell.speed == 0.25
+    assert again.task.model.cell.speed == 0.25
     assert again.sample("The ", 30, temperature=0) == text
 
 

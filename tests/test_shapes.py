@@ -250,7 +250,7 @@ def _raw(run, words):
     encoded = run.task.encode(run.task.given(words))
     for i in range(len(words)):
         batch = encoded.batch(np.array([i]))
-        yield np.asarray(run.task.forward(run.parameters, batch))[0].argmax(-1)
+        yield np.asarray(run.task.model.forward(run.parameters, batch))[0].argmax(-1)
 
 
 def test_spans_of_one_type_without_a_name(tmp_path):
@@ -398,7 +398,7 @@ def test_a_pair_of_2_000_and_2_000_is_learned_from_in_little_room(monkeypatch):
     batches = task.batches(0)
     assert batches.per_epoch == 2  # each pair a step of its own: side by side they were too large
     batch = max((batches.next() for _ in range(2)), key=lambda b: int(b["lengths"][0]))
-    parameters = {n: torch.from_numpy(p).requires_grad_() for n, p in task.init(np.random.default_rng(0)).items()}
+    parameters = {n: torch.from_numpy(p).requires_grad_() for n, p in task.model.init(np.random.default_rng(0)).items()}
 
     def step():
         return task.loss(parameters, on(batch, parameters["head.bias"]), None, None)[0]
@@ -414,7 +414,7 @@ def test_the_share_of_guesses_grows_over_the_training():
     examples = Dataset("pair", ["abc", "cab"], ["abc", "cab"], lambda i: "here")
     task = kind.from_dataset(kind.Options(scheduled=0.5, hidden=8), examples)
     batch = task.encode(examples).batch(np.arange(2)) | task.target_batch(task.targets(examples), np.arange(2))
-    parameters = {n: torch.from_numpy(p) for n, p in task.init(np.random.default_rng(0)).items()}
+    parameters = {n: torch.from_numpy(p) for n, p in task.model.init(np.random.default_rng(0)).items()}
     shares: list[float] = []
 
     def noise(x, rate):
@@ -422,7 +422,7 @@ def test_the_share_of_guesses_grows_over_the_training():
         return x
 
     for done in (0.0, 0.4, 1.0):
-        task.on_progress(done)
+        task.recipe.on_progress(done)
         task.loss(parameters, on(batch, parameters["head.bias"]), None, noise)
     of_dropout = {task.options.dropout, task.options.dropout / 2}
     assert [s for s in shares if s not in of_dropout] == [0.0, 0.2, 0.5]
@@ -541,9 +541,9 @@ def test_the_loss_that_is_told_is_what_validation_measures(place):
     assert over == count
     assert loss.item() == pytest.approx(plain, rel=1e-5)
     (found,) = torch.autograd.grad(loss, tensors["head.bias"])
-    memory = task.memory(tensors, on(batch, loss))
+    memory = task.model.memory(tensors, on(batch, loss))
     before, targets, lengths = (torch.from_numpy(batch[n]) for n in ("before", "targets", "target_lengths"))
-    scores = task.decode(tensors, memory, before, task.fresh(tensors, memory))[0]
+    scores = task.model.decode(tensors, memory, before, task.model.fresh(tensors, memory))[0]
     inside = torch.arange(scores.shape[1]) < lengths[:, None]
     smoothed = torch.nn.functional.cross_entropy(
         scores[inside], targets[inside], reduction="sum", label_smoothing=writing.SMOOTHING
@@ -815,7 +815,7 @@ def test_the_report_of_a_classifier(place, tmp_path):
     assert "| pos | 2 | 0.667 | 1.000 | 0.800 | 0 | 2 |" in said
     wrong = said.split("The most wrong:\n\n")[1].strip().split("\n")
     assert len(wrong) == 1
-    assert wrong[0].startswith("- new.tsv:5: good fine nice (in truth neg, answered pos 0.")
+    assert wrong[0].startswith("- new.tsv:5: good fine nice (true label neg, answered pos 0.")
     for name in ("confusion.png", "calibration.png"):
         assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
 
@@ -828,7 +828,7 @@ def test_the_report_of_a_tagger(place, tmp_path):
     assert "| N | 2 | 1.000 | 0.500 | 0.667 | 0 | 1 | 1 |" in said
     assert [p.name for p in sorted((tmp_path / "words").iterdir())] == ["confusion.png", "report.md"]
     run = trained("frames", place)
-    with mock.patch("helo.tasks.tag.ribbons", wraps=drawing.ribbons) as drawn:
+    with mock.patch("helo.reports.tag.ribbons", wraps=drawing.ribbons) as drawn:
         done = helo_command("eval", run.path, "--report", tmp_path / "frames")
     assert done.code == 0, done.err
     ((name, truth, answer),) = drawn.call_args.args[1]

@@ -769,7 +769,7 @@ def test_sizes_are_those_of_fresh_weights():
 
     for kind in KINDS:
         run = helo.load(stranger(kind))
-        fresh = run.task.init(np.random.default_rng(0))
+        fresh = run.task.model.init(np.random.default_rng(0))
         assert expected(run.task, 10**6, 100) == {n: (p.shape, p.dtype) for n, p in fresh.items()}
 
 

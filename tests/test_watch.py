@@ -182,12 +182,12 @@ def test_gates_are_those_of_the_steps():
     ids = np.array([run.task.vocab.spelling.index(p.encode()) for p in look.pieces])
     assert text_file().read_text(encoding="utf-8").endswith("".join(look.pieces))
     p = {n.removeprefix("recurrent.0."): a for n, a in run.parameters.items()}
-    xs = run.task.cell.project(p, run.parameters["embedding"][ids])
-    state, below, outputs = run.task.cell.state(p, 1), {"i": 0.0, "f": 0.0, "o": 0.0}, []
+    xs = run.task.model.cell.project(p, run.parameters["embedding"][ids])
+    state, below, outputs = run.task.model.cell.state(p, 1), {"i": 0.0, "f": 0.0, "o": 0.0}, []
     for x in xs:
-        for gate, value in run.task.cell.gates(p, state, x[None]).items():
+        for gate, value in run.task.model.cell.gates(p, state, x[None]).items():
             below[gate] += float((value < 0.1).mean()) / len(ids)
-        state, output = run.task.cell.step(p, state, x[None])
+        state, output = run.task.model.cell.step(p, state, x[None])
         outputs.append(output[0])
     assert {g["gate"]: g["below"] for g in look.gates} == pytest.approx(below, abs=1e-5)
     np.testing.assert_allclose(look.units["recurrent.0"], outputs, atol=1e-5)

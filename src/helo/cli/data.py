@@ -96,7 +96,7 @@ FIRST = 5  # faults that are said one by one
 
 
 def _check(task: str) -> click.Command:
-    from helo import tasks
+    from helo import reports, tasks
     from helo.data import readers
 
     kind = tasks.find(task)
@@ -105,10 +105,10 @@ def _check(task: str) -> click.Command:
         from helo.errors import collecting
         from helo.options import build
 
-        if kind.paired:
+        if kind.Options.paired:
             files = flags.aligned(given, "", files)
         if not files:
-            raise HeloError("no files are given", expected=f"helo data check {task} {kind.example}")
+            raise HeloError("no files are given", expected=f"helo data check {task} {reports.find(task).example}")
         if given.get("reader") is not None:
             given["reader"] = readers.chosen(given["reader"])
         options = build(kind.Options, {k: v for k, v in given.items() if v is not None})
@@ -134,9 +134,9 @@ def _check(task: str) -> click.Command:
         if faults:
             click.get_current_context().exit(2)
 
-    sides = flags.sides("") if kind.paired else []
+    sides = flags.sides("") if kind.Options.paired else []
     parameters = [*sides, click.Argument(["files"], nargs=-1), *flags.of(kind.Options)]
-    typed = f"helo data check {task} {kind.example}"
+    typed = f"helo data check {task} {reports.find(task).example}"
     text = f"What is understood of files for `helo train {task}`.\n\n\b\n{typed}\n{typed} --json"
     return flags.common(flags.as_json(click.Command(task, params=parameters, callback=run, help=text)))
 

@@ -24,10 +24,8 @@ TRIES = {
 @flags.common
 @click.command()
 @click.argument("task", default="lm", required=False)
-@click.option(
-    "--minutes", type=float, default=None, help="train for so long  [0.75; tag and translate: 1; caption: 1, twice]"
-)
-@click.option("--out", "-o", default=None, metavar="RUN", help="the run folder  [runs/demo-TASK]")
+@click.option("--minutes", type=float, help="train for so long  [0.75; tag and translate: 1; caption: 1, twice]")
+@click.option("--out", "-o", metavar="RUN", help="the run folder  [runs/demo-TASK]")
 def command(task, minutes, out, seed, quiet):
     """The main job on data that every machine has: train, use, and what to try next.
 
@@ -37,7 +35,7 @@ def command(task, minutes, out, seed, quiet):
     """
     from pathlib import Path
 
-    from helo import tasks
+    from helo import reports
     from helo.data.embedded import WRITERS
     from helo.errors import HeloError, nearest
     from helo.training import free_place, train
@@ -92,7 +90,7 @@ def command(task, minutes, out, seed, quiet):
         tries = [(f"helo eval {run}", "all figures"), (f"{run}/README.md", "what it is, with pictures")]
     tries += [
         (f"helo train {task} {data} {words}".strip() + f" --out {run}-longer --minutes 5", ""),
-        (f"helo train {task} {tasks.find(task).example}", "your own"),
+        (f"helo train {task} {reports.find(task).example}", "your own"),
         ("helo hello", "how it works, number by number"),
     ]
     click.echo(f"\n{said}\n\nTry next:")
@@ -104,14 +102,18 @@ def _answers(run, data, tries):
     """A few answers, each beside what was asked."""
     import numpy as np
 
+    from helo import reports
+
     if tries is None:
         examples = run.examples([data])
         rows = np.random.default_rng(0).permutation(len(examples))[:6]
         chosen = examples.take(rows)
         pairs = zip(chosen.labels, run.predict(chosen), strict=True)
         if examples.kind == "photo":
-            return [f"{answer['picture']}: {answer['text']:32} (in truth {truth[0]})" for truth, answer in pairs]
-        return [f"a {label}: {run.task.line(answer)}".replace("\t", ", probability ") for label, answer in pairs]
+            return [f"{answer['picture']}: {answer['text']:32} (reference: {truth[0]})" for truth, answer in pairs]
+        return [
+            f"a {label}: {reports.of(run.task).line(answer)}".replace("\t", ", probability ") for label, answer in pairs
+        ]
     lines = []
     for text in tries:
         answer = run.predict([text])[0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -80,6 +82,9 @@ class Written(click.Path):
         return value
 
 
+FILE = Written(dir_okay=False)
+
+
 def begun(state: str | None) -> str | None:
     """A --state file that there is something to go on from: not one that is missing, or empty as mktemp makes it."""
     if not state or not os.path.lexists(state) or (os.path.isfile(state) and not os.path.getsize(state)):
@@ -143,3 +148,53 @@ def _flag(option: options.Option, hidden: bool = False) -> click.Option:
     elif typing.get_origin(kind) is typing.Literal:
         kind = click.Choice(typing.get_args(kind))
     return click.Option([name], type=kind, multiple=many, default=None, help=text, hidden=hidden)
+
+
+class TaskVerb(click.Command):
+    """A verb, and what the tasks declare that it may be told: each option once, with the tasks that have it. They are
+    imported when the flags are asked for, so that `helo --help` starts at once.
+    """
+
+    def __init__(self, *args: Any, leave_out: tuple[str, ...] = (), **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.leave_out = leave_out
+
+    @functools.cached_property
+    def declared(self) -> list[click.Parameter]:
+        from helo import tasks
+
+        having: dict[str, tuple[options.Option, list[str]]] = {}
+        for task in tasks.names():
+            for name, option in tasks.declared(tasks.find(task), self.name or "").items():
+                if name not in self.leave_out:
+                    having.setdefault(name, (option, []))[1].append(task)
+        return [_flag(o._replace(help=f"{', '.join(of)}: {o.help}")) for o, of in having.values()]
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*self.declared, *super().get_params(ctx)]
+
+
+def given(run: Any, verb: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What was given of such options. Raises HeloError for one that the run's task does not have, and for a value that may
+    not be.
+    """
+    from helo import tasks
+
+    values = {name: value for name, value in values.items() if value is not None}
+    own = tasks.declared(run.task, verb)
+    if others := [name for name in values if name not in own]:
+        having = [t for t in tasks.names() if others[0] in tasks.declared(tasks.find(t), verb)]
+        raise HeloError(
+            f"{options.flag(others[0])} of a {run.about['task']} model",
+            expected=f"one of the shape {' or '.join(having)}",
+        )
+    return tasks.checked(run.task, verb, values)
+
+
+def reading(run: Any, values: dict[str, Any], files: Sequence[str]) -> dict[str, Any]:
+    """Those of the options by which files are read. Raises HeloError for one where there are none."""
+    found = {name: v for name, v in values.items() if name in run.task.Options.reading}
+    if others := [name for name in found if name != "reader" and not files]:
+        flag = options.flag(others[0])
+        raise HeloError(f"{flag} without files", expected="files: the run's own are read as in its training")
+    return found

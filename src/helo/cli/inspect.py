@@ -16,7 +16,7 @@ from helo.cli import flags
 @click.argument("run")
 @click.argument("files", nargs=-1)
 @click.option(
-    "--out", "-o", type=flags.Written(dir_okay=False), metavar="PAGE.html",
+    "--out", "-o", type=flags.FILE, metavar="PAGE.html",
     help="where the page goes, and the numbers beside it  [inspect.html]",
 )  # fmt: skip
 @click.option(
@@ -35,7 +35,7 @@ def command(run, files, out, properties, most, cell, seed, quiet, as_json):
     from helo import progress
     from helo.inspection import inspect
     from helo.inspection.beyond import lines
-    from helo.inspection.traces import MOST
+    from helo.inspection.sources import MOST
     from helo.inspection.units import numbers_beside
     from helo.runs import load
     from helo.training.report import working

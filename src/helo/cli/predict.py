@@ -13,76 +13,36 @@ from helo.cli import flags
 @flags.common
 @flags.cell
 @flags.as_json
-@click.command()
+@click.command("predict", cls=flags.TaskVerb, leave_out=("attention", "seed"))
 @click.argument("run")
 @click.argument("files", nargs=-1, metavar="FILES...")
 @click.option(
-    "--beam",
-    type=click.IntRange(min=1),
-    default=None,
-    help="translate, caption: hypotheses kept side by side, 1 is greedy  [5]",
-)
-@click.option(
-    "--n-best",
-    type=click.IntRange(min=1),
-    default=None,
-    help="translate, caption: so many answers to each, with their scores",
-)
-@click.option(
-    "--alpha",
-    type=click.FloatRange(min=0),
-    default=None,
-    help="translate, caption: how much the beam favours long answers; 0 compares bare log-probabilities  [1]",
-)
-@click.option(
     "--attention",
-    type=flags.Written(dir_okay=False),
-    default=None,
-    help="translate, caption: draw where it looked (.png, .pdf, .svg), or all as .json",
+    type=flags.FILE,
+    help="a model with attention: draw where it looked (.png, .pdf, .svg), or all as .json",
 )
 @click.option(
-    "--temperature",
-    type=click.FloatRange(min=0, min_open=True),
-    default=None,
-    help="caption: draw the sentences in place of searching for the likeliest",
+    "--out", "-o", type=flags.FILE, help="a model of pictures: write one page of them, each with its sentence"
 )
 @click.option(
-    "--out",
-    "-o",
-    type=flags.Written(dir_okay=False),
-    default=None,
-    help="caption: write one page of pictures and sentences",
+    "--stream", is_flag=True, help="tagger: answer each line of standard input as it comes, a blank line starts anew"
 )
-@click.option("--skip-bad", is_flag=True, help="caption: leave out pictures that cannot be read, and say which")
-@click.option("--reader", metavar="NAME|FILE.py:NAME", help="who reads the files, whatever they look like")
-@click.option(
-    "--stream", is_flag=True, help="tag: answer each line of standard input as it comes, a blank line starts anew"
-)
-@click.option(
-    "--state",
-    type=flags.Written(dir_okay=False),
-    default=None,
-    help="tag --stream: go on from this file, and write it at the end",
-)
-def command(
-    run, files, beam, n_best, alpha, attention, temperature, out, skip_bad, reader, stream, state, cell, seed, quiet, as_json
-):  # fmt: skip
+@click.option("--state", type=flags.FILE, help="--stream: go on from this file, and write it at the end")
+def command(run, files, attention, out, stream, state, cell, seed, quiet, as_json, **options):
     """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
 
     \b
     helo predict runs/reviews new.tsv
     echo "what a film" | helo predict runs/reviews - --json
     """
-    from helo import progress
+    from helo import progress, reports
     from helo.data.readers.files import standard_input
     from helo.errors import HeloError
     from helo.runs import load
-    from helo.tasks.writing import WritingTask
     from helo.training.report import working
 
     if stream:
-        others = {"beam": beam, "n-best": n_best, "alpha": alpha, "attention": attention, "temperature": temperature}
-        _streams(run, files, others | {"out": out, "skip-bad": skip_bad or None})
+        _streams(run, files, {**options, "attention": attention, "out": out})
         with progress.stoppable() if state else nullcontext() as stopping:
             _live(load(run, cell=cell), state, as_json, stopping)
         return
@@ -91,37 +51,28 @@ def command(
     model = load(run, cell=cell)
     if not files:
         raise HeloError("no files are given", expected=f"helo predict {run} FILES…, or - for standard input")
-    how = {"beam": beam, "n_best": n_best, "alpha": alpha, "attention": bool(attention) or None}
-    how = {k: v for k, v in how.items() if v is not None}
-    if how and not isinstance(model.task, WritingTask):
-        raise HeloError(
-            f"--{next(iter(how)).replace('_', '-')} of a {model.about['task']} model",
-            expected="it of a model that writes: translate, caption",
-        )
+    how = flags.given(model, "predict", {**options, "attention": bool(attention) or None})
     if attention:
         _drawable(attention, model.task)
-    if temperature is not None:
-        if model.about["task"] != "caption":
-            raise HeloError(f"--temperature of a {model.about['task']} model", expected="it of a caption model")
-        if beam is not None:
-            raise HeloError("--beam and --temperature", expected="one of them: a sentence is searched for or drawn")
-        how |= {"temperature": temperature, "seed": seed}
-    if skip_bad and model.about["task"] != "caption":
-        raise HeloError(f"--skip-bad of a {model.about['task']} model", expected="it of a caption model")
-    if reader and "-" in files:
+    if options.get("reader") and "-" in files:
         raise HeloError("--reader of standard input", expected="it of files")
-    said = ({"skip_bad": True} if skip_bad else {}) | ({"reader": reader} if reader else {})
+    reading = flags.reading(model, how, files)
+    how = {name: value for name, value in how.items() if name not in reading}
+    if "temperature" in how:
+        how["seed"] = seed
     with progress.listening(working(quiet)):
-        examples = model.lines(standard_input(), **said) if list(files) == ["-"] else model.examples(files, **said)
-    if out and model.about["task"] != "caption":
-        raise HeloError(f"--out of a {model.about['task']} model", expected="it of a caption model")
+        examples = (
+            model.lines(standard_input(), **reading) if list(files) == ["-"] else model.examples(files, **reading)
+        )
+    if out and examples.kind != "photo":
+        raise HeloError(f"--out of a {model.about['task']} model", expected="it of a model of pictures")
     with progress.listening(working(quiet)):
         answers = model.predict(examples, **how)
     if as_json:
         flags.show({"run": run, "answers": answers})
     elif not out:
         for answer in answers:
-            flags.tell(model.task.line(answer))
+            flags.tell(reports.of(model.task).line(answer))
     if attention:
         _draw(attention, answers, model.task, quiet)
     if out:
@@ -191,7 +142,7 @@ def _drawable(path, task):
     from helo import drawing
     from helo.errors import HeloError
 
-    if task.way == "none":
+    if task.model.attention == "none":
         raise HeloError(
             "--attention of a model without attention", expected="one that was not trained with --attention none"
         )
@@ -224,7 +175,7 @@ def _draw(path, answers, task, quiet):
                 file, offset, size = answer["attention"]["place"]
                 photo = Photo(answer["picture"], Path(file), offset, size)
                 picture = opened(photo.read(), photo.place, 448)
-                if task.encoder.fit == "crop":
+                if task.model.encoder.fit == "crop":
                     picture = picture.crop(middle(picture.size))
                 pictures.append((np.asarray(picture), answer["attention"]))
             drawing.looks(beside, pictures, form)
@@ -236,8 +187,8 @@ def _draw(path, answers, task, quiet):
 
 def _page(path, model, examples, answers, quiet):
     """One page of all pictures with their sentences."""
+    from helo.reports.gallery import page
     from helo.runs.folder import write_text
-    from helo.runs.gallery import page
 
     count = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
     about = f"{count}, each with what the model says of it"

@@ -38,13 +38,13 @@ def command() -> None:
 
 
 def _command(task: str) -> click.Command:
-    from helo import tasks
+    from helo import reports, tasks
     from helo.training.options import Options
 
     own = tasks.find(task)
 
     def run(files, valid, out, like, resume, overwrite, watch, no_browser, quiet, as_json, **options: Any) -> None:
-        if own.paired:
+        if own.Options.paired:
             files, valid = flags.aligned(options, "", files), flags.aligned(options, "valid_", valid)
         from helo.runs.folder import NEXT
         from helo.training import train
@@ -72,11 +72,12 @@ def _command(task: str) -> click.Command:
             figures += "".join(f"\n{k}: {v}" for k, v in done.figures.items() if isinstance(v, str))
             again = f"; helo watch {done.path} shows it again" if watch else ""
             flags.tell(
-                f"{figures}\nthe run lies in {done.path}; next: {NEXT[own.verb].format(done.path)}{again}", err=True
+                f"{figures}\nthe run lies in {done.path}; next: {NEXT[reports.find(task).verb].format(done.path)}{again}",
+                err=True,
             )
 
     parameters: list[click.Parameter] = [
-        *(flags.sides("", "valid_") if own.paired else ()),
+        *(flags.sides("", "valid_") if own.Options.paired else ()),
         click.Argument(["files"], nargs=-1),
         click.Option(
             ["--valid"], multiple=True, metavar="FILES", help="validate on these (else on a tenth that is held out)"
@@ -101,5 +102,8 @@ def _command(task: str) -> click.Command:
 def _help(kind: type[Any], task: str) -> str:
     import sys
 
+    from helo import reports
+
+    example = reports.find(task).example
     first = (sys.modules[kind.__module__].__doc__ or "").split("\n\n")[0]
-    return f"{first}\n\n\b\nhelo train {task} {kind.example}\nhelo train {task} {kind.example} --minutes 10 --out runs/mine"
+    return f"{first}\n\n\b\nhelo train {task} {example}\nhelo train {task} {example} --minutes 10 --out runs/mine"

@@ -52,6 +52,11 @@ class Dataset:
         return replace(self, inputs=inputs, labels=labels, place=lambda i, *step: place(int(rows[i]), *step), about=about,
                        split_by=by)  # fmt: skip
 
+    def evenly(self, most: int) -> Dataset:
+        """So many of the examples, evenly spaced; all of them where there are no more."""
+        n = len(self)
+        return self if most >= n else self.take(np.linspace(0, n - 1, most).round().astype(np.int64))
+
     def known(self, answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Answers, one an example, with what they say of it."""
         about = self.about or [{}] * len(answers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from helo import engines
-from helo.errors import HeloError
 
 Step = Callable[[np.ndarray, Any, np.ndarray], tuple[np.ndarray, Any]]
 
@@ -29,22 +27,6 @@ class Hypothesis:
 
 
 WIDEST = 1000  # hypotheses: what is unlikelier than a thousand others is no answer
-
-
-def width(beam: int, n_best: int, alpha: float | None = None, attention: bool = False) -> int:
-    """How many hypotheses are kept for a beam and so many answers. Raises HeloError for none, for more than WIDEST, and for an
-    alpha that no length can be raised to; TypeError for what is of another type.
-    """
-    if not isinstance(attention, bool):
-        raise TypeError(f"attention={attention!r:.80} is not True or False")
-    if alpha is not None and not isinstance(alpha, int | float):
-        raise TypeError(f"alpha={alpha!r:.80} is no number")
-    if alpha is not None and not 0 <= alpha <= 10:
-        raise HeloError(f"{alpha}", expected="a number from 0 to 10", where="--alpha")
-    for name, value in (("--beam", beam), ("--n-best", n_best)):
-        if not 1 <= operator.index(value) <= WIDEST:
-            raise HeloError(f"{value}", expected=f"a whole number from 1 to {WIDEST:,}", where=name)
-    return max(beam, n_best)
 
 
 def search(

@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 
 from helo import pages
-from helo.cells.functions import log_softmax
 from helo.inspection import dictionary, errors, space
 from helo.inspection.properties import Measured
 from helo.inspection.ranks import ranked, weight
-from helo.inspection.traces import CHUNK, WARM, Reading, Source
-from helo.tasks.lm import LM
+from helo.inspection.sources import CHUNK, WARM, Source, TextSource
+from helo.inspection.traces import Reading, nll
 
 TRACES = 3  # that are looked at, the last ones
 FRESH, LONG = 64, 1023  # stretches that are read from nothing, symbols of each at most
@@ -57,8 +56,7 @@ def _gap(reading: Reading) -> str:
 
 def _fresh(source: Source) -> np.ndarray | None:
     """The loss of each symbol of stretches of a text `(stretches, time)`, read from a state of zeros."""
-    task = source.run.task
-    if not isinstance(task, LM):
+    if not isinstance(source, TextSource):
         return None
     ids, parameters = source.ids, source.run.parameters
     time = min(LONG, len(ids) // 2)
@@ -67,10 +65,8 @@ def _fresh(source: Source) -> np.ndarray | None:
     state, nats = None, np.empty((FRESH, time), np.float32)
     for t in range(0, time, CHUNK // FRESH):
         part = window[:, t : t + CHUNK // FRESH + 1]
-        scores, state = task.forward(parameters, part[:, :-1], state)
-        logs = log_softmax(np.asarray(scores, np.float32))
-        ahead = part[:, 1:, None].astype(np.int64)
-        nats[:, t : t + part.shape[1] - 1] = -np.take_along_axis(logs, ahead, axis=-1)[..., 0]
+        scores, state = source.run.task.model.forward(parameters, part[:, :-1], state)
+        nats[:, t : t + part.shape[1] - 1] = nll(scores, part[:, 1:])
     return nats
 
 

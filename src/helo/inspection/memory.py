@@ -9,7 +9,8 @@ import numpy as np
 
 from helo.engines import Tap, tapped
 from helo.engines import numpy as reference
-from helo.inspection.traces import Reading, Source, layer, layers, memory
+from helo.inspection.sources import Source
+from helo.inspection.traces import Reading, layer, layers, memory
 
 PLACES, WARM, REACH = 3, 64, 64  # where units are pushed, steps before it, and steps after it
 CLOSED, OPEN = 0.1, 0.9  # of Karpathy, Johnson and Li 2015

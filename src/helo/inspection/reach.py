@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from helo import engines, pages
+from helo import engines, pages, reports
 from helo.errors import HeloError, door
 from helo.inspection.gradients import ROOM, described, fits, torch_here, trace_of, whole
 from helo.layers import part
+from helo.models.language_model import LanguageModel
 from helo.runs import Run
-from helo.tasks.lm import LM
 
 LENGTH = 200  # symbols that are looked back on, where the text has as many
 PLACES = 100  # predictions that are averaged over
@@ -37,17 +37,19 @@ class Reach:
     @door
     def __init__(self, run: Run, files: Sequence[str | Path] = (), length: int | None = None):
         """files: the text; none: the validation text that the run recorded. length: how many symbols are looked back on."""
-        if not isinstance(run.task, LM):
+        if not isinstance(run.task.model, LanguageModel):
             raise HeloError(
-                f"a model of the shape {run.about['task']}", expected="a language model (lm)", where=str(run.path),
+                f"a model of the shape {run.about['task']}", expected=f"a language model ({', '.join(reports.after('sample'))})", where=str(run.path),
                 mend="helo explain says what its answers rest on",
             )  # fmt: skip
         torch_here()
         whole("length", length)
-        self.run, self.task = run, run.task
+        self.run = run
+        self.task: Any = run.task
         run.parameters  # noqa: B018  a run without weights is refused before its text is read
         self.symbols, self.start = self.task.text(run._recorded(files), files)
-        where, n = ", ".join(map(str, files)), len(self.symbols) - self.start
+        where = ", ".join(map(str, files))
+        n: int = len(self.symbols) - self.start
         least = 2 if length is None else length + 1
         if n < least:
             raise HeloError(
@@ -84,7 +86,7 @@ class Reach:
             states.append(trace.norms())
             inputs.append(trace.reached()[:, ::-1])
         norms = np.concatenate(states, 2).mean(2)
-        found = described(self.task.cell, part(self.run.parameters, "recurrent"), norms)
+        found = described(self.task.model.cell, part(self.run.parameters, "recurrent"), norms)
         return found | {"inputs": np.concatenate(inputs).mean(0).tolist(), "places": len(starts), "chunk": o.chunk}
 
     @door
@@ -94,7 +96,7 @@ class Reach:
         that it looks back on, the newest first, ‖d log p / d x‖, x being the vector that the symbol becomes; before, their
         texts in the same order.
         """
-        n = len(self.symbols) - self.start
+        n: int = len(self.symbols) - self.start
         if at is None:
             at = min(n, self.length + count)
         if not 2 <= at <= n:
@@ -145,10 +147,10 @@ class Reach:
         like, state = own["embedding"], None
         if before:
             with torch.no_grad():
-                state = self.task.forward(own, engines.array(self.symbols.take(starts - before, before), like))[1]
+                state = self.task.model.forward(own, engines.array(self.symbols.take(starts - before, before), like))[1]
         window = engines.array(self.symbols.take(starts, int(ends.max()) + 2), like)
         with engines.tapped(trace):
-            scores = self.task.forward(own, window[:, :-1], state)[0]
+            scores = self.task.model.forward(own, window[:, :-1], state)[0]
         rows, at = torch.arange(len(starts)), torch.from_numpy(ends)
         said = torch.log_softmax(scores[rows, at], -1)[rows, window[rows, at + 1]]
         said.sum().backward()

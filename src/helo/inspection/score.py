@@ -18,9 +18,11 @@ from helo.data.readers.files import listed, parted
 from helo.data.symbols import Symbols
 from helo.errors import HeloError, door
 from helo.metrics import LOSS
+from helo.models.language_model import LanguageModel
 from helo.runs.run import Run
-from helo.tasks.base import ExampleTask, on
-from helo.tasks.lm import CODE_POINTS, LM, Score, protocol
+from helo.tasks.base import on
+from helo.tasks.examples import ExampleTask
+from helo.tasks.score import CODE_POINTS, Score, protocol
 
 OTHERS = 3  # likelier symbols that are named beside one
 WORST = 10  # most surprising symbols of a text that are kept
@@ -76,7 +78,7 @@ def score(
     names = listed(files)
     if not names:
         raise HeloError("no files are given", expected="texts, or - for standard input")
-    if not isinstance(run.task, LM):
+    if not isinstance(run.task.model, LanguageModel):
         with run.computing():
             return _answers(run, names, lines)
     with engines.fastest(run.parameters) as parameters, run.computing():
@@ -84,7 +86,7 @@ def score(
 
 
 def _texts(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -> Iterator[dict[str, Any]]:
-    task: LM = run.task
+    task: Any = run.task
     for number, name in enumerate(names):
         symbols = task.text(run.about["data"], [name])[0]
         called = "standard input" if str(name) == "-" else str(name)
@@ -100,7 +102,7 @@ def _texts(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -
         yield found.to_json(protocol())
 
 
-def _known(task: LM, symbols: Symbols, name: str) -> None:
+def _known(task: Any, symbols: Symbols, name: str) -> None:
     if len(symbols) < 2:
         units = task.options.units.removesuffix("s") if len(symbols) == 1 else task.options.units
         raise HeloError(f"a text of {len(symbols)} {units}", where=name,
@@ -111,23 +113,23 @@ def _known(task: LM, symbols: Symbols, name: str) -> None:
                         where=name)  # fmt: skip
 
 
-def _blanks(task: LM) -> list[int]:
+def _blanks(task: Any) -> list[int]:
     """The symbols that are blank: every text ends with a line end, whatever it is written in."""
     return [i for i, s in enumerate(task.vocab.spelling) if s and not s.strip()]
 
 
-def stream(task: LM, parameters: Any, symbols: Symbols) -> Iterator[Stretch]:
+def stream(task: Any, parameters: Any, symbols: Symbols) -> Iterator[Stretch]:
     """A text as stretches, the first of one symbol, each from all before it with carried state."""
     n = len(symbols)
     yield _begun(symbols.take(np.zeros(1, np.int64), 1)[0])
     state, step = None, _step(task)
     for t in range(0, n - 1, step):
         window = symbols.take(np.array([t]), min(step, n - 1 - t) + 1)
-        scores, state = task.forward(parameters, engines.array(window[:, :-1], parameters["embedding"]), state)
+        scores, state = task.model.forward(parameters, engines.array(window[:, :-1], parameters["embedding"]), state)
         yield _stretch(task, scores[0], window[0, 1:])
 
 
-def _step(task: LM) -> int:
+def _step(task: Any) -> int:
     return max(16, min(4096, ROOM // len(task.vocab)))
 
 
@@ -136,7 +138,7 @@ def _begun(ids: np.ndarray) -> Stretch:
     return Stretch(ids, np.full(n, np.nan), np.zeros(n, int), np.zeros((n, 0), int), np.zeros((n, 0)))
 
 
-def _stretch(task: LM, scores: Any, targets: np.ndarray) -> Stretch:
+def _stretch(task: Any, scores: Any, targets: np.ndarray) -> Stretch:
     """scores `(n, vocabulary)` of targets `(n,)`."""
     logs = engines.host(log_softmax(scores))
     each = np.arange(len(targets))
@@ -155,7 +157,7 @@ def _stretch(task: LM, scores: Any, targets: np.ndarray) -> Stretch:
     return Stretch(targets, nats, rank, others, np.exp(np.take_along_axis(rest, others, 1).astype(np.float64)))
 
 
-def _take(task: LM, found: Scored, stretch: Stretch, at: int, before: np.ndarray, most: int = WORST) -> None:
+def _take(task: Any, found: Scored, stretch: Stretch, at: int, before: np.ndarray, most: int = WORST) -> None:
     """Add a stretch to what is kept. at: symbols before it."""
     scored = ~np.isnan(stretch.nats)
     ids = stretch.ids[scored]
@@ -175,7 +177,7 @@ def _take(task: LM, found: Scored, stretch: Stretch, at: int, before: np.ndarray
     found.worst = heapq.nsmallest(most, found.worst, key=lambda w: (-w["nats"], w["at"]))
 
 
-def likely(task: LM, stretch: Stretch, i: int) -> list[dict[str, Any]]:
+def likely(task: Any, stretch: Stretch, i: int) -> list[dict[str, Any]]:
     """What else was likely in place of one symbol."""
     return [
         {"text": spelled(task, int(k)), "probability": float(p)}
@@ -184,14 +186,14 @@ def likely(task: LM, stretch: Stretch, i: int) -> list[dict[str, Any]]:
     ]
 
 
-def spelled(task: LM, symbol: int) -> str:
+def spelled(task: Any, symbol: int) -> str:
     """A symbol as text; bytes that are no whole character as Python writes them."""
     return task.vocab.decode([symbol]).decode(errors="backslashreplace")
 
 
 def _lines(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -> Iterator[dict[str, Any]]:
     """Each line behind a line end, and with one; those of like length are read side by side."""
-    task: LM = run.task
+    task: Any = run.task
     start = task.start
     end = task.vocab.encode(b"\n", lenient=True).astype(np.int64)
     end = end if len(end) == 1 and end[0] == start else end[:0]  # a model that never saw a line end does not say one
@@ -220,7 +222,7 @@ def _lines(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -
                 yield {"line": first + i + 1} | found.to_json("each line from a state of zeros")
 
 
-def _beside(task: LM, parameters: Any, start: int, ids: dict[int, np.ndarray], stretches: list[list[Stretch]]) -> None:
+def _beside(task: Any, parameters: Any, start: int, ids: dict[int, np.ndarray], stretches: list[list[Stretch]]) -> None:
     """Lines side by side, each behind the symbol `start`; what is padding stands behind a line and reaches nothing of it."""
     longest = max(map(len, ids.values()))
     window = np.full((len(ids), longest + 1), start, np.int64)
@@ -229,7 +231,7 @@ def _beside(task: LM, parameters: Any, start: int, ids: dict[int, np.ndarray], s
     state, step = None, max(1, ROOM // (len(task.vocab) * len(ids)))
     for t in range(0, longest, step):
         before = np.ascontiguousarray(window[:, t : min(longest, t + step)])
-        scores, state = task.forward(parameters, engines.array(before, parameters["embedding"]), state)
+        scores, state = task.model.forward(parameters, engines.array(before, parameters["embedding"]), state)
         for row, (i, own) in enumerate(ids.items()):
             if len(some := own[t : t + step]):
                 stretches[i].append(_stretch(task, scores[row, : len(some)], some))

@@ -20,7 +20,8 @@ import numpy as np
 from helo.inspection.properties import Measured
 from helo.inspection.ranks import ranked, weight
 from helo.inspection.sets import sets
-from helo.inspection.traces import Reading, Source
+from helo.inspection.sources import Source
+from helo.inspection.traces import Reading
 
 SHIFTS, NEAR = 200, 10  # of the text's circle; so many on either side of 0 are no chance
 LEVEL = 0.99
@@ -138,7 +139,7 @@ def untrained(
         laid[k][reading.inside] = m.values
     one, several = (np.zeros((len(seeds), len(properties))) for _ in range(2))
     for i, seed in enumerate(seeds):
-        fresh = source.run.task.init(np.random.default_rng(seed))
+        fresh = source.run.task.model.init(np.random.default_rng(seed))
         found = next(r for r in source.read(fresh, rows, gates=False, time=most) if r.name == reading.name)
         own = laid[:, rows][:, :, : found.losses.shape[1]]
         if len(rows) == 1:  # its halves

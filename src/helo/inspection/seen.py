@@ -22,9 +22,9 @@ from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 from helo.engines import Tap, tapped
 from helo.errors import HeloError, as_helo_error
+from helo.models.language_model import LanguageModel
 from helo.runs import Run, folder
-from helo.tasks.base import ExampleTask
-from helo.tasks.lm import LM
+from helo.tasks.examples import ExampleTask
 
 SHUT, OPEN = 0.1, 0.9  # a gate below, above: as Karpathy, Johnson and Li count them (2015)
 SYMBOLS, EXAMPLES = 400, 6  # that are read to see the gates
@@ -140,8 +140,8 @@ class Seen:
         with tapped(tap), np.errstate(over="ignore"):
             for i, one in enumerate(inputs):
                 tap.first = i == 0
-                if isinstance(run.task, LM):
-                    run.task.forward(run.parameters, one)
+                if isinstance(run.task.model, LanguageModel):
+                    run.task.model.forward(run.parameters, one)
                 else:
                     run.task.evaluate_batch(run.parameters, one)
         return Look(run.about.get("steps", 0), tap.shares(), tap.seen(), pieces, source)
@@ -184,7 +184,7 @@ class _Noted(Tap):
 
 def _fixed(run: Run) -> tuple[list[Any], list[str], str]:
     """What the weights are looked at with, as the task takes it; the pieces of the first, and where it is from."""
-    if isinstance(run.task, LM):
+    if isinstance(run.task.model, LanguageModel):
         return _running(run, run.task)
     task, data = run.task, run.about["data"]
     assert isinstance(task, ExampleTask)
@@ -205,7 +205,7 @@ def _fixed(run: Run) -> tuple[list[Any], list[str], str]:
     return [encoded.batch(r) | task.target_batch(targets, r) for r in rows], pieces, "the first example to validate on"
 
 
-def _running(run: Run, task: LM) -> tuple[list[Any], list[str], str]:
+def _running(run: Run, task: Any) -> tuple[list[Any], list[str], str]:
     data = run.about["data"]
     file = Path((data["valid"] if isinstance(data["valid"], list) else data["train"])[-1])
     ids = np.zeros(0, np.int64)

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from helo.cells.functions import log_softmax
 from helo.engines import Tap, tapped
 from helo.inspection.properties import Measured
-from helo.inspection.traces import Reading, Source, Trace, layer, layers
-from helo.tasks.lm import LM
+from helo.inspection.sources import Source, TextSource
+from helo.inspection.traces import Reading, Trace, layer, layers, nll
 
 WINDOWS, WINDOW, WARM = 12, 192, 64  # of a text: how many, symbols of each that count, and symbols before
 EXAMPLES = 48  # of which a unit is silenced
@@ -54,7 +53,7 @@ def costs(
     or a number is above its median; the loss is that of the symbol that comes next, or of the label at the step. None where
     no loss is told step by step, or the property is never met.
     """
-    if isinstance(source.run.task, LM):
+    if isinstance(source, TextSource):
         return _text(source, reading, properties, units)
     if reading.name == "source" or not np.isfinite(reading.losses).any():
         return [None] * len(properties)
@@ -78,7 +77,7 @@ def _parted(worse: np.ndarray, holds: np.ndarray) -> dict[str, float] | None:
     return {"holds": float(found[0].mean()), "elsewhere": float(found[1].mean())}
 
 
-def _text(source: Source, reading: Reading, properties: Sequence[Measured], units: Sequence[Any]) -> list[Any]:
+def _text(source: TextSource, reading: Reading, properties: Sequence[Measured], units: Sequence[Any]) -> list[Any]:
     ids, count = source.ids, int(reading.lengths.sum())
     window = min(WINDOW, count // 4)
     warm = min(WARM, count // 4)
@@ -91,9 +90,8 @@ def _text(source: Source, reading: Reading, properties: Sequence[Measured], unit
         who = [u for (_, unit), s in zip(some, starts, strict=True) for u in [()] * len(s) + [unit] * len(s)]
         taken = np.stack([ids[s - warm : s + window + 1] for s in rows])
         with tapped(Silenced(source.run.parameters, reading.traces, who)):
-            scores, _ = source.run.task.forward(source.run.parameters, taken[:, :-1])
-        logs = log_softmax(scores[:, warm:])
-        nats = -np.take_along_axis(logs, taken[:, warm + 1 :, None], axis=-1)[..., 0]
+            scores, _ = source.run.task.model.forward(source.run.parameters, taken[:, :-1])
+        nats = nll(scores[:, warm:], taken[:, warm + 1 :])
         at = 0
         for (m, _), s in zip(some, starts, strict=True):
             n = len(s)

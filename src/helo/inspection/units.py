@@ -19,7 +19,8 @@ from helo.inspection.properties import Measured
 from helo.inspection.scores import CLEARLY, LAGS, LEVEL, SHIFTS, Scores, scores, untrained
 from helo.inspection.sets import sets
 from helo.inspection.silence import costs
-from helo.inspection.traces import MOST, Reading, Source, opened
+from helo.inspection.sources import MOST, Source, opened
+from helo.inspection.traces import Reading
 from helo.progress import tell
 from helo.runs.folder import write_text
 from helo.runs.run import Run

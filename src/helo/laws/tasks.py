@@ -16,7 +16,7 @@ import numpy as np
 from helo.laws.base import Broken
 from helo.runs import load
 from helo.runs.run import Run
-from helo.tasks.base import ExampleTask
+from helo.tasks.examples import ExampleTask
 
 NEAR = 1e-4  # of numbers that are added up in another order; relative above 1
 

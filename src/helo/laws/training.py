@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from helo import cells, engines
+from helo import cells, engines, reports
 from helo.engines.device import Device
 from helo.laws.base import Broken
 from helo.tasks import find
@@ -55,7 +55,9 @@ def steps_are_plain(parts: Parts) -> None:
         for _ in range(STEPS):
             training.step()
             training.progress.step += 1
-    optimiser = parts.optimiser(parameters, options, machine.device.precision, task.lr_scale, task.cell.blocks)
+    optimiser = parts.optimiser(
+        parameters, options, machine.device.precision, task.recipe.lr_scale, task.model.cell.blocks
+    )
     batches, state = task.batches(options.seed), None
     for step in range(STEPS):
         loss, count, state = task.loss(parameters, machine.device.put(batches.next() or {}), state, None)
@@ -124,7 +126,10 @@ def _begun(parts: Parts, folder: Path, rank: int, world: int) -> Training:
     """A small language model before its first step. Without dropout: chance is another one in every process."""
     file = folder / f"text-{rank}-{world}.txt"
     file.write_text(TEXT)
-    kind, options = find("lm"), Options(steps=STEPS_IN_ALL, clip=0.3, precision="float32", device="cpu")
+    kind, options = (
+        find(reports.after("sample")[0]),
+        Options(steps=STEPS_IN_ALL, clip=0.3, precision="float32", device="cpu"),
+    )
     sizes = kind.Options(hidden=8, embedding=8, streams=4, chunk=8, layers=2, dropout=0.0)
     task = kind.read([file], [], sizes, folder)
     task.infer_defaults(Budget(steps=STEPS_IN_ALL))

@@ -18,7 +18,7 @@ class Live:
 
     def __init__(self, run: TrainedModel):
         """Raises HeloError for a model that cannot answer before it has read to the end."""
-        if run.about["task"] != "tag":
+        if not hasattr(run.task, "fed"):
             raise HeloError(f"a model of the shape {run.about['task']}", expected="a tagger", where=str(run.path))
         options = run.task.options
         for refused, what, mend in (
@@ -62,7 +62,7 @@ class Live:
             if not arrays:
                 return live
             options = run.task.options
-            like = stack.state(run.task.cell, options.layers, part(run.parameters, "recurrent"), 1)
+            like = stack.state(run.task.model.cell, options.layers, part(run.parameters, "recurrent"), 1)
             live.state = checked_state(arrays, like, 1)
             try:
                 past = about.get("past", {})

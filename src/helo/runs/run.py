@@ -10,17 +10,18 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from helo import engines
+from helo import engines, reports, tasks
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError, door
-from helo.runs import folder, reports
+from helo.models.language_model import LanguageModel
+from helo.runs import folder
 from helo.runs.live import Live
+from helo.runs.report_folder import report_folder
 from helo.runs.stream import Stream
 from helo.runs.trained import TrainedModel, within
-from helo.tasks.base import ExampleTask
-from helo.tasks.lm import LM
+from helo.tasks.examples import ExampleTask
 
 
 class Run(TrainedModel):
@@ -65,7 +66,7 @@ class Run(TrainedModel):
         yield [row.rest() for row in rows]
 
     def _writes(self) -> None:
-        if not isinstance(self.task, LM):
+        if not isinstance(self.task.model, LanguageModel):
             raise HeloError(
                 f"a model of the shape {self.about['task']} writes no text",
                 mend="helo predict asks it",
@@ -78,7 +79,7 @@ class Run(TrainedModel):
         what `examples` gave.
         """
         with self.computing():
-            return self._answers().predict(self.parameters, source, **how)
+            return self._answers().predict(self.parameters, source, **tasks.checked(self.task, "predict", how))
 
     @door
     def live(self, state: str | Path | None = None) -> Live:
@@ -117,11 +118,11 @@ class Run(TrainedModel):
         """
         out, files = listed([out])[0], listed(files)
         with (
-            reports.folder(out, overwrite) as (beside, written),
+            report_folder(out, overwrite) as (beside, written),
             engines.fastest(self.parameters) as parameters,
             self.computing(),
         ):
-            text = self.task.report_run(parameters, self._recorded(files), beside, files, **said)
+            text = reports.of(self.task).write(parameters, self._recorded(files), beside, files, **said)
             written.append(text)
             return text
 
@@ -138,8 +139,9 @@ class Run(TrainedModel):
         with nullcontext() if metric else within(folder.inside(self.path, "run.json")):
             self.task.scoring = self.task.scoring.choose(spec)
         found: Any = files if table.given(files) else listed(files)
+        how, data = tasks.checked(self.task, "eval", how), self._recorded(found)
         with engines.fastest(self.parameters) as parameters, self.computing():
-            return self.task.evaluate(parameters, self._recorded(found), found, **how)
+            return self.task.evaluate(parameters, data, found, **how)
 
     def _recorded(self, files: Sequence[str | Path]) -> dict[str, Any]:
         """`data` of run.json. Raises HeloError where the run's own files are meant and it names no files: what a folder
@@ -147,7 +149,7 @@ class Run(TrainedModel):
         """
         data, file = self.about["data"], folder.inside(self.path, "run.json")
         for name in () if len(files) else [*data["train"], *(data["valid"] if isinstance(data["valid"], list) else ())]:
-            if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.about["task"] == "caption")):
+            if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.task.places)):
                 raise HeloError(
                     f"no file {name}, which the run was trained with",
                     mend="give the files to evaluate on",

@@ -53,5 +53,5 @@ def expected(task: Task, numbers: int, arrays: int) -> dict[str, tuple[tuple[int
     that needs many more raises HeloError before it takes any memory.
     """
     with np.errstate(all="ignore"):
-        found = task.init(_Sizes(numbers, arrays))
+        found = task.model.init(_Sizes(numbers, arrays))
     return {name: (p.shape or (1,), p.dtype) for name, p in found.items()}

@@ -49,7 +49,7 @@ class Stream:
         for t in range(0, before.shape[1], 1024):
             self.state = self._forward(before[:, t : t + 1024])[1]
         if self.state is None:  # one symbol, and nothing before it
-            self.state = self.run.task.zero_state(self.run.parameters, self.rows)
+            self.state = self.run.task.model.zero_state(self.run.parameters, self.rows)
         self.last = rows[:, -1]
         self._bytes = [b""] * self.rows  # a character that was not whole is given up
 
@@ -60,7 +60,7 @@ class Stream:
     def _forward(self, ids: np.ndarray) -> tuple[np.ndarray, Any]:
         parameters = self.run.parameters
         with self.run.computing():
-            scores, state = self.run.task.forward(parameters, ids, self.state)
+            scores, state = self.run.task.model.forward(parameters, ids, self.state)
             if not np.isfinite(scores).all():
                 raise FloatingPointError("infinite scores")
             return scores, state
@@ -100,7 +100,7 @@ class Stream:
     def load(cls, run: TrainedModel, path: str | Path) -> Self:
         """Where `save` left off. Raises HeloError for the state of another model."""
         path = Path(path)
-        one, like = run.task.zero_state(run.parameters, 1), run.task.vocab
+        one, like = run.task.model.zero_state(run.parameters, 1), run.task.vocab
         arrays, about = read_arrays(path)
         with place(path):
             if about.get("model") != run.identity or "last" not in arrays:

@@ -8,7 +8,7 @@ The decoder is that of every task that writes: `helo.tasks.writing`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from helo import cells, encoders, engines
+from helo import encoders, engines
 from helo.cells.functions import log_softmax, namespace
 from helo.data import dataset, readers
 from helo.data import vocab as vocabularies
@@ -29,20 +29,19 @@ from helo.data.readers.captioned import LISTS
 from helo.data.readers.files import parted
 from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
-from helo.decoding import beam as beams
 from helo.decoding.sampling import generator
-from helo.encoders import Encoder
 from helo.encoders.store import BATCH, Features, clock
 from helo.errors import HeloError, fault
 from helo.inputs.base import EVERY
 from helo.inputs.pictures import SHIFT, shifted
-from helo.layers import dropped, part, stack
+from helo.layers import stack
 from helo.metrics import Predictions, Scoring
 from helo.metrics import captions as metric
-from helo.options import SHARE, SIZE
+from helo.models.captioner import Captioner
+from helo.options import POSITIVE, SHARE, SIZE, Bounds
 from helo.saved import fields, settled
 from helo.tasks.base import Parameters, filled, on
-from helo.tasks.writing import Memory, WriterOptions, WritingTask, matrix, told
+from helo.tasks.writing import ScheduledSampling, SearchOptions, WriterOptions, WritingTask, told
 
 DRAWING = 2.0  # times as long as a usual step one that learns from its own sentences takes
 ANCHOR = 0.5  # of CIDEr-D (0 to 10): by so much a person's sentence counts as better than those that are drawn
@@ -54,9 +53,26 @@ TOGETHER = (
 
 
 @dataclass(frozen=True)
+class PredictOptions(SearchOptions):
+    """How a sentence is searched for, or drawn."""
+
+    temperature: Annotated[float | None, "draw the sentences in place of searching for the likeliest", POSITIVE] = None
+    seed: Annotated[int | None, "of what is drawn", Bounds(0, 2**63 - 1)] = None
+
+    def __post_init__(self):
+        if self.temperature is not None and self.beam is not None:
+            raise HeloError("--beam and --temperature", expected="one of them: a sentence is searched for or drawn")
+
+
+@dataclass(frozen=True)
 class Options(WriterOptions):
     """Of a captioner. Sizes that are not given are settled from the captions (`Caption.from_dataset`)."""
 
+    paths: ClassVar[frozenset[str]] = frozenset({"images", *LISTS})
+    verbs = MappingProxyType({"predict": PredictOptions})
+    reading = MappingProxyType(
+        {"reader": None, "skip_bad": False}
+    )  # whoever asks about a picture wants an answer to it
     images: Annotated[tuple[str, ...], "folder or tar of the pictures; more may stand among the files"] = ()
     train_list: Annotated[str | None, "names of the pictures to learn from, one a line"] = None
     valid_list: Annotated[str | None, "names of the pictures to validate on, one a line"] = None
@@ -92,49 +108,44 @@ class Options(WriterOptions):
             object.__setattr__(self, name, value)
 
 
+@dataclass
+class SelfCritical(ScheduledSampling):
+    """A last share of the training learns from its own sentences."""
+
+    self_critical: float = 0.0
+    critical: bool = False  # whether this step does
+
+    @property
+    def static_graph(self):
+        return super().static_graph and not self.critical
+
+    def on_progress(self, done):
+        super().on_progress(done)
+        self.critical = done >= 1 - self.self_critical
+
+    def step_cost(self, done):
+        return DRAWING if self.self_critical < 1 and done >= 1 - self.self_critical else 1.0
+
+
 class Caption(WritingTask):
     """Symbols 0 … V-1 are the vocabulary's; then begin and end."""
 
     Options = Options
     default_split = None  # the captions say it, or a list; else by chance
-    unit = "symbols"
-    example = "captions.txt --images photos/"
+    options: Any
+    recipe = SelfCritical({"adam_rate": 6e-3, "rate": 0.04}, max_epochs=40, validation_limit=1_000)
     scoring = Scoring(("captions",), ("words", "text"), "cider")
-    max_epochs = 40
-    glimpse = 128  # there are many regions to compare with, and few kinds of them
-    training = MappingProxyType({"adam_rate": 6e-3, "rate": 0.04})
-    places: ClassVar[frozenset[str]] = frozenset({"images", *LISTS})
-    evaluation_options = MappingProxyType({"skip_bad": False})  # whoever asks about a picture wants an answer to it
 
     def __init__(self, options: Options, vocab: Vocab, most: int, cut: str):
         """most: symbols that an answer may get. cut: by what answers are compared with the truth, a key of CUTS."""
         self.options, self.vocab, self.longest, self.cut_by = options, vocab, most, cut
         self.begin, self.end = len(vocab), len(vocab) + 1
-        self.cell = cells.find(options.cell)
-        self.validation_limit = 1_000
-        self.on_progress(0.0)
-        self.lr_scale = (
-            {"encoder": 0.01} if isinstance(self.encoder, encoders.Trained) else {}
-        )  # fine-tuning changes what was learned a little
-
-    @property
-    def vocabulary_size(self):
-        return self.symbols
-
-    @property
-    def encoder(self) -> Encoder:
-        """The image network."""
-        return encoders.find(self.options.encoder)
-
-    @property
-    def learns_pictures(self) -> bool:
-        """Whether the image network is a part of the model."""
-        return self.options.finetune or not isinstance(self.encoder, encoders.Trained)
-
-    @property
-    def _learned(self) -> encoders.Learned:
-        assert isinstance(self.encoder, encoders.Learned)
-        return self.encoder
+        self.model = Captioner(options, len(vocab) + 2)
+        # Fine-tuning changes what was learned a little.
+        lr_scale = {"encoder": 0.01} if isinstance(self.model.encoder, encoders.Trained) else {}
+        learning = {"scheduled": options.scheduled, "self_critical": options.self_critical or 0.0}
+        self.recipe = replace(self.recipe, lr_scale=lr_scale, **learning)
+        self.recipe.on_progress(0.0)
 
     # Reading.
 
@@ -168,7 +179,7 @@ class Caption(WritingTask):
         alone = metric.unparted(sentences)
         unit, cut = ("characters", metric.signs) if alone else ("words", metric.tokens)
         counts = [len(cut(s)) for s in sentences]
-        beside = {note: _few(found) for note in captioned.BESIDE if (found := examples.notes.get(note))}
+        beside = {note: captioned.few(found) for note in captioned.BESIDE if (found := examples.notes.get(note))}
         return {"captions": len(sentences), unit: dataset.span(counts) if counts else "none"} | beside
 
     def recorded(self, data, options=None):
@@ -220,9 +231,9 @@ class Caption(WritingTask):
         return cls(o, vocab, min(most, 2 * longest), cut)
 
     def encode(self, examples):
-        if self.learns_pictures:
-            return _Pixels(np.stack([p.pixels(self.encoder.side) for p in examples.inputs]))
-        network = self.encoder
+        if self.model.learns_pictures:
+            return _Pixels(np.stack([p.pixels(self.model.encoder.side) for p in examples.inputs]))
+        network = self.model.encoder
         assert isinstance(network, encoders.Trained)
         grid = network.rows if self.options.attention == "soft" else 1
         least = BATCH if examples.labels is None else 1  # who asks about a few pictures need have no room to keep them
@@ -246,57 +257,13 @@ class Caption(WritingTask):
         text = _written(sentence, self.options.units)
         return self.vocab.encode(text.encode(errors="replace"), lenient=True).astype(np.int64)
 
-    # The model.
-
-    def init(self, rng):
-        o, encoder = self.options, self.encoder
-        parameters = {"embedding": rng.standard_normal((self.symbols, o.embedding)).astype(np.float32)}
-        if self.learns_pictures:
-            parameters |= {f"encoder.{n}": p for n, p in self._learned.init(rng).items()}
-        for name in ("regions", "whole") if o.attention == "soft" else ("whole",):
-            parameters[f"{name}.dense"] = matrix(rng, o.hidden, encoder.width)
-            parameters[f"{name}.bias"] = np.zeros(o.hidden, np.float32)
-        if o.attention == "soft":  # what a network sees in a region need not say where the region is
-            parameters["regions.places"] = matrix(rng, encoder.places, o.hidden)
-        parameters["glance.dense"] = matrix(rng, o.embedding, o.hidden)
-        return parameters | self.decoder(rng, o.hidden)
-
-    def memory(self, parameters: Parameters, batch: Any, noise: Any = None) -> Memory:
-        """What the decoder looks at: regions, and the whole, each `(pictures, places, hidden)`."""
-        o = self.options
-        if self.learns_pictures:
-            xs = self._learned.forward(part(parameters, "encoder"), batch["pixels"])
-        else:
-            xs = batch["features"]
-        xp = namespace(xs)
-        whole = _level(xp.mean(xs, axis=1))
-        summary = xp.tanh(dropped(whole, o.dropout / 2, noise) @ parameters["whole.dense"].T + parameters["whole.bias"])
-        outputs = summary[:, None]
-        if o.attention == "soft":
-            seen = dropped(_level(xs), o.dropout / 2, noise)
-            placed = parameters["regions.bias"] + parameters["regions.places"]
-            outputs = xp.tanh(seen @ parameters["regions.dense"].T + placed)
-        return self.remembered(parameters, outputs, xp.ones_like(outputs[..., 0]), summary)
-
     def most(self, batch):
         return np.full(len(batch["lengths"]), self.longest)
 
-    @property
-    def fixed(self):
-        return super().fixed and not self.critical
-
     def loss(self, parameters, batch, state, noise):
-        if not self.critical:
+        if not self.recipe.critical:
             return super().loss(parameters, batch, state, noise)
         return self._reinforced(parameters, batch, noise)
-
-    def on_progress(self, done):
-        super().on_progress(done)
-        self.critical = done >= 1 - (self.options.self_critical or 0.0)
-
-    def step_cost(self, done):
-        share = self.options.self_critical or 0.0
-        return DRAWING if share < 1 and done >= 1 - share else 1.0
 
     @cached_property
     def _truth(self) -> tuple[metric.Cider, list[list[list[str]]]]:
@@ -315,7 +282,7 @@ class Caption(WritingTask):
         cider, words = self._truth
         cut = CUTS[self.cut_by]()[0]
         examples, like = engines.host(batch["examples"]), parameters["head.bias"]
-        memory = self.memory(parameters, batch, noise)
+        memory = self.model.memory(parameters, batch, noise)
         of = np.repeat(np.arange(len(examples)), DRAWN)
         several = self._repeated(memory, on({"of": of}, like))
         found = [h.symbols for h in self.drawn(parameters, several, np.full(len(of), self.longest), rng)]
@@ -335,7 +302,7 @@ class Caption(WritingTask):
         total = nats = 0.0
         for piece in self._pieces(on(self.in_pieces(texts), like)):
             own = self._repeated(memory, piece)
-            scores = self.decode(parameters, own, piece["before"], self.fresh(parameters, own), noise)[0]
+            scores = self.model.decode(parameters, own, piece["before"], self.model.fresh(parameters, own), noise)[0]
             xp = namespace(scores)
             logs = log_softmax(xp.astype(scores, like.dtype))
             picked = xp.take_along_axis(logs, piece["targets"][..., None], axis=-1)[..., 0]
@@ -377,14 +344,14 @@ class Caption(WritingTask):
 
         source: examples, or a list of paths of pictures, folders, tars.
         """
-        wide, examples = beams.width(beam, n_best, alpha, attention), self.given(source)
+        wide, examples = max(beam, n_best), self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = []
         rng = generator(seed)
         for start in range(0, len(examples), 64):
             rows = np.arange(start, min(start + 64, len(examples)))
             batch = on(encoded.batch(rows), parameters["head.bias"])
-            memory = self.memory(parameters, batch)
+            memory = self.model.memory(parameters, batch)
             if temperature is None:
                 found = self.search(parameters, memory, self.most(batch), wide, alpha)
             else:
@@ -421,45 +388,6 @@ class Caption(WritingTask):
     def lines(self, text: str, **said: Any) -> Dataset:
         """Standard input: the path of a picture a line."""
         return self.asked([line.strip() for line in parted(text) if line.strip()], **said)
-
-    @staticmethod
-    def line(answer: dict[str, Any]) -> str:
-        """An answer for a terminal."""
-        several = answer.get("n_best", [answer])
-        return "\n".join(f"{answer['picture']}\t{h['text']}\t{h['score']:.2f}" for h in several)
-
-    # What people see.
-
-    def describe(self):
-        o, n = self.options, self.data["examples"]
-        looks = f"attention to {self.encoder.places} regions" if o.attention == "soft" else "the whole picture"
-        beside = "".join(
-            f"{n.replace('_', ' ')}: {_few(found)}; " for n in captioned.BESIDE if (found := self.data.get(n))
-        )
-        return (
-            f"{beside}{n['train']:,} pictures to learn from, {n['valid']:,} to validate on, {len(self.vocab):,} {o.units}; "
-            f"{o.encoder}, {looks}, {o.cell} 2 x {o.hidden}, dropout {o.dropout:g}, {o.batch} pictures a step"
-        )
-
-    def show(self, parameters, rng):
-        encoded, targets = self.valid
-        row = rng.integers(len(encoded.lengths), size=1)
-        batch = encoded.batch(row)
-        memory = self.memory(parameters, batch)
-        found = self.search(parameters, memory, self.most(batch), 1)[0][0]
-        assert self.shown is not None
-        name = self.shown.inputs[row[0]].name
-        return f"{name}: {self.text(found.symbols)[:70]} (in truth {targets.texts[row[0]][0][:70]})"
-
-    def report(self, parameters, folder, examples):
-        some = examples.take(np.arange(min(10, len(examples))))
-        rows = ["| picture | answer | truth |", "|---|---|---|"]
-        assert some.labels is not None
-        for answer, truth in zip(self.predict(parameters, some), some.labels, strict=True):
-            rows.append(
-                "| " + " | ".join(t.replace("|", "/") for t in (answer["picture"], answer["text"], truth[0])) + " |"
-            )
-        return "\n".join(rows) + "\n"
 
     def to_json(self):
         return self.data, {"vocab": self.vocab.to_json(), "most": self.longest, "cut": self.cut_by}
@@ -500,17 +428,6 @@ class _Captions:
     def __init__(self, ids: Ragged, counts: np.ndarray, texts: list[list[str]], split: str | None):
         self.ids, self.counts, self.texts, self.split = ids, counts, texts, split
         self.first = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-
-
-def _few(names: Sequence[str]) -> str:
-    """How many, and the first."""
-    return f"{len(names):,} ({names[0]}{', …' if names[1:] else ''})"
-
-
-def _level(xs: Any) -> Any:
-    """Vectors over their root mean square: image networks differ in scale, and pictures in contrast."""
-    xp = namespace(xs)
-    return xs / xp.sqrt(xp.mean(xs * xs, axis=-1, keepdims=True) + 1e-6)
 
 
 def _written(sentence: str, units: str) -> str:

@@ -10,18 +10,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from helo import cells, engines, inputs
+from helo import engines, inputs
 from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
 from helo.data import dataset, readers
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, clips, dialogue, numbers, table
 from helo.data.readers.files import parted
-from helo.drawing import confusion, reliability
 from helo.encoders.clips import framed
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
@@ -30,11 +28,13 @@ from helo.inputs.pictures import Pictures
 from helo.inputs.symbols import Symbols
 from helo.inputs.vectors import Vectors
 from helo.inputs.words import Words, tokens
-from helo.layers import dense, dropped, part, pooling, stack, variational_dropout
-from helo.metrics import Predictions, Scoring, calibration, classification
+from helo.metrics import Predictions, Scoring
+from helo.models.classifier import Classifier
+from helo.models.feed_forward import FeedForward
 from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
-from helo.tasks.base import ExampleOptions, ExampleTask, Parameters, filled
+from helo.tasks.base import Parameters, Recipe, filled
+from helo.tasks.examples import ExampleOptions, ExampleTask
 
 LEAST = 2  # examples of a label, where each example has one
 
@@ -74,24 +74,18 @@ class Classify(ExampleTask):
 
     Options = Options
     default_split = "stratified"
-    example = "reviews.tsv"
-    max_epochs = 300
-    training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
+    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=300)
 
     def __init__(
         self, options: Options, form: inputs.Input, labels: Sequence[str], weights: Sequence[float] | None = None
     ):
         self.options, self.form, self.labels, self.weights = options, form, list(labels), weights
-        self.cell = cells.find(options.cell)
+        self.model = (Classifier if form.sequence else FeedForward)(options, form, len(labels))
         self.many = options.multilabel is not None
         if self.many:
             self.scoring = Scoring(("multilabel",), ("labels",), "accuracy")
         else:
             self.scoring = Scoring(("classification", "calibration"), ("label", "probabilities"), "accuracy")
-
-    @property
-    def body(self):
-        return self.options.cell if self.form.sequence else "feed-forward"
 
     @classmethod
     def examples(cls, files, options, asked=True):
@@ -193,48 +187,10 @@ class Classify(ExampleTask):
     def target_batch(self, targets, rows):
         return {"targets": targets[rows].astype(np.float32) if self.many else targets[rows]}
 
-    # The model.
-
-    def init(self, rng):
-        o, form = self.options, self.form
-        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
-        if form.sequence:
-            width = o.hidden * (2 if o.bidirectional else 1)
-            body = stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional)
-            parameters |= {f"recurrent.{n}": p for n, p in body.items()}
-            parameters |= {f"pool.{n}": p for n, p in pooling.init(rng, o.pool, width).items()}
-        else:
-            width = o.hidden
-            parameters |= {f"dense.{n}": p for n, p in dense.init(rng, o.layers, form.width, o.hidden).items()}
-        parameters["head.weight"] = np.zeros((len(self.labels), width), np.float32)
-        parameters["head.bias"] = np.zeros(len(self.labels), np.float32)
-        return parameters
-
-    def forward(self, parameters: Parameters, batch, noise=None) -> Any:
-        """A batch of the form of input to scores `(batch, labels)`."""
-        o = self.options
-        xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
-        if self.form.sequence:
-            learned = any(n.startswith("input.") for n in parameters)
-            xs = variational_dropout(xs, o.dropout if learned else 0.0, noise)
-            xs = stack.read(
-                self.cell,
-                o.layers,
-                part(parameters, "recurrent"),
-                xs,
-                batch["lengths"],
-                o.bidirectional,
-                noise,
-                o.dropout,
-            )
-            xs = pooling.pool(o.pool, part(parameters, "pool"), xs, batch["lengths"], o.bidirectional)
-            xs = dropped(xs, o.dropout, noise)
-        else:
-            xs = dense.run(o.layers, part(parameters, "dense"), xs, noise, o.dropout)
-        return xs @ parameters["head.weight"].T + parameters["head.bias"]
+    # What is minimised.
 
     def loss(self, parameters, batch, state, noise):
-        scores = self.forward(parameters, batch, noise)
+        scores = self.model.forward(parameters, batch, noise)
         return self._loss(parameters, scores, batch["targets"]), len(batch["targets"]), None
 
     def _loss(self, parameters: Parameters, scores: Any, targets: Any) -> Any:
@@ -253,7 +209,7 @@ class Classify(ExampleTask):
     # What it answers.
 
     def evaluate_batch(self, parameters, batch, loss_only=False):
-        scores = self.forward(parameters, batch)
+        scores = self.model.forward(parameters, batch)
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
         loss = self._loss(parameters, scores, batch["targets"]) if "targets" in batch else 0.0
@@ -274,9 +230,10 @@ class Classify(ExampleTask):
         """
         examples = self.given(source)
         answers = self.predict_batches(parameters, self.encode(examples))[2]
-        return examples.known([self._answer(p) for p in answers])
+        return examples.known([self.answer(p) for p in answers])
 
-    def _answer(self, p: np.ndarray) -> dict[str, Any]:
+    def answer(self, p: np.ndarray) -> dict[str, Any]:
+        """The answer that the probabilities of the labels make."""
         probabilities = {label: float(v) for label, v in zip(self.labels, p, strict=True)}
         if self.many:
             return {"labels": [y for y, v in probabilities.items() if v >= 0.5], "probabilities": probabilities}
@@ -321,65 +278,6 @@ class Classify(ExampleTask):
             found = [numbers.told(r, width, f"standard input:{n}") for n, r in enumerate(rows, 1) if r.strip()]
             return self.given(np.stack(found) if found else np.zeros((0, width)))
         raise HeloError("this model does not read lines", mend="give files, as in training", where="standard input")
-
-    @staticmethod
-    def line(answer: dict[str, Any]) -> str:
-        """An answer for a terminal."""
-        of = f"{answer['video']}\t" if "video" in answer else ""
-        if "labels" in answer:
-            return of + (", ".join(f"{y} {answer['probabilities'][y]:.3f}" for y in answer["labels"]) or "none")
-        return f"{of}{answer['label']}\t{answer['probability']:.3f}"
-
-    # What people see.
-
-    def describe(self):
-        o, n = self.options, self.data["examples"]
-        body = (
-            f"{o.cell} {o.layers} x {o.hidden}{' both ways' if o.bidirectional else ''}, {o.pool} over time"
-            if self.form.sequence
-            else f"feed-forward {o.layers} x {o.hidden}"
-        )
-        return (
-            f"{n['train']:,} examples to learn from, {n['valid']:,} to validate on, {len(self.labels)} labels; "
-            f"{body}, dropout {o.dropout:g}, {o.batch} examples a step"
-        )
-
-    def show(self, parameters, rng):
-        encoded, targets = self.valid
-        row = np.array([rng.integers(len(encoded.lengths))])
-        p = self.evaluate_batch(parameters, encoded.batch(row))[2][0]
-        if self.many:
-            right = [y for y, t in zip(self.labels, targets[row[0]], strict=True) if t]
-            return f"example {row[0] + 1}: {self.line(self._answer(p))} (in truth {', '.join(right) or 'none'})"
-        return f"example {row[0] + 1}: {self.labels[int(p.argmax())]} {p.max():.2f} (in truth {self.labels[targets[row[0]]]})"
-
-    def report(self, parameters, folder, examples):
-        encoded, targets = self.encode(examples), self.targets(examples)
-        p = np.stack(self.predict_batches(parameters, encoded)[2])
-        wrongness = (np.abs(p - targets).max(1) if self.many else 1 - p[np.arange(len(p)), targets]).round(6)
-        worst = [i for i in np.argsort(-wrongness, kind="stable")[:10] if wrongness[i] > 0.5]
-        text = ""
-        if not self.many:
-            counts = classification.Classification(tuple(self.labels)).statistics(p.argmax(1), targets)
-            confusion(folder / "confusion.png", counts, self.labels)
-            reliability(folder / "calibration.png", calibration.Calibration().statistics(p, targets))
-            text = classification.table(counts, self.labels)
-        lines = []
-        for i in worst:
-            assert examples.labels is not None
-            label = examples.labels[i]
-            truth = ", ".join(label) if self.many else label
-            lines.append(
-                f"- {self._place(examples, int(i))} (in truth {truth}, answered {self.line(self._answer(p[i]))})".replace(
-                    "\t", " "
-                )
-            )
-        return text + ("\nThe most wrong:\n\n" + "\n".join(lines) + "\n" if lines else "")
-
-    def _place(self, examples: Dataset, i: int) -> str:
-        one = examples.inputs[i]
-        where = Path(examples.place(i)).name
-        return f"{where}: {' '.join(one.split())[:100]}" if isinstance(one, str) else where
 
     def to_json(self):
         saved = {"input": self.form.to_json(), "labels": self.labels}

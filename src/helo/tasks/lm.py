@@ -6,11 +6,11 @@ ids → embedding → recurrent layers → scores over the vocabulary → cross 
 from __future__ import annotations
 
 import math
-import operator
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -22,26 +22,35 @@ from helo.data.readers import text as reader
 from helo.data.streams import Streams
 from helo.data.symbols import Symbols, encoded
 from helo.data.vocab import Vocab
-from helo.decoding.sampling import Choice, write
 from helo.errors import HeloError
-from helo.layers import Noise, part, stack, variational_dropout
 from helo.metrics import Scoring
-from helo.metrics.perplexity import Perplexity
-from helo.options import SHARE, SIZE
+from helo.models.language_model import LanguageModel, State
+from helo.options import SHARE, SIZE, Bounds
 from helo.saved import settled
-from helo.tasks.base import Budget, Parameters, Task
-
-State = tuple[tuple[Any, ...], ...]
+from helo.tasks.base import Budget, Parameters, Recipe, Task, TaskOptions
+from helo.tasks.score import CODE_POINTS, Score, protocol
 
 # Of validation after training: up to so many symbols as one row, and so many at the most. `helo eval` knows no limit.
 ONE_ROW, MOST = 200_000, 2_000_000
-LONGEST = 1 << 31  # symbols of a block
-CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which of all characters it was
 
 
 @dataclass(frozen=True)
-class Options:
+class EvalOptions:
+    """Of an evaluation, in place of one stream with carried state."""
+
+    blocks: Annotated[int | None, "zero-state blocks of so many symbols", Bounds(2)] = None
+    dynamic: Annotated[bool, "the weights go on learning from text already scored (Krause et al. 2018)"] = False
+
+    def __post_init__(self):
+        if self.blocks and self.dynamic:
+            raise HeloError("--blocks and --dynamic", expected="one of them")
+
+
+@dataclass(frozen=True)
+class Options(TaskOptions):
     """Of a language model. Sizes that are not given are settled from the text and the budget (`LM.infer_defaults`)."""
+
+    verbs = MappingProxyType({"eval": EvalOptions})
 
     units: Annotated[Literal["characters", "bytes", "words", "subwords", "jieba"], "what a symbol is"] = "characters"
     normal_form: Annotated[Literal["NFC", "NFD", "NFKC", "NFKD", "none"], "Unicode form the text is brought to"] = "NFC"
@@ -55,31 +64,6 @@ class Options:
     weight_dropout: Annotated[float, "share of the recurrent weights dropped in training", SHARE] = 0.0
     streams: Annotated[int | None, "stretches of text read side by side", SIZE] = None
     chunk: Annotated[int | None, "steps of truncated backpropagation", SIZE] = None
-
-
-@dataclass(frozen=True)
-class Score:
-    """What adds up over stretches of text: nats, symbols, and the characters and bytes that they stand for."""
-
-    nats: Any = 0.0  # a number, or an array of one that may lie on a device
-    symbols: int = 0
-    characters: int = 0
-    bytes: int = 0
-    unknown: int = 0
-
-    def __add__(self, other: Score) -> Score:
-        return Score(*(getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__))
-
-    @property
-    def total(self) -> float:
-        """The nats as a number: here it is waited for."""
-        return self.nats if isinstance(self.nats, float) else float(engines.host(self.nats))
-
-    def figures(self, protocol: str) -> dict[str, Any]:
-        """nats a symbol; bits a character and a byte, which compare over units; perplexity a symbol; the protocol."""
-        figures = Perplexity().score(np.array([self.total, self.symbols, self.characters, self.bytes], np.float64))
-        about = {"symbols": self.symbols, "protocol": protocol}
-        return figures | about | ({"unknown": self.unknown} if self.unknown else {})
 
 
 #: Units a layer, and up to how many products of training they serve best; measured on one LSTM layer.
@@ -103,19 +87,25 @@ def _recurrent(options: Options) -> None:
         )  # fmt: skip
 
 
+class TextRecipe(Recipe):
+    """The longer a text is trained on, the more of it a validation is worth."""
+
+    def validation_subset(self, size, seen):
+        return min(size, max(4096, seen // 100))
+
+
 class LM(Task):
     """A language model over a vocabulary, with or without a text to learn."""
 
     Options = Options
-    example = "novel.txt"
-    verb = "sample"
+    recipe = TextRecipe()
     scoring = Scoring(("perplexity",), ())
     symbols: Symbols  # the text to learn, then the text to validate on
     split: int  # where the second begins
 
     def __init__(self, options: Options, vocab: Vocab):
         self.options, self.vocab = options, vocab
-        self.cell = cells.find(options.cell)
+        self.model = LanguageModel(options, len(vocab))
         self.data: dict[str, Any] = {}
 
     @classmethod
@@ -176,14 +166,7 @@ class LM(Task):
         text = _find(files, options)
         vocab = vocabularies.build(options.units, text.pieces())
         counted = sum(len(vocab.encode(p)) for p in text.pieces())
-        read_by = {"reader": "text", "why": "running text", "files": [str(f) for f in text.files]}
-        return {
-            "files": len(text.files),
-            "kind": "running text",
-            options.units: counted,
-            "distinct": len(vocab),
-            "readers": [read_by],
-        }
+        return {"files": len(text.files), "kind": "running text", options.units: counted, "distinct": len(vocab)}
 
     def text(self, data: dict[str, Any], files: Sequence[str | Path] = ()) -> tuple[Symbols, int]:
         """The symbols of files, or of the validation text that a run recorded, and where in them it starts."""
@@ -227,7 +210,7 @@ class LM(Task):
         if budget.macs is not None:
             passes = budget.macs / _macs(hidden, embedding, v) / symbols
         elif budget.symbols is not None:
-            self.max_epochs = ENOUGH
+            self.recipe = replace(self.recipe, max_epochs=ENOUGH)
             passes = min(ENOUGH, budget.symbols / symbols)
         else:
             passes = budget.epochs or (budget.steps or 1) * streams * chunk / symbols
@@ -235,33 +218,14 @@ class LM(Task):
         top = 0.35 if budget.symbols is None else max(0.35, 0.5 * (passes / ENOUGH) ** 0.35)
         dropout = min(round(top, 2), round(0.02 * passes * (hidden / 384) ** 2, 2)) if o.dropout is None else o.dropout
         self.options = replace(o, chunk=chunk, streams=streams, hidden=hidden, embedding=embedding, dropout=dropout)
-
-    def init(self, rng):
-        o, v = self.options, len(self.vocab)
-        return {
-            "embedding": rng.standard_normal((v, o.embedding)).astype(np.float32),
-            **{f"recurrent.{n}": p for n, p in stack.init(rng, self.cell, o.layers, o.embedding, o.hidden).items()},
-            "head.weight": (rng.standard_normal((v, o.hidden)) * o.hidden**-0.5).astype(np.float32),
-            "head.bias": np.zeros(v, np.float32),
-        }
-
-    def forward(
-        self, parameters: Parameters, ids: Any, state: State | None = None, noise: Noise | None = None
-    ) -> tuple[Any, State]:
-        """ids `(batch, time)` to scores `(batch, time, vocabulary)`, and the state after them."""
-        o = self.options
-        rates = (o.dropout or 0.0, o.weight_dropout)
-        xs = variational_dropout(engines.embedding(parameters["embedding"], ids), rates[0] / 4, noise)
-        xs, state = stack.run(self.cell, o.layers, part(parameters, "recurrent"), xs, state, noise, *rates)
-        xs = variational_dropout(xs, rates[0], noise)
-        return xs @ parameters["head.weight"].T + parameters["head.bias"], state
+        self.model = LanguageModel(self.options, v)
 
     def batches(self, seed, rank=0, world=1):
         o = self.options
         return Streams(self.symbols, 0, self.split, o.streams, o.chunk, seed, rank, world)
 
     def loss(self, parameters, batch, state, noise):
-        scores, state = self.forward(parameters, batch["inputs"], state, noise)
+        scores, state = self.model.forward(parameters, batch["inputs"], state, noise)
         return engines.cross_entropy(scores, batch["targets"]), math.prod(batch["targets"].shape), state
 
     # What it is worth.
@@ -269,9 +233,6 @@ class LM(Task):
     @property
     def validation_size(self):
         return min(MOST, len(self.symbols) - self.split)
-
-    def validation_subset(self, seen):
-        return min(self.validation_size, max(4096, seen // 100))
 
     def validate(self, parameters, most=None, loss_only=False):
         length = len(self.symbols) - self.split
@@ -321,47 +282,25 @@ class LM(Task):
         """
         inputs, targets = np.ascontiguousarray(window[:, :-1]), np.ascontiguousarray(window[:, 1:])
         like = parameters["embedding"]
-        scores, state = self.forward(parameters, engines.array(inputs, like), state)
+        scores, after = self.model.forward(parameters, engines.array(inputs, like), state)
         loss = engines.cross_entropy(scores, engines.array(targets, like))
         unknown = int(np.isin(targets, self.vocab.silent).sum()) if self.vocab.silent else 0
         xp, exact = namespace(loss), engines.constant(loss)
         nats = xp.astype(exact, xp.float64) + unknown * math.log(CODE_POINTS - len(self.vocab))
         width, characters = self.vocab.widths[targets].sum((0, 1))
-        return loss, Score(nats, targets.size, int(characters), int(width), unknown), state
+        return loss, Score(nats, targets.size, int(characters), int(width), unknown), after
 
-    def evaluate(self, parameters, data, files=(), blocks=None):
-        if blocks is not None and not 2 <= operator.index(blocks) <= LONGEST:
-            raise HeloError(f"{blocks}", expected=f"2 or more, at most {LONGEST:,}", where="--blocks")
+    def evaluate(self, parameters, data, files=(), blocks=None, dynamic=False):
+        if dynamic:
+            raise HeloError("dynamic evaluation learns", mend="helo.dynamic_evaluation(run, files)")
         symbols, start = self.text(data, files)
         score = self.score(parameters, symbols, start, len(symbols), block=blocks)
         return score.figures(protocol(block=blocks))
-
-    def describe(self):
-        o, symbols = self.options, self.data["symbols"]
-        return (
-            f"{symbols['train']:,} {o.units} to learn from, {symbols['valid']:,} to validate on; "
-            f"{o.cell} {o.layers} x {o.hidden}, dropout {o.dropout:g}, {o.streams} streams, chunks of {o.chunk}"
-        )
-
-    def show(self, parameters, rng):
-        last, state, out = np.array([self.data["start"]]), None, []
-
-        def step(last: np.ndarray) -> np.ndarray:
-            nonlocal state
-            scores, state = self.forward(parameters, last[:, None], state)
-            return scores[:, 0]
-
-        out = [int(i[0]) for i in write(step, last, 100, Choice(), rng)]
-        return " ".join(self.vocab.decode(out).decode(errors="ignore").split())
 
     def to_json(self):
         return self.data, self.vocab.to_json()
 
     # What writing needs.
-
-    @property
-    def vocabulary_size(self):
-        return len(self.vocab)
 
     @property
     def start(self) -> int:
@@ -379,18 +318,7 @@ class LM(Task):
         except UnicodeError as error:
             raise HeloError("the text is not UTF-8", mend="give it in UTF-8, or train with --units bytes") from error
 
-    def zero_state(self, parameters: Parameters, rows: int) -> State:
-        """The state before the first symbol."""
-        return stack.state(self.cell, self.options.layers, part(parameters, "recurrent"), rows)
-
 
 def _find(files: Sequence[str | Path], options: Options) -> reader.Text:
     raw = options.units == "bytes"
     return reader.find(files, "none" if raw else options.normal_form, raw)
-
-
-def protocol(rows: int = 1, block: int | None = None) -> str:
-    """How figures were taken, in words."""
-    if block is not None:
-        return f"blocks of {block} from a state of zeros"
-    return "the whole stream with carried state" if rows == 1 else f"{rows} stretches side by side with carried state"

@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any
 
 import numpy as np
 
-from helo import cells, engines, inputs
+from helo import engines, inputs
 from helo.cells.functions import namespace
 from helo.data import dataset, readers
 from helo.data.dataset import Dataset
@@ -22,17 +21,18 @@ from helo.data.ragged import Ragged
 from helo.data.readers import arrays, clips, conll, dialogue, numbers, table
 from helo.data.readers.files import named, parted, suffix
 from helo.data.spans import SCHEMES, as_label, marks, scheme, spans, written
-from helo.drawing import confusion, ribbons
 from helo.encoders.clips import framed
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
-from helo.layers import crf, part, stack, variational_dropout
-from helo.metrics import Predictions, Scoring, classification
+from helo.layers import crf, part, stack
+from helo.metrics import Predictions, Scoring
+from helo.models.tagger import Tagger
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
-from helo.tasks.base import ExampleOptions, ExampleTask, Parameters, filled
+from helo.tasks.base import Parameters, Recipe, filled
+from helo.tasks.examples import ExampleOptions, ExampleTask
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 # Of what there is to know of a label, the share that its video may tell before what the video is on the whole counts:
@@ -79,15 +79,12 @@ class Tag(ExampleTask):
 
     Options = Options
     default_split = "stratified"
-    unit = "steps"
-    example = "train.conllu"
-    max_epochs = 60
-    training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
+    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
 
     def __init__(self, options: Options, form: inputs.Input, labels: Sequence[str], marked: str | None):
         """marked: the scheme in which the labels mark spans; inside the model it is always IOB2."""
         self.options, self.form, self.labels, self.marked = options, form, list(labels), marked
-        self.cell = cells.find(options.cell)
+        self.model = Tagger(options, form, len(labels))
         default = "span_f1" if marked else "weighted_f1" if isinstance(form, Dialogue) else "accuracy"
         more = ("spans",) if marked else ("segments",) if isinstance(form, Numbers) else ()
         self.scoring = Scoring(("classification", *more), ("label", "steps", *(["spans"] if marked else [])), default)
@@ -184,31 +181,10 @@ class Tag(ExampleTask):
     def target_batch(self, targets, rows):
         return {"targets": targets.padded(rows)[0]}
 
-    # The model.
-
-    def init(self, rng):
-        o, form = self.options, self.form
-        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
-        body = stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional)
-        parameters |= {f"recurrent.{n}": p for n, p in body.items()}
-        parameters["head.weight"] = np.zeros((len(self.labels), o.hidden * (2 if o.bidirectional else 1)), np.float32)
-        parameters["head.bias"] = np.zeros(len(self.labels), np.float32)
-        if o.crf:
-            parameters |= {f"crf.{n}": p for n, p in crf.init(len(self.labels)).items()}
-        return parameters
-
-    def forward(self, parameters: Parameters, batch, noise=None) -> Any:
-        """A batch of the form of input to scores `(batch, time, labels)`."""
-        o = self.options
-        xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
-        xs = variational_dropout(xs, o.dropout if not isinstance(self.form, Dialogue) else 0.0, noise)
-        recurrent = part(parameters, "recurrent")
-        xs = stack.read(self.cell, o.layers, recurrent, xs, batch["lengths"], o.bidirectional, noise, o.dropout)
-        xs = variational_dropout(xs, o.dropout, noise)
-        return xs @ parameters["head.weight"].T + parameters["head.bias"]
+    # What is minimised.
 
     def loss(self, parameters, batch, state, noise):
-        scores = self.forward(parameters, batch, noise)
+        scores = self.model.forward(parameters, batch, noise)
         return self._loss(parameters, scores, batch), namespace(scores).sum(batch["lengths"]), None
 
     def _loss(self, parameters: Parameters, scores: Any, batch: Any) -> Any:
@@ -221,12 +197,6 @@ class Tag(ExampleTask):
                 batch["lengths"],
             )
         return engines.cross_entropy(scores, batch["targets"], stack.mask(scores, batch["lengths"])[..., 0])
-
-    def stepped(self, parameters: Parameters, batch, state: Any = None) -> tuple[Any, Any]:
-        """Scores of a few steps more, `(batch, time, labels)`, after a carried state; for a model of one direction."""
-        xs = self.form.forward(part(parameters, "input"), batch, self.cell, None)
-        xs, state = stack.run(self.cell, self.options.layers, part(parameters, "recurrent"), xs, state)
-        return xs @ parameters["head.weight"].T + parameters["head.bias"], state
 
     def fed(
         self, parameters: Parameters, item: Any, state: Any, past: dict[str, Any]
@@ -241,7 +211,7 @@ class Tag(ExampleTask):
         batch = self.encode(self.given([one])).batch(np.zeros(1, np.int64))
         if talk:
             batch["same"][:] = item[0] == past.get("speaker")
-        scores, state = self.stepped(parameters, batch, state)
+        scores, state = self.model.step(parameters, batch, state)
         now = int(np.asarray(scores)[0, 0].argmax())
         label = self.outward(np.array([past["label"], now] if past else [now]))[-1]
         return label, state, {"label": now} | ({"speaker": item[0]} if talk else {})
@@ -249,7 +219,7 @@ class Tag(ExampleTask):
     # What it answers.
 
     def evaluate_batch(self, parameters, batch, loss_only=False):
-        scores = self.forward(parameters, batch)
+        scores = self.model.forward(parameters, batch)
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
         loss = self._loss(parameters, scores, batch) if "targets" in batch else 0.0
@@ -379,57 +349,6 @@ class Tag(ExampleTask):
                 raise HeloError("a tab in a word", expected="a word a line", where=where)
             return line.strip()
         return numbers.told(line, len(self.form.mean), where)
-
-    @staticmethod
-    def line(answer: dict[str, Any]) -> str:
-        """An answer for a terminal: a line a step."""
-        words = answer.get("words")
-        labels = answer["labels"]
-        if "times" in answer:
-            words = [f"{answer['video']}\t{t:.2f}" for t in answer["times"]]
-        return "\n".join([f"{w}\t{y}" for w, y in zip(words, labels, strict=True)] if words else labels) + "\n"
-
-    # What people see.
-
-    def describe(self):
-        o, n = self.options, self.data["examples"]
-        centred = isinstance(self.form, Numbers) and not self.form.level
-        return (
-            f"{n['train']:,} sequences to learn from, {n['valid']:,} to validate on, {len(self.labels)} labels"
-            f"{f' ({self.marked})' if self.marked else ''}; {o.cell} {o.layers} x {o.hidden}"
-            f"{' both ways' if o.bidirectional else ''}{', CRF' if o.crf else ''}"
-            f"{', each less its own mean' if centred else ''}, dropout {o.dropout:g}, {o.batch} sequences a step"
-        )
-
-    def show(self, parameters, rng):
-        encoded, targets = self.valid
-        row = np.array([rng.integers(len(encoded.lengths))])
-        answer = self.answers(parameters, self.evaluate_batch(parameters, encoded.batch(row))[2], encoded.lengths[row])[
-            0
-        ]
-        assert self.shown is not None
-        x, truth = self.shown.inputs[row[0]], targets[row[0]]
-        pairs = []
-        for t in range(min(12, len(answer))):
-            said = self.labels[answer[t]] + ("" if answer[t] == truth[t] else f" (in truth {self.labels[truth[t]]})")
-            pairs.append(f"{x[t]}/{said}" if isinstance(self.form, Words) else said)
-        return " ".join(pairs)
-
-    def report(self, parameters, folder, examples):
-        encoded, targets = self.encode(examples), self.targets(examples)
-        answers = self.predict_batches(parameters, encoded)[2]
-        metric = classification.Classification(tuple(self.labels))
-        counts = metric.statistics(np.concatenate(answers), targets.values)
-        confusion(folder / "confusion.png", counts, self.labels)
-        if not isinstance(self.form, Words):
-            names = examples.notes.get("names") or [f"sequence {i + 1}" for i in range(len(answers))]
-            longest = sorted(np.argsort(-targets.lengths, kind="stable")[:8])
-            ribbons(
-                folder / "ribbons.png",
-                [(names[i], targets[i].tolist(), answers[i].tolist()) for i in longest],
-                self.labels,
-            )
-        return classification.table(counts, self.labels)
 
     def to_json(self):
         return self.data, {"input": self.form.to_json(), "labels": self.labels, "spans": self.marked}

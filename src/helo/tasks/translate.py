@@ -11,13 +11,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from helo import cells, engines
-from helo.cells.functions import namespace
+from helo import engines
 from helo.data import dataset, readers
 from helo.data import vocab as vocabularies
 from helo.data.buckets import in_order
@@ -27,14 +25,13 @@ from helo.data.readers import arrays, table
 from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
-from helo.errors import HeloError
 from helo.inputs.base import EVERY
-from helo.layers import part, stack, variational_dropout
 from helo.metrics import Predictions, Scoring, translation
+from helo.models.translator import Translator
 from helo.options import SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, filled, on
-from helo.tasks.writing import WriterOptions, WritingTask
+from helo.tasks.writing import ScheduledSampling, WriterOptions, WritingTask
 
 SHORT = 32  # characters a text, on the average of both sides: up to here the units are characters, above it subwords
 COMPARED = 1 << 19  # places of sources times those of targets in a step: 64 pairs of 90, two of 500
@@ -45,6 +42,7 @@ COPIED = 0.05  # of the training pairs have one character that both sides hold o
 class Options(WriterOptions):
     """Of a translator. Sizes that are not given are settled from the pairs (`Translate.from_dataset`)."""
 
+    paired = True
     hidden: Annotated[
         int | None,
         "units of each of the decoder's two layers, and of the encoder's both directions together",
@@ -70,18 +68,15 @@ class Translate(WritingTask):
     """
 
     Options = Options
-    unit = "symbols"
-    example = "--source train.en --target train.de"
-    paired = True
+    recipe = ScheduledSampling({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
     scoring = Scoring(("translation",), ("text",))
-    max_epochs = 60
-    training = MappingProxyType({"adam_rate": 3e-3, "rate": 0.02})
 
     def __init__(self, options: Options, vocab: Vocab, characters: str):
         """characters: those of the training sources; any other is carried through as it is."""
         self.options, self.vocab, self.characters = options, vocab, characters
         self.begin, self.end, self.unknown = (len(vocab) + i for i in range(3))
-        self.cell = cells.find(options.cell)
+        self.model = Translator(options, len(vocab) + 3)
+        self.recipe = replace(self.recipe, scheduled=options.scheduled)
         self._known = set(characters)
 
     @classmethod
@@ -101,8 +96,6 @@ class Translate(WritingTask):
     @classmethod
     def from_dataset(cls, options, examples):
         assert examples.labels is not None
-        if options.hidden == 1:
-            raise HeloError("1", expected="2 or more: the encoder reads with half of them each way", where="--hidden")
         sides = [[_normal(t) for t in side] for side in (examples.inputs, examples.labels)]
         length = sum(len(t) for side in sides for t in side) / max(1, sum(map(len, sides)))
         o: Any = filled(options, units="characters" if length <= SHORT else "subwords")
@@ -118,14 +111,6 @@ class Translate(WritingTask):
         counts = Counter(c for t in sides[0] for c in t)
         texts = (f"{t}\n".encode(errors="replace") for side in sides for t in side)
         return cls(o, vocabularies.build(o.units, texts), "".join(sorted(counts)))
-
-    @property
-    def vocabulary_size(self):
-        return self.symbols
-
-    @property
-    def symbols(self):
-        return len(self.vocab) + 3
 
     # From texts to symbols and back.
 
@@ -183,36 +168,14 @@ class Translate(WritingTask):
 
     def text(self, ids: Iterable[int]) -> str:
         parts = [
-            chr(i - self.symbols).encode(errors="replace")
-            if i >= self.symbols
+            chr(i - self.model.symbols).encode(errors="replace")
+            if i >= self.model.symbols
             else self.vocab.decode([i])
             if i < self.begin
             else b""
             for i in ids
         ]
         return b"".join(parts).decode(errors="replace")
-
-    # The model.
-
-    def init(self, rng):
-        o, size = self.options, self.symbols
-        half = o.hidden // 2
-        parameters = {"embedding": rng.standard_normal((size, o.embedding)).astype(np.float32)}
-        body = stack.init(rng, self.cell, o.layers, o.embedding, half, bidirectional=True)
-        parameters |= {f"reader.recurrent.{n}": p for n, p in body.items()}
-        return parameters | self.decoder(rng, 2 * half)
-
-    def memory(self, parameters: Parameters, batch: Any, noise: Any = None) -> tuple[Any, ...]:
-        """What the encoder leaves: outputs, keys, 1 or 0 a place `(batch, places, …)`, and the summary `(batch, hidden)`."""
-        o, lengths = self.options, batch["lengths"]
-        xs = variational_dropout(engines.embedding(parameters["embedding"], batch["ids"]), o.dropout / 2, noise)
-        xs = stack.read(self.cell, o.layers, part(parameters, "reader.recurrent"), xs, lengths, True, noise, o.dropout)
-        xp = namespace(xs)
-        half = xs.shape[2] // 2
-        ends = xp.broadcast_to((lengths - 1)[:, None, None], (xs.shape[0], 1, xs.shape[2]))
-        summary = xp.concat([xp.take_along_axis(xs, ends, axis=1)[:, 0, :half], xs[:, 0, half:]], axis=-1)
-        xs = variational_dropout(xs, o.dropout / 2, noise)
-        return self.remembered(parameters, xs, stack.mask(xs, lengths)[..., 0], summary)
 
     def most(self, batch):
         return 3 * engines.host(batch["lengths"]) + 20
@@ -246,7 +209,7 @@ class Translate(WritingTask):
         for t, symbol in enumerate(symbols):
             if symbol == self.unknown:
                 best = look[t, places].argmax() if look.any() else min(met, len(places) - 1)
-                symbol, met = self.symbols + int(strangers[places[best]]), met + 1
+                symbol, met = self.model.symbols + int(strangers[places[best]]), met + 1
             out.append(symbol)
         return out
 
@@ -267,12 +230,12 @@ class Translate(WritingTask):
 
         source: examples, or a list of texts. alpha: of the beam's length normalisation (`helo.decoding.beam`).
         """
-        wide, examples = beams.width(beam, n_best, alpha, attention), self.given(source)
+        wide, examples = max(beam, n_best), self.given(source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = [{} for _ in range(len(examples))]
         for rows in in_order(encoded.lengths, 1024, 64):
             batch = on(encoded.batch(rows), parameters["head.bias"])
-            memory = self.memory(parameters, batch)
+            memory = self.model.memory(parameters, batch)
             found = self.search(parameters, memory, self.most(batch), wide, alpha)
             found = [h if examples.inputs[i].strip() else NOTHING for h, i in zip(found, rows, strict=True)]
             finished = self.finished(parameters, memory, batch, found)
@@ -285,7 +248,7 @@ class Translate(WritingTask):
                 )
                 for k, row in enumerate(rows):
                     strangers = encoded.strangers[row]
-                    source_ids = np.where(strangers > 0, self.symbols + strangers, encoded.ids[row])
+                    source_ids = np.where(strangers > 0, self.model.symbols + strangers, encoded.ids[row])
                     answers[row]["attention"] = {
                         "source": [self.text([i]) for i in source_ids],
                         "target": [self.text([i]) for i in finished[k][0].symbols] + ["∎"],
@@ -304,37 +267,6 @@ class Translate(WritingTask):
     def lines(self, text: str) -> Dataset:
         """Standard input: a text a line."""
         return self.given([t.strip() for t in parted(text)])
-
-    @staticmethod
-    def line(answer: dict[str, Any]) -> str:
-        """An answer for a terminal."""
-        if "n_best" in answer:
-            return "\n".join(f"{h['score']:.3f}\t{h['text']}" for h in answer["n_best"])
-        return answer["text"]
-
-    # What people see.
-
-    def describe(self):
-        o, n = self.options, self.data["examples"]
-        return (
-            f"{n['train']:,} pairs to learn from, {n['valid']:,} to validate on, {len(self.vocab):,} {o.units}; "
-            f"{o.cell} {o.layers} + 2 x {o.hidden}, attention {o.attention}, dropout {o.dropout:g}, {o.batch} pairs a step"
-        )
-
-    def show(self, parameters, rng):
-        encoded, targets = self.valid
-        row = int(rng.integers(len(encoded.lengths)))
-        assert self.shown is not None
-        answer = self.predict(parameters, self.shown.take(np.array([row])), beam=1)[0]
-        return f"{self.shown.inputs[row][:60]} → {answer['text'][:60]} (in truth {targets.texts[row][:60]})"
-
-    def report(self, parameters, folder, examples):
-        answers = self.predict(parameters, examples.take(np.arange(min(10, len(examples)))))
-        assert examples.labels is not None
-        rows = ["| source | answer | truth |", "|---|---|---|"]
-        for x, y, a in zip(examples.inputs, examples.labels, answers, strict=False):
-            rows.append("| " + " | ".join(t.replace("|", "/") for t in (x, a["text"], y)) + " |")
-        return "\n".join(rows) + "\n"
 
     def to_json(self):
         return self.data, {"vocab": self.vocab.to_json(), "characters": self.characters}

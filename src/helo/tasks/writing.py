@@ -11,31 +11,46 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, final
 
 import numpy as np
 
 from helo import engines
-from helo.cells.base import Cell
 from helo.cells.functions import log_softmax, namespace
 from helo.data.ragged import Ragged, rounded
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
 from helo.decoding.sampling import Choice
-from helo.layers import attention, dropped, part, stack, variational_dropout
+from helo.layers import part, stack
 from helo.metrics import LOSS
-from helo.options import SHARE, SIZE
-from helo.tasks.base import ExampleOptions, ExampleTask, Parameters
+from helo.models.encoder_decoder import Memory
+from helo.options import SHARE, SIZE, Bounds
+from helo.tasks.base import Parameters, Recipe
+from helo.tasks.examples import ExampleOptions, ExampleTask
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
 PIECES = 4  # into which the texts of a batch are parted by length
 BEAM = 5  # hypotheses side by side where nothing else is said
-Memory = tuple[Any, ...]  # outputs, keys, 1 or 0 a place `(rows, places, …)`, and the summary `(rows, width)`
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How the likeliest text is searched for."""
+
+    beam: Annotated[int | None, f"hypotheses kept side by side, 1 is greedy ({BEAM})", Bounds(1, beams.WIDEST)] = None
+    n_best: Annotated[int | None, "so many answers to each, with their scores (1)", Bounds(1, beams.WIDEST)] = None
+    alpha: Annotated[
+        float | None, "how much the beam favours long answers; 0 compares bare log-probabilities (1)", Bounds(0, 10)
+    ] = None
+    attention: Annotated[bool, "where the decoder looked, for each symbol"] = False
 
 
 @dataclass(frozen=True)
 class WriterOptions(ExampleOptions):
     """What can be said of every decoder."""
+
+    verbs = MappingProxyType({"predict": SearchOptions})
 
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
     hidden: Annotated[int | None, "units of each of the decoder's two layers", SIZE] = None
@@ -48,38 +63,32 @@ class WriterOptions(ExampleOptions):
     ] = 0.0
 
 
+@dataclass
+class ScheduledSampling(Recipe):
+    """A share of the decoder's inputs that grows over the training are its own guesses (Bengio et al. 2015: linear decay)."""
+
+    scheduled: float = 0.0
+    guesses: float = 0.0  # the share in this step
+
+    @property
+    def static_graph(self):
+        return self.scheduled == 0  # else the share is another in each step
+
+    def on_progress(self, done):
+        self.guesses = self.scheduled * done
+
+
 class WritingTask(ExampleTask):
     """A task whose answers are texts. Symbols 0 … V-1 are the vocabulary's; `begin` stands before a text and `end`
     behind it. options: attention, hidden, embedding, dropout, scheduled.
     """
 
     vocab: Vocab
-    cell: Cell
+    model: Any  # an EncoderDecoder
+    recipe: Any  # ScheduledSampling
     begin: int
     end: int
     alpha: float = 1.0  # of the beam's length normalisation
-    guesses: float = 0.0  # share of the decoder's inputs that it guesses itself in this step
-    glimpse: int | None = None  # numbers in which attention compares; the decoder's width where none is said
-
-    @property
-    def way(self) -> str:
-        """How its attention scores, a name of `layers.attention`; Show, Attend and Tell calls the additive one soft."""
-        return "additive" if self.options.attention == "soft" else self.options.attention
-
-    def report_size(self, most):
-        return min(10, most)
-
-    @property
-    def symbols(self) -> int:
-        """How many the decoder can write."""
-        return self.end + 1
-
-    def on_progress(self, done):
-        self.guesses = self.options.scheduled * done
-
-    @abstractmethod
-    def memory(self, parameters: Parameters, batch: Any, noise: Any = None) -> Memory:
-        """What the decoder looks at, a row an example: outputs, keys, 1 or 0 a place, and the summary."""
 
     @abstractmethod
     def most(self, batch: Any) -> np.ndarray:
@@ -95,83 +104,10 @@ class WritingTask(ExampleTask):
         before = np.concatenate([np.full((len(rows), 1), self.begin), padded], 1)
         return {"before": before, "targets": ends, "target_lengths": lengths + 1}
 
-    # The model.
-
-    @final
-    def decoder(self, rng: np.random.Generator, width: int) -> dict[str, np.ndarray]:
-        """Fresh parameters of a decoder over a memory of so many numbers a place."""
-        o, size = self.options, self.symbols
-        parameters: dict[str, np.ndarray] = {}
-        lower = self.cell.init(rng, o.embedding, o.hidden)
-        upper = self.cell.init(rng, o.hidden + width, o.hidden)
-        for name, fresh in (("lower", lower), ("upper", upper)):
-            parameters |= {f"{name}.recurrent.{n}": p for n, p in fresh.items()}
-            for k, s in enumerate(self.cell.state(fresh, 1)):
-                if s.shape == (1, o.hidden):
-                    parameters[f"bridge.dense.{name}.{k}"] = matrix(rng, o.hidden, width)
-        parameters |= {
-            f"attention.{n}": p for n, p in attention.init(rng, self.way, o.hidden, width, self.glimpse).items()
-        }
-        parameters["readout.dense"] = matrix(rng, o.embedding, 2 * o.hidden + width)
-        parameters["readout.bias"] = np.zeros(o.embedding, np.float32)
-        parameters["head.weight"] = np.zeros((size, o.embedding), np.float32)
-        parameters["head.bias"] = np.zeros(size, np.float32)
-        return parameters
-
-    @final
-    def remembered(self, parameters: Parameters, outputs: Any, inside: Any, summary: Any) -> Memory:
-        """A memory, with the keys that its attention compares."""
-        own = part(parameters, "attention")
-        keys = outputs if self.way == "none" else attention.keys(own, outputs)
-        return outputs, keys, inside, summary
-
-    @final
-    def fresh(self, parameters: Parameters, memory: Memory) -> tuple[Any, ...]:
-        """The decoder's state before the first symbol: of each array a map of the memory's summary."""
-        xp, summary = namespace(memory[3]), memory[3]
-        states = []
-        for name in ("lower", "upper"):
-            own = part(parameters, f"{name}.recurrent")
-            state = list(self.cell.state(own, summary.shape[0]))
-            for k in range(len(state)):
-                bridge = parameters.get(f"bridge.dense.{name}.{k}")
-                if bridge is not None:
-                    state[k] = xp.astype(xp.tanh(summary @ bridge.T), state[k].dtype)
-            states.append(tuple(state))
-        return tuple(states)
-
-    @final
-    def decode(
-        self, parameters: Parameters, memory: Memory, before: Any, states: tuple[Any, ...], noise: Any = None
-    ) -> tuple[Any, tuple[Any, ...], Any]:
-        """before `(batch, time)`, the symbols that stand before those asked for: scores `(batch, time, symbols)`, the
-        states after them, and the attention `(batch, time, places)`.
-        """
-        o = self.options
-        outputs, keys, inside, summary = memory
-        xs = engines.embedding(parameters["embedding"], before)
-        if "glance.dense" in parameters:  # the summary is seen at every step, whatever the attention does
-            xs = xs + (summary @ parameters["glance.dense"].T)[:, None]
-        xs = variational_dropout(xs, o.dropout / 2, noise)
-        low, lower = engines.scan(self.cell, part(parameters, "lower.recurrent"), xs, states[0])
-        xp = namespace(low)
-        if self.way == "none":
-            context = xp.broadcast_to(summary[:, None], (*low.shape[:2], summary.shape[-1]))
-            weights = xp.zeros_like(inside[:, None]) + xp.zeros_like(low[:, :, :1])
-        else:
-            context, weights = attention.look(self.way, part(parameters, "attention"), low, keys, outputs, inside)
-        joined = variational_dropout(xp.concat([low, context], axis=-1), o.dropout / 2, noise)
-        high, upper = engines.scan(self.cell, part(parameters, "upper.recurrent"), joined, states[1])
-        read = xp.concat([high, joined], axis=-1) @ parameters["readout.dense"].T + parameters["readout.bias"]
-        read = dropped(xp.tanh(read), o.dropout, noise)
-        return read @ parameters["head.weight"].T + parameters["head.bias"], (lower, upper), weights
-
-    @property
-    def fixed(self):
-        return self.options.scheduled == 0  # else the share of guesses is another in each step
+    # What is minimised.
 
     def loss(self, parameters, batch, state, noise):
-        memory, total, count = self.memory(parameters, batch, noise), 0.0, 0
+        memory, total, count = self.model.memory(parameters, batch, noise), 0.0, 0
         for piece in self._pieces(batch):
             total = total + self._loss(parameters, memory, piece, noise)
             count = count + namespace(total).sum(piece["target_lengths"])
@@ -203,7 +139,7 @@ class WritingTask(ExampleTask):
         before = batch["before"]
         if self.options.scheduled > 0:  # from the first step on, so that all steps take as long
             before = self._guessed(parameters, memory, before, noise)
-        scores = self.decode(parameters, memory, before, self.fresh(parameters, memory), noise)[0]
+        scores = self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory), noise)[0]
         inside = stack.mask(scores, batch["target_lengths"])[..., 0]
         xp = namespace(scores)
         exact = engines.cross_entropy(scores, batch["targets"], inside)
@@ -220,9 +156,9 @@ class WritingTask(ExampleTask):
         linear decay), all at once in a first pass with the true ones (Mihaylova and Martins 2019).
         """
         xp = namespace(memory[0])
-        scores = self.decode(parameters, memory, before, self.fresh(parameters, memory), noise)[0]
+        scores = self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory), noise)[0]
         guesses = xp.concat([before[:, :1], xp.argmax(scores, axis=-1)[:, :-1]], axis=1)
-        kept = noise(xp.ones_like(scores[..., 0]), self.guesses) > 0
+        kept = noise(xp.ones_like(scores[..., 0]), self.recipe.guesses) > 0
         return xp.where(kept, before, guesses)
 
     # What it answers.
@@ -230,11 +166,11 @@ class WritingTask(ExampleTask):
     @final
     def evaluate_batch(self, parameters, batch, loss_only=False):
         loss, count = 0.0, 0
-        memory = self.memory(parameters, batch)
+        memory = self.model.memory(parameters, batch)
         rows = len(batch["lengths"])
         for piece in self._pieces(batch):
             own = self._repeated(memory, piece)
-            scores = self.decode(parameters, own, piece["before"], self.fresh(parameters, own))[0]
+            scores = self.model.decode(parameters, own, piece["before"], self.model.fresh(parameters, own))[0]
             inside = stack.mask(scores, piece["target_lengths"])[..., 0]
             loss = loss + engines.cross_entropy(scores, piece["targets"], inside)
             count = count + namespace(scores).sum(piece["target_lengths"])
@@ -257,14 +193,14 @@ class WritingTask(ExampleTask):
         like, own = parameters["head.bias"], _gathering(memory)
 
         def step(last: np.ndarray, state: Any, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
-            scores, state, _ = self.decode(parameters, own(inputs), engines.array(last, like)[:, None], state)
+            scores, state, _ = self.model.decode(parameters, own(inputs), engines.array(last, like)[:, None], state)
             scores = log_softmax(namespace(scores).astype(scores[:, 0], like.dtype))
             p = engines.host(scores).astype(np.float64)
             p[:, [self.begin, *self.vocab.silent]] = -np.inf
             return p, state
 
         return beams.search(
-            step, self.fresh(parameters, memory), len(most), self.begin, self.end, most, beam,
+            step, self.model.fresh(parameters, memory), len(most), self.begin, self.end, most, beam,
             self.alpha if alpha is None else alpha,
         )  # fmt: skip
 
@@ -281,13 +217,13 @@ class WritingTask(ExampleTask):
         parameters = {n: engines.constant(p) for n, p in parameters.items()}
         memory = tuple(engines.constant(m) for m in memory)
         own = _gathering(memory)
-        like, state = parameters["head.bias"], self.fresh(parameters, memory)
+        like, state = parameters["head.bias"], self.model.fresh(parameters, memory)
         choice = Choice(temperature, min_p=0)
         texts: list[list[int]] = [[] for _ in most]
         scores, going = np.zeros(len(texts)), np.arange(len(texts))
         last = np.full(len(texts), self.begin, np.int64)
         while len(going):
-            y, state, _ = self.decode(parameters, own(going), engines.array(last, like)[:, None], state)
+            y, state, _ = self.model.decode(parameters, own(going), engines.array(last, like)[:, None], state)
             p = engines.host(log_softmax(namespace(y).astype(y[:, 0], like.dtype))).astype(np.float64)
             p[:, [self.begin, *self.vocab.silent]] = -np.inf
             chosen = choice.pick(p, rng)
@@ -308,7 +244,7 @@ class WritingTask(ExampleTask):
         """Where the decoder looked while it wrote each text, `(symbols + 1, places)`; all zeros without attention."""
         wanted = self.before_and_after(Ragged.of(symbols), np.arange(len(symbols)))
         before = engines.array(wanted["before"], parameters["head.bias"])
-        weights = engines.host(self.decode(parameters, memory, before, self.fresh(parameters, memory))[2])
+        weights = engines.host(self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory))[2])
         return [weights[i, : len(s) + 1, : lengths[i]] for i, s in enumerate(symbols)]
 
     def text(self, ids: Iterable[int]) -> str:
@@ -332,8 +268,3 @@ def _gathering(memory: Memory) -> Callable[[np.ndarray], Memory]:
 def told(nats: Any, minimised: Any) -> Any:
     """A loss that reads as plain nats, like that of the validation, and whose gradient is that of what is minimised."""
     return minimised + engines.constant(nats - minimised)
-
-
-def matrix(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """A matrix that keeps the size of what it maps."""
-    return (rng.standard_normal((rows, columns)) * columns**-0.5).astype(np.float32)

@@ -19,6 +19,7 @@ from typing import Any
 
 from helo.data.readers.files import listed
 from helo.errors import HeloError, door
+from helo.models.language_model import LanguageModel
 from helo.runs import Run
 from helo.training.options import Options
 from helo.training.report import Reporter
@@ -36,7 +37,7 @@ def dynamic_evaluation(run: Run, files: str | Path | Sequence[str | Path] = ()) 
         raise HeloError(
             "dynamic evaluation learns, and learning needs torch", mend="pip install 'helo[train]'"
         ) from error
-    if run.about["task"] != "lm":
+    if not isinstance(run.task.model, LanguageModel):
         raise HeloError(f"a model of the shape {run.about['task']}", expected="a language model", where=str(run.path))
     return dynamic.dynamic_evaluation(run, listed(files))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from helo.engines.device import Device
 from helo.errors import HeloError
 from helo.runs import Run
-from helo.tasks.lm import LM, Score, protocol
+from helo.tasks.score import Score, protocol
 
 RATE = 3e-4  # of a step, in units of each weight's usual gradient
 DECAY = 0.01  # share of the way back to the trained weights that an average weight goes in a step
@@ -29,7 +29,7 @@ def dynamic_evaluation(run: Run, files: Sequence[str | Path] = ()) -> dict[str, 
     text, so that the run folder is enough. Every symbol is scored before anything is learned from it. The run itself
     is not changed.
     """
-    task = cast(LM, run.task)
+    task = run.task
     symbols, start = task.text(run.about["data"], files)
     if len(symbols) - start < 2:
         raise HeloError("a text of one symbol", expected="at least two: the second is predicted from the first")

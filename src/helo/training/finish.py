@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helo import drawing
+from helo import drawing, reports
 from helo.errors import HeloError
 from helo.runs import folder
 from helo.runs.arrays import read_arrays
@@ -25,13 +25,14 @@ def finish(training: Training, end: Progress) -> None:
         )
     about = folder.read_json(path / "run.json")
     figures.pop("loss", None)
-    reports = folder.metrics(path / "metrics.jsonl")
-    drawing.loss(path / "loss.png", reports, f"{about['task']}, {task.body}", task.unit.removesuffix("s"))
+    report = reports.of(task)
+    title = f"{about['task']}, {report.body()}"
+    drawing.loss(path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, report.unit.removesuffix("s"))
     about |= {"figures": figures, "steps": end.step}
     with training.device.answering(weights) as parameters:
-        page = task.report_run(parameters, about["data"], path, most=end.ending)
+        page = report.write(parameters, about["data"], path, most=end.ending)
     about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
-    write_page(path, about | {"cell": task.body}, task.verb, page)
+    write_page(path, about | {"cell": report.body()}, report.verb, page)
     folder.write_json(
         path / "run.json", about
     )  # last: who goes on with a run that is not finished makes the rest again

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import dropout as noise
 
+from helo import reports
 from helo.data.ragged import few_shapes
 from helo.errors import HeloError
 from helo.metrics import LOSS
@@ -40,14 +41,16 @@ class Training:
     def __init__(self, task: Task, path: Path, options: Options, machine: Machine, reporter: Reporter, started: float):
         """started: `time.monotonic()` when the person's minutes began."""
         self.task, self.path, self.options, self.machine, self.reporter = task, path, options, machine, reporter
-        self.device = machine.device
+        self.device, self.shown = machine.device, reports.of(task)
         torch.manual_seed(options.seed + 1_000_003 * machine.rank)
-        fresh = task.init(np.random.default_rng(options.seed))
+        fresh = task.model.init(np.random.default_rng(options.seed))
         for name, p in fresh.items():
             if p.dtype != np.float32:
                 raise HeloError(f"{name} is {p.dtype}", expected="float32 from `init`", where=task.options.cell)
         self.parameters = {n: self.device.own(p).requires_grad_() for n, p in fresh.items()}
-        self.optimiser = Optimiser(self.parameters, options, self.device.precision, task.lr_scale, task.cell.blocks)
+        self.optimiser = Optimiser(
+            self.parameters, options, self.device.precision, task.recipe.lr_scale, task.model.cell.blocks
+        )
         self.batches = task.batches(options.seed, machine.rank, machine.world)
         self.home = path  # where it is written; beside `path` until it is whole
         self.state: Any = None
@@ -60,7 +63,9 @@ class Training:
         self.reading: Any = None  # of these sums, on their way back
         self.read_at = 0.0
         self.last = (0.0, 0)  # the last step's loss and count, as far as they are known
-        self.progress = Progress(total=options.steps, passes=task.max_epochs if task.max_epochs < math.inf else None)
+        self.progress = Progress(
+            total=options.steps, passes=task.recipe.max_epochs if task.recipe.max_epochs < math.inf else None
+        )
         self.before = 0.0  # seconds of earlier sittings
         self.started = started
         self.stop = False  # set from outside: save, and end
@@ -78,7 +83,7 @@ class Training:
 
     def describe(self) -> str:
         """What is about to be trained, in a line."""
-        return f"{self.task.describe()}; {self.size:,} parameters; {self.device}"
+        return f"{self.shown.describe()}; {self.size:,} parameters; {self.device}"
 
     def begin_with(self, weights: Mapping[str, np.ndarray]) -> None:
         """Another run's weights in place of fresh ones. Raises HeloError where they are of another model."""
@@ -98,12 +103,12 @@ class Training:
     def step(self) -> None:
         """Read a batch, go forward and back through it, update. What comes of it stays on the device: `_read`."""
         share = self.progress.share
-        self.task.on_progress(share)
+        self.task.recipe.on_progress(share)
         fresh = self.batches.fresh
         with few_shapes(self.device.captures):
             batch = self.batches.next()
         factor = np.array(schedule.factor(share), np.float32)
-        self.steps((batch or {}) | {"factor": factor}, fresh, self.task.fixed and self.machine.world == 1)
+        self.steps((batch or {}) | {"factor": factor}, fresh, self.task.recipe.static_graph and self.machine.world == 1)
 
     def _step(self, batch: dict[str, Any], fresh: bool) -> None:
         """All of a step that is computed, on tensors alone. fresh: no state is carried into it."""
@@ -336,7 +341,7 @@ class Training:
         self._read()
         if self.machine.writes:
             assert p.total is not None
-            most = p.glance or self.task.validation_subset(speed.per_step * p.total)
+            most = p.glance or self.task.recipe.validation_subset(self.task.validation_size, speed.per_step * p.total)
             with torch.no_grad(), self.device.autocast():
                 figures = self.task.validate(self.parameters, most, loss_only=True)
             weights = self.device.back(self.parameters)
@@ -359,9 +364,9 @@ class Training:
             if best:
                 p.best = cost
                 self.keep(figures, weights)
-            shown = self.task.show(weights, np.random.default_rng(p.step))
+            shown = self.shown.progress(weights, np.random.default_rng(p.step))
             folder.append(self.home / "metrics.jsonl", json.dumps(report | {"sample": shown[:SHOWN]}))
-            self.reporter.say(line(p, report, best, key, self.task.unit))
+            self.reporter.say(line(p, report, best, key, self.shown.unit))
             self.reporter.say(f"    {shown}")
             self._tensorboard(report)
         p.reports, p.loss, p.count, p.norm, p.steps, p.clipped = p.reports + 1, 0.0, 0, 0.0, 0, 0

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from helo import drawing
+from helo import drawing, reports
 from helo.engines.device import Idle
 from helo.tasks.base import Parameters, Task
 from helo.training import schedule
@@ -54,7 +54,7 @@ class Minutes:
 
     def _final(self, most: int) -> float:
         """Seconds of the final figures on so many examples or symbols, and of the page."""
-        return (self.each_final or 0.0) * (most + self.task.report_size(most))
+        return (self.each_final or 0.0) * (most + reports.of(self.task).answered(most))
 
     def step(self) -> None:
         """A step was made."""
@@ -92,8 +92,8 @@ class Minutes:
         left = self.deadline - now
         reports = math.ceil(schedule.VALIDATIONS * (1 - done)) - 1  # beside the last
         left -= min(reports * self.report, WATCHING * left)
-        ahead = [self.task.step_cost(done + (1 - done) * (i + 0.5) / 64) for i in range(64)]
-        each = self.each * sum(ahead) / 64 / self.task.step_cost(done)
+        ahead = [self.task.recipe.step_cost(done + (1 - done) * (i + 0.5) / 64) for i in range(64)]
+        each = self.each * sum(ahead) / 64 / self.task.recipe.step_cost(done)
         return max(p.step + 1, min(p.step + round(left / each), most))  # pyright: ignore[reportReturnType]
 
     def report_made(self, began: float) -> None:
@@ -116,7 +116,10 @@ class Minutes:
         if not glance:
             one = self._cost(lambda most: self.task.validate(parameters, most, loss_only=True))
             room = WATCHING * self.seconds / schedule.VALIDATIONS / max(one, 1e-9)
-            glance = max(min(LEAST, self.task.validation_size), min(self.task.validation_subset(seen), int(room)))
+            glance = max(
+                min(LEAST, self.task.validation_size),
+                min(self.task.recipe.validation_subset(self.task.validation_size, seen), int(room)),
+            )
             self.report = self.report or one * glance
         self.since += self.elapsed() - began
         return glance

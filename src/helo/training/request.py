@@ -99,7 +99,7 @@ def parted(kind: type[Task], given: Mapping[str, Any]) -> tuple[Any, Options]:
             raise HeloError(f"no option {name!r}", mend=nearest(name, own | training))
     return (
         build(kind.Options, {k: v for k, v in given.items() if k in own}),
-        Options(**dict(kind.training) | {k: v for k, v in given.items() if k in training}),
+        Options(**dict(kind.recipe.options) | {k: v for k, v in given.items() if k in training}),
     )
 
 
@@ -114,7 +114,7 @@ def _given(kind: type[Task], options: Mapping[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {
         k: v
         for k, v in renamed(kind.Options, options).items()
-        if v is not None and not (isinstance(v, tuple) and not v and k in kind.places)
+        if v is not None and not (isinstance(v, tuple) and not v and k in kind.Options.paths)
     }
     for name in ("cell", "encoder", "start", "metric"):
         if name in given and not isinstance(given[name], str | Path):
@@ -152,7 +152,7 @@ def _like(
     readers.vouched(theirs.get("reader") if "reader" not in given else None, str(like), trust)
     left_out = BUDGETS if BUDGETS & set(given) else set()
     if not {str(Path(f).absolute()) for f in files} & set(about["data"]["train"]):
-        left_out |= kind.places  # they are of those other files
+        left_out |= kind.Options.paths  # they are of those other files
     theirs = {k: v for k, v in theirs.items() if k not in left_out}
     if "start" in given:  # what was learned is not to be unlearned
         theirs |= {k: theirs[k] / 10 for k in ("rate", "adam_rate") if k in theirs}

@@ -139,7 +139,7 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
     now = {k: v for part in map(asdict, parted(kind, given)) for k, v in part.items()}
     free = {"save_seconds", "tensorboard", "device"} | (BUDGETS if about.get("finished") else set())
     for name in given:
-        if name in before and name not in free | kind.places and before[name] != now[name]:
+        if name in before and name not in free | kind.Options.paths and before[name] != now[name]:
             raise HeloError(
                 f"{flag(name)} {now[name]}", expected=f"{flag(name)} {before[name]}, as the run began",
                 mend="leave it out to go on, or start a new run", where=str(path),
@@ -151,7 +151,7 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
             )
         except ValueError as error:
             raise HeloError(f"damaged: {error}", mend=folder.AGAIN) from error
-    task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.places})
+    task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.Options.paths})
     changed = {k: v for k, v in given.items() if k in free}
     if about.get("finished") and BUDGETS & set(given):
         changed = dict.fromkeys(BUDGETS) | changed

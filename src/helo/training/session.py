@@ -33,7 +33,7 @@ class Session:
 
     def trains(self, task: Task, options: Options) -> Training:
         """A training of this sitting; the time that its task took for what is kept for ever after does not count."""
-        started = self.started + task.cached_seconds
+        started = self.started + task.recipe.cached_seconds
         self.training = Training(task, self.path, options, self.machine, self.reporter, started)
         return self.training
 

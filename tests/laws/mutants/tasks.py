@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 
+from helo.models.classifier import Classifier
 from helo.runs import load
-from helo.tasks.classify import Classify
 
 
-class OnNumPyAlone(Classify):
+class OnNumPyAlone(Classifier):
     """Its scores are others where torch is not."""
 
     def forward(self, parameters, batch, noise=None):
@@ -18,7 +18,7 @@ class OnNumPyAlone(Classify):
         return scores if hasattr(scores, "requires_grad") else scores + np.array([0.1, 0], np.float32)
 
 
-class CountsItsCompany(Classify):
+class CountsItsCompany(Classifier):
     """An example's scores depend on how many are asked about beside it."""
 
     def forward(self, parameters, batch, noise=None):
@@ -29,7 +29,7 @@ class CountsItsCompany(Classify):
 
 def _of(kind, path):
     run = load(path)
-    run.task.__class__ = kind
+    run.task.model.__class__ = kind
     return run
 
 

@@ -272,3 +272,8 @@ def _unreadable(found: list[Photo]) -> Iterator[tuple[int, HeloError]]:
             yield i, error
         if (i + 1) % 500 == 0 or i + 1 == len(found) > 500:
             progress.tell("reading pictures", i + 1, len(found))
+
+
+def few(names: Sequence[str]) -> str:
+    """How many, and the first."""
+    return f"{len(names):,} ({names[0]}{', …' if names[1:] else ''})"

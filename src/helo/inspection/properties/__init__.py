@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from helo import registry
-from helo.errors import HeloError, nearest, place, told
+from helo.errors import HeloError, as_helo_error, nearest, place
 from helo.inspection.properties.base import Property
 from helo.inspection.traces import Reading
 
@@ -104,7 +104,7 @@ def _asked(prop: Property, row: Any) -> Any:
         return prop.values(row)
     except TypeError as error:
         own = isinstance(prop, _Function) or registry.home(prop) is not None
-        if not own or told(error) is not None:
+        if not own or as_helo_error(error) is not None:
             raise
         raise HeloError(
             f"TypeError: {error}", expected="what takes a text, or a list of steps", where=called(prop)

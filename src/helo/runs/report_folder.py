@@ -17,7 +17,7 @@ MARK = re.compile(rb"<!-- helo eval wrote: ([\w., -]*) -->\n")
 
 
 @contextmanager
-def folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Path, list[str]]]:
+def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Path, list[str]]]:
     """A place to draw into, and a list for the page's text; both lie in `out` when the block ends well.
 
     Raises HeloError for files in `out` that a report would replace: another's always, a report's own without `overwrite`.

@@ -1,0 +1,140 @@
+"""The pieces of an example, which an answer may rest on: words, symbols, turns, steps of numbers, pixels; and what each is
+compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from helo.data.dataset import Dataset
+from helo.data.vocab import Vocab
+from helo.errors import HeloError
+from helo.inputs.dialogue import Dialogue
+from helo.inputs.pictures import Pictures
+from helo.inputs.symbols import Symbols
+from helo.inputs.vectors import Vectors
+from helo.inputs.words import Words, tokens
+from helo.runs.run import Run
+
+APART = 16  # features of a step that are pieces of their own; of more a step is one
+MASKED = 64  # windows of a long series, or patches of a picture, that are masked in turn
+
+
+def pieces_of(task: Any, x: Any, given: np.ndarray, examples: Dataset) -> dict[str, Any]:
+    """The pieces of one example, as `Asked` and `Question` have them. given: its vectors, `(time, width)` or `(width,)`."""
+    form, n = task.form, len(given)
+    if isinstance(form, Words | Symbols):
+        if isinstance(form, Words):
+            words = tokens(x) if isinstance(x, str) else list(x)
+        else:
+            words = texts_of(form.vocab, form.encode(Dataset("text", [x], None, examples.place)).ids[0])
+        gaps = [" "] * n if not isinstance(x, str) else _gaps(x, words) if isinstance(form, Words) else [""] * n
+        return {"kind": "text", "pieces": words, "gaps": gaps, "owners": [np.arange(n)[:, None]]}
+    if isinstance(form, Dialogue):
+        said = [f"{who}: {text}" if who else text for who, text in x]
+        return {"kind": "text", "pieces": said, "gaps": ["\n"] * n, "owners": [np.arange(n)[:, None]]}
+    if isinstance(form, Pictures):
+        height, width = form.shape[:2]
+        pixels = np.arange(height * width)
+        down, right = (max(1, -(-side // round(MASKED**0.5))) for side in (height, width))
+        rows, columns = pixels // width // down, pixels % width // right
+        across = -(-width // right)
+        names = [f"row {i // width + 1}, column {i % width + 1}" for i in pixels]
+        patches = [
+            f"rows {a * down + 1} to {min(height, (a + 1) * down)}, columns {b * right + 1} to {min(width, (b + 1) * right)}"
+            for a in range(-(-height // down))
+            for b in range(across)
+        ]
+        channels = given.size // len(pixels)
+        owner, mask = (np.repeat(o, channels).reshape(given.shape) for o in (pixels, rows * across + columns))
+        return {
+            "kind": "picture", "pieces": names, "patches": patches, "owners": [owner], "masks": [mask],
+            "shape": (height, width), "shown": np.asarray(_pictured(form, x)),
+        }  # fmt: skip
+    numbers = form.numbers if isinstance(form, Vectors) else form
+    features = len(numbers.mean)
+    names = numbers.names or [f"feature {i + 1}" for i in range(features)]
+    column = np.arange(given.shape[-1]) % features  # a missing value has a number of its own, behind all others
+    if isinstance(form, Vectors):
+        return {
+            "kind": "numbers",
+            "pieces": list(names),
+            "owners": [column],
+            "shape": (1, features),
+            "shown": np.asarray(x)[None],
+        }
+    if features > APART:
+        names, features, column = [""], 1, np.zeros_like(column)
+    steps = np.arange(n)[:, None]
+    pieces = [
+        " ".join(filter(None, (f"step {t + 1}", name if features > 1 else ""))) for t in range(n) for name in names
+    ]
+    size = -(-n // MASKED)
+    masks = [f"step {a + 1}" if size == 1 else f"steps {a + 1} to {min(n, a + size)}" for a in range(0, n, size)]
+    return {
+        "kind": "series", "pieces": pieces, "patches": masks, "owners": [steps * features + column], "masks": [steps // size],
+        "shape": (n, features), "shown": np.asarray(x),
+    }  # fmt: skip
+
+
+def _pictured(form: Pictures, x: Any) -> np.ndarray:
+    from helo.data.readers.images import fitted
+
+    x = np.asarray(x)
+    return x if x.shape == form.shape else fitted(x, form.shape)
+
+
+def _gaps(text: str, words: Sequence[str]) -> list[str]:
+    """What stands before each word of a text."""
+    import unicodedata
+
+    text, at, gaps = unicodedata.normalize("NFC", text), 0, []
+    for word in words:
+        found = text.index(word, at)
+        gaps.append(text[at:found])
+        at = found + len(word)
+    return gaps
+
+
+def texts_of(vocab: Vocab, ids: Any) -> list[str]:
+    return [vocab.decode([int(i)]).decode(errors="backslashreplace") for i in ids]
+
+
+def baseline_of(run: Run, form: Any, given: np.ndarray, name: str) -> np.ndarray:
+    """What the vectors of an example are compared with."""
+    table = run.parameters.get("input.embedding")
+    if name == "zero":
+        return np.zeros(())
+    if table is None:
+        raise HeloError(
+            f"{name}, of what has no word vectors", expected="zero, which is the mean of training", where="--baseline"
+        )
+    if name == "unknown" and not isinstance(form, Words) and 0 not in form.vocab.silent:
+        raise HeloError("unknown, of a model without an unknown symbol", expected="zero or mean", where="--baseline")
+    row = table[0] if name == "unknown" else table.mean(0)
+    return np.concatenate([row, np.zeros(given.shape[-1] - len(row))])  # of letters that are not there nothing is said
+
+
+def words_of(spelled: Sequence[str], units: str) -> tuple[np.ndarray, list[str], list[str]]:
+    """Symbols that are parts of words as whole words: which word each belongs to, the words, and what stands before each."""
+    owners, words, gaps = [], [], []
+    for piece in spelled:
+        bare = piece.strip()
+        joins = bool(words) and not words[-1]  # what came before was blank
+        if units in ("subwords", "words") and not joins and words:
+            joins = piece[:1] == bare[:1] and words[-1][-1].isalnum() and bare[:1].isalnum()
+        if not joins:
+            words.append("")
+            gaps.append("")
+        if not words[-1]:
+            gaps[-1] += piece[: len(piece) - len(piece.lstrip())]
+        words[-1] += bare
+        owners.append(len(words) - 1)
+    return (
+        np.array(owners),
+        [w or g for w, g in zip(words, gaps, strict=True)],
+        [g if w else "" for w, g in zip(words, gaps, strict=True)],
+    )

@@ -1,0 +1,38 @@
+"""A classifier: sequence → vectors → recurrent layers, both ways → pooled over time → scores of the labels"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from helo import inputs
+from helo.layers import dropped, part, pooling, stack, variational_dropout
+from helo.models.base import Model, Parameters, head, scores
+
+
+class Classifier(Model):
+    """Scores of the labels for each sequence. options: cell, layers, hidden, bidirectional, pool, dropout."""
+
+    def __init__(self, options: Any, form: inputs.Input, labels: int):
+        """form: how a step becomes a vector. labels: how many there are."""
+        super().__init__(options)
+        self.form, self.labels = form, labels
+
+    def init(self, rng):
+        o, form = self.options, self.form
+        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
+        width = o.hidden * (2 if o.bidirectional else 1)
+        body = stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional)
+        parameters |= {f"recurrent.{n}": p for n, p in body.items()}
+        parameters |= {f"pool.{n}": p for n, p in pooling.init(rng, o.pool, width).items()}
+        return parameters | head(self.labels, width)
+
+    def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
+        """A batch of the form of input to scores `(batch, labels)`."""
+        o, lengths = self.options, batch["lengths"]
+        xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
+        learned = any(n.startswith("input.") for n in parameters)
+        xs = variational_dropout(xs, o.dropout if learned else 0.0, noise)
+        recurrent = part(parameters, "recurrent")
+        xs = stack.read(self.cell, o.layers, recurrent, xs, lengths, o.bidirectional, noise, o.dropout)
+        xs = pooling.pool(o.pool, part(parameters, "pool"), xs, lengths, o.bidirectional)
+        return scores(parameters, dropped(xs, o.dropout, noise))

@@ -1,0 +1,30 @@
+"""A feed-forward network: vector → layers → scores of the labels"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from helo import inputs
+from helo.layers import dense, part
+from helo.models.base import Model, Parameters, head, scores
+
+
+class FeedForward(Model):
+    """Scores of the labels for each vector. options: layers, hidden, dropout; cell, where the form of input has one."""
+
+    def __init__(self, options: Any, form: inputs.Input, labels: int):
+        """form: how an example becomes a vector. labels: how many there are."""
+        super().__init__(options)
+        self.form, self.labels = form, labels
+
+    def init(self, rng):
+        o, form = self.options, self.form
+        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
+        parameters |= {f"dense.{n}": p for n, p in dense.init(rng, o.layers, form.width, o.hidden).items()}
+        return parameters | head(self.labels, o.hidden)
+
+    def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
+        """A batch of the form of input to scores `(batch, labels)`."""
+        o = self.options
+        xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
+        return scores(parameters, dense.run(o.layers, part(parameters, "dense"), xs, noise, o.dropout))

@@ -1,0 +1,42 @@
+"""A tagger: steps → vectors → recurrent layers, both ways → scores of the labels of each step [→ CRF]"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from helo import inputs
+from helo.inputs.dialogue import Dialogue
+from helo.layers import crf, part, stack, variational_dropout
+from helo.models.base import Model, Parameters, head, scores
+
+
+class Tagger(Model):
+    """Scores of the labels for each step. options: cell, layers, hidden, bidirectional, crf, dropout."""
+
+    def __init__(self, options: Any, form: inputs.Input, labels: int):
+        """form: how a step becomes a vector. labels: how many there are."""
+        super().__init__(options)
+        self.form, self.labels = form, labels
+
+    def init(self, rng):
+        o, form = self.options, self.form
+        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
+        body = stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional)
+        parameters |= {f"recurrent.{n}": p for n, p in body.items()}
+        parameters |= head(self.labels, o.hidden * (2 if o.bidirectional else 1))
+        return parameters | ({f"crf.{n}": p for n, p in crf.init(self.labels).items()} if o.crf else {})
+
+    def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
+        """A batch of the form of input to scores `(batch, time, labels)`."""
+        o = self.options
+        xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
+        xs = variational_dropout(xs, o.dropout if not isinstance(self.form, Dialogue) else 0.0, noise)
+        recurrent = part(parameters, "recurrent")
+        xs = stack.read(self.cell, o.layers, recurrent, xs, batch["lengths"], o.bidirectional, noise, o.dropout)
+        return scores(parameters, variational_dropout(xs, o.dropout, noise))
+
+    def step(self, parameters: Parameters, batch: Any, state: Any = None) -> tuple[Any, Any]:
+        """Scores of a few steps more, `(batch, time, labels)`, after a carried state; for a model of one direction."""
+        xs = self.form.forward(part(parameters, "input"), batch, self.cell, None)
+        xs, state = stack.run(self.cell, self.options.layers, part(parameters, "recurrent"), xs, state)
+        return scores(parameters, xs), state

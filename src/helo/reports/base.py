@@ -1,0 +1,79 @@
+"""What every report says; what is here is enough for a task that has no report of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from helo.cells.functions import Array
+from helo.data.dataset import Dataset
+from helo.tasks.base import Task
+
+Parameters = Mapping[str, Array]
+
+
+class Report:
+    """What people see of a task: `task` is any, as far as this class is concerned."""
+
+    task: Any
+    #: What a step of training counts: symbols, examples, tokens.
+    unit: ClassVar[str] = "examples"
+    #: What a person's own files are called in examples of the command line.
+    example: ClassVar[str] = "FILES"
+    #: The verb that comes after training.
+    verb: ClassVar[str] = "predict"
+
+    def __init__(self, task: Task):
+        self.task = task
+
+    def body(self) -> str:
+        """What computes, in a word or two."""
+        return self.task.options.cell
+
+    def describe(self) -> str:
+        """What is about to be trained on what, in half a line."""
+        n = self.task.data["examples"]
+        return f"{n['train']:,} examples to learn from, {n['valid']:,} to validate on; {self.body()}"
+
+    def progress(self, parameters: Parameters, rng: np.random.Generator) -> str:
+        """A line that lets a person see what the model can do by now."""
+        row = rng.integers(len(self.task.shown), size=1)
+        return self.line(self.task.predict(parameters, self.task.shown.take(row))[0])
+
+    @staticmethod
+    def line(answer: dict[str, Any]) -> str:
+        """An answer for a terminal."""
+        return json.dumps(answer, ensure_ascii=False)
+
+    def answered(self, most: int) -> int:
+        """How many examples or symbols `write` answers again where it is to report on so many."""
+        return most
+
+    def write(
+        self,
+        parameters: Parameters,
+        data: dict[str, Any],
+        folder: Path,
+        files: Sequence[str | Path] = (),
+        most: int | None = None,
+        **said: Any,
+    ) -> str:
+        """How the model does on files, or on the validation data that a run recorded in `data`: pictures into a folder,
+        and Markdown about them. most: on so many examples. said: options of reading that are to be others.
+        """
+        examples = self.task.reload(data, files, **said)
+        return self.page(parameters, folder, examples if most is None else examples.evenly(most))
+
+    def page(self, parameters: Parameters, folder: Path, examples: Dataset) -> str:
+        """How the model does on examples: pictures into a folder, and Markdown; nothing by default."""
+        return ""
+
+
+def rows(names: Sequence[str], of: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of texts."""
+    head, *body = ("| " + " | ".join(t.replace("|", "/") for t in row) + " |" for row in (names, *of))
+    return "\n".join([head, "|" + "---|" * len(names), *body]) + "\n"

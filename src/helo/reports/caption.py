@@ -1,0 +1,53 @@
+"""What people see of a captioner: pictures with their sentences, in a table and on a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from helo.data.readers import captioned
+from helo.reports.base import Report, rows
+
+
+class CaptionReport(Report):
+    """Of a sentence for a picture."""
+
+    unit = "symbols"
+    example = "captions.txt --images photos/"
+
+    def describe(self):
+        task, o, n = self.task, self.task.options, self.task.data["examples"]
+        looks = f"attention to {task.model.encoder.places} regions" if o.attention == "soft" else "the whole picture"
+        beside = "".join(
+            f"{n.replace('_', ' ')}: {captioned.few(found)}; " for n in captioned.BESIDE if (found := task.data.get(n))
+        )
+        return (
+            f"{beside}{n['train']:,} pictures to learn from, {n['valid']:,} to validate on, {len(task.vocab):,} {o.units}; "
+            f"{o.encoder}, {looks}, {o.cell} 2 x {o.hidden}, dropout {o.dropout:g}, {o.batch} pictures a step"
+        )
+
+    def progress(self, parameters, rng):
+        task, (encoded, targets) = self.task, self.task.valid
+        row = rng.integers(len(encoded.lengths), size=1)
+        batch = encoded.batch(row)
+        memory = task.model.memory(parameters, batch)
+        found = task.search(parameters, memory, task.most(batch), 1)[0][0]
+        name = task.shown.inputs[row[0]].name
+        return f"{name}: {task.text(found.symbols)[:70]} (reference: {targets.texts[row[0]][0][:70]})"
+
+    @staticmethod
+    def line(answer: dict[str, Any]) -> str:
+        """An answer for a terminal."""
+        several = answer.get("n_best", [answer])
+        return "\n".join(f"{answer['picture']}\t{h['text']}\t{h['score']:.2f}" for h in several)
+
+    def answered(self, most):
+        return min(10, most)
+
+    def page(self, parameters, folder, examples):
+        some = examples.take(np.arange(min(10, len(examples))))
+        answers = self.task.predict(parameters, some)
+        assert some.labels is not None
+        return rows(("picture", "answer", "truth"),
+                    [(a["picture"], a["text"], y[0]) for a, y in zip(answers, some.labels, strict=True)])  # fmt: skip

@@ -1,0 +1,66 @@
+"""What people see of a tagger: labels beside their words, a confusion matrix, the labels of each sequence as a ribbon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from helo.drawing import confusion, ribbons
+from helo.inputs.numbers import Numbers
+from helo.inputs.words import Words
+from helo.metrics import classification
+from helo.reports.base import Report
+
+
+class TagReport(Report):
+    """Of a label for each step."""
+
+    unit = "steps"
+    example = "train.conllu"
+
+    def describe(self):
+        task, o, n = self.task, self.task.options, self.task.data["examples"]
+        centred = isinstance(task.form, Numbers) and not task.form.level
+        return (
+            f"{n['train']:,} sequences to learn from, {n['valid']:,} to validate on, {len(task.labels)} labels"
+            f"{f' ({task.marked})' if task.marked else ''}; {o.cell} {o.layers} x {o.hidden}"
+            f"{' both ways' if o.bidirectional else ''}{', CRF' if o.crf else ''}"
+            f"{', each less its own mean' if centred else ''}, dropout {o.dropout:g}, {o.batch} sequences a step"
+        )
+
+    def progress(self, parameters, rng):
+        task, (encoded, targets) = self.task, self.task.valid
+        row = np.array([rng.integers(len(encoded.lengths))])
+        found = task.evaluate_batch(parameters, encoded.batch(row))[2]
+        answer = task.answers(parameters, found, encoded.lengths[row])[0]
+        x, truth = task.shown.inputs[row[0]], targets[row[0]]
+        pairs = []
+        for t in range(min(12, len(answer))):
+            right = answer[t] == truth[t]
+            label = task.labels[answer[t]] + ("" if right else f" (true label {task.labels[truth[t]]})")
+            pairs.append(f"{x[t]}/{label}" if isinstance(task.form, Words) else label)
+        return " ".join(pairs)
+
+    @staticmethod
+    def line(answer: dict[str, Any]) -> str:
+        """An answer for a terminal: a line a step."""
+        words = answer.get("words")
+        labels = answer["labels"]
+        if "times" in answer:
+            words = [f"{answer['video']}\t{t:.2f}" for t in answer["times"]]
+        return "\n".join([f"{w}\t{y}" for w, y in zip(words, labels, strict=True)] if words else labels) + "\n"
+
+    def page(self, parameters, folder, examples):
+        task = self.task
+        encoded, targets = task.encode(examples), task.targets(examples)
+        answers = task.predict_batches(parameters, encoded)[2]
+        metric = classification.Classification(tuple(task.labels))
+        counts = metric.statistics(np.concatenate(answers), targets.values)
+        confusion(folder / "confusion.png", counts, task.labels)
+        if not isinstance(task.form, Words):
+            names = examples.notes.get("names") or [f"sequence {i + 1}" for i in range(len(answers))]
+            longest = sorted(np.argsort(-targets.lengths, kind="stable")[:8])
+            rows = [(names[i], targets[i].tolist(), answers[i].tolist()) for i in longest]
+            ribbons(folder / "ribbons.png", rows, task.labels)
+        return classification.table(counts, task.labels)

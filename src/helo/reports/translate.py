@@ -1,0 +1,46 @@
+"""What people see of a translator: texts beside their translations and the references."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from helo.reports.base import Report, rows
+
+
+class TranslateReport(Report):
+    """Of a text for a text."""
+
+    unit = "symbols"
+    example = "--source train.en --target train.de"
+
+    def describe(self):
+        o, n = self.task.options, self.task.data["examples"]
+        return (
+            f"{n['train']:,} pairs to learn from, {n['valid']:,} to validate on, {len(self.task.vocab):,} {o.units}; "
+            f"{o.cell} {o.layers} + 2 x {o.hidden}, attention {o.attention}, dropout {o.dropout:g}, {o.batch} pairs a step"
+        )
+
+    def progress(self, parameters, rng):
+        task = self.task
+        row = int(rng.integers(len(task.valid[0].lengths)))
+        answer = task.predict(parameters, task.shown.take(np.array([row])), beam=1)[0]
+        return f"{task.shown.inputs[row][:60]} → {answer['text'][:60]} (reference: {task.valid[1].texts[row][:60]})"
+
+    @staticmethod
+    def line(answer: dict[str, Any]) -> str:
+        """An answer for a terminal."""
+        if "n_best" in answer:
+            return "\n".join(f"{h['score']:.3f}\t{h['text']}" for h in answer["n_best"])
+        return answer["text"]
+
+    def answered(self, most):
+        return min(10, most)
+
+    def page(self, parameters, folder, examples):
+        some = examples.take(np.arange(min(10, len(examples))))
+        answers = self.task.predict(parameters, some)
+        assert some.labels is not None
+        return rows(("source", "answer", "truth"),
+                    [(x, a["text"], y) for x, a, y in zip(some.inputs, answers, some.labels, strict=True)])  # fmt: skip
