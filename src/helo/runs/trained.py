@@ -19,6 +19,9 @@ from helo.options import build
 from helo.runs import arrays, folder
 from helo.runs.sizes import expected
 
+# What a file that is not as it was written leads to in code that reads it.
+DAMAGE = ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError
+
 
 class TrainedModel:
     """What a run folder holds. Everything is read when it is first needed."""
@@ -135,14 +138,5 @@ def _sound(what: str) -> Iterator[None]:
     """What a damaged file leads to, as an error of that file."""
     try:
         yield
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-        MemoryError,
-    ) as error:
+    except DAMAGE as error:
         raise HeloError(f"damaged: {what} ({type(error).__name__}: {error})", mend=folder.AGAIN) from error
