@@ -11,9 +11,7 @@ from helo.cli import flags
 @flags.as_json
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
-@click.option(
-    "--out", "-o", type=flags.Written(dir_okay=False), metavar="PAGE.html", help="write a page with the curves"
-)
+@click.option("--out", "-o", type=flags.FILE, metavar="PAGE.html", help="write a page with the curves")
 def command(runs, out, seed, quiet, as_json):
     """Runs of one task side by side: which options differ, figures, and curves, as far as they compare.
 

@@ -24,10 +24,8 @@ TRIES = {
 @flags.common
 @click.command()
 @click.argument("task", default="lm", required=False)
-@click.option(
-    "--minutes", type=float, default=None, help="train for so long  [0.75; tag and translate: 1; caption: 1, twice]"
-)
-@click.option("--out", "-o", default=None, metavar="RUN", help="the run folder  [runs/demo-TASK]")
+@click.option("--minutes", type=float, help="train for so long  [0.75; tag and translate: 1; caption: 1, twice]")
+@click.option("--out", "-o", metavar="RUN", help="the run folder  [runs/demo-TASK]")
 def command(task, minutes, out, seed, quiet):
     """The main job on data that every machine has: train, use, and what to try next.
 
@@ -112,7 +110,7 @@ def _answers(run, data, tries):
         chosen = examples.take(rows)
         pairs = zip(chosen.labels, run.predict(chosen), strict=True)
         if examples.kind == "photo":
-            return [f"{answer['picture']}: {answer['text']:32} (in truth {truth[0]})" for truth, answer in pairs]
+            return [f"{answer['picture']}: {answer['text']:32} (reference: {truth[0]})" for truth, answer in pairs]
         return [
             f"a {label}: {reports.of(run.task).line(answer)}".replace("\t", ", probability ") for label, answer in pairs
         ]

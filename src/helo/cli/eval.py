@@ -14,10 +14,7 @@ from helo.cli import flags
 @click.argument("run")
 @click.argument("files", nargs=-1)
 @click.option(
-    "--report",
-    type=flags.Written(file_okay=False),
-    default=None,
-    help="a table, the most wrong, and pictures into a folder",
+    "--report", type=flags.Written(file_okay=False), help="a table, the most wrong, and pictures into a folder"
 )
 @click.option("--overwrite", is_flag=True, help="--report: replace an older report")
 @click.option("--metric", metavar="NAME|FILE.py:NAME", help="a metric that is reported too, code that you trust")

@@ -16,25 +16,16 @@ NEAR = 4  # pieces beside each of several targets
 @click.command()
 @click.argument("run")
 @click.argument("files", nargs=-1)
-@click.option("--label", default=None, help="explain this label (of a language model: symbol) and not the answered one")
-@click.option("--step", type=click.IntRange(min=1), default=None, help="of a tagger: this step alone, from 1")
-@click.option(
-    "--at",
-    type=click.IntRange(min=1),
-    default=None,
-    help="of a language model: this symbol of the text, from 1  [the last]",
-)
+@click.option("--label", help="explain this label (language model: symbol) and not the answered one")
+@click.option("--step", type=click.IntRange(min=1), help="tagger: this step alone, from 1")
+@click.option("--at", type=click.IntRange(min=1), help="language model: this symbol of the text, from 1  [the last]")
 @click.option(
     "--window",
     type=click.IntRange(min=1),
-    default=None,
-    help="of a language model: so many symbols each by itself, all before as one  [80]",
+    help="language model: so many symbols each by itself, all before as one  [80]",
 )
 @click.option(
-    "--state",
-    type=click.Path(dir_okay=False),
-    default=None,
-    help="of a language model: the text goes on from this file of helo sample",
+    "--state", type=click.Path(dir_okay=False), help="language model: the text goes on from this file of helo sample"
 )
 @click.option(
     "--baseline",
@@ -42,7 +33,7 @@ NEAR = 4  # pieces beside each of several targets
     default="zero",
     help="what words are compared with: vectors of zeros, their mean, an unknown word  [zero]",
 )
-@click.option("--out", "-o", type=flags.Written(dir_okay=False), default=None, help="write a page, FILE.html")
+@click.option("--out", "-o", type=flags.FILE, help="write a page, FILE.html")
 def command(run, files, label, step, at, window, state, baseline, out, cell, seed, quiet, as_json):
     """What of its input each answer rests on: integrated gradients and occlusion, in nats of log-odds.
 

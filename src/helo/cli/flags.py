@@ -82,6 +82,9 @@ class Written(click.Path):
         return value
 
 
+FILE = Written(dir_okay=False)
+
+
 def begun(state: str | None) -> str | None:
     """A --state file that there is something to go on from: not one that is missing, or empty as mktemp makes it."""
     if not state or not os.path.lexists(state) or (os.path.isfile(state) and not os.path.getsize(state)):
@@ -179,7 +182,7 @@ def given(run: Any, verb: str, values: dict[str, Any]) -> dict[str, Any]:
         having = [t for t in tasks.names() if others[0] in tasks.declared(tasks.find(t), verb)]
         raise HeloError(
             f"{options.flag(others[0])} of a {run.about['task']} model",
-            expected=f"it of a model of {', '.join(having)}",
+            expected=f"one of the shape {' or '.join(having)}",
         )
     return tasks.checked(run.task, verb, values)
 

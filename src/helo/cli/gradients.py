@@ -16,11 +16,11 @@ WIDE = 100  # signs of a line of the table
 @click.argument("files", nargs=-1)
 @click.option("--cell", "cells", metavar="CELL", multiple=True,
               help="a cell, with options (lstm,forget_bias=0), or FILE.py:NAME; once for each  [rnn lstm gru mingru]")  # fmt: skip
-@click.option("--layers", type=int, default=None, help="layers on top of each other  [1]")
-@click.option("--hidden", type=int, default=None, help="units a layer  [64]")
+@click.option("--layers", type=int, help="layers on top of each other  [1]")
+@click.option("--hidden", type=int, help="units a layer  [64]")
 @click.option("--scale", "scales", type=float, multiple=True,
               help="multiply the matrices that multiply the state; once for each  [1]")  # fmt: skip
-@click.option("--length", type=int, default=None, help="steps that are looked back on  [200]")
+@click.option("--length", type=int, help="steps that are looked back on  [200]")
 @click.option("--chunk", type=int, default=None,
               help="truncated backpropagation: no gradient crosses the border of chunks of so many steps")  # fmt: skip
 @click.option("--clip", type=float, default=None,
@@ -29,7 +29,7 @@ WIDE = 100  # signs of a line of the table
               help="what comes of it: cells learn to add and to copy over many steps, in a minute or two")  # fmt: skip
 @click.option("--at", type=int, default=None,
               help="RUN: the prediction that is looked back from, by the number of its symbol in the text")  # fmt: skip
-@click.option("--out", "-o", type=flags.Written(dir_okay=False), default=None,
+@click.option("--out", "-o", type=flags.FILE, default=None,
               help="draw it (.png, .pdf, .svg); RUN: also a page of many predictions (.html)")  # fmt: skip
 def command(run, files, cells, layers, hidden, scales, length, chunk, clip, tasks, at, out, seed, quiet, as_json):
     """How far back the gradient reaches, lag by lag, from the real backward pass. Without RUN: the norm of dL_T/dh_{T-k} of

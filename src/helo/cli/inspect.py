@@ -16,7 +16,7 @@ from helo.cli import flags
 @click.argument("run")
 @click.argument("files", nargs=-1)
 @click.option(
-    "--out", "-o", type=flags.Written(dir_okay=False), metavar="PAGE.html",
+    "--out", "-o", type=flags.FILE, metavar="PAGE.html",
     help="where the page goes, and the numbers beside it  [inspect.html]",
 )  # fmt: skip
 @click.option(

@@ -18,28 +18,16 @@ from helo.cli import flags
 @click.argument("files", nargs=-1)
 @click.option(
     "--attention",
-    type=flags.Written(dir_okay=False),
-    default=None,
-    help="of a model with attention: draw where it looked (.png, .pdf, .svg), or all as .json",
+    type=flags.FILE,
+    help="a model with attention: draw where it looked (.png, .pdf, .svg), or all as .json",
 )
 @click.option(
-    "--out",
-    "-o",
-    type=flags.Written(dir_okay=False),
-    default=None,
-    help="of a model of pictures: write one page of them, each with its sentence",
+    "--out", "-o", type=flags.FILE, help="a model of pictures: write one page of them, each with its sentence"
 )
 @click.option(
-    "--stream",
-    is_flag=True,
-    help="of a tagger: answer each line of standard input as it comes, a blank line starts anew",
+    "--stream", is_flag=True, help="tagger: answer each line of standard input as it comes, a blank line starts anew"
 )
-@click.option(
-    "--state",
-    type=flags.Written(dir_okay=False),
-    default=None,
-    help="--stream: go on from this file, and write it at the end",
-)
+@click.option("--state", type=flags.FILE, help="--stream: go on from this file, and write it at the end")
 def command(run, files, attention, out, stream, state, cell, seed, quiet, as_json, **options):
     """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
 

@@ -16,19 +16,13 @@ from helo.cli import flags
 @click.argument("run")
 @click.option("--prompt", "-p", default="", metavar="TEXT", help="what to go on from (- reads standard input)")
 @click.option("--length", "-n", type=click.IntRange(min=0), default=500, help="symbols to write  [500]")
-@click.option(
-    "--temperature", "-t", type=float, default=None, help="0 always takes the likeliest, 1 follows the model  [0.8]"
-)
-@click.option("--top-k", type=int, default=None, help="choose among the K likeliest")
-@click.option("--top-p", type=float, default=None, help="choose among the likeliest that make up P of the probability")
-@click.option(
-    "--min-p", type=float, default=None, help="leave out what is less than P times as likely as the likeliest  [0.02]"
-)
+@click.option("--temperature", "-t", type=float, help="0 always takes the likeliest, 1 follows the model  [0.8]")
+@click.option("--top-k", type=int, help="choose among the K likeliest")
+@click.option("--top-p", type=float, help="choose among the likeliest that make up P of the probability")
+@click.option("--min-p", type=float, help="leave out what is less than P times as likely as the likeliest  [0.02]")
 @click.option("--stop", multiple=True, metavar="TEXT", help="end before this text (may be given several times)")
 @click.option("--streams", type=click.IntRange(min=1), default=1, help="so many texts  [1]")
-@click.option(
-    "--state", type=flags.Written(dir_okay=False), default=None, help="go on from this file, and write it at the end"
-)
+@click.option("--state", type=flags.FILE, help="go on from this file, and write it at the end")
 def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, state, cell, seed, quiet, as_json):
     """Write text with a language model.
 
@@ -39,35 +33,12 @@ def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams
     from contextlib import nullcontext
 
     from helo import progress
-
-    # With a state, no signal loses what was read and written.
-    with progress.stoppable() if state is not None else nullcontext() as stopping:
-        _write(
-            run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, state, cell, seed, quiet, as_json,
-            stopping,
-        )  # fmt: skip
-
-
-def _write(
-    run,
-    prompt,
-    length,
-    temperature,
-    top_k,
-    top_p,
-    min_p,
-    stop,
-    streams,
-    state,
-    cell,
-    seed,
-    quiet,
-    as_json,
-    stopping=None,
-):
     from helo.decoding.sampling import Choice
     from helo.runs import load
 
+    # With a state, no signal loses what was read and written.
+    safely = progress.stoppable() if state is not None else nullcontext()
+    stopping = click.get_current_context().with_resource(safely)
     given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     choice = Choice(**{k: v for k, v in given.items() if v is not None})
     if prompt == "-":

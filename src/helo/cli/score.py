@@ -19,14 +19,8 @@ BITS = 8  # that have the full colour
 @click.command()
 @click.argument("run")
 @click.argument("files", nargs=-1)
-@click.option("--lines", is_flag=True, help="of a language model: each line is a text by itself")
-@click.option(
-    "--out",
-    "-o",
-    type=flags.Written(dir_okay=False),
-    default=None,
-    help="of a language model: FILE.tsv, a row a symbol, or a page, FILE.html",
-)
+@click.option("--lines", is_flag=True, help="language model: each line is a text by itself")
+@click.option("--out", "-o", type=flags.FILE, help="language model: FILE.tsv, a row a symbol, or a page, FILE.html")
 def command(run, files, lines, out, cell, seed, quiet, as_json):
     """How likely a text is, symbol by symbol, and what was likely instead.
 
@@ -38,9 +32,9 @@ def command(run, files, lines, out, cell, seed, quiet, as_json):
 
     from helo.errors import HeloError
     from helo.inspection.score import score
+    from helo.models.language_model import LanguageModel
     from helo.runs import load
     from helo.runs.folder import replacing, write_text
-    from helo.tasks.kinds import RunningText
 
     suffix = Path(out).suffix.lower() if out else ""
     if out and suffix not in (".tsv", ".html", ".htm"):
@@ -48,7 +42,7 @@ def command(run, files, lines, out, cell, seed, quiet, as_json):
     model = load(run, cell=cell)
     if not files:
         raise HeloError("no files are given", expected=f"helo score {run} FILES…, or - for standard input")
-    if out and not isinstance(model.task, RunningText):
+    if out and not isinstance(model.task.model, LanguageModel):
         raise HeloError(f"--out of a {model.about['task']} model", expected="it of a language model")
     page = suffix.startswith(".htm")
     most = DRAWN if page else 0 if as_json or out else SHOWN

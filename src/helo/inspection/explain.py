@@ -21,10 +21,13 @@ from helo.errors import HeloError, door
 from helo.inspection import attribution, questions
 from helo.inspection.attribution import integrated
 from helo.inspection.questions import Asked
+from helo.models.classifier import Classifier
+from helo.models.encoder_decoder import EncoderDecoder
+from helo.models.feed_forward import FeedForward
+from helo.models.language_model import LanguageModel
+from helo.models.tagger import Tagger
 from helo.runs.run import Run
 from helo.runs.stream import Stream
-from helo.tasks.kinds import Labels, RunningText
-from helo.tasks.writing import WritingTask
 
 WINDOW = 80  # symbols of a text that are pieces of their own; what came before is one piece
 LABELS = 12  # of a sequence that stand in a heading
@@ -95,7 +98,7 @@ def asked(run: Run, files: Sequence[str], standard_input: Callable[[], str]) -> 
     """What a person asks about, out of files or standard input (`-`), as `explain` takes it: examples, a line each where they
     stand in standard input; or for a language model the whole text, without the line ends at its end.
     """
-    if not isinstance(run.task, RunningText):
+    if not isinstance(run.task.model, LanguageModel):
         return run.lines(standard_input()) if list(files) == ["-"] else run.examples(files)
     if len(files) > 1:
         raise HeloError(f"{len(files)} files", expected="one text", where="FILES")
@@ -143,18 +146,18 @@ def explain(
         raise HeloError(f"{baseline}", expected=f"one of {', '.join(BASELINES)}", where="--baseline")
     task = run.task
     shape = f"a model of the shape {run.about['task']}"
-    text, labels, writes = (isinstance(task, kind) for kind in (RunningText, Labels, WritingTask))
-    if step is not None and not (labels and task.stepwise):
+    text, tagger = isinstance(task.model, LanguageModel), isinstance(task.model, Tagger)
+    if step is not None and not tagger:
         raise HeloError(shape, expected="a tagger", where="--step")
     for flag, value in (("at", at), ("window", window), ("state", stream)):
         if value is not None and not text:
             raise HeloError(shape, expected="a language model", where=f"--{flag}")
     if text:
         asked = [questions.written(run, source, label, at, WINDOW if window is None else window, baseline, stream)]
-    elif labels:
+    elif isinstance(task.model, Tagger | Classifier | FeedForward):
         examples = task.given(source)
         asked = [questions.labelled(run, examples, i, label, step, baseline) for i in range(len(examples))]
-    elif writes:
+    elif isinstance(task.model, EncoderDecoder):
         if label is not None:
             raise HeloError(shape, expected="one that chooses among labels", where="--label")
         if baseline != "zero":

@@ -25,6 +25,7 @@ from helo.inspection import attribution
 from helo.inspection.attribution import Question, log_odds, tree
 from helo.inspection.pieces import baseline_of, pieces_of, texts_of, words_of
 from helo.layers import part
+from helo.models.tagger import Tagger
 from helo.runs.run import Run
 from helo.runs.stream import Stream
 
@@ -79,7 +80,7 @@ def labelled(run: Run, examples: Dataset, row: int, label: str | None, step: int
         raise HeloError("nothing", expected="a word or more", where=where)
     form = task.form
     given = form.forward(part(run.parameters, "input"), encoded.batch(np.zeros(1, np.int64)), task.model.cell, None)[0]
-    tagger = task.stepwise
+    tagger = isinstance(task.model, Tagger)
     if label is not None and label not in task.labels:
         shown = ", ".join(task.labels[:12]) + (", …" if len(task.labels) > 12 else "")
         raise HeloError(f"{label!r} is none of the model's labels", expected=f"one of {shown}", where="--label")

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from helo import engines, pages, tasks
+from helo import engines, pages, reports
 from helo.errors import HeloError, door
 from helo.inspection.gradients import ROOM, described, fits, torch_here, trace_of, whole
 from helo.layers import part
+from helo.models.language_model import LanguageModel
 from helo.runs import Run
-from helo.tasks.kinds import RunningText
 
 LENGTH = 200  # symbols that are looked back on, where the text has as many
 PLACES = 100  # predictions that are averaged over
@@ -37,9 +37,9 @@ class Reach:
     @door
     def __init__(self, run: Run, files: Sequence[str | Path] = (), length: int | None = None):
         """files: the text; none: the validation text that the run recorded. length: how many symbols are looked back on."""
-        if not isinstance(run.task, RunningText):
+        if not isinstance(run.task.model, LanguageModel):
             raise HeloError(
-                f"a model of the shape {run.about['task']}", expected=f"a language model ({', '.join(tasks.able(RunningText))})", where=str(run.path),
+                f"a model of the shape {run.about['task']}", expected=f"a language model ({', '.join(reports.after('sample'))})", where=str(run.path),
                 mend="helo explain says what its answers rest on",
             )  # fmt: skip
         torch_here()

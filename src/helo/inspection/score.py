@@ -18,10 +18,11 @@ from helo.data.readers.files import listed, parted
 from helo.data.symbols import Symbols
 from helo.errors import HeloError, door
 from helo.metrics import LOSS
+from helo.models.language_model import LanguageModel
 from helo.runs.run import Run
 from helo.tasks.base import on
 from helo.tasks.examples import ExampleTask
-from helo.tasks.kinds import CODE_POINTS, RunningText, Score, protocol
+from helo.tasks.score import CODE_POINTS, Score, protocol
 
 OTHERS = 3  # likelier symbols that are named beside one
 WORST = 10  # most surprising symbols of a text that are kept
@@ -77,7 +78,7 @@ def score(
     names = listed(files)
     if not names:
         raise HeloError("no files are given", expected="texts, or - for standard input")
-    if not isinstance(run.task, RunningText):
+    if not isinstance(run.task.model, LanguageModel):
         return _answers(run, names, lines)
     with engines.fastest(run.parameters) as parameters:
         return list(_lines(run, parameters, names, told) if lines else _texts(run, parameters, names, told))

@@ -22,9 +22,9 @@ from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 from helo.engines import Tap, tapped
 from helo.errors import HeloError, told
+from helo.models.language_model import LanguageModel
 from helo.runs import Run, folder
 from helo.tasks.examples import ExampleTask
-from helo.tasks.kinds import RunningText
 
 SHUT, OPEN = 0.1, 0.9  # a gate below, above: as Karpathy, Johnson and Li count them (2015)
 SYMBOLS, EXAMPLES = 400, 6  # that are read to see the gates
@@ -138,7 +138,7 @@ class Seen:
         with tapped(tap), np.errstate(over="ignore"):
             for i, one in enumerate(inputs):
                 tap.first = i == 0
-                if isinstance(run.task, RunningText):
+                if isinstance(run.task.model, LanguageModel):
                     run.task.model.forward(run.parameters, one)
                 else:
                     run.task.evaluate_batch(run.parameters, one)
@@ -182,7 +182,7 @@ class _Noted(Tap):
 
 def _fixed(run: Run) -> tuple[list[Any], list[str], str]:
     """What the weights are looked at with, as the task takes it; the pieces of the first, and where it is from."""
-    if isinstance(run.task, RunningText):
+    if isinstance(run.task.model, LanguageModel):
         return _running(run, run.task)
     task, data = run.task, run.about["data"]
     assert isinstance(task, ExampleTask)

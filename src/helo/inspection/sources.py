@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,11 @@ from helo.cells.functions import log_softmax
 from helo.data.buckets import in_order
 from helo.errors import HeloError
 from helo.inputs.words import Words, tokens
-from helo.inspection.traces import Reading, Trace, closed, nll, put, recorded
-from helo.layers import stack
+from helo.inspection.traces import Collector, Reading, nll
+from helo.models.encoder_decoder import EncoderDecoder
+from helo.models.feed_forward import FeedForward
+from helo.models.language_model import LanguageModel
 from helo.runs.run import Run
-from helo.tasks.kinds import RunningText
-from helo.tasks.writing import WritingTask
 
 MOST = 200_000  # steps that are looked at where nothing else is said
 ROOM = 60_000_000  # numbers of all traces together: fewer steps of a wider model
@@ -54,14 +55,14 @@ def traced(
 def opened(run: Run, files: Sequence[str | Path] = (), most: int = MOST) -> Source:
     """What `traced` reads, so that it can be read more than once."""
     task = run.task
-    if not (hasattr(task, "cell") and getattr(getattr(task, "form", None), "sequence", True)):
+    if isinstance(task.model, FeedForward):
         raise HeloError(
             "a feed-forward model: it has no recurrence to look into",
             expected="a model with a recurrent layer", mend="helo explain says what an answer rests on", where=str(run.path),
         )  # fmt: skip
     run.parameters  # noqa: B018  a run without weights is told of before anything is read
     most = max(1, min(most, ROOM // max(1, _width(run))))
-    return (TextSource if isinstance(task, RunningText) else ExampleSource)(run, list(files), most)
+    return (TextSource if isinstance(task.model, LanguageModel) else ExampleSource)(run, list(files), most)
 
 
 class Source(ABC):
@@ -116,7 +117,9 @@ class ExampleSource(Source):
 
     def _read(self, parameters, rows, gates, time):
         examples = self.examples.take(rows)
-        return (_written if isinstance(self.run.task, WritingTask) else _read)(self.run, parameters, examples, gates)
+        return (_written if isinstance(self.run.task.model, EncoderDecoder) else _read)(
+            self.run, parameters, examples, gates
+        )
 
 
 def _width(run: Run) -> int:
@@ -136,7 +139,7 @@ def _symbols(run: Run, files: Sequence[str | Path], most: int) -> tuple[np.ndarr
     unknown = np.isin(ids, task.vocab.silent).mean() if len(ids) and task.vocab.silent else 0.0
     if unknown > 0.5:
         raise HeloError(
-            f"{unknown:.0%} of its {task.options.units} are none that the model knows", expected="a text of the kind it learned",
+            f"{unknown:.0%} of its {task.options.units} are unknown to the model", expected="a text of the kind it learned",
             where=", ".join(map(str, files)) or str(run.path),
         )  # fmt: skip
     before = np.array(symbols.ids[max(0, start - BEFORE) : start], np.int64)
@@ -164,6 +167,7 @@ def _text(
     starts = chosen * time
     time = time if most is None else min(time, most)
     gated = np.unique(np.linspace(0, rows - 1, max(1, min(rows, GATED // time))).round().astype(np.int64))
+    collector = Collector(np.full(rows, time), gated if gates else gated[:0])
     losses = np.full((rows, time), np.nan, np.float32)
     state = run.task.model.zero_state(parameters, rows)
     later, warm = np.flatnonzero(starts > 0), min(WARM, time)
@@ -175,21 +179,18 @@ def _text(
             tuple(_with(s, later, a) for s, a in zip(own, new, strict=True))
             for own, new in zip(state, after, strict=True)
         )
-    whole: dict[str, Trace] = {}
     window = np.stack([ids[s : s + time] for s in starts])
-    step, sums = max(1, CHUNK // rows), {}
+    step = max(1, CHUNK // rows)
     for t in range(0, time, step):
-        with recorded(parameters, gated if gates else None) as recorder:
+        with collector.recorded(parameters, np.arange(rows), t=t):
             scores, state = run.task.model.forward(parameters, window[:, t : t + step], state)
         ahead = window[:, t + 1 : t + 1 + step]
         losses[:, t + 1 : t + 1 + step] = nll(scores[:, : ahead.shape[1]], ahead)
-        for name, found in recorder.found.items():
-            put(whole, sums, name, found, np.arange(rows), np.arange(len(gated)), (rows, len(gated), time), t)
     reading = Reading(
         "text", "text", run.task.options.units, [pieces[s : s + time] for s in starts], np.full(rows, time), losses,
-        joined=rows == count and most is None, gated=gated,
+        joined=rows == count and most is None, gated=collector.gated,
     )  # fmt: skip
-    return closed(reading, whole, sums)
+    return collector.finish(reading)
 
 
 def _with(whole: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -212,23 +213,15 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
     encoded = task.encode(examples)
     lengths = np.minimum(encoded.lengths, LONGEST)
     time, rows = int(lengths.max()), len(lengths)
-    gated = _gated(lengths, gates)
-    whole, sums = {}, {}
+    collector = Collector(lengths, _gated(lengths, gates))
     losses = np.full((rows, time), np.nan, np.float32)
     numbers: list[Any] = [None] * rows
     labels = _labels(examples, lengths)
     said = None if labels is None else [[""] * len(row) for row in labels]
     for batch_rows in in_order(encoded.lengths):
         batch = encoded.batch(batch_rows)
-        mine = np.flatnonzero(np.isin(batch_rows, gated))
-        with recorded(parameters, mine, np.asarray(batch["lengths"])) as recorder:
+        with collector.recorded(parameters, batch_rows, np.asarray(batch["lengths"])):
             scores = task.model.forward(parameters, batch)
-        own = np.asarray(batch["lengths"])
-        for name, found in recorder.found.items():
-            _in_order(name, found, own, mine, time)
-            put(
-                whole, sums, name, found, batch_rows, np.searchsorted(gated, batch_rows[mine]), (rows, len(gated), time)
-            )
         if "xs" in batch:
             for i, row in enumerate(batch_rows):
                 numbers[row] = np.asarray(batch["xs"][i, : lengths[row]])
@@ -237,19 +230,9 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
     steps, kind, unit = _steps(task, examples, lengths, numbers)
     reading = Reading(
         "examples", kind, unit, steps, lengths, losses, numbers=numbers if kind == "series" else None,
-        labels=None if labels is None else [list(y) for y in labels], said=said, gated=gated,
+        labels=None if labels is None else [list(y) for y in labels], said=said, gated=collector.gated,
     )  # fmt: skip
-    return [closed(reading, whole, sums)]
-
-
-def _in_order(name: str, found: dict[str, Any], lengths: np.ndarray, gated: np.ndarray, time: int) -> None:
-    """What one scan showed, as the text stands, so many steps of it."""
-
-    def placed(a: np.ndarray, own: np.ndarray) -> np.ndarray:
-        return (stack.reverse_sequences(a, own) if name.endswith(".backward") else a)[:, :time]
-
-    found["units"] = placed(found["units"], lengths)
-    found["gates"] = {n: placed(g, lengths[gated]) for n, g in found["gates"].items()}
+    return [collector.finish(reading)]
 
 
 def _labels(examples: Any, lengths: np.ndarray) -> list[list[str]] | None:
@@ -309,56 +292,35 @@ def _written(run: Run, parameters: Parameters, examples: Any, gates: bool) -> li
     """A translator's encoder over its sources, and the decoder of one that writes over the true targets."""
     task = run.task
     if isinstance(examples.labels[0] if examples.labels else "", list):  # a picture's captions: the first of each
-        examples = type(examples)(
-            examples.kind,
-            examples.inputs,
-            [y[:1] for y in examples.labels],
-            examples.place,
-            examples.notes,
-            examples.about,
-        )
+        examples = replace(examples, labels=[y[:1] for y in examples.labels])
     encoded, targets = task.encode(examples), task.targets(examples) if examples.labels is not None else None
     if targets is None:
         raise HeloError("no targets", expected="examples with their answers", where=str(run.path))
     ids = targets.ids
     kinds = {"source": np.minimum(encoded.lengths, LONGEST), "target": np.minimum(ids.lengths + 1, LONGEST)}
-    rows = len(ids)
-    gated = {side: _gated(n, gates) for side, n in kinds.items()}
-    whole: dict[str, dict[str, Trace]] = {side: {} for side in kinds}
-    sums: dict[str, dict[str, Any]] = {side: {} for side in kinds}
-    losses = {side: np.full((rows, int(n.max())), np.nan, np.float32) for side, n in kinds.items()}
-    seen: Any = ()
+    collectors = {side: Collector(n, _gated(n, gates)) for side, n in kinds.items()}
+    losses = {side: np.full((len(ids), int(n.max())), np.nan, np.float32) for side, n in kinds.items()}
     for batch_rows in in_order(np.maximum(encoded.lengths, ids.lengths), 4096, 64):
         batch = encoded.batch(batch_rows)
-        lengths = np.asarray(batch["lengths"])
-        for side in kinds:
-            mine = np.flatnonzero(np.isin(batch_rows, gated[side]))
-            own = lengths if side == "source" else ids.lengths[batch_rows] + 1
-            with recorded(parameters, mine, own) as recorder:
-                if side == "source":
-                    seen = task.model.memory(parameters, batch)
-                else:
-                    told = task.before_and_after(ids, batch_rows)
-                    scores = task.model.decode(parameters, seen, told["before"], task.model.fresh(parameters, seen))[0]
-                    nats = nll(scores, told["targets"])
-                    for i, row in enumerate(batch_rows):
-                        n = int(kinds["target"][row])
-                        losses["target"][row, 1:n] = nats[i, : n - 1]
-            time = losses[side].shape[1]
-            for name, found in recorder.found.items():
-                _in_order(name, found, lengths, mine, time)
-                place = np.searchsorted(gated[side], batch_rows[mine])
-                put(whole[side], sums[side], name, found, batch_rows, place, (rows, len(gated[side]), time))
+        with collectors["source"].recorded(parameters, batch_rows, np.asarray(batch["lengths"])):
+            seen = task.model.memory(parameters, batch)
+        told = task.before_and_after(ids, batch_rows)
+        with collectors["target"].recorded(parameters, batch_rows, ids.lengths[batch_rows] + 1):
+            scores = task.model.decode(parameters, seen, told["before"], task.model.fresh(parameters, seen))[0]
+        nats = nll(scores, told["targets"])
+        for i, row in enumerate(batch_rows):
+            n = int(kinds["target"][row])
+            losses["target"][row, 1:n] = nats[i, : n - 1]
     readings = []
     for side, lengths in kinds.items():
-        if not whole[side]:
+        if not collectors[side].traces:
             continue
         if side == "target":
             steps = [["", *_spelled_by(task.text, ids[i][: n - 1])] for i, n in enumerate(lengths)]
         else:
             steps = [_spelled_by(task.text, encoded.ids[i][:n]) for i, n in enumerate(lengths)]
-        reading = Reading(side, "text", task.options.units, steps, lengths, losses[side], gated=gated[side])
-        readings.append(closed(reading, whole[side], sums[side]))
+        reading = Reading(side, "text", task.options.units, steps, lengths, losses[side], gated=collectors[side].gated)
+        readings.append(collectors[side].finish(reading))
     return readings
 
 

@@ -17,6 +17,7 @@ from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array, log_softmax
 from helo.engines import Tap, tapped
 from helo.engines.tap import now
+from helo.layers import stack
 
 
 @dataclass
@@ -190,41 +191,60 @@ def recorded(
         yield recorder
 
 
-def put(
-    whole: dict[str, Trace], sums: dict[str, list[Any]], name: str, found: dict[str, Any], rows: np.ndarray,
-    gated: np.ndarray, shape: tuple[int, int, int], t: int = 0,
-) -> None:  # fmt: skip
-    """What one scan showed, in its place in the whole. rows: where its rows stand; gated: where those with gates do; shape:
-    rows, rows with gates, time.
-    """
-    units = found["units"]
-    if name not in whole:
-        whole[name] = Trace(name, found["cell"], np.zeros((shape[0], shape[2], units.shape[2]), np.float32))
-        sums[name] = [None if s is None else np.zeros_like(s) for s in found["sums"]]
-        for letter in found["gates"]:
-            whole[name].gates[letter] = np.zeros((shape[1], shape[2], units.shape[2]), np.float16)
-    trace = whole[name]
-    reach = slice(t, t + units.shape[1])
-    trace.units[rows, reach] = units
-    for letter, gate in found["gates"].items():
-        if letter not in trace.gates:  # the first batch had no row with gates
-            trace.gates[letter] = np.zeros((shape[1], shape[2], units.shape[2]), np.float16)
-        trace.gates[letter][gated, reach] = gate
-    for total, s in zip(sums[name], found["sums"], strict=True):
-        if total is not None:
-            total += s
+class Collector:
+    """The traces of all rows, put together out of scans of some of them, or of some of their steps."""
 
+    def __init__(self, lengths: np.ndarray, gated: np.ndarray):
+        """lengths: of all rows. gated: the rows of which gates are kept."""
+        self.rows, self.time, self.gated = len(lengths), int(lengths.max()), gated
+        self.traces: dict[str, Trace] = {}
+        self.sums: dict[str, list[Any]] = {}
 
-def closed(reading: Reading, whole: dict[str, Trace], sums: dict[str, list[Any]]) -> Reading:
-    inside = reading.inside
-    for name, trace in whole.items():
-        trace.units *= inside[..., None]
-        if trace.gates:
-            kept = trace.cell.kept({n: g.astype(np.float32) for n, g in trace.gates.items()})
-            trace.kept = None if kept is None else np.asarray(kept)[inside[reading.gated]].mean(0)
-        trace.means = tuple(None if s is None else (s / inside.sum()).astype(np.float32) for s in sums[name])
-    reading.traces = sorted(whole.values(), key=lambda t: t.name)
-    return reading
+    @contextmanager
+    def recorded(
+        self, parameters: Parameters, rows: np.ndarray, lengths: np.ndarray | None = None, t: int = 0
+    ) -> Iterator[None]:
+        """The scans inside, which are of some rows and begin at step t. lengths: of these, where some are padded."""
+        gated = np.flatnonzero(np.isin(rows, self.gated))
+        with recorded(parameters, gated, lengths) as recorder:
+            yield
+
+        def placed(a: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+            return (stack.reverse_sequences(a, lengths) if name.endswith(".backward") else a)[:, : self.time - t]
+
+        own = None if lengths is None else lengths[gated]
+        for name, found in recorder.found.items():
+            gates = {letter: placed(gate, own) for letter, gate in found["gates"].items()}
+            self._put(
+                name, found, placed(found["units"], lengths), gates, rows, np.searchsorted(self.gated, rows[gated]), t
+            )
+
+    def _put(self, name, found, units, gates, rows, gated, t) -> None:
+        hidden = units.shape[2]
+        if name not in self.traces:
+            self.traces[name] = Trace(name, found["cell"], np.zeros((self.rows, self.time, hidden), np.float32))
+            self.sums[name] = [None if s is None else np.zeros_like(s) for s in found["sums"]]
+        trace, reach = self.traces[name], slice(t, t + units.shape[1])
+        trace.units[rows, reach] = units
+        for letter, gate in gates.items():
+            if letter not in trace.gates:
+                trace.gates[letter] = np.zeros((len(self.gated), self.time, hidden), np.float16)
+            trace.gates[letter][gated, reach] = gate
+        for total, s in zip(self.sums[name], found["sums"], strict=True):
+            if total is not None:
+                total += s
+
+    def finish(self, reading: Reading) -> Reading:
+        """The reading with its traces."""
+        inside = reading.inside
+        for name, trace in self.traces.items():
+            trace.units *= inside[..., None]
+            if trace.gates:
+                kept = trace.cell.kept({n: g.astype(np.float32) for n, g in trace.gates.items()})
+                trace.kept = None if kept is None else np.asarray(kept)[inside[reading.gated]].mean(0)
+            trace.means = tuple(None if s is None else (s / inside.sum()).astype(np.float32) for s in self.sums[name])
+        reading.traces = sorted(self.traces.values(), key=lambda t: t.name)
+        return reading
 
 
 def nll(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -18,12 +18,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from helo import cells, engines
+from helo import cells, engines, reports
 from helo.engines.device import Device
 from helo.laws.base import Broken
-from helo.tasks import able, find
+from helo.tasks import find
 from helo.tasks.base import Budget
-from helo.tasks.kinds import RunningText
 from helo.training import schedule
 from helo.training.loop import Training
 from helo.training.machine import Machine
@@ -127,7 +126,10 @@ def _begun(parts: Parts, folder: Path, rank: int, world: int) -> Training:
     """A small language model before its first step. Without dropout: chance is another one in every process."""
     file = folder / f"text-{rank}-{world}.txt"
     file.write_text(TEXT)
-    kind, options = find(able(RunningText)[0]), Options(steps=STEPS_IN_ALL, clip=0.3, precision="float32", device="cpu")
+    kind, options = (
+        find(reports.after("sample")[0]),
+        Options(steps=STEPS_IN_ALL, clip=0.3, precision="float32", device="cpu"),
+    )
     sizes = kind.Options(hidden=8, embedding=8, streams=4, chunk=8, layers=2, dropout=0.0)
     task = kind.read([file], [], sizes, folder)
     task.infer_defaults(Budget(steps=STEPS_IN_ALL))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from helo import registry
+from helo import registry, tasks
 from helo.reports.base import Report
 from helo.tasks.base import Task
 
-__all__ = ["Report", "find", "of"]
+__all__ = ["Report", "after", "find", "of"]
 
 
 def find(name: str) -> type[Report]:
@@ -15,6 +15,11 @@ def find(name: str) -> type[Report]:
     if name not in known:
         return Report
     return registry.offered(registry.module("helo.reports", name, "report", known), Report)
+
+
+def after(verb: str) -> list[str]:
+    """The tasks after whose training a verb comes."""
+    return [name for name in tasks.names() if find(name).verb == verb]
 
 
 def of(task: Task) -> Report:

@@ -20,6 +20,7 @@ from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError, door
+from helo.models.language_model import LanguageModel
 from helo.options import build
 from helo.runs import folder
 from helo.runs.live import Live
@@ -27,7 +28,6 @@ from helo.runs.report_folder import report_folder
 from helo.runs.sizes import expected
 from helo.runs.stream import Stream
 from helo.tasks.examples import ExampleTask
-from helo.tasks.kinds import RunningText
 
 
 class Run:
@@ -151,7 +151,7 @@ class Run:
         yield [row.rest() for row in rows]
 
     def _writes(self) -> None:
-        if not isinstance(self.task, RunningText):
+        if not isinstance(self.task.model, LanguageModel):
             raise HeloError(
                 f"a model of the shape {self.about['task']} writes no text",
                 mend="helo predict asks it",

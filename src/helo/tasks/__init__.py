@@ -12,7 +12,7 @@ NOT_TASKS = (
     "base",
     "copying",
     "examples",
-    "kinds",
+    "score",
     "labels",
     "pictures",
     "reading",
@@ -21,7 +21,7 @@ NOT_TASKS = (
     "writing",
 )
 
-__all__ = ["Task", "able", "checked", "declared", "find", "names"]
+__all__ = ["Task", "checked", "declared", "find", "names"]
 
 
 def names() -> list[str]:
@@ -32,11 +32,6 @@ def names() -> list[str]:
 def find(name: str) -> type[Task]:
     """The class of a task. Raises HeloError, naming the nearest, for one that is not known."""
     return registry.offered(registry.module("helo.tasks", name, "task", names()), Task)
-
-
-def able(kind: type[Any]) -> list[str]:
-    """The registered tasks that are of a kind, such as one of `kinds`."""
-    return [name for name in names() if issubclass(find(name), kind)]
 
 
 def declared(task: Task | type[Task], verb: str) -> dict[str, options.Option]:

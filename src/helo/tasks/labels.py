@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,14 +20,17 @@ from helo.inputs.vectors import Vectors
 from helo.inputs.words import Words
 from helo.tasks.base import Parameters
 from helo.tasks.examples import ExampleTask
-from helo.tasks.kinds import Labels
 
 INPUT = "standard input"
 
 
-class LabelTask(Labels, ExampleTask):
+class LabelTask(ExampleTask):
     """options: encoder, fps; column and speaker where each step has a label."""
 
+    form: inputs.Input
+    labels: list[str]
+    #: Whether each step of an example has a label.
+    stepwise: ClassVar[bool] = False
     default_split = "stratified"
 
     @classmethod

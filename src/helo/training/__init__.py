@@ -20,11 +20,11 @@ from helo.data import readers
 from helo.data.readers import table
 from helo.data.readers.files import listed
 from helo.errors import HeloError, door, nearest, place
+from helo.models.language_model import LanguageModel
 from helo.options import build, renamed
 from helo.options import recorded as typed
 from helo.runs import Run, folder
 from helo.tasks.base import Budget, Task
-from helo.tasks.kinds import RunningText
 from helo.training.options import Options
 from helo.training.report import Reporter, Silent
 
@@ -47,7 +47,7 @@ def dynamic_evaluation(run: Run, files: str | Path | Sequence[str | Path] = ()) 
         raise HeloError(
             "dynamic evaluation learns, and learning needs torch", mend="pip install 'helo[train]'"
         ) from error
-    if not isinstance(run.task, RunningText):
+    if not isinstance(run.task.model, LanguageModel):
         raise HeloError(f"a model of the shape {run.about['task']}", expected="a language model", where=str(run.path))
     return dynamic.dynamic_evaluation(run, listed(files))
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from helo.engines.device import Device
 from helo.errors import HeloError
 from helo.runs import Run
-from helo.tasks.kinds import Score, protocol
+from helo.tasks.score import Score, protocol
 
 RATE = 3e-4  # of a step, in units of each weight's usual gradient
 DECAY = 0.01  # share of the way back to the trained weights that an average weight goes in a step
