@@ -27,7 +27,8 @@ from helo.errors import HeloError
 from helo.laws import tasks as tasks_laws
 from helo.metrics import captions as metric
 from helo.tasks.base import on
-from helo.tasks.caption import ANCHOR, DRAWN, Caption
+from helo.tasks.caption import Caption
+from helo.tasks.self_critical import ANCHOR, DRAWN
 from test_no_torch import without_torch
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (30, 40, 220)}
@@ -137,7 +138,7 @@ def test_self_critical_training_begins_with_a_run_and_raises_its_reward(made, tm
                         adam_rate=0.001, out=tmp_path / "better")  # fmt: skip
     assert better.about["options"]["hidden"] == 16
     assert better.task.recipe.step_cost(0.9) == 1  # its first steps are as heavy as its last
-    assert better.about["options"]["images"] == [str(folder / "pictures.tar")]
+    assert list(better.about["options"]["images"]) == [str(folder / "pictures.tar")]
 
     def reward(of):
         told = of.predict([folder / "pictures.tar"], temperature=1.0, seed=0)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +19,6 @@ from helo.data.buckets import Buckets, in_order
 from helo.data.dataset import Dataset
 from helo.data.readers import table
 from helo.encoders.store import clock
-from helo.errors import HeloError
 from helo.inputs.base import Encoded
 from helo.metrics import Predictions
 from helo.models.base import Parameters
@@ -67,7 +65,7 @@ class ExampleTask(Task):
 
     def asked(self, files: Sequence[str | Path], **said: Any) -> Dataset:
         """What a person asks about, out of files as for training; labels may be missing. said: as for `reading`."""
-        with _as_trained():
+        with reading.as_trained():
             return type(self).examples(files, self.reading(**said), asked=False)[0]
 
     def training_examples(self, examples: Dataset) -> tuple[Encoded, Any]:
@@ -168,7 +166,7 @@ class ExampleTask(Task):
         if isinstance(files, Dataset):
             return files
         if table.given(files) or files:
-            with _as_trained():
+            with reading.as_trained():
                 return type(self).examples(files, self.reading(**said))[0]
         return self.recorded(data, self.reading(**said)) if self.shown is None else self.shown
 
@@ -252,14 +250,3 @@ class ExampleTask(Task):
 
 
 STEPS = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,192 steps
-
-
-@contextmanager
-def _as_trained() -> Iterator[None]:
-    """Flags that say how files are read are of training alone: where one would be the remedy, files like those are."""
-    try:
-        yield
-    except HeloError as error:
-        if error.mend.startswith("--"):
-            error.mend = "give files of the form of the training files"
-        raise

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,3 +85,14 @@ def summary(kind: type[ExampleTask], files: Sequence[str | Path], options: Any) 
     except HeloError as error:
         fault(error)
         return found
+
+
+@contextmanager
+def as_trained() -> Iterator[None]:
+    """Flags that say how files are read are of training alone: where one would be the remedy, files like those are."""
+    try:
+        yield
+    except HeloError as error:
+        if error.mend.startswith("--"):
+            error.mend = "give files of the form of the training files"
+        raise
