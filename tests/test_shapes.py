@@ -843,7 +843,7 @@ def test_the_report_of_a_tagger(place, tmp_path):
 @pytest.mark.parametrize(
     "task, said",
     [
-        ("lm", "bits a character"),
+        ("lm", "bits per character"),
         ("classify", "a 6: "),
         ("tag", "  #  "),
         ("translate", "le 14 juillet 1789  "),

@@ -479,7 +479,7 @@ def test_what_does_not_compare_is_marked(tmp_path):
     assert found["best"]["nats"][0] in (0, 2)
     assert compare.notes(found)
     assert "nats" in compare.table(found)
-    assert "bits a byte" in compare.page(found)
+    assert "bits per byte" in compare.page(found)
     other = train(text_file(5000), tmp_path / "run").path
     found = compare.compare([trained(), other])
     assert all(groups == [[0], [1]] for groups in found["alike"].values())

@@ -78,7 +78,7 @@ def loss(path: Path, reports: list[dict[str, Any]], title: str, unit: str) -> No
             [r["loss"] for r in reports],
             color=GREY,
             lw=1.4,
-            label="learning (with dropout)",
+            label="training (with dropout)",
         )
         valid = [(r["step"], r["valid"]) for r in reports if "valid" in r]
         if valid:
@@ -91,7 +91,7 @@ def loss(path: Path, reports: list[dict[str, Any]], title: str, unit: str) -> No
             )
             margin = 0.08 * (high - low) or 0.1  # one report alone has no height
             axes.set_ylim(low - margin, high + margin)
-        axes.set(xlabel="step", ylabel=f"loss (nats a {unit})", title=title)
+        axes.set(xlabel="step", ylabel=f"loss (nats per {unit})", title=title)
         _plain(axes)
         axes.legend(frameon=False)
 
@@ -114,14 +114,14 @@ def confusion(path: Path, table: np.ndarray, labels: Sequence[str]) -> None:
         if n <= 40:
             axes.set_xticks(range(n), names, rotation=90 if n > 6 else 0)
             axes.set_yticks(range(n), names)
-        axes.set(xlabel="answer", ylabel="truth")
+        axes.set(xlabel="answer", ylabel="true label")
 
     side = min(9.0, max(3.6, 0.42 * n + 1.6))
     draw(path, (side, side), paint)
 
 
 def reliability(path: Path, sums: np.ndarray) -> None:
-    """How often the answers of each stated probability are right. sums: as `metrics.calibration` adds them up."""
+    """How often the answers of each predicted probability are right. sums: as `metrics.calibration` adds them up."""
     full = sums[:, 0] > 0
     stated, right = (sums[full, k] / sums[full, 0] for k in (1, 2))
 
@@ -131,7 +131,7 @@ def reliability(path: Path, sums: np.ndarray) -> None:
         axes.bar(
             stated, sums[full, 0] / sums[:, 0].sum(), width=0.03, color=BLUE, alpha=0.25, label="share of the examples"
         )
-        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="stated probability", ylabel="share that is right")
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="predicted probability", ylabel="accuracy")
         _plain(axes)
         axes.legend(frameon=False, loc="upper left", fontsize=8)
 
@@ -152,7 +152,7 @@ def ribbons(path: Path, rows: Sequence[tuple[str, Sequence[int], Sequence[int]]]
                 for a, b in pairwise(cuts):
                     axes.barh(i + height, b - a, left=a, height=0.4, color=colours[int(line[a]) % len(colours)])
         axes.set_yticks(
-            [i + 0.21 for i in range(len(rows))], [f"{name[:24]}\ntruth, answer" for name, _, _ in rows], fontsize=7
+            [i + 0.21 for i in range(len(rows))], [f"{name[:24]}\ntrue, answer" for name, _, _ in rows], fontsize=7
         )
         axes.invert_yaxis()
         axes.set(xlabel="step")

@@ -43,7 +43,7 @@ def listed(seed, quiet, as_json):
 @command.command()
 @click.argument("name")
 def get(name, seed, quiet, as_json):
-    """Fetch a corpus, check that it is whole, and say what to type next. A download that was cut short goes on. digits,
+    """Fetch a corpus, check that it is whole, and say what to type next. An interrupted download continues. digits,
     places, python and dates are made on the spot, without a network.
 
     \b
@@ -83,7 +83,7 @@ class Checks(click.Group):
 
 @command.group(cls=Checks)
 def check() -> None:
-    """What is understood of files before an hour is spent: columns, labels, lengths, and each fault with its place. Or
+    """What is understood of files before you spend an hour on training: columns, labels, lengths, and each fault with its place. Or
     whether a corpus that was fetched is whole.
 
     \b

@@ -24,7 +24,7 @@ TRIES = {
 @flags.common
 @click.command()
 @click.argument("task", default="lm", required=False)
-@click.option("--minutes", type=float, help="train for so long  [0.75; tag and translate: 1; caption: 1, twice]")
+@click.option("--minutes", type=float, help="minutes of training  [0.75; tag and translate: 1; caption: 1, twice]")
 @click.option("--out", "-o", metavar="RUN", help="the run folder  [runs/demo-TASK]")
 def command(task, minutes, out, seed, quiet):
     """The main job on data that every machine has: train, use, and what to try next.
@@ -49,7 +49,7 @@ def command(task, minutes, out, seed, quiet):
     Options(minutes=minutes)  # refused before any data is written
     run = Path(out) if out else free_place("demo" if task == "lm" else f"demo-{task}")
     if task == "caption" and run.with_name(f"{run.name}-zh").exists():
-        raise HeloError("there is a run already", mend="--out names another", where=f"{run}-zh")
+        raise HeloError("a run exists already", mend="--out names another", where=f"{run}-zh")
     suffix, write = WRITERS[task]
     data = write(run.parent / f"{run.name}{suffix}")
     options = OPTIONS.get(task, {})
@@ -64,7 +64,7 @@ def command(task, minutes, out, seed, quiet):
     if task == "lm":
         click.echo(f"\n$ helo sample {run} --prompt 'The '\n")
         click.echo("The " + done.sample("The ", 400, seed=seed or 0))
-        said = f"{done.figures['bits_per_character']:.2f} bits a character on text that it has not seen."
+        said = f"{done.figures['bits_per_character']:.2f} bits per character on text that it has not seen."
         tries = [
             (f"helo sample {run} --temperature 0.5", "more careful"),
             ("helo demo classify | tag | translate | caption", "the other shapes"),

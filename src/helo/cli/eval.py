@@ -14,10 +14,10 @@ from helo.cli import flags
 @click.argument("run")
 @click.argument("files", nargs=-1)
 @click.option(
-    "--report", type=flags.Written(file_okay=False), help="a table, the most wrong, and pictures into a folder"
+    "--report", type=flags.Written(file_okay=False), help="write a table, the worst errors and pictures into a folder"
 )
 @click.option("--overwrite", is_flag=True, help="--report: replace an older report")
-@click.option("--metric", metavar="NAME|FILE.py:NAME", help="a metric that is reported too, code that you trust")
+@click.option("--metric", metavar="NAME|FILE.py:NAME", help="report this metric too (code that you trust)")
 def command(run, files, report, overwrite, metric, cell, seed, quiet, as_json, **options):
     """Figures of a run on files, or on the validation data that it recorded.
 

@@ -16,22 +16,24 @@ NEAR = 4  # pieces beside each of several targets
 @click.command()
 @click.argument("run")
 @click.argument("files", nargs=-1, metavar="FILES...")
-@click.option("--label", help="explain this label (language model: symbol) and not the answered one")
+@click.option("--label", help="explain this label (language model: symbol) instead of the model's answer")
 @click.option("--step", type=click.IntRange(min=1), help="tagger: this step alone, from 1")
 @click.option("--at", type=click.IntRange(min=1), help="language model: this symbol of the text, from 1  [the last]")
 @click.option(
     "--window",
     type=click.IntRange(min=1),
-    help="language model: so many symbols each by itself, all before as one  [80]",
+    help="language model: explain this many symbols one by one, and all before them as one  [80]",
 )
 @click.option(
-    "--state", type=click.Path(dir_okay=False), help="language model: the text goes on from this file of helo sample"
+    "--state",
+    type=click.Path(dir_okay=False),
+    help="language model: the text continues from this state file of helo sample",
 )
 @click.option(
     "--baseline",
     type=click.Choice(["zero", "mean", "unknown"]),
     default="zero",
-    help="what words are compared with: vectors of zeros, their mean, an unknown word  [zero]",
+    help="the baseline of words: vectors of zeros, their mean, or the unknown word  [zero]",
 )
 @click.option("--out", "-o", type=flags.FILE, help="write a page, FILE.html")
 def command(run, files, label, step, at, window, state, baseline, out, cell, seed, quiet, as_json):

@@ -20,8 +20,8 @@ from helo.errors import HeloError, plain
 def common(command: click.Command) -> click.Command:
     """A verb with --seed, --quiet and --debug."""
     command.params += [
-        click.Option(["--seed"], type=click.IntRange(0, 2**63 - 1), default=None, help="of everything random"),
-        click.Option(["--quiet", "-q"], is_flag=True, help="say nothing but the result"),
+        click.Option(["--seed"], type=click.IntRange(0, 2**63 - 1), default=None, help="random seed"),
+        click.Option(["--quiet", "-q"], is_flag=True, help="print the result only"),
         click.Option(["--debug"], is_flag=True, expose_value=False, help="show the traceback of an error"),
     ]
     return command
@@ -35,7 +35,7 @@ def as_json(command: click.Command) -> click.Command:
 
 def cell(command: click.Command) -> click.Command:
     """A verb with --cell, the one way to a run whose cell is code in a file."""
-    text = "run this cell, which the run names by its file: code that you trust"
+    text = "allow this cell, which the run names by its file (code that you trust)"
     command.params.append(click.Option(["--cell"], metavar="FILE.py:NAME", help=text))
     return command
 
@@ -99,7 +99,7 @@ def sides(*which: str) -> list[click.Option]:
     """The flags that name aligned files: those of training, "", of validation, "valid_"."""
     named = [f"{w}{side}".replace("_", "-") for w in which for side in SIDES]
     return [
-        click.Option([f"--{n}"], metavar="FILE", help=f"the {n.replace('-', ' ')} texts, one a line") for n in named
+        click.Option([f"--{n}"], metavar="FILE", help=f"the {n.replace('-', ' ')} texts, one per line") for n in named
     ]
 
 
@@ -185,8 +185,8 @@ def given(run: Any, verb: str, values: dict[str, Any]) -> dict[str, Any]:
     if others := [name for name in values if name not in own]:
         having = [t for t in tasks.names() if others[0] in tasks.declared(tasks.find(t), verb)]
         raise HeloError(
-            f"{options.flag(others[0])} of a {run.about['task']} model",
-            expected=f"one of the shape {' or '.join(having)}",
+            f"{options.flag(others[0])} with a model of the task {run.about['task']}",
+            expected=f"a model of the task {' or '.join(having)}",
         )
     return tasks.checked(run.task, verb, values)
 

@@ -17,16 +17,16 @@ WIDE = 100  # signs of a line of the table
 @click.option("--cell", "cells", metavar="CELL", multiple=True,
               help="a cell, with options (lstm,forget_bias=0), or FILE.py:NAME; once for each  [rnn lstm gru mingru]")  # fmt: skip
 @click.option("--layers", type=int, help="layers on top of each other  [1]")
-@click.option("--hidden", type=int, help="units a layer  [64]")
+@click.option("--hidden", type=int, help="units per layer  [64]")
 @click.option("--scale", "scales", type=float, multiple=True,
               help="multiply the matrices that multiply the state; once for each  [1]")  # fmt: skip
-@click.option("--length", type=int, help="steps that are looked back on  [200]")
+@click.option("--length", type=int, help="steps to look back  [200]")
 @click.option("--chunk", type=int, default=None,
-              help="truncated backpropagation: no gradient crosses the border of chunks of so many steps")  # fmt: skip
+              help="truncated backpropagation: no gradient crosses the border of chunks of this many steps")  # fmt: skip
 @click.option("--clip", type=float, default=None,
               help="largest norm of the gradient of the parameters  [1]")  # fmt: skip
 @click.option("--tasks", is_flag=True,
-              help="what comes of it: cells learn to add and to copy over many steps, in a minute or two")  # fmt: skip
+              help="train cells on the adding and the copying problem, which takes a minute or two")  # fmt: skip
 @click.option("--at", type=int, default=None,
               help="RUN: the prediction that is looked back from, by the number of its symbol in the text")  # fmt: skip
 @click.option("--out", "-o", type=flags.FILE, default=None,

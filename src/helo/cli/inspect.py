@@ -17,13 +17,13 @@ from helo.cli import flags
 @click.argument("files", nargs=-1)
 @click.option(
     "--out", "-o", type=flags.FILE, metavar="PAGE.html",
-    help="where the page goes, and the numbers beside it  [inspect.html]",
+    help="where to save the page; the numbers are saved beside it  [inspect.html]",
 )  # fmt: skip
 @click.option(
     "--property", "properties", multiple=True, metavar="NAME|FILE.py:NAME",
     help="a property of your own, beside the known ones, or these known ones alone; may be repeated",
 )  # fmt: skip
-@click.option("--most", type=click.IntRange(1), metavar="N", help="steps that are looked at, at the most  [200000]")
+@click.option("--most", type=click.IntRange(1), metavar="N", help="largest number of steps to read  [200000]")
 def command(run, files, out, properties, most, cell, seed, quiet, as_json):
     """What the units of a run know of a text: quotes, depth, the place in the line, …, found and not hand-picked, as a page
     that opens offline, and as numbers.

@@ -25,9 +25,13 @@ from helo.cli import flags
     "--out", "-o", type=flags.FILE, help="a model of pictures: write one page of them, each with its sentence"
 )
 @click.option(
-    "--stream", is_flag=True, help="tagger: answer each line of standard input as it comes, a blank line starts anew"
+    "--stream",
+    is_flag=True,
+    help="tagger: answer each line of standard input as it comes; a blank line resets the state",
 )
-@click.option("--state", type=flags.FILE, help="--stream: go on from this file, and write it at the end")
+@click.option(
+    "--state", type=flags.FILE, help="--stream: continue from the state in this file, and save it there at the end"
+)
 def command(run, files, attention, out, stream, state, cell, seed, quiet, as_json, **options):
     """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
 
@@ -143,9 +147,7 @@ def _drawable(path, task):
     from helo.errors import HeloError
 
     if task.model.attention == "none":
-        raise HeloError(
-            "--attention of a model without attention", expected="one that was not trained with --attention none"
-        )
+        raise HeloError("--attention of a model without attention", expected="a model trained with attention")
     suffix = Path(path).suffix.lower()
     if suffix not in (*drawing.SUFFIXES, ".json"):
         raise HeloError(f"--attention {path}", expected=f"a file {', '.join(drawing.SUFFIXES)} or .json")

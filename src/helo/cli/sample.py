@@ -14,15 +14,22 @@ from helo.cli import flags
 @flags.as_json
 @click.command()
 @click.argument("run")
-@click.option("--prompt", "-p", default="", metavar="TEXT", help="what to go on from (- reads standard input)")
-@click.option("--length", "-n", type=click.IntRange(min=0), default=500, help="symbols to write  [500]")
-@click.option("--temperature", "-t", type=float, help="0 always takes the likeliest, 1 follows the model  [0.8]")
-@click.option("--top-k", type=int, help="choose among the K likeliest")
-@click.option("--top-p", type=float, help="choose among the likeliest that make up P of the probability")
-@click.option("--min-p", type=float, help="leave out what is less than P times as likely as the likeliest  [0.02]")
-@click.option("--stop", multiple=True, metavar="TEXT", help="end before this text (may be given several times)")
-@click.option("--streams", type=click.IntRange(min=1), default=1, help="so many texts  [1]")
-@click.option("--state", type=flags.FILE, help="go on from this file, and write it at the end")
+@click.option("--prompt", "-p", default="", metavar="TEXT", help="text to continue (- reads standard input)")
+@click.option("--length", "-n", type=click.IntRange(min=0), default=500, help="number of symbols to write  [500]")
+@click.option(
+    "--temperature",
+    "-t",
+    type=float,
+    help="0 takes the most likely symbol, 1 samples from the model's probabilities  [0.8]",
+)
+@click.option("--top-k", type=int, help="sample from the K most likely symbols")
+@click.option("--top-p", type=float, help="sample from the most likely symbols that make up P of the probability")
+@click.option(
+    "--min-p", type=float, help="leave out symbols less than P times as likely as the most likely one  [0.02]"
+)
+@click.option("--stop", multiple=True, metavar="TEXT", help="stop before this text (may be repeated)")
+@click.option("--streams", type=click.IntRange(min=1), default=1, help="number of texts  [1]")
+@click.option("--state", type=flags.FILE, help="continue from the state in this file, and save it there at the end")
 def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, state, cell, seed, quiet, as_json):
     """Write text with a language model.
 

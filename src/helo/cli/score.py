@@ -20,7 +20,7 @@ BITS = 8  # that have the full colour
 @click.argument("run")
 @click.argument("files", nargs=-1, metavar="FILES...")
 @click.option("--lines", is_flag=True, help="language model: each line is a text by itself")
-@click.option("--out", "-o", type=flags.FILE, help="language model: FILE.tsv, a row a symbol, or a page, FILE.html")
+@click.option("--out", "-o", type=flags.FILE, help="language model: FILE.tsv, a row per symbol, or a page, FILE.html")
 def command(run, files, lines, out, cell, seed, quiet, as_json):
     """How likely a text is, symbol by symbol, and what was likely instead.
 
@@ -127,8 +127,8 @@ def _tell(kept, texts, lines):
             if i in kept.more:
                 flags.tell(f"… the first {len(symbols):,} symbols; --out FILE.html or FILE.tsv has more\n")
         count = f"{text['symbols']:,} symbol{'s' * (text['symbols'] != 1)}"
-        flags.tell(f"{text['text']}: {text['nats']:.2f} nats, {count}, {text['nats_per_symbol']:.4f} a symbol"
-                   + (f", {text['bits_per_character']:.3f} bits a character" if "bits_per_character" in text else ""))  # fmt: skip
+        flags.tell(f"{text['text']}: {text['nats']:.2f} nats, {count}, {text['nats_per_symbol']:.4f} per symbol"
+                   + (f", {text['bits_per_character']:.3f} bits per character" if "bits_per_character" in text else ""))  # fmt: skip
         for w in text.get("surprising", []):
             others = ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in w["likely"])
             flags.tell(

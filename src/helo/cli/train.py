@@ -70,9 +70,9 @@ def _command(task: str) -> click.Command:
         elif not quiet:
             figures = ", ".join(f"{k} {v:.4f}" for k, v in done.figures.items() if isinstance(v, float))
             figures += "".join(f"\n{k}: {v}" for k, v in done.figures.items() if isinstance(v, str))
-            again = f"; helo watch {done.path} shows it again" if watch else ""
+            again = f"; helo watch {done.path} shows its page" if watch else ""
             flags.tell(
-                f"{figures}\nthe run lies in {done.path}; next: {NEXT[reports.find(task).verb].format(done.path)}{again}",
+                f"{figures}\nsaved to {done.path}; next: {NEXT[reports.find(task).verb].format(done.path)}{again}",
                 err=True,
             )
 
@@ -80,18 +80,23 @@ def _command(task: str) -> click.Command:
         *(flags.sides("", "valid_") if own.Options.paired else ()),
         click.Argument(["files"], nargs=-1),
         click.Option(
-            ["--valid"], multiple=True, metavar="FILES", help="validate on these (else on a tenth that is held out)"
+            ["--valid"],
+            multiple=True,
+            metavar="FILES",
+            help="validation files; without them 10 % of the data is held out",
         ),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
-        click.Option(["--like"], metavar="RUN", help="take another run's options where none is given"),
+        click.Option(["--like"], metavar="RUN", help="use another run's options where none is given"),
         click.Option(
             ["--resume"],
             is_flag=True,
-            help="go on with a run that was stopped, or with more steps, epochs or minutes than it had",
+            help="continue a run that was stopped, or train it for more steps, epochs or minutes in all",
         ),
         click.Option(["--overwrite"], is_flag=True, help="replace a run"),
-        click.Option(["--watch"], is_flag=True, help="see it train in a browser, on a page of this machine's own"),
-        click.Option(["--no-browser"], is_flag=True, help="--watch: say where the page is, and open no browser"),
+        click.Option(
+            ["--watch"], is_flag=True, help="watch the training in a browser, on a page served from this machine"
+        ),
+        click.Option(["--no-browser"], is_flag=True, help="--watch: print the address and open no browser"),
         *flags.of(own.Options),
         *flags.of(Options, leave_out=("seed",)),
     ]

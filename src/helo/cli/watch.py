@@ -13,7 +13,7 @@ from helo.cli import flags
 @click.command()
 @click.argument("run")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="of the page  [any free one]")
-@click.option("--no-browser", is_flag=True, help="say where the page is, and open no browser")
+@click.option("--no-browser", is_flag=True, help="print the address and open no browser")
 @click.option("--terminal", is_flag=True, help="show it here and serve no page; on a pipe plain lines")
 def command(run, port, no_browser, terminal, cell, seed, quiet, as_json):
     """See a run in a browser, while it trains or afterwards: loss, learning rate, gradients, gates, samples, and what a

@@ -68,7 +68,7 @@ def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], No
                 _fetch(file["url"], new)
                 if fault := _fault(new, file):
                     new.unlink()
-                    fault.where, fault.mend = file["url"], "it is damaged or was replaced; nothing of it is kept"
+                    fault.where, fault.mend = file["url"], "it is damaged or was replaced, and was not saved"
                     raise fault
             new.replace(path)
         paths.append(path)
@@ -115,7 +115,7 @@ def _fault(path: Path, file: dict[str, Any]) -> HeloError | None:
     return HeloError(
         f"SHA-256 {found[:16]}…",
         expected=f"{file['sha256'][:16]}…",
-        mend="take it away and get it again",
+        mend="delete it and download it again",
         where=str(path),
     )
 
@@ -131,7 +131,7 @@ def _fetch(url: str, path: Path) -> None:
         pooch.retrieve(url, known_hash=None, fname=path.name, path=path.parent, downloader=_Resuming(path))  # pyright: ignore[reportArgumentType]
     except (requests.exceptions.RequestException, OSError) as error:
         raise HeloError(
-            f"cannot be fetched: {error}", mend="the same command goes on where it stopped", where=url
+            f"cannot be fetched: {error}", mend="run the command again to continue the download", where=url
         ) from error
 
 

@@ -94,8 +94,6 @@ def numbering(labels: Sequence[str], known: Sequence[str], place: Callable[[int]
     for i, label in enumerate(labels):
         if label not in ids:
             shown = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
-            raise HeloError(
-                f"the label {label!r} is none that the model learned", expected=f"one of {shown}", where=place(i)
-            )
+            raise HeloError(f"unknown label {label!r}", expected=f"one of {shown}", where=place(i))
         out[i] = ids[label]
     return out

@@ -20,10 +20,10 @@ from helo.errors import HeloError
 
 Split = Literal["random", "stratified", "group", "chronological"]
 SAID: Mapping[str, str] = {  # in run.json and for people
-    "random": "a tenth of the examples, drawn by chance",
-    "stratified": "a tenth of the examples, drawn by chance",
-    "group": "a tenth of the groups of examples, drawn by chance",
-    "chronological": "the last tenth of the examples in time",
+    "random": "10 % of the examples, at random",
+    "stratified": "10 % of the examples, at random; every label keeps training examples",
+    "group": "10 % of the groups, at random",
+    "chronological": "the last 10 % of the examples in time",
 }
 
 
@@ -95,6 +95,6 @@ def _chronological(examples: Dataset, by: str | None) -> tuple[np.ndarray, np.nd
     cut = np.sort(first)[-max(1, round(len(first) * 0.1))]
     learn, check = np.flatnonzero(last < cut), np.flatnonzero(first >= cut)
     if not len(learn):
-        raise HeloError("no example that ends before the last tenth begins", expected="some to learn from",
+        raise HeloError("no example that ends before the last tenth begins", expected="examples for training",
                         mend="--valid FILES", where="--split chronological")  # fmt: skip
     return learn, check

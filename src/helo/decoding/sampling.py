@@ -18,11 +18,13 @@ class Choice:
     """How the next symbol is chosen. The defaults write freely, without falling into loops or into noise."""
 
     temperature: Annotated[
-        float, "0 always takes the likeliest; 1 follows the model; above 1 is wilder", Bounds(0, sys.float_info.max)
+        float,
+        "0 takes the most likely symbol; 1 samples from the model's probabilities; above 1 is more random",
+        Bounds(0, sys.float_info.max),
     ] = 0.8
-    top_k: Annotated[int, "choose among the K likeliest (0: all)", Bounds(0, 2**63 - 1)] = 0
+    top_k: Annotated[int, "sample from the K most likely symbols (0: all)", Bounds(0, 2**63 - 1)] = 0
     top_p: Annotated[
-        float, "choose among the likeliest that make up P of the probability", Bounds(0, 1, above=True)
+        float, "sample from the most likely symbols that make up P of the probability", Bounds(0, 1, above=True)
     ] = 1.0
     min_p: Annotated[
         float, "leave out what is less than P times as likely as the likeliest", Bounds(0, 1, below=True)

@@ -198,7 +198,7 @@ def page(found: dict[str, Any]) -> str:
     parts += ["<h2>Figures</h2>", pages.table(head, mark, "* the best of those that compare")]
     parts += ["<h2>What differs</h2>", pages.table(head, facts)]
     keys = list(dict.fromkeys(k for c in found["curves"] for k in c if k not in ("step", "seconds")))
-    titles = {"valid": "Validation, nats", "loss": "Learning, nats", "bits_per_byte": "Validation, bits a byte"}
+    titles = {"valid": "Validation, nats", "loss": "Training, nats", "bits_per_byte": "Validation, bits per byte"}
     if len(found["alike"]["valid"]) == 1 and "bits_per_byte" in keys:
         keys.remove("bits_per_byte")  # the same picture
     for key in sorted(keys, key=lambda k: (k == "loss", k != "bits_per_byte", k != "valid")):

@@ -377,7 +377,7 @@ def _kinds(found: Mapping[str, Any]) -> str:
         f"{worst['share_of_symbols']:.0%} of the symbols. What occurred before is counted in this text"
         f"{f', from {before:,} symbols before it on' if (before := found['before']) else ' alone'}.</p>",
         pages.bars(
-            ("kind", "symbols", "nats a symbol", _AXIS["share"]),
+            ("kind", "symbols", "nats per symbol", _AXIS["share"]),
             [(k["kind"], f"{k['share_of_symbols']:.1%}", f"{k['nats']:.2f}", k["share"]) for k in kinds],
             form=".1%",
         ),
@@ -396,7 +396,7 @@ def _kinds(found: Mapping[str, Any]) -> str:
     for curve in found["curves"]:
         if len(curve["points"]) > 1:
             rows = [(p["name"], p["count"], p["nats"]) for p in curve["points"]]
-            parts.append(pages.bars((curve["by"], "symbols", "nats a symbol"), rows, f"Loss by {curve['by']}"))
+            parts.append(pages.bars((curve["by"], "symbols", "nats per symbol"), rows, f"Loss by {curve['by']}"))
     symbols = found["symbols"]
     least = max(5, found["symbols_scored"] // 5000)
     dear = sorted((s for s in symbols if s["count"] >= least), key=lambda s: -s["nats"])
@@ -448,7 +448,7 @@ def _labels(found: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
-_AXIS = {"share": "share of the loss", "nats": "nats a symbol"}
+_AXIS = {"share": "share of the loss", "nats": "nats per symbol"}
 
 
 def _nats(value: float | None) -> str:

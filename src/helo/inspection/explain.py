@@ -151,7 +151,7 @@ def explain(
     if baseline not in BASELINES:
         raise HeloError(f"{baseline}", expected=f"one of {', '.join(BASELINES)}", where="--baseline")
     task = run.task
-    shape = f"a model of the shape {run.about['task']}"
+    shape = f"a model of the task {run.about['task']}"
     text, tagger = isinstance(task.model, LanguageModel), isinstance(task.model, Tagger)
     if step is not None and not tagger:
         raise HeloError(shape, expected="a tagger", where="--step")

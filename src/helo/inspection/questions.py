@@ -83,7 +83,7 @@ def labelled(run: Run, examples: Dataset, row: int, label: str | None, step: int
     tagger = isinstance(task.model, Tagger)
     if label is not None and label not in task.labels:
         shown = ", ".join(task.labels[:12]) + (", …" if len(task.labels) > 12 else "")
-        raise HeloError(f"{label!r} is none of the model's labels", expected=f"one of {shown}", where="--label")
+        raise HeloError(f"unknown label {label!r}", expected=f"one of {shown}", where="--label")
     if tagger:
         chosen = _steps(task, one, task.predict_batches(run.parameters, encoded)[2][0], answer, label, step)
     else:

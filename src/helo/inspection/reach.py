@@ -39,7 +39,7 @@ class Reach:
         """files: the text; none: the validation text that the run recorded. length: how many symbols are looked back on."""
         if not isinstance(run.task.model, LanguageModel):
             raise HeloError(
-                f"a model of the shape {run.about['task']}", expected=f"a language model ({', '.join(reports.after('sample'))})", where=str(run.path),
+                f"a model of the task {run.about['task']}", expected=f"a language model ({', '.join(reports.after('sample'))})", where=str(run.path),
                 mend="helo explain says what its answers rest on",
             )  # fmt: skip
         torch_here()
@@ -61,7 +61,7 @@ class Reach:
         if self.task.vocab.silent and (share := np.isin(ids, self.task.vocab.silent).mean()) > UNKNOWN:
             raise HeloError(
                 f"{share:.0%} of the text is not in the model's vocabulary", expected=f"{UNKNOWN:.0%} at most",
-                mend="give text like that which it learned from", where=where,
+                mend="give text like its training text", where=where,
             )  # fmt: skip
 
     @door

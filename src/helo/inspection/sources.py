@@ -139,7 +139,7 @@ def _symbols(run: Run, files: Sequence[str | Path], most: int) -> tuple[np.ndarr
     unknown = np.isin(ids, task.vocab.silent).mean() if len(ids) and task.vocab.silent else 0.0
     if unknown > 0.5:
         raise HeloError(
-            f"{unknown:.0%} of its {task.options.units} are unknown to the model", expected="a text of the kind it learned",
+            f"{unknown:.0%} of its {task.options.units} are unknown to the model", expected="a text like its training text",
             where=", ".join(map(str, files)) or str(run.path),
         )  # fmt: skip
     before = np.array(symbols.ids[max(0, start - BEFORE) : start], np.int64)

@@ -237,7 +237,7 @@ def page(seen: Seen) -> str:
     now = view(seen)
     options = "".join(f"<option>{text(name)}</option>" for name in now["layers"])
     body = BODY.format(**now["parts"], options=options, unit=now["unit"], most=max(0, now["units"] - 1))
-    gone = f"Nobody answers any more: training has ended. helo watch {seen.path} shows this page again."
+    gone = f"No answer any more: training has ended. helo watch {seen.path} shows this page again."
     about = "as it trains; loss in nats. The page asks this machine alone, once a second."
     return pages.page(seen.path.name or "run", about, body, STYLE, SCRIPT, {"gone": gone}, language="")
 

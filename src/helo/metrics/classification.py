@@ -45,7 +45,7 @@ def table(confusion: np.ndarray, labels: Sequence[str]) -> str:
     precision, recall, f1, support, present = by_label(confusion)
     few = len(labels) <= 12
     names = [label.replace("|", "/") for label in labels]
-    head = ["truth", "examples", "precision", "recall", "F1", *(names if few else ["most often taken for"])]
+    head = ["true label", "examples", "precision", "recall", "F1", *(names if few else ["most often taken for"])]
     rows = [head, ["---"] * len(head)]
     for i in np.flatnonzero(present):
         others = np.where(np.arange(len(labels)) == i, -1, confusion[i])

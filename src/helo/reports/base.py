@@ -37,7 +37,7 @@ class Report:
     def describe(self) -> str:
         """What is about to be trained on what, in half a line."""
         n = self.task.data["examples"]
-        return f"{n['train']:,} examples to learn from, {n['valid']:,} to validate on; {self.body()}"
+        return f"{n['train']:,} examples for training, {n['valid']:,} for validation; {self.body()}"
 
     def progress(self, parameters: Parameters, rng: np.random.Generator) -> str:
         """A line that lets a person see what the model can do by now."""

@@ -23,7 +23,7 @@ class CaptionReport(Report):
             f"{n.replace('_', ' ')}: {captioned.few(found)}; " for n in captioned.BESIDE if (found := task.data.get(n))
         )
         return (
-            f"{beside}{n['train']:,} pictures to learn from, {n['valid']:,} to validate on, {len(task.vocab):,} {o.units}; "
+            f"{beside}{n['train']:,} pictures for training, {n['valid']:,} for validation, {len(task.vocab):,} {o.units}; "
             f"{o.encoder}, {looks}, {o.cell} 2 x {o.hidden}, dropout {o.dropout:g}, {o.batch} pictures a step"
         )
 

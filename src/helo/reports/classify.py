@@ -26,7 +26,7 @@ class ClassifyReport(Report):
         body = f"{self.body()} {o.layers} x {o.hidden}"
         body += f"{' both ways' if o.bidirectional else ''}, {o.pool} over time" if sequence else ""
         return (
-            f"{n['train']:,} examples to learn from, {n['valid']:,} to validate on, {len(self.task.labels)} labels; "
+            f"{n['train']:,} examples for training, {n['valid']:,} for validation, {len(self.task.labels)} labels; "
             f"{body}, dropout {o.dropout:g}, {o.batch} examples a step"
         )
 

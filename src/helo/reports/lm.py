@@ -18,7 +18,7 @@ class LMReport(Report):
     def describe(self):
         o, symbols = self.task.options, self.task.data["symbols"]
         return (
-            f"{symbols['train']:,} {o.units} to learn from, {symbols['valid']:,} to validate on; "
+            f"{symbols['train']:,} {o.units} for training, {symbols['valid']:,} for validation; "
             f"{o.cell} {o.layers} x {o.hidden}, dropout {o.dropout:g}, {o.streams} streams, chunks of {o.chunk}"
         )
 

@@ -23,7 +23,7 @@ class TagReport(Report):
         task, o, n = self.task, self.task.options, self.task.data["examples"]
         centred = isinstance(task.form, Numbers) and not task.form.level
         return (
-            f"{n['train']:,} sequences to learn from, {n['valid']:,} to validate on, {len(task.labels)} labels"
+            f"{n['train']:,} sequences for training, {n['valid']:,} for validation, {len(task.labels)} labels"
             f"{f' ({task.marked})' if task.marked else ''}; {o.cell} {o.layers} x {o.hidden}"
             f"{' both ways' if o.bidirectional else ''}{', CRF' if o.crf else ''}"
             f"{', each less its own mean' if centred else ''}, dropout {o.dropout:g}, {o.batch} sequences a step"

@@ -18,7 +18,7 @@ class TranslateReport(Report):
     def describe(self):
         o, n = self.task.options, self.task.data["examples"]
         return (
-            f"{n['train']:,} pairs to learn from, {n['valid']:,} to validate on, {len(self.task.vocab):,} {o.units}; "
+            f"{n['train']:,} pairs for training, {n['valid']:,} for validation, {len(self.task.vocab):,} {o.units}; "
             f"{o.cell} {o.layers} + 2 x {o.hidden}, attention {o.attention}, dropout {o.dropout:g}, {o.batch} pairs a step"
         )
 

@@ -52,14 +52,16 @@ def read_arrays(
         except HeloError:
             raise
         except (SafetensorError, OSError, ValueError, TypeError, RecursionError, AttributeError, MemoryError) as error:
-            raise HeloError(f"damaged: {error}", mend="take it from a whole copy") from error
+            raise HeloError(f"damaged: {error}", mend="copy it from an undamaged copy") from error
         if not isinstance(about, dict):
-            raise HeloError("damaged: its header is not a JSON object", mend="take it from a whole copy")
+            raise HeloError("damaged: its header is not a JSON object", mend="copy it from an undamaged copy")
         if expected is not None:
             compare(arrays, sizes)
         for name, array in arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise HeloError(f"{name} has NaN or infinity", expected="numbers", mend="take it from a whole copy")
+                raise HeloError(
+                    f"{name} has NaN or infinity", expected="numbers", mend="copy it from an undamaged copy"
+                )
         return arrays, about
 
 
@@ -102,5 +104,5 @@ def compare(arrays: Mapping[str, np.ndarray], expected: Sizes) -> None:
     for name, array in arrays.items():
         if array.dtype != expected[name][1]:
             raise HeloError(
-                f"{name} of {array.dtype}", expected=f"{expected[name][1]}", mend="take it from a whole copy"
+                f"{name} of {array.dtype}", expected=f"{expected[name][1]}", mend="copy it from an undamaged copy"
             )

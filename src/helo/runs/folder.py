@@ -107,7 +107,7 @@ def unwritten(path: Path, error: OSError) -> HeloError:
     """What a full disk, or a folder that may not be written, is in words."""
     return HeloError(
         f"cannot be written: {error.strerror or error}",
-        mend="what was saved before stands; make room, and go on with --resume",
+        mend="what was saved before is intact; free some space, then continue with --resume",
         where=str(path),
     )
 
@@ -152,9 +152,9 @@ def read_json(path: Path) -> dict[str, Any]:
         try:
             value = json.loads(content(path).decode())
         except (ValueError, RecursionError) as error:
-            raise HeloError(f"damaged: {error}", mend="take it from a whole copy of the run") from error
+            raise HeloError(f"damaged: {error}", mend="copy it from an undamaged copy of the run") from error
         if not isinstance(value, dict):
-            raise HeloError("damaged: not a JSON object", mend="take it from a whole copy of the run")
+            raise HeloError("damaged: not a JSON object", mend="copy it from an undamaged copy of the run")
         return value
 
 
@@ -185,7 +185,7 @@ DATA: dict[str, Any] = {
     "train": list[str], "valid": list[str] | str, "fingerprint": dict[str, str], "symbols": dict[str, int], "start": int,
     "examples": dict[str, int], "left_out": list[str], "without_captions": list[str],
 }  # fmt: skip
-AGAIN = "take it from a whole copy of the run"
+AGAIN = "copy it from an undamaged copy of the run"
 
 
 def inside(path: Path, name: str) -> Path:
@@ -206,7 +206,9 @@ def describe(path: Path) -> dict[str, Any]:
             raise HeloError("no format number", expected=f"one up to {FORMAT}", mend=AGAIN)
         if number > FORMAT:
             raise HeloError(
-                f"format {number}", expected=f"at most {FORMAT}", mend="the run is of a newer helo: pip install -U helo"
+                f"format {number}",
+                expected=f"at most {FORMAT}",
+                mend="the run was made by a newer version: pip install -U helo",
             )
         if missing := [k for k in MUST if k not in about]:
             raise HeloError(f"no {missing[0]!r}", mend=AGAIN)

@@ -19,10 +19,10 @@ def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", repor
     pictures = "".join(f"![{p.removesuffix('.png')}]({p}) " for p in PICTURES if (path / p).exists())
     text = f"""# {path.name}
 
-A model of the shape `{about["task"]}` with the cell `{about["cell"]}` and {about["parameters"]:,} parameters, made by
-helo {about["helo"]} in {about["seconds"]:.0f} seconds and {about["steps"]:,} steps.
+Task `{about["task"]}`, cell `{about["cell"]}`, {about["parameters"]:,} parameters;
+trained with helo {about["helo"]} in {about["seconds"]:.0f} seconds and {about["steps"]:,} steps.
 
-Learned from {", ".join(f"`{Path(f).name}`" for f in data["train"])}; validated on {
+Trained on {", ".join(f"`{Path(f).name}`" for f in data["train"])}; validated on {
         data["valid"] if isinstance(data["valid"], str) else ", ".join(f"`{Path(f).name}`" for f in data["valid"])
     }.
 
@@ -33,7 +33,7 @@ Learned from {", ".join(f"`{Path(f).name}`" for f in data["train"])}; validated 
 ![loss](loss.png)
 {pictures}
 {report}
-Type next, in the folder above:
+Next, in the folder above this one:
 
     {NEXT[verb].format(path.name)}
     helo eval {path.name}
@@ -43,8 +43,8 @@ Type next, in the folder above:
 |---|---|
 {options}
 
-`weights.safetensors` holds the best weights by validation, `vocab.json` the symbols, `last/` where training stands
-(needed only to go on with `--resume`), `metrics.jsonl` one object a report. NumPy alone is enough to use it.
+`weights.safetensors` holds the best weights by validation, `vocab.json` the symbols, `last/` the state of the training
+(needed only to continue it with `--resume`), `metrics.jsonl` one JSON object for each report. The model runs with NumPy alone.
 """
     with replacing(path / "README.md") as beside:
         beside.write_text(text, encoding="utf-8", errors="backslashreplace")

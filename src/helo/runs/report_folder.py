@@ -26,11 +26,13 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
     taken, own = _taken(out), _own(out)
     if others := [name for name in taken if name not in own]:
         raise HeloError(
-            f"{others[0]} stands there, and a report has its own", mend="--report names another folder", where=str(out)
+            f"{others[0]} is in this folder, and a report needs a folder of its own",
+            mend="--report names another folder",
+            where=str(out),
         )
     if taken and not overwrite:
         raise HeloError(
-            "there is a report already", mend="--overwrite replaces it, --report names another folder", where=str(out)
+            "a report exists already", mend="--overwrite replaces it, --report names another folder", where=str(out)
         )
     try:
         with tempfile.TemporaryDirectory(prefix="helo-") as place:

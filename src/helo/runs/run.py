@@ -68,7 +68,7 @@ class Run(TrainedModel):
     def _writes(self) -> None:
         if not isinstance(self.task.model, LanguageModel):
             raise HeloError(
-                f"a model of the shape {self.about['task']} writes no text",
+                f"a model of the task {self.about['task']} writes no text",
                 mend="helo predict asks it",
                 where=str(self.path),
             )
@@ -103,7 +103,7 @@ class Run(TrainedModel):
     def _answers(self) -> ExampleTask:
         if not isinstance(self.task, ExampleTask):
             raise HeloError(
-                f"a model of the shape {self.about['task']} answers no questions",
+                f"a model of the task {self.about['task']} answers no questions",
                 mend="helo sample lets it write",
                 where=str(self.path),
             )
@@ -151,7 +151,7 @@ class Run(TrainedModel):
         for name in () if len(files) else [*data["train"], *(data["valid"] if isinstance(data["valid"], list) else ())]:
             if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.task.places)):
                 raise HeloError(
-                    f"no file {name}, which the run was trained with",
+                    f"the run was trained on {name}, which is missing",
                     mend="give the files to evaluate on",
                     where=str(file),
                 )

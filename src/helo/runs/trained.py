@@ -62,12 +62,14 @@ class TrainedModel:
             try:
                 options = build(kind.Options, self.about["options"] | {"cell": cell})
             except TypeError as error:
-                raise HeloError(f"options that this helo does not know: {error}", mend="pip install -U helo") from error
+                raise HeloError(
+                    f"options that this version of helo does not know: {error}", mend="pip install -U helo"
+                ) from error
         if self.trust:
             readers.vouched(getattr(options, "reader", None), trust=True)
         file = folder.inside(self.path, "vocab.json")
         saved = folder.read_json(file)
-        with within(file), _sound("not what a run of its shape keeps"):
+        with within(file), _sound("not what a run of its task keeps"):
             return kind.load(options, saved, self.about["data"])
 
     @cached_property
@@ -80,7 +82,7 @@ class TrainedModel:
             )
 
         def sizes(numbers: int, count: int) -> arrays.Sizes:
-            with _sound("options that make no model"):
+            with _sound("options that do not describe a model"):
                 return expected(task, numbers, count)
 
         parameters = arrays.read_arrays(file, sizes)[0]
@@ -117,8 +119,8 @@ class TrainedModel:
                 yield
             except FloatingPointError as error:
                 raise HeloError(
-                    f"its weights lead to what is no number ({error})", expected="numbers that a float32 can be",
-                    mend="take it from a whole copy of the run", where=str(folder.inside(self.path, "weights.safetensors")),
+                    f"its weights give results that are not numbers ({error})", expected="numbers that a float32 can be",
+                    mend="copy it from an undamaged copy of the run", where=str(folder.inside(self.path, "weights.safetensors")),
                 ) from error  # fmt: skip
 
 

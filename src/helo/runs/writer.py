@@ -70,7 +70,9 @@ def _locked(path: Path, made: list[Path], free: bool) -> int:
     except FileExistsError:
         raise
     except NotADirectoryError as error:
-        raise HeloError("a file of that name stands there", expected="a folder or nothing", where=str(path)) from error
+        raise HeloError(
+            "a file of that name exists already", expected="a folder or nothing", where=str(path)
+        ) from error
     except (OSError, ValueError) as error:
         raise HeloError(
             f"cannot be written: {getattr(error, 'strerror', None) or error}", mend="--out names another folder",

@@ -43,7 +43,9 @@ LONGEST, LONGEST_IN_WORDS = 400, 60  # symbols of an answer at most, and no more
 class PredictOptions(SearchOptions):
     """How a sentence is searched for, or drawn."""
 
-    temperature: Annotated[float | None, "draw the sentences in place of searching for the likeliest", POSITIVE] = None
+    temperature: Annotated[float | None, "sample the sentences instead of searching for the most likely", POSITIVE] = (
+        None
+    )
     seed: Annotated[int | None, "of what is drawn", Bounds(0, 2**63 - 1)] = None
 
     def __post_init__(self):
@@ -59,26 +61,26 @@ class Options(WriterOptions):
     verbs = MappingProxyType({"predict": PredictOptions})
     reading = MappingProxyType({"reader": None, "skip_bad": False})  # who asks about a picture wants an answer to it
 
-    images: Annotated[tuple[str, ...], "folder or tar of the pictures; more may stand among the files"] = ()
-    train_list: Annotated[str | None, "names of the pictures to learn from, one a line"] = None
-    valid_list: Annotated[str | None, "names of the pictures to validate on, one a line"] = None
+    images: Annotated[tuple[str, ...], "folder or tar of the pictures; more may be among the files"] = ()
+    train_list: Annotated[str | None, "names of the training pictures, one per line"] = None
+    valid_list: Annotated[str | None, "names of the validation pictures, one per line"] = None
     encoder: Annotated[str, "efficientnet-lite0, -lite1, -lite2, small (learned with the rest), or FILE.onnx"] = (
         "efficientnet-lite0"
     )
-    finetune: Annotated[bool, "the image network learns too"] = False
+    finetune: Annotated[bool, "train the image network too"] = False
     units: Annotated[
         Literal["words", "characters", "subwords", "jieba"] | None,
-        "what a symbol is (words; characters where a script parts no words)",
+        "the unit of text that is one symbol (words; characters in scripts without spaces)",
     ] = None
-    attention: Annotated[
-        Literal["soft", "none"], "whether the decoder looks at regions (none: at the whole picture)"
-    ] = "soft"
+    attention: Annotated[Literal["soft", "none"], "attention over regions of the picture (none: the whole picture)"] = (
+        "soft"
+    )
     self_critical: Annotated[
         float | None,
         "share of the training, at its end, in which it learns from the CIDEr-D of its own sentences (Rennie et al. 2017)",
         SHARE,
     ] = None
-    batch: Annotated[int | None, "pictures a step, each with all of its sentences", SIZE] = None
+    batch: Annotated[int | None, "pictures per step (batch size), each with all of its sentences", SIZE] = None
     skip_bad: Annotated[bool, "leave out pictures that are missing or cannot be read, and say which"] = False
 
     def __post_init__(self):

@@ -43,28 +43,28 @@ class Options(ExampleOptions):
 
     text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
-    multilabel: Annotated[str | None, "an example has several labels, parted by this", Formerly("several")] = None
+    multilabel: Annotated[str | None, "an example has several labels, separated by this", Formerly("several")] = None
     group: Annotated[str | None, "column that says which conversation or series a row belongs to"] = None
     order: Annotated[str | None, "column of a row's place in its conversation or series"] = None
-    speaker: Annotated[str | None, "column of who speaks"] = None
+    speaker: Annotated[str | None, "column of the speaker"] = None
     encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
         "efficientnet-lite0"
     )
-    fps: Annotated[float, "videos: frames a second that are looked at", Bounds(0, 1e4, above=True)] = 4.0
-    units: Annotated[Literal["words", "characters", "bytes", "subwords"], "what a step of a text is"] = "words"
+    fps: Annotated[float, "videos: frames per second that are used", Bounds(0, 1e4, above=True)] = 4.0
+    units: Annotated[Literal["words", "characters", "bytes", "subwords"], "the unit of text that is one step"] = "words"
     view: Annotated[Literal["whole", "rows", "pixels"], "how a picture is read"] = "whole"
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
     layers: Annotated[int | None, "layers", SIZE] = None
-    hidden: Annotated[int | None, "units a layer, in each direction", SIZE] = None
-    embedding: Annotated[int | None, "numbers a word or symbol becomes", SIZE] = None
+    hidden: Annotated[int | None, "units per layer, in each direction", SIZE] = None
+    embedding: Annotated[int | None, "size of the embedding of a word or symbol", SIZE] = None
     bidirectional: Annotated[bool, "read in both directions"] = True
-    pool: Annotated[Literal["last", "mean", "max", "attention"] | None, "from all steps to one vector"] = None
+    pool: Annotated[Literal["last", "mean", "max", "attention"] | None, "pooling of all steps to one vector"] = None
     dropout: Annotated[
         float | None, "share of what goes into and comes out of the recurrence dropped in training", SHARE
     ] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
-    balance: Annotated[bool, "rare labels weigh as much as frequent ones"] = False
-    batch: Annotated[int | None, "examples a step", SIZE] = None
+    balance: Annotated[bool, "weight the loss so that rare labels count as much as frequent ones"] = False
+    batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None
 
 
 class Classify(LabelTask):

@@ -32,12 +32,12 @@ class ExampleOptions(TaskOptions):
 
     reading = MappingProxyType({"reader": None})
 
-    reader: Annotated[str | None, "of the files: a registered one or FILE.py:NAME (by what the files are)"] = None
+    reader: Annotated[str | None, "reader of the files: a registered one or FILE.py:NAME (found from the files)"] = None
     split: Annotated[
         splits.Split | None,
-        "where no --valid files are given, a tenth to validate on: by chance, by groups, the last in time",
+        "which 10 % is held out where no --valid files are given: at random, whole groups, or the last in time",
     ] = None
-    split_by: Annotated[str | None, "column of the groups, or of the times, by which is split"] = None
+    split_by: Annotated[str | None, "column of the groups or of the times of the split"] = None
 
 
 class ExampleTask(Task):

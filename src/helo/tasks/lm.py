@@ -38,8 +38,10 @@ ONE_ROW, MOST = 200_000, 2_000_000
 class EvalOptions:
     """Of an evaluation, in place of one stream with carried state."""
 
-    blocks: Annotated[int | None, "zero-state blocks of so many symbols", Bounds(2)] = None
-    dynamic: Annotated[bool, "the weights go on learning from text already scored (Krause et al. 2018)"] = False
+    blocks: Annotated[int | None, "blocks of this many symbols, each from a state of zeros", Bounds(2)] = None
+    dynamic: Annotated[
+        bool, "dynamic evaluation: the weights keep learning from text already scored (Krause et al. 2018)"
+    ] = False
 
     def __post_init__(self):
         if self.blocks and self.dynamic:
@@ -52,17 +54,19 @@ class Options(TaskOptions):
 
     verbs = MappingProxyType({"eval": EvalOptions})
 
-    units: Annotated[Literal["characters", "bytes", "words", "subwords", "jieba"], "what a symbol is"] = "characters"
-    normal_form: Annotated[Literal["NFC", "NFD", "NFKC", "NFKD", "none"], "Unicode form the text is brought to"] = "NFC"
+    units: Annotated[
+        Literal["characters", "bytes", "words", "subwords", "jieba"], "the unit of text that is one symbol"
+    ] = "characters"
+    normal_form: Annotated[Literal["NFC", "NFD", "NFKC", "NFKD", "none"], "Unicode normal form of the text"] = "NFC"
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
     layers: Annotated[int, "recurrent layers", SIZE] = 1
-    hidden: Annotated[int | None, "units a layer", SIZE] = None
-    embedding: Annotated[int | None, "numbers a symbol becomes", SIZE] = None
+    hidden: Annotated[int | None, "units per layer", SIZE] = None
+    embedding: Annotated[int | None, "size of the embedding of a symbol", SIZE] = None
     dropout: Annotated[
         float | None, "share of each layer's outputs dropped in training, a quarter of it of the inputs", SHARE
     ] = None
     weight_dropout: Annotated[float, "share of the recurrent weights dropped in training", SHARE] = 0.0
-    streams: Annotated[int | None, "stretches of text read side by side", SIZE] = None
+    streams: Annotated[int | None, "parallel streams of text (the batch)", SIZE] = None
     chunk: Annotated[int | None, "steps of truncated backpropagation", SIZE] = None
 
 
@@ -126,8 +130,8 @@ class LM(Task):
         name = ", ".join(map(str, files))
         if self.split < least or len(self.symbols) - self.split < 2:
             raise HeloError(
-                f"{len(self.symbols)} {options.units}, of which {self.split} to learn from",
-                expected=f"at least {least} to learn from (a chunk a stream and the next symbol) and 2 to validate on",
+                f"{len(self.symbols)} {options.units}, of which {self.split} for training",
+                expected=f"at least {least} for training (a chunk per stream and the next symbol) and 2 for validation",
                 mend="give more text, or a smaller --chunk or fewer --streams",
                 where=name,
             )
@@ -155,7 +159,7 @@ class LM(Task):
         text = _find(data["train"] if tail else data["valid"], self.options)
         if text.fingerprint() != data["fingerprint"]["train" if tail else "valid"]:
             raise HeloError(
-                "the text is no longer the one that the run was trained with",
+                "the text has changed since the run was trained",
                 mend="give the files to evaluate on",
                 where=", ".join(map(str, text.files)),
             )

@@ -60,7 +60,7 @@ class PictureTask(ExampleTask):
         valid = data["valid"] if isinstance(data["valid"], list) else []
         _, check, record = captioned.split(data["train"], valid, self.options)
         if record["fingerprint"] != data["fingerprint"]:
-            raise HeloError("the captions are no longer those that the run was trained with",
+            raise HeloError("the captions have changed since the run was trained",
                             mend="give the files to evaluate on", where=", ".join(data["train"]))  # fmt: skip
         return check
 

@@ -41,7 +41,7 @@ def split(
         rows = splits.split(learn, how, options.split_by, *kind.stratify_by(learn))
         if not len(rows[1]):
             kind.from_dataset(options, learn)  # whatever is wrong with the labels themselves is said first
-            raise HeloError("no example can be held out: each is needed to learn its label from",
+            raise HeloError("no example can be held out: every label keeps training examples",
                             expected="more of a label, or --valid FILES", where=", ".join(map(str, files)))  # fmt: skip
         learn, check = learn.take(rows[0]), learn.take(rows[1])
         record["valid"] = splits.SAID[how]
@@ -54,7 +54,7 @@ def recorded(task: ExampleTask, data: dict[str, Any], options: Any) -> Dataset:
     found, paths = type(task).examples(data["train"] if tail else data["valid"], options)
     if dataset.fingerprint(paths) != data["fingerprint"]["train" if tail else "valid"]:
         raise HeloError(
-            "the files are no longer those that the run was trained with",
+            "the files have changed since the run was trained",
             mend="give the files to evaluate on",
             where=", ".join(map(str, paths)),
         )

@@ -54,7 +54,7 @@ def score_text(
     """Of a language model: every symbol of [start, stop) but the first, each from all before it with carried state.
 
     rows: so many stretches side by side, each from a state of zeros: faster, and a little worse for the model.
-    block: zero-state blocks of so many symbols instead, of which each predicts all but its first.
+    block: blocks of this many symbols, each from a state of zeros instead, of which each predicts all but its first.
     """
     if stop - start < 2:
         raise HeloError("a text of one symbol", expected="at least two: the second is predicted from the first")

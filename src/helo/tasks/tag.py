@@ -45,16 +45,18 @@ class Options(ExampleOptions):
     label: Annotated[str | None, "conversations: column of the label"] = None
     group: Annotated[str | None, "conversations: column that says which one a row belongs to"] = None
     order: Annotated[str | None, "conversations: column of a row's place in its own"] = None
-    speaker: Annotated[str | None, "conversations: column of who speaks"] = None
+    speaker: Annotated[str | None, "conversations: column of the speaker"] = None
     encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
         "efficientnet-lite0"
     )
-    fps: Annotated[float, "videos: frames a second that are looked at", Bounds(0, 1e4, above=True)] = 4.0
+    fps: Annotated[float, "videos: frames per second that are used", Bounds(0, 1e4, above=True)] = 4.0
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
     layers: Annotated[int | None, "recurrent layers", SIZE] = None
-    hidden: Annotated[int | None, "units a layer, in each direction", SIZE] = None
-    embedding: Annotated[int | None, "numbers a word becomes", SIZE] = None
-    spelling: Annotated[int | None, "units a direction that read the letters of a word (0: none)", Bounds(0)] = None
+    hidden: Annotated[int | None, "units per layer, in each direction", SIZE] = None
+    embedding: Annotated[int | None, "size of the embedding of a word", SIZE] = None
+    spelling: Annotated[
+        int | None, "units per direction of the network that reads the letters of a word (0: none)", Bounds(0)
+    ] = None
     level: Annotated[
         bool | None,
         "frames: what a video is on the whole counts; without, its own mean is taken off  [without, where all have like labels]",
@@ -65,7 +67,7 @@ class Options(ExampleOptions):
         float | None, "share of what goes into and comes out of the recurrence dropped in training", SHARE
     ] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
-    batch: Annotated[int | None, "sequences a step", SIZE] = None
+    batch: Annotated[int | None, "sequences per step (batch size)", SIZE] = None
 
 
 class Tag(LabelTask):

@@ -50,13 +50,13 @@ class Options(WriterOptions):
     target_column: Annotated[str | None, "of a table (the first of target, trg, tgt, output, to)"] = None
     units: Annotated[
         Literal["subwords", "words", "characters", "bytes"] | None,
-        "what a symbol is (characters for short texts, else subwords)",
+        "the unit of text that is one symbol (characters for short texts, else subwords)",
     ] = None
     attention: Annotated[
-        Literal["additive", "multiplicative", "none"], "how the decoder looks back (none: a fixed vector)"
+        Literal["additive", "multiplicative", "none"], "attention of the decoder (none: a fixed vector)"
     ] = "additive"
     layers: Annotated[int | None, "recurrent layers of the encoder; the decoder has two", SIZE] = None
-    batch: Annotated[int | None, "pairs a step", SIZE] = None
+    batch: Annotated[int | None, "pairs per step (batch size)", SIZE] = None
 
 
 class Translate(Copies, WritingTask):

@@ -38,12 +38,14 @@ BEAM = 5  # hypotheses side by side where nothing else is said
 class SearchOptions:
     """How the likeliest text is searched for."""
 
-    beam: Annotated[int | None, f"hypotheses kept side by side, 1 is greedy ({BEAM})", Bounds(1, beams.WIDEST)] = None
-    n_best: Annotated[int | None, "so many answers to each, with their scores (1)", Bounds(1, beams.WIDEST)] = None
+    beam: Annotated[
+        int | None, f"beam width: hypotheses kept at each step, 1 is greedy ({BEAM})", Bounds(1, beams.WIDEST)
+    ] = None
+    n_best: Annotated[int | None, "number of answers to each, with their scores (1)", Bounds(1, beams.WIDEST)] = None
     alpha: Annotated[
         float | None, "how much the beam favours long answers; 0 compares bare log-probabilities (1)", Bounds(0, 10)
     ] = None
-    attention: Annotated[bool, "where the decoder looked, for each symbol"] = False
+    attention: Annotated[bool, "attention weights for each symbol"] = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class WriterOptions(ExampleOptions):
 
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
     hidden: Annotated[int | None, "units of each of the decoder's two layers", SIZE] = None
-    embedding: Annotated[int | None, "numbers a symbol becomes", SIZE] = None
+    embedding: Annotated[int | None, "size of the embedding of a symbol", SIZE] = None
     dropout: Annotated[float | None, "share of what passes from part to part dropped in training", SHARE] = None
     scheduled: Annotated[
         float,

@@ -35,10 +35,10 @@ def dynamic_evaluation(run: Run, files: str | Path | Sequence[str | Path] = ()) 
         from helo.training import dynamic
     except ImportError as error:
         raise HeloError(
-            "dynamic evaluation learns, and learning needs torch", mend="pip install 'helo[train]'"
+            "dynamic evaluation trains the model, which needs torch", mend="pip install 'helo[train]'"
         ) from error
     if not isinstance(run.task.model, LanguageModel):
-        raise HeloError(f"a model of the shape {run.about['task']}", expected="a language model", where=str(run.path))
+        raise HeloError(f"a model of the task {run.about['task']}", expected="a language model", where=str(run.path))
     return dynamic.dynamic_evaluation(run, listed(files))
 
 
@@ -46,7 +46,7 @@ class Interrupted(KeyboardInterrupt):
     """Training was stopped from outside; everything is saved in `path`, at `step`."""
 
     def __init__(self, path: Path, step: int):
-        super().__init__(f"stopped at step {step:,} and saved in {path}; the same command with --resume goes on")
+        super().__init__(f"stopped at step {step:,} and saved in {path}; the same command with --resume continues")
         self.path, self.step = path, step
 
 

@@ -76,8 +76,8 @@ def _make_room(path: Path, overwrite: bool) -> bool:
         )
     if found and not overwrite:
         raise HeloError(
-            "there is a run already" if folder.is_run(path) else f"{found[0]} stands there, and a run has its own",
-            mend="--resume goes on with it, --overwrite replaces it, --out names another" if folder.is_run(path)
+            "a run exists already" if folder.is_run(path) else f"{found[0]} is in this folder, and a run needs a folder of its own",
+            mend="--resume continues it, --overwrite replaces it, --out names another folder" if folder.is_run(path)
             else "--out names another",
             where=str(path),
         )  # fmt: skip

@@ -132,7 +132,7 @@ def _together() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise HeloError(
-            "another process of this training ended", mend="what it said tells why; --resume goes on from the last save"
+            "another process of this training ended", mend="its message says why; --resume continues from the last save"
         ) from error
 
 
@@ -171,7 +171,7 @@ def _meet(device: Device, rank: int, world: int) -> None:
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=WAITING)
     except (RuntimeError, ValueError) as error:
         raise HeloError(
-            f"the {world} processes did not meet ({str(error).splitlines()[0]})",
+            f"the {world} processes could not connect ({str(error).splitlines()[0]})",
             expected="every RANK once, and MASTER_ADDR and MASTER_PORT of the first, free and reachable",
             where=f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}",
         ) from error

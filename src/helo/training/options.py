@@ -13,25 +13,29 @@ from helo.options import POSITIVE, Bounds, checked
 class Options:
     """How long, how fast, on what. One of minutes, epochs and steps; two minutes if none is given."""
 
-    minutes: Annotated[float | None, "train for so many minutes (2 if nothing is said)", Bounds(0, 1e7, above=True)] = (
-        None
-    )
-    epochs: Annotated[float | None, "train for so many passes over the data", POSITIVE] = None
-    steps: Annotated[int | None, "train for so many steps", Bounds(1, 2**53)] = None
-    start: Annotated[str | None, "begin with this run's weights, symbols and options, at a tenth of its rates"] = None
+    minutes: Annotated[
+        float | None, "train for this many minutes (2 if no limit is given)", Bounds(0, 1e7, above=True)
+    ] = None
+    epochs: Annotated[float | None, "train for this many passes over the data", POSITIVE] = None
+    steps: Annotated[int | None, "train for this many steps", Bounds(1, 2**53)] = None
+    start: Annotated[
+        str | None, "start from this run's weights, symbols and options, with a tenth of its learning rates"
+    ] = None
     metric: Annotated[
         str | None,
-        "figure or metric by which the best weights are known, or FILE.py:NAME  [the loss or the task's first]",
+        "figure or metric that decides which weights are the best, or FILE.py:NAME  [the loss or the task's first]",
     ] = None
     rate: Annotated[float, "learning rate of the matrices (Muon)", POSITIVE] = 0.05
     adam_rate: Annotated[float, "learning rate of everything else (AdamW)", POSITIVE] = 0.01
-    weight_decay: Annotated[float, "share of the weights taken off in a step, times the rate", Bounds(0, 1e6)] = 0.01
-    clip: Annotated[float, "largest norm of the gradient", Bounds(0, 1e30, above=True)] = 1.0
+    weight_decay: Annotated[
+        float, "weight decay: share of the weights subtracted in a step, times the learning rate", Bounds(0, 1e6)
+    ] = 0.01
+    clip: Annotated[float, "largest norm of the gradient (clipping)", Bounds(0, 1e30, above=True)] = 1.0
     device: Annotated[Literal["auto", "cpu", "cuda"], "where to train"] = "auto"
     precision: Annotated[Literal["auto", "float32", "bfloat16"], "of the products"] = "auto"
-    save_seconds: Annotated[float, "at most so long between two saves", POSITIVE] = 20.0
-    tensorboard: Annotated[bool, "write RUN/tensorboard too"] = False
-    seed: Annotated[int, "of weights, dropout and order", Bounds(0, 2**63 - 1)] = 0
+    save_seconds: Annotated[float, "longest time between two saves", POSITIVE] = 20.0
+    tensorboard: Annotated[bool, "also write RUN/tensorboard"] = False
+    seed: Annotated[int, "random seed of weights, dropout and order", Bounds(0, 2**63 - 1)] = 0
 
     def __post_init__(self):
         checked(self)

@@ -105,7 +105,7 @@ def parted(kind: type[Task], given: Mapping[str, Any]) -> tuple[Any, Options]:
 
 def _listed(files: Any) -> list[str | Path]:
     if table.given(files):
-        raise HeloError("a DataFrame to learn from", expected="files", mend="write it as CSV or JSONL")
+        raise HeloError("a DataFrame as training data", expected="files", mend="write it as CSV or JSONL")
     return listed(files)
 
 

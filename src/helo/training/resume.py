@@ -32,15 +32,15 @@ def is_over(request: Request, path: Path, about: dict[str, Any]) -> bool:
     _options(request, path, about)
     weights, state = (folder.inside(path, name) for name in ("weights.safetensors", folder.STATE))
     if about.get("finished") and not os.path.lexists(weights):
-        raise HeloError("no such file", mend="take it from a whole copy of the run", where=str(weights))
+        raise HeloError("no such file", mend="copy it from an undamaged copy of the run", where=str(weights))
     if about.get("finished") and not _goes_further(request, path, about):
         if request.files or request.valid:
             _reload(request, path, about)  # files that are given again must be the same
         return True
     if os.path.lexists(weights) and not os.path.lexists(state):
         raise HeloError(
-            "no such file, and without it nobody knows where the training stood",
-            mend="take it from a whole copy of the run, or begin another with these weights: --start", where=str(state),
+            "no such file, and the training cannot be continued without it",
+            mend="take it from a whole copy of the run, or start a new run from these weights: --start", where=str(state),
         )  # fmt: skip
     return False
 
@@ -60,7 +60,7 @@ def go_on(request: Request, session: Session, about: dict[str, Any]) -> Training
             _extend(training, about)
         schedule = f" to {p.total:,}: rates from {factor(p.share):.0%} of their peak down to {factor(1):.0%}"
     if saved:
-        session.reporter.say(f"going on from step {p.step:,} of {path}{schedule}")
+        session.reporter.say(f"continuing from step {p.step:,} of {path}{schedule}")
     return training
 
 
@@ -74,7 +74,7 @@ def _goes_further(request: Request, path: Path, about: dict[str, Any]) -> bool:
     value, before = float(request.given[name]), had.get(name)
     if before is not None and value < before:
         raise HeloError(
-            f"--{name} {request.given[name]}", expected=f"--{name} {before:g} or more, as the run has had",
+            f"--{name} {request.given[name]}", expected=f"--{name} {before:g} or more, which the run has already had",
             mend="leave it out", where=str(path),
         )  # fmt: skip
     return before is None or value > before
@@ -97,8 +97,8 @@ def _extend(training: Training, about: dict[str, Any]) -> None:
         p.total = max(p.step + 1, round(p.step / max(1e-9, p.over)))
     p.earlier = p.reports - int(p.share * VALIDATIONS + 1e-9)
     if p.total <= p.step:
-        more = f"more than those ({p.total:,} are asked for)"
-        raise HeloError(f"{p.step:,} steps are made", expected=more, where=str(training.path))
+        more = f"more than that ({p.total:,} are requested)"
+        raise HeloError(f"{p.step:,} steps are done already", expected=more, where=str(training.path))
     training.save()
     if training.machine.writes:
         about |= {"training": asdict(o), "finished": False}
@@ -116,7 +116,7 @@ def _reload(request: Request, path: Path, about: dict[str, Any]) -> tuple[Task, 
     vocabulary = folder.read_json(folder.inside(path, "vocab.json"))
     task = request.kind.read(files, valid, task_options, path, vocabulary)
     if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
-        raise HeloError("the data has changed since the run began", mend="start a new run", where=str(path))
+        raise HeloError("the data has changed since the run started", mend="start a new run", where=str(path))
     task.scoring = task.scoring.choose(options.metric)
     return task, options
 
@@ -141,8 +141,8 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
     for name in given:
         if name in before and name not in free | kind.Options.paths and before[name] != now[name]:
             raise HeloError(
-                f"{flag(name)} {now[name]}", expected=f"{flag(name)} {before[name]}, as the run began",
-                mend="leave it out to go on, or start a new run", where=str(path),
+                f"{flag(name)} {now[name]}", expected=f"{flag(name)} {before[name]}, as at the start of the run",
+                mend="leave it out to continue, or start a new run", where=str(path),
             )  # fmt: skip
     with place(path / "run.json"):
         try:

@@ -134,7 +134,7 @@ def _learnable(told: list[Captioned]) -> list[Captioned]:
     """The split train, where the files tell; of test nothing is ever learned."""
     found = [c for c in told if c.split in (None, "train")] or [c for c in told if c.split != "test"]
     if told and not found:
-        raise HeloError("pictures of the split test alone", expected="some to learn from", where=told[0].place)
+        raise HeloError("pictures of the split test alone", expected="examples for training", where=told[0].place)
     return found
 
 
@@ -172,7 +172,7 @@ def _one(name: str, several: list[Captioned], which: str, found: dict[str, dict[
         raise HeloError(f"{name}, which {several[0].name} and {several[1].name} are called", expected="one picture",
                         mend="name its folder too")  # fmt: skip
     if which == "train_list" and several[0].split == "test":
-        raise HeloError(f"{name}, which the captions give to the split test", expected="pictures to learn from")
+        raise HeloError(f"{name}, which the captions give to the split test", expected="pictures for training")
     if which == "valid_list" and several[0].name in found.get("train_list", ()):
         raise _twice(name, "")
     return several[0]
@@ -189,7 +189,7 @@ def _lies(photo: Photo) -> tuple[Path, int | None]:
 
 
 def _twice(name: str, where: str) -> HeloError:
-    return HeloError(f"{name} is learned from and validated on", expected="one of them",
+    return HeloError(f"{name} is in both training and validation", expected="one of them",
                      mend="take it out of one", where=where)  # fmt: skip
 
 

@@ -91,7 +91,9 @@ class Clip:
                 f"not a whole video: {error.strerror or error}", expected="one that FFmpeg reads"
             ) from error
         if length and last + 2 * step + 0.5 < min(length, self.end):
-            raise HeloError(f"stops at {last:.1f} s of {min(length, self.end):.1f} s", mend="take it from a whole copy")
+            raise HeloError(
+                f"stops at {last:.1f} s of {min(length, self.end):.1f} s", mend="copy it from an undamaged copy"
+            )
 
 
 class Clips(Reader):
