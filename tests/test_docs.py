@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import inspect
 import os
+import pkgutil
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from helo import cells, tasks
-from helo.data import vocab
+import helo
+from helo import cells, encoders, inputs, metrics, tasks
+from helo.data import readers, vocab
+from helo.inspection import properties
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -26,7 +32,7 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
 
 
-def helo(*words: str, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+def typed(*words: str, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "OMP_NUM_THREADS": "1", "HELO_DATA": str(cwd / "store")} | (
         {"PYTHONPATH": str(path)} if path else {}
     )
@@ -59,11 +65,55 @@ def test_everything_registered_is_documented():
         assert f"helo train {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def public() -> Iterator[tuple[str, object]]:
+    """What `__all__` of each module names, and the class of everything registered."""
+    yield from ((f"helo.{name}", getattr(helo, name)) for name in helo.__all__)
+    for module in pkgutil.walk_packages(helo.__path__, "helo."):
+        if module.name.rpartition(".")[2].startswith("__"):
+            continue
+        room = importlib.import_module(module.name)
+        if not hasattr(room, "__all__"):
+            continue
+        for name in room.__all__:
+            yield f"{module.name}.{name}", getattr(room, name)
+    for room in (cells, encoders, inputs, metrics, properties, readers, tasks, vocab):
+        for name in room.names():
+            found = room.find(name)
+            yield f"{room.__name__} {name}", found if inspect.isclass(found) else type(found)
+
+
+def documented(name: str, thing: object) -> Iterator[str]:
+    """What of a name has no docstring: itself, or, of a class, a public member that no base class describes either."""
+    if not (inspect.isclass(thing) or inspect.isroutine(thing) or inspect.ismodule(thing)):
+        return
+    said = vars(thing).get("__doc__") if inspect.isclass(thing) else thing.__doc__
+    if not said or said.startswith(f"{getattr(thing, '__name__', '')}("):  # what dataclass writes by itself
+        yield name
+    for key in vars(thing) if inspect.isclass(thing) else ():
+        member = getattr(thing, key)
+        known = inspect.isroutine(member) or isinstance(member, property)
+        if known and not key.startswith("_") and not inspect.getdoc(member):
+            yield f"{name}.{key}"
+
+
+def test_every_public_name_has_a_docstring():
+    lacking = [found for name, thing in public() for found in documented(name, thing)]
+    assert not lacking
+
+
 def test_links_of_the_pages_lead_somewhere():
     for page in [*PAGES, ROOT / "CONTRIBUTING.md"]:
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if "://" not in link:
                 assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_links_into_the_glossary_lead_to_a_word_of_it():
+    words = re.findall(r"^## (.*)$", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.M)
+    assert words == sorted(words)
+    for page in PAGES:
+        for word in re.findall(r"\]\([^)#]*glossary\.md#([^)]*)\)", page.read_text(encoding="utf-8")):
+            assert word in [w.replace(" ", "-") for w in words], f"{page.name} links to {word}"
 
 
 def test_python_examples_run(tmp_path, monkeypatch):
@@ -112,6 +162,9 @@ def test_commands_of_the_pages_run(tmp_path):
         Image.new("RGB", (20, 20), (60 * i, 90, 30)).save(tmp_path / "photos" / f"{i}.png")
     shutil.copy(tmp_path / "photos" / "0.png", tmp_path / "photo.jpg")
     (tmp_path / "captions.txt").write_text("".join(f"{i}.png#0\ta plain square\n" for i in range(4)))
+    (tmp_path / "reviews.ft").write_text("__label__pos a good film\n__label__neg a bad one\n" * 20)
+    for block in blocks(ROOT / "docs" / "extending.md", "python"):
+        (tmp_path / block.split()[1]).write_text(block, encoding="utf-8")
     assert len(commands()) >= 5
     for page, words in commands():
         if words[0] == "train":
@@ -124,7 +177,7 @@ def test_commands_of_the_pages_run(tmp_path):
                 words = [*words, "--no-browser"]
         if words[0] == "watch" and not {"--terminal", "--json"} & set(words):
             continue  # until Ctrl-C
-        done = helo(*words, cwd=tmp_path)
+        done = typed(*words, cwd=tmp_path)
         assert done.returncode == 0, f"{page}: helo {' '.join(words)}: {done.stderr[-300:]}"
 
 
@@ -166,10 +219,10 @@ def test_the_steps_of_contributing_add_a_cell(tmp_path):
     shutil.copytree(ROOT / "src" / "helo", tmp_path / "src" / "helo", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "src" / "helo" / "cells" / "leaky.py").write_text(NEW_CELL, encoding="utf-8")
     (tmp_path / "text.txt").write_text("hello world, " * 200)
-    checked = helo("check", "leaky", cwd=tmp_path, path=tmp_path / "src")
+    checked = typed("check", "leaky", cwd=tmp_path, path=tmp_path / "src")
     assert checked.returncode == 0, checked.stdout[-500:] + checked.stderr[-500:]
     words = ("train", "lm", "text.txt", "--cell", "leaky", "--steps", "3", "--out", "run")
-    trained = helo(*words, cwd=tmp_path, path=tmp_path / "src")
+    trained = typed(*words, cwd=tmp_path, path=tmp_path / "src")
     assert trained.returncode == 0, trained.stderr[-500:]
 
 

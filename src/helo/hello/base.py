@@ -85,6 +85,7 @@ class Example:
 
     @property
     def word(self) -> str:
+        """The word that is learned."""
         return "".join(self.letters)
 
     @cached_property

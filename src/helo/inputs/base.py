@@ -58,4 +58,5 @@ class Input(ABC):
 
     @classmethod
     @abstractmethod
-    def from_json(cls, saved: dict[str, Any]) -> Self: ...
+    def from_json(cls, saved: dict[str, Any]) -> Self:
+        """The form of input that `to_json` wrote. Raises ValueError for anything else."""

@@ -30,6 +30,7 @@ class Dialogue(Input):
 
     @classmethod
     def learn(cls, examples, embedding: int, hidden: int, dropout: float, vectors=None):
+        """The words of these conversations, and who speaks more than once."""
         said = [tokens(text) for turns in examples.inputs for _, text in turns]
         counts = Counter(speaker for turns in examples.inputs for speaker, _ in turns)
         speakers = [s for s, n in sorted(counts.items(), key=lambda i: (-i[1], i[0])) if n > 1][:MOST]

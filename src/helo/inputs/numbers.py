@@ -36,6 +36,7 @@ class Numbers(Input):
 
     @classmethod
     def learn(cls, examples, level: bool = True):
+        """Means and standard deviations of these series, by which all are scaled."""
         inputs = [np.asarray(x, np.float64).reshape(len(x), -1) for x in examples.inputs]
         whole = np.concatenate(inputs)
         holes = np.isnan(whole)

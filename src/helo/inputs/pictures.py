@@ -33,6 +33,7 @@ class Pictures(Input):
 
     @classmethod
     def learn(cls, examples, view: str):
+        """Mean and standard deviation of these pictures, by which all are scaled."""
         x = _alike(examples, _shape(examples.inputs))
         if x.ndim < 3:
             raise HeloError(

@@ -23,6 +23,7 @@ class Vectors(Input):
 
     @classmethod
     def learn(cls, examples):
+        """Means and standard deviations of these vectors, by which all are scaled."""
         return cls(Numbers.learn(_stepped(examples)))
 
     def encode(self, examples):

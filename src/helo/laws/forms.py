@@ -45,6 +45,7 @@ class Form:
 
     @property
     def differentiates(self) -> bool:
+        """Whether it has gradients."""
         return self.library == "torch"
 
     @property

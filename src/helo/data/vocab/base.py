@@ -37,7 +37,8 @@ class Vocab(ABC):
 
     @classmethod
     @abstractmethod
-    def from_json(cls, saved: dict[str, Any]) -> Self: ...
+    def from_json(cls, saved: dict[str, Any]) -> Self:
+        """The vocabulary that `to_json` wrote. Raises ValueError for anything else."""
 
     #: Symbols that a text may hold but that are never written, such as the one for unknown characters.
     silent: tuple[int, ...] = ()
