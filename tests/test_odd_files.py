@@ -223,7 +223,7 @@ def test_columns_of_a_frame_are_taken_by_their_names_as_those_of_files_are(tmp_p
     for what, given in several.items():
         rows = [",".join(given), *(",".join(map(str, row)) for row in zip(*given.values(), strict=True))]
         file = written(tmp_path / "asked.csv", "\n".join(rows) + "\n")
-        assert predict(frame(given)) == predict(model.asked([file])) == wanted, what
+        assert predict(frame(given)) == predict(model.unlabelled([file])) == wanted, what
     for value, said in (
         ({"a": columns["a"]}, "'b'"),
         (columns | {"a": [1.0, None, 2.0]}, "'a'"),
@@ -239,7 +239,7 @@ def test_columns_of_a_frame_are_taken_by_their_names_as_those_of_files_are(tmp_p
             *(",".join("" if v is None else str(v) for v in row) for row in zip(*value.values(), strict=True)),
         ]
         with pytest.raises(HeloError, match=said.replace("row 1", r"asked\.csv:3")):
-            predict(model.asked([written(tmp_path / "asked.csv", "\n".join(rows) + "\n")]))
+            predict(model.unlabelled([written(tmp_path / "asked.csv", "\n".join(rows) + "\n")]))
     told = frame(columns | {"label": ["x", "y", "x"]})
     assert model.evaluate(model.init(np.random.default_rng(0)), {}, told)["examples"] == 3
 

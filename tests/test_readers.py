@@ -166,7 +166,7 @@ def test_labels_in_a_file_beside_the_frames(tmp_path, name, labels):
     named(refused("tag", [tmp_path]), f"{name}: ", "3 frames", "2 labels")
     (tmp_path / name).unlink()
     named(refused("tag", [tmp_path]), "v1.csv: ", "labels")
-    assert kind.examples([tmp_path], kind.Options(), asked=False)[0].labels is None
+    assert kind.examples([tmp_path], kind.Options(), labelled=False)[0].labels is None
 
 
 def test_frames_parted_by_tabs_are_told_from_words(tmp_path):
@@ -189,7 +189,7 @@ def test_columns_are_taken_by_their_names(tmp_path):
         model = kind.load(learned.options, json.loads(json.dumps(learned.to_json()[1])), {})
         rows = np.zeros(1, int) if kind is tag else np.arange(2)
         x = model.encode(kind.examples([tmp_path / "t.csv"], model.options)[0]).batch(rows)["xs"].reshape(-1, 2)[:2]
-        other = model.encode(kind.examples([tmp_path / "u.csv"], model.options, asked=False)[0]).batch(rows)["xs"]
+        other = model.encode(kind.examples([tmp_path / "u.csv"], model.options, labelled=False)[0]).batch(rows)["xs"]
         np.testing.assert_array_equal(x, other.reshape(-1, 2))
         (tmp_path / "w.csv").write_text("a,c,label\n1,10,x\n2,30,y\n")
         with pytest.raises(HeloError, match=r"w\.csv.*'b'"):
@@ -312,7 +312,7 @@ def test_series_a_step_a_row(tmp_path):
         np.testing.assert_array_equal(x, np.array(y, np.float32))
     assert found.place(0, 1) == f"{tmp_path / 'a.csv'}:2"
     (tmp_path / "c.csv").write_text("v,u,series,time\n1,2,1,1\n")
-    assert kind.examples([tmp_path / "c.csv"], options, asked=False)[0].labels is None
+    assert kind.examples([tmp_path / "c.csv"], options, labelled=False)[0].labels is None
 
 
 def test_series_without_a_heading(tmp_path):

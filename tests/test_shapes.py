@@ -810,7 +810,7 @@ def test_the_report_of_a_classifier(place, tmp_path):
     assert done.code == 0, done.err
     said = (tmp_path / "out" / "report.md").read_text().partition("\n")[2]  # the first line says whose it is
     assert said in done.out
-    assert "| truth | examples | precision | recall | F1 | neg | pos |" in said
+    assert "| true label | examples | precision | recall | F1 | neg | pos |" in said
     assert "| neg | 2 | 1.000 | 0.500 | 0.667 | 1 | 1 |" in said
     assert "| pos | 2 | 0.667 | 1.000 | 0.800 | 0 | 2 |" in said
     wrong = said.split("The most wrong:\n\n")[1].strip().split("\n")

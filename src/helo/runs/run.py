@@ -93,7 +93,7 @@ class Run(TrainedModel):
         """
         if not (names := listed(files)):
             raise HeloError("no files are given", expected="files as for training")
-        return self._answers().asked(names, **said)
+        return self._answers().unlabelled(names, **said)
 
     @door
     def lines(self, text: str, **said: Any) -> Any:

@@ -44,20 +44,20 @@ class Copies(WritingTask):
         attention the next in order.
         """
         strangers, lengths = engines.host(batch["strangers"]), engines.host(batch["lengths"])
-        asked = [
+        hypotheses = [
             (i, k)
             for i, several in enumerate(found)
             for k, h in enumerate(several)
             if self.unknown in h.symbols and strangers[i].any()
         ]
-        if not asked:
+        if not hypotheses:
             return found
-        rows = np.array([i for i, _ in asked])
+        rows = np.array([i for i, _ in hypotheses])
         at = engines.array(rows, memory[0])
-        written = [found[i][k].symbols for i, k in asked]
+        written = [found[i][k].symbols for i, k in hypotheses]
         looks = self.attention_weights(parameters, tuple(m[at] for m in memory), lengths[rows], written)
         out = [list(several) for several in found]
-        for (i, k), look in zip(asked, looks, strict=True):
+        for (i, k), look in zip(hypotheses, looks, strict=True):
             out[i][k] = replace(found[i][k], symbols=self._carried(found[i][k].symbols, strangers[i], look))
         return out
 

@@ -55,18 +55,18 @@ class ExampleTask(Task):
 
     @classmethod
     @abstractmethod
-    def examples(cls, files: Sequence[str | Path], options: Any, asked: bool = True) -> tuple[Dataset, list[Path]]:
-        """Examples out of a person's files. asked: with their labels."""
+    def examples(cls, files: Sequence[str | Path], options: Any, labelled: bool = True) -> tuple[Dataset, list[Path]]:
+        """Examples out of a person's files. labelled: with their labels."""
 
     @classmethod
     @abstractmethod
     def from_dataset(cls, options: Any, examples: Dataset) -> Self:
         """The task with what the training examples say: vocabulary, scales, labels, and the sizes that follow."""
 
-    def asked(self, files: Sequence[str | Path], **said: Any) -> Dataset:
-        """What a person asks about, out of files as for training; labels may be missing. said: as for `reading`."""
+    def unlabelled(self, files: Sequence[str | Path], **said: Any) -> Dataset:
+        """Examples to be answered, out of files as for training; labels may be missing. said: as for `reading`."""
         with reading.as_trained():
-            return type(self).examples(files, self.reading(**said), asked=False)[0]
+            return type(self).examples(files, self.reading(**said), labelled=False)[0]
 
     def training_examples(self, examples: Dataset) -> tuple[Encoded, Any]:
         """The training examples and their targets as they are learned from."""

@@ -34,15 +34,15 @@ class LabelTask(ExampleTask):
     default_split = "stratified"
 
     @classmethod
-    def examples(cls, files, options, asked=True):
-        found, paths = readers.read(files, options, "step" if cls.stepwise else "example", asked)
+    def examples(cls, files, options, labelled=True):
+        found, paths = readers.read(files, options, "step" if cls.stepwise else "example", labelled)
         return framed(found, options.encoder, options.fps, timed=cls.stepwise), paths
 
     def encode(self, examples):
         inputs.fits(self.form, examples)
         return self.form.encode(examples)
 
-    def asked(self, files, **said):
+    def unlabelled(self, files, **said):
         """Frames also out of videos without a table, words with a label each also out of `.txt` files of running text."""
         if not (self.options.reader or said.get("reader") or table.given(files)):
             if isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
@@ -51,20 +51,20 @@ class LabelTask(ExampleTask):
                 paths = named(files, conll.SUFFIXES)
                 if all(suffix(p) in conll.SUFFIXES for p in paths):
                     return conll.questions(paths, self.options.column, self.known())
-        return super().asked(files, **said)
+        return super().unlabelled(files, **said)
 
     def known(self) -> set[str]:
         """Labels as files may have them."""
         return set(self.labels)
 
     def given(self, source: Any) -> Dataset:
-        """What a person asks about, as examples."""
+        """Examples to be answered, as a dataset."""
         if isinstance(source, Dataset):
             return source
         if table.given(source):
-            return self.asked(source)
+            return self.unlabelled(source)
         if isinstance(self.form, Numbers) and (names := clips.paths(source)):
-            return self.asked(names)
+            return self.unlabelled(names)
         kinds = {"words": "tokens" if self.stepwise else "text", "symbols": "text", "dialogue": "dialogue",
                  "numbers": "frames", "vectors": "vector"}  # fmt: skip
         kind = kinds.get(self.form.to_json()["form"], "picture")

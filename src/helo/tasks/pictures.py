@@ -22,8 +22,8 @@ class PictureTask(ExampleTask):
     default_split = None  # the captions say it, or a list; else by chance
 
     @classmethod
-    def examples(cls, files, options, asked=True):
-        return readers.read(files, options, "picture", asked)
+    def examples(cls, files, options, labelled=True):
+        return readers.read(files, options, "picture", labelled)
 
     @classmethod
     def checked(cls, files, options):
@@ -65,14 +65,14 @@ class PictureTask(ExampleTask):
         return check
 
     def given(self, source: Any) -> Dataset:
-        """What a person asks about, as examples."""
+        """Examples to be answered, as a dataset."""
         if isinstance(source, Dataset):
             return source
         names = [source] if isinstance(source, str | Path) else clips.paths(source)
         if not names and len(arrays.listed(source)):
             raise HeloError(f"{type(source).__name__}", expected="paths of pictures", where="input")
-        return self.asked(names)
+        return self.unlabelled(names)
 
     def lines(self, text: str, **said: Any) -> Dataset:
         """Standard input: the path of a picture a line."""
-        return self.asked([line.strip() for line in parted(text) if line.strip()], **said)
+        return self.unlabelled([line.strip() for line in parted(text) if line.strip()], **said)

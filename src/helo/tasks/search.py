@@ -88,8 +88,8 @@ class Search(ABC):
         self, parameters: Parameters, memory: Memory, lengths: Any, symbols: Sequence[Sequence[int]]
     ) -> list[np.ndarray]:
         """Where the decoder looked while it wrote each text, `(symbols + 1, places)`; all zeros without attention."""
-        wanted = self.before_and_after(Ragged.of(symbols), np.arange(len(symbols)))
-        before = engines.array(wanted["before"], parameters["head.bias"])
+        batch = self.before_and_after(Ragged.of(symbols), np.arange(len(symbols)))
+        before = engines.array(batch["before"], parameters["head.bias"])
         weights = engines.host(self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory))[2])
         return [weights[i, : len(s) + 1, : lengths[i]] for i, s in enumerate(symbols)]
 

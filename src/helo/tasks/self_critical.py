@@ -15,7 +15,7 @@ from helo.data.ragged import Ragged
 from helo.layers import stack
 from helo.metrics import captions as metric
 from helo.tasks.base import Parameters, on
-from helo.tasks.writing import ScheduledSampling, WritingTask, told
+from helo.tasks.writing import ScheduledSampling, WritingTask, straight_through
 
 DRAWING = 2.0  # times as long as a usual step one that learns from its own sentences takes
 ANCHOR = 0.5  # of CIDEr-D (0 to 10): by so much a person's sentence counts as better than those that are drawn
@@ -63,7 +63,7 @@ class LearnsFromItself(WritingTask):
         """Sentences drawn of each picture become likelier by how much better they are than the others drawn of it:
         -(r_i - mean of the other r) · log p(sentence i) (Rennie et al. 2017, with the baseline of Luo 2020). One that a
         person wrote, better by ANCHOR, goes with them: without it the likelihood is lost before the rates are small. The
-        number that is told is the nats a symbol of these, times how many symbols there are in all.
+        loss that is shown is the nats a symbol of these, times how many symbols there are in all.
         """
         rng = np.random.default_rng(engines.host(batch["draw"]))
         cider, words = self._truth
@@ -97,7 +97,7 @@ class LearnsFromItself(WritingTask):
             total = total - xp.sum(picked * inside * piece["weights"][:, None])
             nats = nats - xp.sum(picked * inside * piece["true"][:, None])
         count = int(texts["target_lengths"].sum())
-        return told(nats * (count / int(texts["target_lengths"][true].sum())), total), count, None
+        return straight_through(nats * (count / int(texts["target_lengths"][true].sum())), total), count, None
 
 
 def normalised(sentence: str, units: str) -> str:

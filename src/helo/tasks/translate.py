@@ -78,8 +78,8 @@ class Translate(Copies, WritingTask):
         self._known = set(characters)
 
     @classmethod
-    def examples(cls, files, options, asked=True):
-        return readers.read(files, options, "text", asked)
+    def examples(cls, files, options, labelled=True):
+        return readers.read(files, options, "text", labelled)
 
     @classmethod
     def more_summary(cls, examples):
@@ -208,11 +208,11 @@ class Translate(Copies, WritingTask):
         return answers
 
     def given(self, source: Any) -> Dataset:
-        """What a person asks about, as examples."""
+        """Examples to be answered, as a dataset."""
         if isinstance(source, Dataset):
             return source
         if table.given(source):
-            return self.asked(source)
+            return self.unlabelled(source)
         return Dataset("pair", arrays.texts(source), None, lambda i, *step: f"input {i + 1}")
 
     def lines(self, text: str) -> Dataset:

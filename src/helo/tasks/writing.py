@@ -146,7 +146,7 @@ class WritingTask(Search, ExampleTask):
         xp = namespace(scores)
         exact = engines.cross_entropy(scores, batch["targets"], inside)
         spread = -xp.sum(inside * xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1))
-        return told(exact, (1 - SMOOTHING) * exact + SMOOTHING * spread)
+        return straight_through(exact, (1 - SMOOTHING) * exact + SMOOTHING * spread)
 
     @staticmethod
     def _repeated(memory: Memory, batch: Any) -> Memory:
@@ -192,6 +192,6 @@ class WritingTask(Search, ExampleTask):
         return self.vocab.decode(i for i in ids if i < len(self.vocab)).decode(errors="replace")
 
 
-def told(nats: Any, minimised: Any) -> Any:
+def straight_through(nats: Any, minimised: Any) -> Any:
     """A loss that reads as plain nats, like that of the validation, and whose gradient is that of what is minimised."""
     return minimised + engines.constant(nats - minimised)
