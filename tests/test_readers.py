@@ -482,7 +482,7 @@ TOLD = [
 
 @pytest.mark.parametrize("text, column, sentences", TOLD)
 def test_words_are_understood_as_people_write_them(text, column, sentences, tmp_path):
-    assert conll.told(text.split("\n"), "standard input", column, {"D", "N", "V"}).inputs == sentences
+    assert conll.typed(text.split("\n"), "standard input", column, {"D", "N", "V"}).inputs == sentences
     file = tmp_path / "f.txt"
     file.write_text(text)
     if sentences:

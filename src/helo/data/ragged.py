@@ -13,9 +13,9 @@ _few: ContextVar[bool] = ContextVar("few", default=False)
 
 
 @contextmanager
-def few_shapes(wanted: bool = True) -> Iterator[None]:
+def few_shapes(on: bool = True) -> Iterator[None]:
     """Sequences are padded inside to one of a few lengths, so that batches have few shapes and each comes again soon."""
-    token = _few.set(wanted)
+    token = _few.set(on)
     try:
         yield
     finally:

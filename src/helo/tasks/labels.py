@@ -80,7 +80,7 @@ class LabelTask(ExampleTask):
         return Dataset(kind, source, None, lambda i, *step: f"input {i + 1}")
 
     def lines(self, text: str) -> Dataset:
-        """Standard input: a text a line, or a row of numbers; where each step has a label, of words whatever `conll.told`
+        """Standard input: a text a line, or a row of numbers; where each step has a label, of words whatever `conll.typed`
         understands, of frames a line of numbers each, with blank lines between sequences.
         """
         rows = parted(text)
@@ -90,7 +90,7 @@ class LabelTask(ExampleTask):
             return self.given(rows)
         if isinstance(self.form, Vectors):
             width = len(self.form.numbers.mean)
-            found = [numbers.told(r, width, f"{INPUT}:{n}") for n, r in enumerate(rows, 1) if r.strip()]
+            found = [numbers.typed(r, width, f"{INPUT}:{n}") for n, r in enumerate(rows, 1) if r.strip()]
             return self.given(np.stack(found) if found else np.zeros((0, width)))
         raise HeloError("this model does not read lines", mend="give files, as in training", where=INPUT)
 
@@ -98,7 +98,7 @@ class LabelTask(ExampleTask):
         if isinstance(self.form, Dialogue):
             raise HeloError("conversations come in tables", mend="give a file, as in training", where=INPUT)
         if isinstance(self.form, Words):
-            return conll.told(rows, INPUT, self.options.column, self.known())
+            return conll.typed(rows, INPUT, self.options.column, self.known())
         groups: list[list[Any]] = [[]]
         for number, row in enumerate(rows, 1):
             if row.strip():
@@ -124,7 +124,7 @@ class LabelTask(ExampleTask):
             if "\t" in line.strip():
                 raise HeloError("a tab in a word", expected="a word a line", where=where)
             return line.strip()
-        return numbers.told(line, len(self.form.mean), where)
+        return numbers.typed(line, len(self.form.mean), where)
 
     def fed(
         self, parameters: Parameters, item: Any, state: Any, past: dict[str, Any]

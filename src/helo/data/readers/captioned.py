@@ -44,54 +44,56 @@ class Captions(Reader):
         return found
 
 
-def read(names: Sequence[str | Path], asked: Any, must: bool = True) -> tuple[Dataset, list[Path]]:
+def read(names: Sequence[str | Path], options: Any, must: bool = True) -> tuple[Dataset, list[Path]]:
     """The pictures of all captions in files, and those files. Where no file has captions: pictures without any, unless
     there must be some: what is to be scored, of which the test split is taken, or val, where the files tell (`notes["split"]`).
     """
     texts, holding = _texts(names) if must else _parted(names)
     if not texts:
         found = photos.find(holding)
-        return _labelled(found, None, [p.place for p in found], asked), []
-    told, split = captions.read(texts), None
+        return _labelled(found, None, [p.place for p in found], options), []
+    entries, split = captions.read(texts), None
     if must:
-        told, split = _first(told, "test", "val")
-    examples = _found(told, _places(holding, asked), asked)
+        entries, split = _first(entries, "test", "val")
+    examples = _found(entries, _places(holding, options), options)
     examples.notes["split"] = split
     return examples, texts
 
 
-def checked(names: Sequence[str | Path], asked: Any) -> tuple[Dataset, list[Path]]:
+def checked(names: Sequence[str | Path], options: Any) -> tuple[Dataset, list[Path]]:
     """The same of those pictures alone that lists name, where there are lists."""
     texts, holding = _texts(names)
-    told = captions.read(texts)
-    if any(_lists(asked)):
-        told = [c for half in _listed(told, asked) for c in half]
-    return _found(told, _places(holding, asked), asked), texts
+    entries = captions.read(texts)
+    if any(_lists(options)):
+        entries = [c for half in _listed(entries, options) for c in half]
+    return _found(entries, _places(holding, options), options), texts
 
 
 def split(
-    names: Sequence[str | Path], valid: Sequence[str | Path], asked: Any
+    names: Sequence[str | Path], valid: Sequence[str | Path], options: Any
 ) -> tuple[Dataset, Dataset, dict[str, Any]]:
     """What to learn from, what to validate on, and the record by which both are found again. Raises HeloError for a
     picture that would be in both.
     """
     texts, holding = _texts(names)
-    told = captions.read(texts)
-    places = _places(holding, asked)
-    lists = _lists(asked)
+    entries = captions.read(texts)
+    places = _places(holding, options)
+    lists = _lists(options)
     record: dict[str, Any] = {
         "train": [str(p.absolute()) for p in (*texts, *holding)],
         "fingerprint": {"train": dataset.fingerprint([*texts, *lists.values()])},
     }
     if lists:
-        mine, others = _listed(told, asked)
-        named = Path(asked.valid_list).name if asked.valid_list else "those that are not listed"
+        mine, others = _listed(entries, options)
+        named = Path(options.valid_list).name if options.valid_list else "those that are not listed"
         record["valid"] = f"pictures of the captions: {named}"
     else:
-        mine, others = _learnable(told), [c for c in told if c.split == "val"]
-        record["valid"] = "pictures of the captions: the split val" if others else splits.SAID[asked.split or "random"]
+        mine, others = _learnable(entries), [c for c in entries if c.split == "val"]
+        record["valid"] = (
+            "pictures of the captions: the split val" if others else splits.SAID[options.split or "random"]
+        )
     if valid:
-        if asked.valid_list:
+        if options.valid_list:
             raise HeloError("--valid and --valid-list", expected="one of them")
         texts, more = _parted(valid)
         if not texts:
@@ -99,19 +101,19 @@ def split(
         record["valid"] = [str(p.absolute()) for p in (*texts, *more)]
         record["fingerprint"]["valid"] = dataset.fingerprint(texts)
         others, _ = _first(captions.read(texts), "val", "test")
-        learn, check = _found(mine, places, asked), _found(others, [*more, *places], asked)
+        learn, check = _found(mine, places, options), _found(others, [*more, *places], options)
     elif mine and others:
-        if asked.split is not None:
-            raise HeloError(f"--split {asked.split} of captions that say what to validate on", expected="none")
-        learn, check = (_found(half, places, asked) for half in (mine, others))
+        if options.split is not None:
+            raise HeloError(f"--split {options.split} of captions that say what to validate on", expected="none")
+        learn, check = (_found(half, places, options) for half in (mine, others))
     elif lists:
         flag = "--valid-list" if mine else "--train-list"
         raise HeloError("no pictures are left for it", expected="some", mend=f"{flag} names them", where=flag)
     else:
-        everything = _found(mine, places, asked)
+        everything = _found(mine, places, options)
         if len(everything) < 2:
             raise HeloError("one picture", expected="more, or --valid FILES", where=", ".join(map(str, names)))
-        learn, check = (everything.take(rows) for rows in splits.split(everything, asked.split or "random"))
+        learn, check = (everything.take(rows) for rows in splits.split(everything, options.split or "random"))
     both = {_lies(p) for p in learn.inputs}
     for i, photo in enumerate(check.inputs):
         if _lies(photo) in both:
@@ -122,34 +124,34 @@ def split(
     return learn, check, record
 
 
-def _first(told: list[Captioned], *splits: str) -> tuple[list[Captioned], str | None]:
+def _first(entries: list[Captioned], *splits: str) -> tuple[list[Captioned], str | None]:
     """The first of some splits that is there; all pictures where none is."""
     for split in splits:
-        if found := [c for c in told if c.split == split]:
+        if found := [c for c in entries if c.split == split]:
             return found, split
-    return told, None
+    return entries, None
 
 
-def _learnable(told: list[Captioned]) -> list[Captioned]:
+def _learnable(entries: list[Captioned]) -> list[Captioned]:
     """The split train, where the files tell; of test nothing is ever learned."""
-    found = [c for c in told if c.split in (None, "train")] or [c for c in told if c.split != "test"]
-    if told and not found:
-        raise HeloError("pictures of the split test alone", expected="examples for training", where=told[0].place)
+    found = [c for c in entries if c.split in (None, "train")] or [c for c in entries if c.split != "test"]
+    if entries and not found:
+        raise HeloError("pictures of the split test alone", expected="examples for training", where=entries[0].place)
     return found
 
 
-def _lists(asked: Any) -> dict[str, Path]:
-    return {n: Path(v) for n in LISTS if (v := getattr(asked, n))}
+def _lists(options: Any) -> dict[str, Path]:
+    return {n: Path(v) for n in LISTS if (v := getattr(options, n))}
 
 
-def _listed(told: list[Captioned], asked: Any) -> tuple[list[Captioned], list[Captioned]]:
+def _listed(entries: list[Captioned], options: Any) -> tuple[list[Captioned], list[Captioned]]:
     """Two halves by lists; where there is one list, the other half is what it does not name. Either may be empty."""
-    told = [c for c in told if c.sentences]
+    entries = [c for c in entries if c.sentences]
     known: dict[str, list[Captioned]] = {}
-    for c in told:
+    for c in entries:
         known.setdefault(PurePosixPath(c.name).name, []).append(c)
     found: dict[str, dict[str, Captioned]] = {}
-    for which, path in _lists(asked).items():
+    for which, path in _lists(options).items():
         found[which] = {}
         for number, name in captions.listed(path):
             several = [c for c in known.get(PurePosixPath(name).name, ()) if _fits(c.name, name)]
@@ -158,7 +160,7 @@ def _listed(told: list[Captioned], asked: Any) -> tuple[list[Captioned], list[Ca
             except HeloError as error:
                 error.where = f"{path}:{number}"
                 fault(error)
-    rest = [c for c in told if c.split != "test" and not any(c.name in half for half in found.values())]
+    rest = [c for c in entries if c.split != "test" and not any(c.name in half for half in found.values())]
     mine, others = (list(found[which].values()) if which in found else None for which in LISTS)
     return _learnable(rest) if mine is None else mine, rest if others is None else others
 
@@ -193,11 +195,11 @@ def _twice(name: str, where: str) -> HeloError:
                      mend="take it out of one", where=where)  # fmt: skip
 
 
-def _found(told: Sequence[Captioned], places: Sequence[str | Path], asked: Any) -> Dataset:
+def _found(entries: Sequence[Captioned], places: Sequence[str | Path], options: Any) -> Dataset:
     """Captions with their pictures."""
     known = photos.Album(photos.find(list(places))) if places else None
     found, kept, left = [], [], []
-    for c in told:
+    for c in entries:
         if not c.sentences:
             continue
         beside = Path(c.place.rpartition(":")[0]).parent / c.name
@@ -211,12 +213,12 @@ def _found(told: Sequence[Captioned], places: Sequence[str | Path], asked: Any) 
         error = HeloError(f"a caption for {c.name}, of which {len(several) or 'none'} are in {where}{many}",
                           expected="one picture of that name", where=c.place,
                           mend="name the folder or tar that has it" + ("" if several else ", or --skip-bad"))  # fmt: skip
-        if asked.skip_bad and not several:
+        if options.skip_bad and not several:
             left.append(error)
         else:
             fault(error)
-    examples = _labelled(found, [c.sentences for c in kept], [c.place for c in kept], asked, left)
-    examples.notes["without_captions"] = [c.name for c in told if not c.sentences]
+    examples = _labelled(found, [c.sentences for c in kept], [c.place for c in kept], options, left)
+    examples.notes["without_captions"] = [c.name for c in entries if not c.sentences]
     examples.notes["images"] = tuple(str(Path(p).absolute()) for p in places)
     return examples
 
@@ -240,17 +242,21 @@ def _parted(names: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
     return texts, holding
 
 
-def _places(holding: list[Path], asked: Any) -> list[Path]:
+def _places(holding: list[Path], options: Any) -> list[Path]:
     """Where pictures are looked for: what is named now, and what was asked for before unless it is gone meanwhile."""
-    before = [Path(p) for p in asked.images if Path(p).exists() or not holding]
+    before = [Path(p) for p in options.images if Path(p).exists() or not holding]
     return [*(h for h in holding if h.exists() or not before), *(p for p in before if p not in holding)]
 
 
 def _labelled(
-    found: list[Photo], sentences: list[list[str]] | None, places: list[str], asked: Any, left: Sequence[HeloError] = ()
+    found: list[Photo],
+    sentences: list[list[str]] | None,
+    places: list[str],
+    options: Any,
+    left: Sequence[HeloError] = (),
 ) -> Dataset:
     """Pictures as examples; with --skip-bad without those that cannot be read. left: what was left out before."""
-    bad = dict(_unreadable(found)) if asked.skip_bad else {}
+    bad = dict(_unreadable(found)) if options.skip_bad else {}
     left = [*left, *bad.values()]
     for error in left:
         LOG.warning("helo: left out: %s", error)

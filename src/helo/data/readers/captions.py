@@ -128,8 +128,8 @@ def _json(path: Path) -> list[Row]:
             return _each(found["images"], images, _karpathy)
         names = dict(_each(found["images"], images, _image))
         rows = _each(found["annotations"], f"{path}: annotations", lambda e, at: _annotation(e, at, names))
-        told = {row[0] for row in rows}
-        return rows + [(name, None, at, None) for name, at in names.values() if name not in told]
+        captioned = {row[0] for row in rows}
+        return rows + [(name, None, at, None) for name, at in names.values() if name not in captioned]
     raise HeloError(
         "JSON of another kind",
         expected="COCO's images and annotations, Karpathy's images with sentences, or AI Challenger's list",
@@ -158,7 +158,7 @@ def _challenger(entry: dict[str, Any], at: str) -> list[Row]:
                         mend="COCO's results name no files: give its images and annotations", where=at)  # fmt: skip
     several = entry.get("caption")
     entries = [{"caption": s} for s in several] if isinstance(several, list) else [entry]
-    return _told(_text(entry, "image_id", at), [_text(e, "caption", at) for e in entries], at)
+    return _rows(_text(entry, "image_id", at), [_text(e, "caption", at) for e in entries], at)
 
 
 def _karpathy(entry: dict[str, Any], at: str) -> list[Row]:
@@ -171,7 +171,7 @@ def _karpathy(entry: dict[str, Any], at: str) -> list[Row]:
     name = _text(entry, "filename", at)
     split = None if entry.get("split") is None else _text(entry, "split", at)
     sentences = _each(entry.get("sentences"), f"{at}.sentences", sentence)
-    return _told(name, sentences, at, SPLITS.get(split or "", split))
+    return _rows(name, sentences, at, SPLITS.get(split or "", split))
 
 
 def _image(entry: dict[str, Any], at: str) -> list[tuple[Any, tuple[str, str]]]:
@@ -182,10 +182,10 @@ def _annotation(entry: dict[str, Any], at: str, names: dict[Any, tuple[str, str]
     image = _id(entry, "image_id", at)
     if image not in names:
         raise HeloError(f"image_id: {_said(image)}", expected="the id of one of the images", where=at)
-    return _told(names[image][0], [_text(entry, "caption", at)], at)
+    return _rows(names[image][0], [_text(entry, "caption", at)], at)
 
 
-def _told(name: str, sentences: list[str], at: str, split: str | None = None) -> list[Row]:
+def _rows(name: str, sentences: list[str], at: str, split: str | None = None) -> list[Row]:
     return [(name, s, at, split) for s in sentences] or [(name, None, at, split)]
 
 

@@ -49,36 +49,36 @@ class Sentence:
     lines: list[int]
 
 
-def read(paths: Sequence[Path], column: str | None, asked: bool = True) -> Dataset:
+def read(paths: Sequence[Path], column: str | None, labelled: bool = True) -> Dataset:
     """Sentences as lists of words, with a label a word from the named or numbered column; None: what each format is
     for, UPOS in CoNLL-U and else the last column.
 
     A blank line, or one of blanks and tabs alone, ends a sentence; `#` begins a comment in CoNLL-U, and `#` and a blank
     one before a sentence elsewhere, where it cannot be a word of it. Fields are parted by tabs, or in files without tabs
     by blanks. Of CoNLL-U, multiword tokens (`1-2`) and empty nodes (`1.1`) are no words of the tree and are left out.
-    asked: labels are needed; else words may stand alone.
+    labelled: every sentence has labels; else words may stand alone.
     """
-    return _labelled([s for p in paths for s in _file(p, column, asked)], str(paths[0]), asked)
+    return _labelled([s for p in paths for s in _file(p, column, labelled)], str(paths[0]), labelled)
 
 
 def questions(paths: Sequence[Path], column: str | None, known: AbstractSet[str]) -> Dataset:
-    """What a tagger is asked about: files as `read` reads them, labels may be missing; a `.txt` as `told` reads it."""
+    """Sentences to be tagged: files as `read` reads them, labels may be missing; a `.txt` as `typed` reads it."""
     found = []
     for path in paths:
         plain = files.suffix(path) in PLAIN
-        found += _told(files.lines(path), str(path), column, known) if plain else _file(path, column, False)
+        found += _typed(files.lines(path), str(path), column, known) if plain else _file(path, column, False)
     return _labelled(found, str(paths[0]), False)
 
 
-def told(rows: list[str], name: str, column: str | None, known: AbstractSet[str]) -> Dataset:
+def typed(rows: list[str], name: str, column: str | None, known: AbstractSet[str]) -> Dataset:
     """Lines as a person types or pipes them: columns as in training, a word a line with blank lines between sentences,
     or running text, a sentence a line with blanks between words. known: labels, by which columns that blanks part are
-    told from running text. name: of where the lines are from.
+    distinguished from running text. name: of where the lines are from.
     """
-    return _labelled(_told(rows, name, column, known), "", False)
+    return _labelled(_typed(rows, name, column, known), "", False)
 
 
-def _told(rows: list[str], name: str, column: str | None, known: AbstractSet[str]) -> list[Sentence]:
+def _typed(rows: list[str], name: str, column: str | None, known: AbstractSet[str]) -> list[Sentence]:
     if _looks_universal(rows) or _has_columns(rows, column, known) or not any(len(r.split()) > 1 for r in rows):
         return _columns(rows, name, _looks_universal(rows), column, False)
     running = [(n, row.split()) for n, row in enumerate(rows, 1) if row.strip()]
@@ -90,13 +90,13 @@ def _has_columns(rows: list[str], column: str | None, known: AbstractSet[str]) -
     where labels stand.
     """
     tabs, fields, comments = _fields(rows)
-    told = [f for row, f, comment in zip(rows, fields, comments, strict=True) if row.strip() and not comment]
-    if len({len(f) for f in told}) != 1:
+    given = [f for row, f, comment in zip(rows, fields, comments, strict=True) if row.strip() and not comment]
+    if len({len(f) for f in given}) != 1:
         return False
     if tabs:
-        return not any(" " in field for row in told for field in row[1:])
-    at = len(told[0]) - 1 if column is None else int(column) - 1 if _counts(column) else 0
-    return 0 < at < len(told[0]) and 2 * sum(f[at] in known for f in told) > len(told)
+        return not any(" " in field for row in given for field in row[1:])
+    at = len(given[0]) - 1 if column is None else int(column) - 1 if _counts(column) else 0
+    return 0 < at < len(given[0]) and 2 * sum(f[at] in known for f in given) > len(given)
 
 
 def _fields(rows: list[str]) -> tuple[bool, list[list[str]], list[bool]]:
@@ -115,11 +115,11 @@ def _fields(rows: list[str]) -> tuple[bool, list[list[str]], list[bool]]:
     return tabs, fields, comments
 
 
-def _labelled(sentences: list[Sentence], where: str, asked: bool) -> Dataset:
+def _labelled(sentences: list[Sentence], where: str, labelled: bool) -> Dataset:
     """where: to be named where there are no sentences, unless it is empty."""
     if not sentences and where:
         raise HeloError("no sentences", expected="a word a line, a blank line between sentences", where=where)
-    if asked and any(s.labels for s in sentences):
+    if labelled and any(s.labels for s in sentences):
         for s in sentences:
             if s.labels is None:
                 fault(HeloError("no label", expected="one a word, as elsewhere", where=f"{s.file}:{s.lines[0]}"))
@@ -133,16 +133,16 @@ def _labelled(sentences: list[Sentence], where: str, asked: bool) -> Dataset:
     return Dataset("tokens", words, None if None in labels else labels, place)
 
 
-def _file(path: Path, column: str | None, asked: bool) -> list[Sentence]:
+def _file(path: Path, column: str | None, labelled: bool) -> list[Sentence]:
     rows = files.lines(path)
     universal = files.suffix(path) in (".conllu", ".conllx") or _looks_universal(rows)
-    return _columns(rows, str(path), universal, column, asked)
+    return _columns(rows, str(path), universal, column, labelled)
 
 
-def _columns(rows: list[str], name: str, universal: bool, column: str | None, asked: bool) -> list[Sentence]:
+def _columns(rows: list[str], name: str, universal: bool, column: str | None, labelled: bool) -> list[Sentence]:
     _, parted, comments = _fields(rows)
     usual = COLUMNS["upos"] if universal else _last(rows, parted, comments)
-    number = usual if column is None else _column(column, universal, name, asked)
+    number = usual if column is None else _column(column, universal, name, labelled)
     word_at = 1 if universal else 0
     found, words, tags, at, widths = [], [], [], [], 0
     for n, (row, fields, comment) in enumerate(zip([*rows, ""], [*parted, []], [*comments, False], strict=True), 1):
@@ -164,12 +164,12 @@ def _columns(rows: list[str], name: str, universal: bool, column: str | None, as
             fault(HeloError("no word", expected="one in the first column", where=f"{name}:{n}"))
             continue
         width = len(_filled(fields))
-        if asked and words and width not in (1, widths):
+        if labelled and words and width not in (1, widths):
             fault(HeloError(f"{width} columns", expected=f"{widths}, as in the lines before", where=f"{name}:{n}"))
             continue
         widths = max(widths, width) if words else width
         tag = fields[number - 1] if 0 < number <= len(fields) else ""
-        if asked and words and bool(tag) != bool(tags):
+        if labelled and words and bool(tag) != bool(tags):
             like = f"a label in column {number}, as in the lines before" if tags else "no label, as before"
             fault(HeloError(f"{len(fields)} column{'s' * (len(fields) != 1)}", expected=like, where=f"{name}:{n}"))
             continue
@@ -198,13 +198,13 @@ def _looks_universal(rows: list[str]) -> bool:
 
 def _last(rows: list[str], parted: list[list[str]], comments: list[bool]) -> int:
     """The column that holds the label by custom: in CoNLL-2003 and its like, other columns help to find the last."""
-    told = zip(rows, parted, comments, strict=True)
+    lines = zip(rows, parted, comments, strict=True)
     return max(
-        2, next((len(_filled(f)) for r, f, c in told if r.strip() and not c and not r.startswith("-DOCSTART-")), 0)
+        2, next((len(_filled(f)) for r, f, c in lines if r.strip() and not c and not r.startswith("-DOCSTART-")), 0)
     )
 
 
-def _column(column: str, universal: bool, name: str, asked: bool) -> int:
+def _column(column: str, universal: bool, name: str, labelled: bool) -> int:
     """The column of the labels, counted from 1; 0 for none."""
     if _counts(column):
         number = int(column)
@@ -213,7 +213,7 @@ def _column(column: str, universal: bool, name: str, asked: bool) -> int:
         return number
     if universal and column.lower() in COLUMNS:
         return COLUMNS[column.lower()]
-    if not asked:
+    if not labelled:
         return 0
     raise HeloError(
         f"no column {column!r}",

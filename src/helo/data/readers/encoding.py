@@ -104,8 +104,8 @@ def decoded(data: bytes, where: str, at: int = 0, line: int = 1, mend: str = "")
 
     start = 0
     if at == 0:
-        if told := kind(data):
-            raise HeloError(told[0], expected="text in UTF-8", mend=told[1], where=where)
+        if known := kind(data):
+            raise HeloError(known[0], expected="text in UTF-8", mend=known[1], where=where)
         start = 3 * data.startswith(codecs.BOM_UTF8)
     name = wide(data)
     try:
@@ -128,7 +128,9 @@ def kind(data: bytes) -> tuple[str, str] | None:
         if data.startswith(start):
             insides = _INSIDE.items() if called == "a zip archive" else ()
             names = _names(data) if insides else []
-            return next((told for inside, told in insides if any(n.startswith(inside) for n in names)), (called, mend))
+            return next(
+                (known for inside, known in insides if any(n.startswith(inside) for n in names)), (called, mend)
+            )
     return None
 
 
@@ -181,8 +183,8 @@ def _remedy(data: bytes, byte: int, where: str) -> str:
     lines = [line for line in data[: 1 << 22].split(b"\n") if not line.isascii()]
     sample = b"\n".join(lines)[:_LOOKED_AT]
     if 0 not in data and _typographic(sample):
-        told = f"it is likely Windows-1252 (all beyond ASCII is its quotes and dashes), {_shown(data, byte, 'cp1252')}"
-        return f"{told}: {_command('WINDOWS-1252', where)}"
+        guess = f"it is likely Windows-1252 (all beyond ASCII is its quotes and dashes), {_shown(data, byte, 'cp1252')}"
+        return f"{guess}: {_command('WINDOWS-1252', where)}"
     found = _guessed(data[:_LOOKED_AT] if 0 in data else sample)
     if found is None:
         return "make it UTF-8 (helo names the encoding that it is likely in where chardet is installed: pip install chardet)"
@@ -193,12 +195,12 @@ def _remedy(data: bytes, byte: int, where: str) -> str:
         return "nor in any encoding that chardet knows: is it a text?"
     if codec.startswith(("utf-16", "utf-32")):
         return _named(codec.upper().replace("-LE", "LE").replace("-BE", "BE"), where)
-    told = f"{'likely' if sure >= 0.5 else 'perhaps'} {{}} (chardet is {100 * sure:.0f} % sure)"
+    guess = f"{'likely' if sure >= 0.5 else 'perhaps'} {{}} (chardet is {100 * sure:.0f} % sure)"
     if sure < 0.02 and len(_read(data, "cp1252")) == len(data):
-        codec, told = "cp1252", "perhaps {}, the usual one (what is not ASCII is too little to tell)"
+        codec, guess = "cp1252", "perhaps {}, the usual one (what is not ASCII is too little to tell)"
     called, name = _spelled(codec)
     how = _command(name, where) if name else f"Python's codec {codec} reads it"
-    return f"it is {told.format(called)}, {_shown(data, byte, codec)}: {how}"
+    return f"it is {guess.format(called)}, {_shown(data, byte, codec)}: {how}"
 
 
 def _damaged(data: bytes, byte: int) -> str:
@@ -284,5 +286,5 @@ def _shown(data: bytes, byte: int, codec: str) -> str:
     line = data[start : end if end >= 0 else None]
     before = line[: byte - start].decode(codec, errors="replace")[-12:]
     after = line[byte - start :][:60].decode(codec, errors="ignore")[:24]
-    told = "".join(c if c.isprintable() else " " for c in before + after)
-    return f"where it reads “{told.strip()}”"
+    shown = "".join(c if c.isprintable() else " " for c in before + after)
+    return f"where it reads “{shown.strip()}”"

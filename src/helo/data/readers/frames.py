@@ -83,8 +83,8 @@ def beside(path: Path) -> Path | None:
     return next((p for p in found if p.exists()), None)
 
 
-def read(paths: Sequence[Path | table.Table], column: str | None, asked: bool = True) -> Dataset:
-    """Frames `(time, features)`, an example a file. column: of the label. asked: every file has to have labels.
+def read(paths: Sequence[Path | table.Table], column: str | None, labelled: bool = True) -> Dataset:
+    """Frames `(time, features)`, an example a file. column: of the label. labelled: every file has to have labels.
 
     Features that have names are put in the order of the first file's. Raises HeloError for files without frames, with
     other features than those before, and with more or fewer labels than frames.
@@ -95,7 +95,7 @@ def read(paths: Sequence[Path | table.Table], column: str | None, asked: bool = 
         path = path if isinstance(path, Path) else path.file
         if len(video.x) == 0:
             raise HeloError("no frames", where=str(path))
-        if asked and video.labels is None:
+        if labelled and video.labels is None:
             raise _unlabelled(path, column)
         if videos:
             _follow(video, videos[0], path)

@@ -108,7 +108,7 @@ def _plain(values: Sequence[Any]) -> np.ndarray | None:
     return found if (np.abs(found) <= LARGEST).all() else None
 
 
-def told(line: str, width: int, where: str) -> np.ndarray:
+def typed(line: str, width: int, where: str) -> np.ndarray:
     """A line of `width` numbers as a person types or pipes it, parted by blanks, tabs or commas."""
     fields = line.replace(",", " ").split()
     if len(fields) != width:

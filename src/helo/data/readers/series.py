@@ -97,14 +97,14 @@ def values(fields: Sequence[str], where: str) -> np.ndarray | None:
         return None
 
 
-def grouped(told: table.Table, channels: list[str], label: str | None, group: str, order: str | None) -> Dataset:
+def grouped(rows: table.Table, channels: list[str], label: str | None, group: str, order: str | None) -> Dataset:
     """Series `(time, channels)` out of a table of steps, in the order of their first rows; an empty cell or NaN is a
     missing value. All rows of a series have its label.
     """
-    x = table.matrix(told, channels, missing=True)
-    members = table.groups(told, group, order)
-    labels = None if label is None else table.common(told, label, members)
+    x = table.matrix(rows, channels, missing=True)
+    members = table.groups(rows, group, order)
+    labels = None if label is None else table.common(rows, label, members)
     return Dataset(
         "frames", [x[found] for found in members], labels,
-        lambda i, *step: told.places[members[i][step[0] if step else 0]], {"features": channels, "label": label, "rows": members},
+        lambda i, *step: rows.places[members[i][step[0] if step else 0]], {"features": channels, "label": label, "rows": members},
     )  # fmt: skip

@@ -53,10 +53,10 @@ class Table:
             f"no column {name!r}", mend=f"{flag} names it: {nearest(name, self.columns)}", where=self.heading
         )
 
-    def first(self, wanted: Sequence[str]) -> str | None:
+    def first(self, names: Sequence[str]) -> str | None:
         """The first of some names that is a column, whatever its case."""
         lower = {c.lower(): c for c in self.columns}
-        return next((lower[w] for w in wanted if w in lower), None)
+        return next((lower[w] for w in names if w in lower), None)
 
 
 def read(path: Path, headed: bool = True) -> Table:
@@ -128,7 +128,7 @@ def _table(frame: Any, called: str) -> Table:
     names = list(frame.columns)
     header = [str(name) for name in names]
     _named(header, called)
-    columns = {told: _cells(frame[name]) for name, told in zip(names, header, strict=True)}
+    columns = {key: _cells(frame[name]) for name, key in zip(names, header, strict=True)}
     if not columns or not len(frame):
         raise HeloError(f"{len(frame)} rows and {len(columns)} columns", expected="at least one", where=called)
     return Table(Path(called), columns, [f"{called} row {i}" for i in range(len(frame))])
@@ -327,12 +327,12 @@ def matrix(table: Table, names: Sequence[str], missing: bool = False) -> np.ndar
     return np.stack(columns, 1) if columns else np.zeros((len(table), 0))
 
 
-def by_name(x: np.ndarray, names: Sequence[str], wanted: Sequence[str], where: str) -> np.ndarray:
+def by_name(x: np.ndarray, names: Sequence[str], ordered: Sequence[str], where: str) -> np.ndarray:
     """The wanted ones of the columns of `x (…, columns)`, in that order. Raises HeloError for one that is not there."""
     at = {name.casefold(): i for i, name in enumerate(names)}
-    if absent := [name for name in wanted if name.casefold() not in at]:
-        raise HeloError(f"no column {absent[0]!r}", expected=f"the columns {_some(wanted)}", where=where)
-    return x[..., [at[name.casefold()] for name in wanted]]
+    if absent := [name for name in ordered if name.casefold() not in at]:
+        raise HeloError(f"no column {absent[0]!r}", expected=f"the columns {_some(ordered)}", where=where)
+    return x[..., [at[name.casefold()] for name in ordered]]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -369,8 +369,8 @@ def labelled(rows: Table, named: str | None, needed: bool) -> tuple[Table, str |
             fault(HeloError(f"an object or a list of lists in {label!r}", expected="a label, or a list of labels",
                             where=where))  # fmt: skip
             parts = []
-        told = ["" if numbers.absent(v) else str(v).strip() for v in parts]
-        marks.append(told if isinstance(value, list) else told[0] if told else "")
+        names = ["" if numbers.absent(v) else str(v).strip() for v in parts]
+        marks.append(names if isinstance(value, list) else names[0] if names else "")
     if several:
         marks = [v if isinstance(v, list) else [v] if v else [] for v in marks]
     return replace(rows, columns=rows.columns | {label: marks}), label
