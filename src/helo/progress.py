@@ -52,16 +52,16 @@ class Stopping:
     """
 
     def __init__(self):
-        self.asked = self.waiting = False
+        self.requested = self.waiting = False
 
     def ask(self, number: int, frame: Any) -> None:
-        if self.asked or self.waiting:
+        if self.requested or self.waiting:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
 
     def end(self) -> None:
         """Raises KeyboardInterrupt if it was asked for."""
-        if self.asked:
+        if self.requested:
             raise KeyboardInterrupt
 
 

@@ -185,7 +185,7 @@ DATA: dict[str, Any] = {
     "train": list[str], "valid": list[str] | str, "fingerprint": dict[str, str], "symbols": dict[str, int], "start": int,
     "examples": dict[str, int], "left_out": list[str], "without_captions": list[str],
 }  # fmt: skip
-AGAIN = "copy it from an undamaged copy of the run"
+COPY = "copy it from an undamaged copy of the run"
 
 
 def inside(path: Path, name: str) -> Path:
@@ -203,7 +203,7 @@ def describe(path: Path) -> dict[str, Any]:
     with place(file):
         number = about.get("format")
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise HeloError("no format number", expected=f"one up to {FORMAT}", mend=AGAIN)
+            raise HeloError("no format number", expected=f"one up to {FORMAT}", mend=COPY)
         if number > FORMAT:
             raise HeloError(
                 f"format {number}",
@@ -211,12 +211,12 @@ def describe(path: Path) -> dict[str, Any]:
                 mend="the run was made by a newer version: pip install -U helo",
             )
         if missing := [k for k in MUST if k not in about]:
-            raise HeloError(f"no {missing[0]!r}", mend=AGAIN)
+            raise HeloError(f"no {missing[0]!r}", mend=COPY)
         try:
             _looked_at(about)
             return about
         except ValueError as error:
-            raise HeloError(f"damaged: {error}", mend=AGAIN) from error
+            raise HeloError(f"damaged: {error}", mend=COPY) from error
 
 
 def _looked_at(about: dict[str, Any]) -> None:

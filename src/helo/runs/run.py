@@ -1,4 +1,4 @@
-"""What is asked of a trained model: it writes, answers, and says what it is, with NumPy alone."""
+"""A trained model: it writes text, answers, and says what it is, with NumPy alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from helo.tasks.examples import ExampleTask
 
 
 class Run(TrainedModel):
-    """What `helo.load` gives: a trained model, and all that is asked of it."""
+    """What `helo.load` gives: a trained model, and all that it can do."""
 
     @door
     def stream(self, rows: int = 1, state: str | Path | None = None) -> Stream:
@@ -88,7 +88,7 @@ class Run(TrainedModel):
 
     @door
     def examples(self, files: str | Path | Sequence[str | Path], **said: Any) -> Any:
-        """What `predict` is asked about, out of files as for training; labels may be missing. said: options of reading
+        """Examples for `predict`, out of files as for training; labels may be missing. said: options of reading
         that are to be others, such as `skip_bad=True` of a captioner.
         """
         if not (names := listed(files)):
@@ -97,7 +97,7 @@ class Run(TrainedModel):
 
     @door
     def lines(self, text: str, **said: Any) -> Any:
-        """What `predict` is asked about, out of text with one example a line. said: as for `examples`."""
+        """Examples for `predict`, out of text with one example per line. said: as for `examples`."""
         return self._answers().lines(text, **said)
 
     def _answers(self) -> ExampleTask:

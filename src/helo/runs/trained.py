@@ -141,4 +141,4 @@ def _sound(what: str) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        raise HeloError(f"damaged: {what} ({type(error).__name__}: {error})", mend=folder.AGAIN) from error
+        raise HeloError(f"damaged: {what} ({type(error).__name__}: {error})", mend=folder.COPY) from error

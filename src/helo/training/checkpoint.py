@@ -106,19 +106,19 @@ def load(
                     f"step {progress.step}, epoch {epoch}, batch {index} of {batches.per_epoch}, {world} processes"
                 )
         except ValueError as error:
-            raise HeloError(f"damaged: {error}", mend=folder.AGAIN) from error
+            raise HeloError(f"damaged: {error}", mend=folder.COPY) from error
         own = {f"weights.{n}": p for n, p in parameters.items()} | optimiser.tensors()
-        wanted = {n: (tuple(p.shape) or (1,), torch.empty(0, dtype=p.dtype).numpy().dtype) for n, p in own.items()}
+        shapes = {n: (tuple(p.shape) or (1,), torch.empty(0, dtype=p.dtype).numpy().dtype) for n, p in own.items()}
         streams = getattr(batches, "streams", 0)
         for rank in range(world):
             random = arrays.get(f"random.{rank}")
-            wanted[f"random.{rank}"] = ((0,) if random is None else random.shape, np.dtype(np.uint8))
+            shapes[f"random.{rank}"] = ((0,) if random is None else random.shape, np.dtype(np.uint8))
             if any(n.startswith("state.") for n in arrays):
                 mine = len(range(rank, streams, world))
                 for i, layer in enumerate(like):
                     for j, s in enumerate(layer):
-                        wanted[f"state.{rank}.{i}.{j}"] = ((mine, *s.shape[1:]), np.dtype(np.float32))
-        compare(arrays, wanted)
+                        shapes[f"state.{rank}.{i}.{j}"] = ((mine, *s.shape[1:]), np.dtype(np.float32))
+        compare(arrays, shapes)
     tensors = {n: torch.from_numpy(a) for n, a in arrays.items()}
     with torch.no_grad():
         for name, p in parameters.items():
@@ -130,7 +130,7 @@ def load(
             try:
                 machine.device.set_random(arrays[f"random.{machine.rank}"], progress.step)
             except (KeyError, RuntimeError) as error:
-                raise HeloError(f"damaged: the random state: {error}", mend=folder.AGAIN) from error
+                raise HeloError(f"damaged: the random state: {error}", mend=folder.COPY) from error
     rows: dict[tuple[int, int], list[np.ndarray]] = {}
     for rank in range(world):
         for name in sorted(n for n in arrays if n.startswith(f"state.{rank}.")):

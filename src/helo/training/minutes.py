@@ -22,7 +22,7 @@ from helo.training import schedule
 from helo.training.checkpoint import Progress
 from helo.training.machine import Machine
 
-FIRST, AGAIN = 0.03, 0.02  # of the time: until the steps are settled, and until they are settled again
+ESTIMATE, REESTIMATE = 0.03, 0.02  # of the time: until the steps are settled, and until they are settled again
 WATCHING = 0.15  # of the time may go into validations while it trains
 ENDING = (
     0.3  # of the time after reading may go into the final figures, where those of all validation data would take longer
@@ -70,8 +70,8 @@ class Minutes:
         if now >= self.deadline:
             return True
         if p.total is None:
-            return self.steps >= 3 and now - self.since >= FIRST * self.seconds and not trying
-        return self.steps > 0 and now - self.since >= AGAIN * self.seconds
+            return self.steps >= 3 and now - self.since >= ESTIMATE * self.seconds and not trying
+        return self.steps > 0 and now - self.since >= REESTIMATE * self.seconds
 
     def worth(self) -> bool:
         """Whether another report costs little of the time since the one before."""
@@ -172,7 +172,7 @@ class Threads:
         self.idle = Idle()
         self.warm, self.block = 1, 0.0
         self.slow = self.steps = 0
-        self.spent, self.again = 0.0, elapsed()
+        self.spent, self.retry_at = 0.0, elapsed()
         if not self.fixed:
             torch.set_num_threads(self.now)
 
@@ -209,7 +209,7 @@ class Threads:
 
     def _raised(self) -> None:
         """Try more, where that was not lately in vain."""
-        if self.now < self.most and self.elapsed() >= self.again:
+        if self.now < self.most and self.elapsed() >= self.retry_at:
             self._try([self.now, min(2 * self.now, self.most)])
 
     def _try(self, numbers: list[int]) -> None:
@@ -244,5 +244,5 @@ class Threads:
             self.now = min(n for n, mean in means.items() if mean <= self.NEARLY * min(means.values()))
             self.usual = means[self.now]
             lost = sum(sum(t) - len(t) * self.usual for t in self.found.values())
-            self.again = self.elapsed() + (0 if self.now > before else max(0.03 * self.seconds, 30 * lost))
+            self.retry_at = self.elapsed() + (0 if self.now > before else max(0.03 * self.seconds, 30 * lost))
         self._turn()

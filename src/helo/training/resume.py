@@ -150,7 +150,7 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
                 kind, before | recorded(Options, about["training"]) | {"cell": cell, "metric": metric}
             )
         except ValueError as error:
-            raise HeloError(f"damaged: {error}", mend=folder.AGAIN) from error
+            raise HeloError(f"damaged: {error}", mend=folder.COPY) from error
     task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.Options.paths})
     changed = {k: v for k, v in given.items() if k in free}
     if about.get("finished") and BUDGETS & set(given):
