@@ -70,7 +70,7 @@ def _plain(axes: Any) -> None:
 
 
 def loss(path: Path, reports: list[dict[str, Any]], title: str, unit: str) -> None:
-    """Loss over steps, learning and validation, in nats a unit."""
+    """Loss over steps, learning and validation, in nats per unit."""
 
     def paint(axes: Any) -> None:
         axes.plot(

@@ -1,7 +1,7 @@
 """Runs side by side: what differs between them, their figures, their curves, and which of these may be compared at all.
 
 Runs of one task alone are compared. A figure of one is set against that of another where both were taken on the same data
-in the same way; nats and perplexity, which are by symbol, only where the symbols are the same too. Bits a byte compare over
+in the same way; nats and perplexity, which are by symbol, only where the symbols are the same too. Bits per byte compare over
 units.
 """
 
@@ -114,7 +114,7 @@ def _best(figure: str, groups: list[list[int]], figures: Sequence[dict[str, Any]
 
 
 def _curve(reports: list[dict[str, Any]], figures: dict[str, Any]) -> dict[str, Any]:
-    """Of a language model bits a byte too: the nats of each validation by what a symbol is worth on the whole."""
+    """Of a language model bits per byte too: the nats of each validation by what a symbol is worth on the whole."""
     known = {"epoch", "rate", "norm", "clipped", "symbols_per_second"}
     keys = [k for k, v in reports[-1].items() if isinstance(v, int | float) and k not in known]
     curve: dict[str, list[Any]] = {k: [r.get(k) for r in reports] for k in keys}

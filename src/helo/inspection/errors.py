@@ -7,7 +7,7 @@ section(found)                         either as HTML for a page
 After section 4.4 of Karpathy, Johnson and Li 2015, "Visualizing and understanding recurrent networks", who take one kind of
 error after another out of the loss. Here every symbol is of one kind, the first that fits, so that shares add up to 1; and an
 n-gram counts as knowing a symbol where the longest context that occurred before was followed by it more often than not.
-Shares are from 0 to 1, losses in nats a symbol.
+Shares are from 0 to 1, losses in nats per symbol.
 """
 
 from __future__ import annotations

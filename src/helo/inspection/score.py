@@ -54,7 +54,7 @@ class Scored:
     worst: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self, how: str) -> dict[str, Any]:
-        """nats in all, symbols, the figures of `helo eval` with nats a symbol as `nats_per_symbol`, and what surprised most."""
+        """nats in all, symbols, the figures of `helo eval` with nats per symbol as `nats_per_symbol`, and what surprised most."""
         figures = self.score.figures(how)
         each = figures.pop("nats")
         worst = {"surprising": self.worst} if self.worst else {}

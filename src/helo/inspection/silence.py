@@ -49,7 +49,7 @@ class Silenced(Tap):
 def costs(
     source: Source, reading: Reading, properties: Sequence[Measured], units: Sequence[Sequence[tuple[str, int]]]
 ) -> list[dict[str, float] | None]:
-    """Of each property what silencing its unit, or units, costs in nats a step: {"holds", "elsewhere"}. Where a flag holds,
+    """Of each property what silencing its unit, or units, costs in nats per step: {"holds", "elsewhere"}. Where a flag holds,
     or a number is above its median; the loss is that of the symbol that comes next, or of the label at the step. None where
     no loss is told step by step, or the property is never met.
     """

@@ -142,7 +142,7 @@ def status(seen: Seen, about: Mapping[str, Any] | None) -> str:
         return f"Step {now['step']:,}{total}, loss {now['loss']:.3f}, {now['speed']:,.0f} a second{left}."
     age = seen.age()
     if about is None or age is None:
-        return "Training has not begun: its data is being read."
+        return "Training has not started: the data is being read."
     return f"Not finished; last written to {clock(age)} ago."
 
 

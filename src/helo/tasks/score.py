@@ -35,7 +35,7 @@ class Score:
         return self.nats if isinstance(self.nats, float) else float(engines.host(self.nats))
 
     def figures(self, protocol: str) -> dict[str, Any]:
-        """nats a symbol; bits a character and a byte, which compare over units; perplexity a symbol; the protocol."""
+        """nats per symbol; bits per character and per byte, which compare over units; perplexity per symbol; the protocol."""
         figures = Perplexity().score(np.array([self.total, self.symbols, self.characters, self.bytes], np.float64))
         about = {"symbols": self.symbols, "protocol": protocol}
         return figures | about | ({"unknown": self.unknown} if self.unknown else {})

@@ -63,7 +63,7 @@ class LearnsFromItself(WritingTask):
         """Sentences drawn of each picture become likelier by how much better they are than the others drawn of it:
         -(r_i - mean of the other r) · log p(sentence i) (Rennie et al. 2017, with the baseline of Luo 2020). One that a
         person wrote, better by ANCHOR, goes with them: without it the likelihood is lost before the rates are small. The
-        loss that is shown is the nats a symbol of these, times how many symbols there are in all.
+        loss that is shown is the nats per symbol of these, times how many symbols there are in all.
         """
         rng = np.random.default_rng(engines.host(batch["draw"]))
         cider, words = self._truth

@@ -164,7 +164,7 @@ def opened(data: bytes, where: str, side: int | None = None) -> Image:
             picture = Image.alpha_composite(white, picture)
         elif picture.mode.startswith(
             ("I", "F")
-        ):  # 16 bits a pixel and more: from black, or what is less, to its brightest
+        ):  # 16 bits per pixel and more: from black, or what is less, to its brightest
             values = np.asarray(picture, np.float64)
             if not np.isfinite(values).all():
                 raise HeloError("NaN or infinity among its pixels", expected="brightness")
