@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ MOST_LINES, MOST_MEMBERS = 250, 15
 
 def members(kind: type) -> set[str]:
     own = [k for k in kind.__mro__ if k.__module__.startswith("helo")]
-    names = {n for k in own for n in {*vars(k), *k.__dict__.get("__annotations__", {})}}
+    names = {n for k in own for n in {*vars(k), *inspect.get_annotations(k)}}
     return {n for n in names if not n.startswith("_")}
 
 
