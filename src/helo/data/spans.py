@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from helo.errors import HeloError
 
@@ -99,3 +99,18 @@ def written(found: Sequence[Span], length: int, name: str = "IOB2") -> list[str]
         if name == "BIOES":
             labels[stop - 1] = as_label("S" if stop - start == 1 else "E", kind)
     return labels
+
+
+def types(labels: Iterable[str]) -> list[str]:
+    """The types of the spans that labels mark."""
+    return sorted({y[2:] for y in labels if y != "O"})
+
+
+def iob2_labels(kinds: Iterable[str]) -> list[str]:
+    """The labels of spans of some types."""
+    return ["O", *(as_label(mark, kind) for kind in kinds for mark in "BI")]
+
+
+def iob2(labels: Sequence[Sequence[str]], marked: str | None) -> Sequence[Sequence[str]]:
+    """Labels as the model knows them: those that mark spans in IOB2."""
+    return labels if marked is None else [written(spans(y), len(y)) for y in labels]

@@ -14,7 +14,7 @@ __all__ = ["Encoded", "Input", "find", "fits", "from_json", "names"]
 
 def names() -> list[str]:
     """The registered forms."""
-    return registry.names("helo.inputs", ("base",))
+    return registry.names("helo.inputs", ("base", "photos"))
 
 
 def find(name: str) -> type[Input]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,18 @@ from helo.cells.base import Cell
 from helo.cells.functions import Array
 
 Parameters = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a training may cost: products (multiplications of the model, forward and backward), or, on an accelerator, which
+    takes as long for a narrow model as for a wide one, symbols; or steps, or epochs. One of them is known.
+    """
+
+    macs: float | None = None
+    symbols: float | None = None
+    steps: int | None = None
+    epochs: float | None = None
 
 
 class Model(ABC):

@@ -8,7 +8,18 @@ from helo import options, registry
 from helo.tasks.base import Task
 
 #: Files of this room that are no task.
-NOT_TASKS = ("base", "copying", "examples", "labels", "reading", "score", "search", "self_critical", "writing")
+NOT_TASKS = (
+    "base",
+    "copying",
+    "examples",
+    "labels",
+    "pictures",
+    "reading",
+    "score",
+    "search",
+    "self_critical",
+    "writing",
+)
 
 __all__ = ["Task", "checked", "declared", "find", "names"]
 

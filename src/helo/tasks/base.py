@@ -15,7 +15,7 @@ from helo import engines
 from helo.cells.functions import Array
 from helo.layers import Noise
 from helo.metrics import Scoring
-from helo.models.base import Parameters
+from helo.models.base import Budget, Parameters
 
 
 class Batches(Protocol):
@@ -32,18 +32,6 @@ class Batches(Protocol):
     def fresh(self) -> bool: ...
 
     def next(self) -> dict[str, np.ndarray] | None: ...
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a training may cost: products (multiplications of the model, forward and backward), or, on an accelerator, which
-    takes as long for a narrow model as for a wide one, symbols; or steps, or epochs. One of them is known.
-    """
-
-    macs: float | None = None
-    symbols: float | None = None
-    steps: int | None = None
-    epochs: float | None = None
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,8 @@ import numpy as np
 
 from helo import engines, inputs
 from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
-from helo.data import dataset, readers
+from helo.data import dataset
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, clips, dialogue, numbers, table
-from helo.data.readers.files import parted
-from helo.encoders.clips import framed
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
@@ -34,7 +31,8 @@ from helo.models.feed_forward import FeedForward
 from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
-from helo.tasks.examples import ExampleOptions, ExampleTask
+from helo.tasks.examples import ExampleOptions
+from helo.tasks.labels import LabelTask
 
 LEAST = 2  # examples of a label, where each example has one
 
@@ -69,11 +67,10 @@ class Options(ExampleOptions):
     batch: Annotated[int | None, "examples a step", SIZE] = None
 
 
-class Classify(ExampleTask):
+class Classify(LabelTask):
     """A label, or several, for each example."""
 
     Options = Options
-    default_split = "stratified"
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=300)
 
     def __init__(
@@ -86,11 +83,6 @@ class Classify(ExampleTask):
             self.scoring = Scoring(("multilabel",), ("labels",), "accuracy")
         else:
             self.scoring = Scoring(("classification", "calibration"), ("label", "probabilities"), "accuracy")
-
-    @classmethod
-    def examples(cls, files, options, asked=True):
-        found, paths = readers.read(files, options, "example", asked)
-        return framed(found, options.encoder, options.fps), paths
 
     @classmethod
     def load(cls, options, saved, data):
@@ -165,10 +157,6 @@ class Classify(ExampleTask):
             o = filled(o, layers=2, hidden=128 if small else 512, dropout=0.3, batch=32 if small else 128)
         return o, form
 
-    def encode(self, examples):
-        inputs.fits(self.form, examples)
-        return self.form.encode(examples)
-
     def targets(self, examples):
         assert examples.labels is not None
         if not self.many:
@@ -239,45 +227,6 @@ class Classify(ExampleTask):
             return {"labels": [y for y, v in probabilities.items() if v >= 0.5], "probabilities": probabilities}
         best = int(p.argmax())
         return {"label": self.labels[best], "probability": float(p[best]), "probabilities": probabilities}
-
-    def asked(self, files, **said):
-        named = self.options.reader or said.get("reader")
-        if (
-            not (named or table.given(files))
-            and isinstance(self.form, Numbers)
-            and (found := clips.named(files)) is not None
-        ):
-            return framed(found, self.options.encoder, self.options.fps)
-        return super().asked(files, **said)
-
-    def given(self, source: Any) -> Dataset:
-        """What a person asks about, as examples."""
-        if isinstance(source, Dataset):
-            return source
-        if table.given(source):
-            return self.asked(source)
-        if isinstance(self.form, Numbers) and (names := clips.paths(source)):
-            return self.asked(names)
-        form = self.form.to_json()["form"]
-        if form in ("symbols", "words"):
-            kind, source = "text", arrays.texts(source)
-        elif form == "dialogue":
-            kind, source = "dialogue", dialogue.given(source)
-        else:
-            kind = {"numbers": "frames", "vectors": "vector"}.get(form, "picture")
-            source = arrays.given(source, kind, missing=kind == "frames")
-        return Dataset(kind, source, None, lambda i, *step: f"input {i + 1}")
-
-    def lines(self, text: str) -> Dataset:
-        """Standard input: a text a line, or a row of numbers."""
-        rows = parted(text)
-        if isinstance(self.form, Words | Symbols):
-            return self.given(rows)
-        if isinstance(self.form, Vectors):
-            width = len(self.form.numbers.mean)
-            found = [numbers.told(r, width, f"standard input:{n}") for n, r in enumerate(rows, 1) if r.strip()]
-            return self.given(np.stack(found) if found else np.zeros((0, width)))
-        raise HeloError("this model does not read lines", mend="give files, as in training", where="standard input")
 
     def to_json(self):
         saved = {"input": self.form.to_json(), "labels": self.labels}

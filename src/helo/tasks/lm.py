@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from helo import cells, engines
+from helo import engines
 from helo.cells.functions import namespace
 from helo.data import vocab as vocabularies
 from helo.data.readers import text as reader
@@ -24,11 +24,11 @@ from helo.data.symbols import Symbols, encoded
 from helo.data.vocab import Vocab
 from helo.errors import HeloError
 from helo.metrics import Scoring
-from helo.models.language_model import LanguageModel, State
+from helo.models.language_model import LanguageModel, State, needs_recurrent, sized
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Recipe, Task, TaskOptions
-from helo.tasks.score import CODE_POINTS, Score, protocol
+from helo.tasks.score import CODE_POINTS, RunningText, Score, protocol
 
 # Of validation after training: up to so many symbols as one row, and so many at the most. `helo eval` knows no limit.
 ONE_ROW, MOST = 200_000, 2_000_000
@@ -66,27 +66,6 @@ class Options(TaskOptions):
     chunk: Annotated[int | None, "steps of truncated backpropagation", SIZE] = None
 
 
-#: Units a layer, and up to how many products of training they serve best; measured on one LSTM layer.
-HIDDEN = ((128, 6e11), (256, 1.5e13), (384, 1e14), (512, math.inf))
-WIDE = 512  # units on an accelerator: a step of them takes hardly longer than one of fewer
-ENOUGH = 40  # passes over the text on an accelerator, where minutes are worth more than a text has to teach
-
-
-def _macs(hidden: int, embedding: int, vocabulary: int) -> int:
-    """Multiplications a symbol costs in an LSTM layer and the head, forward and twice that backward."""
-    return 3 * hidden * (4 * (hidden + embedding) + vocabulary)
-
-
-def _recurrent(options: Options) -> None:
-    """Raises HeloError where the cell has nothing that `--weight-dropout` could be of."""
-    cell = cells.find(options.cell)
-    if not set(cell.recurrent) & set(cell.init(np.random.default_rng(0), 8, options.hidden or 64)):
-        raise HeloError(
-            f"{options.weight_dropout}", where="--weight-dropout", mend="leave it out, or name the matrix there",
-            expected=f"0: {options.cell} has no matrix that multiplies its state, or none that `recurrent` of its class names",
-        )  # fmt: skip
-
-
 class TextRecipe(Recipe):
     """The longer a text is trained on, the more of it a validation is worth."""
 
@@ -94,7 +73,7 @@ class TextRecipe(Recipe):
         return min(size, max(4096, seen // 100))
 
 
-class LM(Task):
+class LM(RunningText, Task):
     """A language model over a vocabulary, with or without a text to learn."""
 
     Options = Options
@@ -124,7 +103,7 @@ class LM(Task):
     @classmethod
     def read(cls, files, valid, options, folder, saved=None):
         if options.weight_dropout:
-            _recurrent(options)
+            needs_recurrent(options)
         texts = [_find(f, options) for f in (files, valid) if f]
         if saved is None:
             vocab = vocabularies.build(options.units, (p for t in texts for p in t.pieces()))
@@ -185,40 +164,9 @@ class LM(Task):
     # The model.
 
     def infer_defaults(self, budget: Budget) -> None:
-        """Sizes by a rule over three numbers: the symbols of the text, the products that the budget is worth, and how
-        often the text is seen in it.
-
-        hidden grows with the budget: HIDDEN, and is WIDE on an accelerator. embedding grows with the vocabulary. dropout grows with the passes over
-        the text and the size of the model: 2 % a pass for 384 units, less as the square of fewer, at most 35 %, or on an
-        accelerator, which makes more passes, at most 50 % at ENOUGH of them, more than which it does not make.
-        streams are 32, fewer where the text is so short that a stream would not hold four chunks.
-        """
-        o, symbols, v = self.options, self.split, len(self.vocab)
-        chunk = o.chunk or min(64, max(1, symbols - 1))
-        if budget.macs is not None:
-            macs = budget.macs
-        else:
-            seen = budget.symbols or (
-                budget.epochs * symbols
-                if budget.epochs is not None
-                else (budget.steps or 1) * (o.streams or 32) * chunk
-            )
-            macs = seen * _macs(256, 64, v)
-        hidden = o.hidden or (WIDE if budget.symbols is not None else next(h for h, most in HIDDEN if macs <= most))
-        embedding = o.embedding or min(hidden, 64 if v <= 256 else 128 if v <= 4096 else 256)
-        streams = o.streams or max(1, min(32, symbols // (4 * chunk)))
-        if budget.macs is not None:
-            passes = budget.macs / _macs(hidden, embedding, v) / symbols
-        elif budget.symbols is not None:
-            self.recipe = replace(self.recipe, max_epochs=ENOUGH)
-            passes = min(ENOUGH, budget.symbols / symbols)
-        else:
-            passes = budget.epochs or (budget.steps or 1) * streams * chunk / symbols
-        # Measured at 512 units on an H100: 13 passes with 0.3, 25 with 0.45 and 41 with 0.5 are as good; 72 with 0.4 overfit.
-        top = 0.35 if budget.symbols is None else max(0.35, 0.5 * (passes / ENOUGH) ** 0.35)
-        dropout = min(round(top, 2), round(0.02 * passes * (hidden / 384) ** 2, 2)) if o.dropout is None else o.dropout
-        self.options = replace(o, chunk=chunk, streams=streams, hidden=hidden, embedding=embedding, dropout=dropout)
-        self.model = LanguageModel(self.options, v)
+        self.options, most = sized(self.options, self.split, len(self.vocab), budget)
+        self.recipe = replace(self.recipe, max_epochs=most)
+        self.model = LanguageModel(self.options, len(self.vocab))
 
     def batches(self, seed, rank=0, world=1):
         o = self.options
@@ -242,37 +190,6 @@ class LM(Task):
         how = protocol(rows) + (f", its first {scored:,} symbols" if scored < length else "")
         score = replace(score, nats=score.total)
         return {"loss": score.nats / score.symbols} | score.figures(how)
-
-    def score(
-        self, parameters: Parameters, symbols: Symbols, start: int, stop: int, rows: int = 1, block: int | None = None
-    ) -> Score:
-        """Every symbol of [start, stop) but the first, each from all before it with carried state.
-
-        rows: so many stretches side by side, each from a state of zeros: faster, and a little worse for the model.
-        block: zero-state blocks of so many symbols instead, of which each predicts all but its first.
-        """
-        if stop - start < 2:
-            raise HeloError("a text of one symbol", expected="at least two: the second is predicted from the first")
-        total = Score()
-        if block is not None:
-            starts = np.arange(start, stop - 1, block)
-            whole = [s for s in starts if s + block <= stop]
-            for i in range(0, len(whole), 64):
-                total += self.evaluate_batch(parameters, symbols.take(np.array(whole[i : i + 64]), block), None)[1]
-            if len(whole) < len(starts):
-                total += self.evaluate_batch(parameters, symbols.take(starts[-1:], int(stop - starts[-1])), None)[1]
-            return total
-        rows = max(1, min(rows, (stop - start - 1) // 64))
-        length = (stop - start - 1) // rows
-        starts, state, step = start + np.arange(rows) * length, None, max(64, 4096 // rows)
-        for t in range(0, length, step):
-            window = symbols.take(starts + t, min(step, length - t) + 1)
-            _, score, state = self.evaluate_batch(parameters, window, state)
-            total += score
-        if rest := (stop - start - 1) - rows * length:  # the last row's, which goes on a few symbols longer
-            last = tuple(tuple(s[-1:] for s in layer) for layer in state or ())
-            total += self.evaluate_batch(parameters, symbols.take(np.array([stop - 1 - rest]), rest + 1), last)[1]
-        return total
 
     def evaluate_batch(
         self, parameters: Parameters, window: np.ndarray, state: State | None

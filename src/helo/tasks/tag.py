@@ -6,7 +6,7 @@ steps → vectors → recurrent layers, both ways → scores of the labels of ea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,16 +15,12 @@ import numpy as np
 
 from helo import engines, inputs
 from helo.cells.functions import namespace
-from helo.data import dataset, readers
-from helo.data.dataset import Dataset
+from helo.data import dataset
 from helo.data.ragged import Ragged
-from helo.data.readers import arrays, clips, conll, dialogue, numbers, table
-from helo.data.readers.files import named, parted, suffix
-from helo.data.spans import SCHEMES, as_label, marks, scheme, spans, written
-from helo.encoders.clips import framed
+from helo.data.spans import SCHEMES, as_label, iob2, iob2_labels, marks, scheme, spans, types, written
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
-from helo.inputs.numbers import Numbers
+from helo.inputs.numbers import Numbers, differ
 from helo.inputs.words import Words
 from helo.layers import crf, part, stack
 from helo.metrics import Predictions, Scoring
@@ -32,12 +28,10 @@ from helo.models.tagger import Tagger
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
-from helo.tasks.examples import ExampleOptions, ExampleTask
+from helo.tasks.examples import ExampleOptions
+from helo.tasks.labels import LabelTask
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
-# Of what there is to know of a label, the share that its video may tell before what the video is on the whole counts:
-# people and places differ more than what they do, and a model that sees the difference learns who it is.
-TELLING = 0.1
 
 
 @dataclass(frozen=True)
@@ -74,11 +68,11 @@ class Options(ExampleOptions):
     batch: Annotated[int | None, "sequences a step", SIZE] = None
 
 
-class Tag(ExampleTask):
+class Tag(LabelTask):
     """A label for each step of each sequence."""
 
     Options = Options
-    default_split = "stratified"
+    stepwise = True
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
 
     def __init__(self, options: Options, form: inputs.Input, labels: Sequence[str], marked: str | None):
@@ -90,16 +84,11 @@ class Tag(ExampleTask):
         self.scoring = Scoring(("classification", *more), ("label", "steps", *(["spans"] if marked else [])), default)
 
     @classmethod
-    def examples(cls, files, options, asked=True):
-        found, paths = readers.read(files, options, "step", asked)
-        return framed(found, options.encoder, options.fps, timed=True), paths
-
-    @classmethod
     def load(cls, options, saved, data):
         form, labels, marked = fields(saved, input=dict, labels=list[str], spans=str | None)
         if len(distinct(labels, "labels")) < 2:
             raise ValueError(f"{len(labels)} labels, not two or more")
-        if marked is not None and (marked not in SCHEMES or set(labels) != set(_spanning(_types(labels)))):
+        if marked is not None and (marked not in SCHEMES or set(labels) != set(iob2_labels(types(labels)))):
             raise ValueError(f"spans is {marked!r}, and the labels mark none")
         settled(options, "layers", "hidden", "dropout")
         return cls(options, inputs.from_json(form), labels, marked)
@@ -110,7 +99,7 @@ class Tag(ExampleTask):
         marked = None
         if examples.kind == "tokens" and marks(examples.labels):
             marked = scheme(examples.labels, examples.place)
-        counts = Counter(y for sentence in _plain(examples.labels, marked) for y in sentence)
+        counts = Counter(y for sentence in iob2(examples.labels, marked) for y in sentence)
         if len(counts) < 2:
             raise HeloError(
                 f"one label, {next(iter(counts))!r}, at all steps", expected="two or more", where=examples.place(0)
@@ -135,12 +124,12 @@ class Tag(ExampleTask):
                 raise HeloError(
                     "--no-level --no-bidirectional", expected="one of them: a stream cannot know the mean of all of it"
                 )
-            level = not o.bidirectional or _apart(examples.labels)
+            level = not o.bidirectional or differ(examples.labels)
             o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8, level=level)
             form = Numbers.learn(examples, o.level)
         names = list(counts)
         if marked is not None:  # a type of which training happens to have spans of one word alone has longer ones too
-            names = _spanning(_types(counts))
+            names = iob2_labels(types(counts))
         return cls(o, form, dataset.counted(names), marked)
 
     @classmethod
@@ -162,10 +151,6 @@ class Tag(ExampleTask):
             return super().training_examples(examples)
         return self.form.encode(examples).windows(WINDOW), self.targets(examples).windows(WINDOW)
 
-    def encode(self, examples):
-        inputs.fits(self.form, examples)
-        return self.form.encode(examples)
-
     def targets(self, examples):
         assert examples.labels is not None
         for i, (x, y) in enumerate(zip(examples.inputs, examples.labels, strict=True)):
@@ -174,7 +159,7 @@ class Tag(ExampleTask):
         if self.marked is not None:
             scheme(examples.labels, examples.place)
         found = []
-        for i, sentence in enumerate(_plain(examples.labels, self.marked)):
+        for i, sentence in enumerate(iob2(examples.labels, self.marked)):
             found.append(dataset.numbering(sentence, self.labels, lambda t, i=i: examples.place(i, t)))
         return Ragged.of(found)
 
@@ -197,24 +182,6 @@ class Tag(ExampleTask):
                 batch["lengths"],
             )
         return engines.cross_entropy(scores, batch["targets"], stack.mask(scores, batch["lengths"])[..., 0])
-
-    def fed(
-        self, parameters: Parameters, item: Any, state: Any, past: dict[str, Any]
-    ) -> tuple[str, Any, dict[str, Any]]:
-        """One step more of a sequence: its label as the batch would have it, the state after it, and what the next step
-        has to know of it: its label and who spoke. item: a word, numbers `(features,)`, or (speaker, text).
-        """
-        talk = isinstance(self.form, Dialogue)
-        if talk and (isinstance(item, str) or len(item) != 2):
-            raise HeloError(f"{item!r}", expected="(speaker, text)")
-        one = np.asarray(item)[None] if isinstance(self.form, Numbers) else [item]
-        batch = self.encode(self.given([one])).batch(np.zeros(1, np.int64))
-        if talk:
-            batch["same"][:] = item[0] == past.get("speaker")
-        scores, state = self.model.step(parameters, batch, state)
-        now = int(np.asarray(scores)[0, 0].argmax())
-        label = self.outward(np.array([past["label"], now] if past else [now]))[-1]
-        return label, state, {"label": now} | ({"speaker": item[0]} if talk else {})
 
     # What it answers.
 
@@ -250,11 +217,7 @@ class Tag(ExampleTask):
         notes = {"steps": len(joined[0]), "sequences": len(answers)}
         return Predictions({"label": joined, "steps": rows, **kinds}, labels, notes)
 
-    def _names(self, ids: np.ndarray) -> list[str]:
-        return [self.labels[int(i)] for i in ids]
-
-    def outward(self, ids: np.ndarray) -> list[str]:
-        """Labels as the training files write them."""
+    def outward(self, ids):
         names = self._names(ids)
         return names if self.marked is None else written(spans(names), len(names), self.marked)
 
@@ -277,107 +240,9 @@ class Tag(ExampleTask):
             ]
         return answer
 
-    def given(self, source: Any) -> Dataset:
-        """What a person asks about, as examples."""
-        if isinstance(source, Dataset):
-            return source
-        if table.given(source):
-            return self.asked(source)
-        if isinstance(self.form, Numbers) and (names := clips.paths(source)):
-            return self.asked(names)
-        kind = "tokens" if isinstance(self.form, Words) else "frames" if isinstance(self.form, Numbers) else "dialogue"
-        if kind == "tokens":
-            source = [x.split() if isinstance(x, str) else arrays.texts(x) for x in arrays.listed(source)]
-        elif kind == "frames":
-            source = arrays.given(source, kind)
-        else:
-            source = dialogue.given(source)
-        for i, x in enumerate(source):
-            if len(x) == 0:
-                raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
-        return Dataset(kind, source, None, lambda i, *step: f"input {i + 1}")
-
-    def asked(self, files, **said):
-        """Words also out of `.txt` files of running text, frames also out of videos without a table."""
-        if self.options.reader or said.get("reader") or table.given(files):
-            return super().asked(files, **said)
-        if isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
-            return framed(found, self.options.encoder, self.options.fps, timed=True)
-        if isinstance(self.form, Words):
-            paths = named(files, conll.SUFFIXES)
-            if all(suffix(p) in conll.SUFFIXES for p in paths):
-                return conll.questions(paths, self.options.column, self._known())
-        return super().asked(files, **said)
-
-    def _known(self) -> set[str]:
-        """Labels as files may have them."""
-        kinds = [] if self.marked is None else _types(self.labels)
+    def known(self):
+        kinds = [] if self.marked is None else types(self.labels)
         return {*self.labels, *(as_label(mark, kind) for kind in kinds for mark in "BIES")}
-
-    def lines(self, text: str) -> Dataset:
-        """Standard input: of words whatever `conll.told` understands; of frames, a line of numbers each, with blank lines
-        between sequences.
-        """
-        rows = parted(text)
-        if isinstance(self.form, Dialogue):
-            raise HeloError("conversations come in tables", mend="give a file, as in training", where="standard input")
-        if isinstance(self.form, Words):
-            return conll.told(rows, "standard input", self.options.column, self._known())
-        groups: list[list[Any]] = [[]]
-        for number, row in enumerate(rows, 1):
-            if row.strip():
-                groups[-1].append(self.item(row, number))
-            elif groups[-1]:
-                groups.append([])
-        groups = [g for g in groups if g]
-        if not groups:
-            raise HeloError("nothing", expected="a frame a line", where="standard input")
-        return self.given([np.stack(g) for g in groups])
-
-    def item(self, line: str, number: int = 1) -> Any:
-        """One step out of a line of text: a word, numbers, or who speaks, a tab and what is said."""
-        where, line = f"standard input:{number}", line.rstrip("\r\n")
-        if isinstance(self.form, Dialogue):
-            if self.options.speaker is None:
-                return "", line
-            who, tab, said = line.partition("\t")
-            if not tab:
-                raise HeloError(f"{line[:40]!r}", expected="the speaker, a tab, and what is said", where=where)
-            return who, said
-        if not isinstance(self.form, Numbers):
-            if "\t" in line.strip():
-                raise HeloError("a tab in a word", expected="a word a line", where=where)
-            return line.strip()
-        return numbers.told(line, len(self.form.mean), where)
 
     def to_json(self):
         return self.data, {"input": self.form.to_json(), "labels": self.labels, "spans": self.marked}
-
-
-def _types(labels: Iterable[str]) -> list[str]:
-    """The types of the spans that labels mark."""
-    return sorted({y[2:] for y in labels if y != "O"})
-
-
-def _spanning(kinds: Iterable[str]) -> list[str]:
-    """The labels of spans of some types."""
-    return ["O", *(as_label(mark, kind) for kind in kinds for mark in "BI")]
-
-
-def _plain(labels: Sequence[Sequence[str]], marked: str | None) -> Sequence[Sequence[str]]:
-    """Labels as the model knows them: those that mark spans in IOB2."""
-    return labels if marked is None else [written(spans(y), len(y)) for y in labels]
-
-
-def _apart(labels: Sequence[Sequence[str]]) -> bool:
-    """Whether sequences differ in which labels they have: who knows the sequence then knows more than TELLING of what
-    there is to know of a label (mutual information over entropy; it comes out too large for short sequences).
-    """
-    inside = sum(_surprise(Counter(sequence)) for sequence in labels)
-    return 1 - inside / _surprise(Counter(y for sequence in labels for y in sequence)) > TELLING
-
-
-def _surprise(counts: Counter[str]) -> float:
-    """Entropy of the labels, in nats, times how many there are."""
-    n = np.array(list(counts.values()), float)
-    return float(-(n * np.log(n / n.sum())).sum())

@@ -7,7 +7,6 @@ The decoder is that of every task that writes: `helo.tasks.writing`.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -25,17 +24,16 @@ from helo.data.readers import arrays, table
 from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
-from helo.inputs.base import EVERY
 from helo.metrics import Predictions, Scoring, translation
 from helo.models.translator import Translator
 from helo.options import SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, filled, on
+from helo.tasks.copying import UNKNOWN, Copies, Sources, normal
 from helo.tasks.writing import ScheduledSampling, WriterOptions, WritingTask
 
 SHORT = 32  # characters a text, on the average of both sides: up to here the units are characters, above it subwords
 COMPARED = 1 << 19  # places of sources times those of targets in a step: 64 pairs of 90, two of 500
-COPIED = 0.05  # of the training pairs have one character that both sides hold once taken for an unknown one
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Options(WriterOptions):
     batch: Annotated[int | None, "pairs a step", SIZE] = None
 
 
-class Translate(WritingTask):
+class Translate(Copies, WritingTask):
     """Symbols 0 … V-1 are the vocabulary's, which both sides share; then begin, end, and an unknown character.
 
     A symbol from there on, `symbols` + a code point, is a character that was carried from the source into an answer.
@@ -96,7 +94,7 @@ class Translate(WritingTask):
     @classmethod
     def from_dataset(cls, options, examples):
         assert examples.labels is not None
-        sides = [[_normal(t) for t in side] for side in (examples.inputs, examples.labels)]
+        sides = [[normal(t) for t in side] for side in (examples.inputs, examples.labels)]
         length = sum(len(t) for side in sides for t in side) / max(1, sum(map(len, sides)))
         o: Any = filled(options, units="characters" if length <= SHORT else "subwords")
         small = len(examples) < 50_000 and o.units == "characters"
@@ -114,28 +112,12 @@ class Translate(WritingTask):
 
     # From texts to symbols and back.
 
-    def training_examples(self, examples):
-        """Some training pairs with a character that both sides hold once in the place of an unknown one, so that the
-        model learns to carry it through.
-        """
-        assert examples.labels is not None
-        rng = np.random.default_rng(0)
-        sides: list[list[str]] = [list(map(_normal, examples.inputs)), list(map(_normal, examples.labels))]
-        for i in np.flatnonzero(rng.random(len(examples)) < COPIED):
-            a, b = (Counter(side[i]) for side in sides)
-            common = sorted(c for c in a if a[c] == b.get(c) == 1 and not c.isspace())
-            if common:
-                c = common[rng.integers(len(common))]
-                for side in sides:
-                    side[i] = side[i].replace(c, UNKNOWN)
-        return super().training_examples(Dataset(examples.kind, sides[0], sides[1], examples.place, examples.notes))
-
     def encode(self, examples):
-        texts = [_normal(t) for t in examples.inputs]
+        texts = [normal(t) for t in examples.inputs]
         ids = Ragged.of([self.ids(t, foreign=True) for t in texts])
         strangers = np.zeros(len(ids.values), np.int64)
         strangers[ids.values == self.unknown] = [ord(c) for t in texts for c in t if self._foreign(c)]
-        return _Sources(ids, Ragged(strangers, ids.lengths))
+        return Sources(ids, Ragged(strangers, ids.lengths))
 
     def targets(self, examples):
         translation.library()  # a training is refused before it begins, not at its end
@@ -151,7 +133,7 @@ class Translate(WritingTask):
 
     def ids(self, text: str, foreign: bool = False) -> np.ndarray:
         """Symbols of a text. foreign: characters that the training sources lack are the unknown one."""
-        text = _normal(text)
+        text = normal(text)
         out: list[np.ndarray] = []
         piece = ""
         for c in text:
@@ -181,37 +163,6 @@ class Translate(WritingTask):
         return 3 * engines.host(batch["lengths"]) + 20
 
     # What it answers.
-
-    def finished(self, parameters, memory, batch, found):
-        """Every unknown character of an answer is one of the source: the one that was looked at most, and without
-        attention the next in order.
-        """
-        strangers, lengths = engines.host(batch["strangers"]), engines.host(batch["lengths"])
-        asked = [
-            (i, k)
-            for i, several in enumerate(found)
-            for k, h in enumerate(several)
-            if self.unknown in h.symbols and strangers[i].any()
-        ]
-        if not asked:
-            return found
-        rows = np.array([i for i, _ in asked])
-        at = engines.array(rows, memory[0])
-        written = [found[i][k].symbols for i, k in asked]
-        looks = self.attention_weights(parameters, tuple(m[at] for m in memory), lengths[rows], written)
-        out = [list(several) for several in found]
-        for (i, k), look in zip(asked, looks, strict=True):
-            out[i][k] = replace(found[i][k], symbols=self._carried(found[i][k].symbols, strangers[i], look))
-        return out
-
-    def _carried(self, symbols: list[int], strangers: np.ndarray, look: np.ndarray) -> list[int]:
-        places, out, met = np.flatnonzero(strangers), [], 0
-        for t, symbol in enumerate(symbols):
-            if symbol == self.unknown:
-                best = look[t, places].argmax() if look.any() else min(met, len(places) - 1)
-                symbol, met = self.model.symbols + int(strangers[places[best]]), met + 1
-            out.append(symbol)
-        return out
 
     def predictions(self, answers, targets):
         texts = [self.text(found[0].symbols).strip() for found in answers]
@@ -272,30 +223,10 @@ class Translate(WritingTask):
         return self.data, {"vocab": self.vocab.to_json(), "characters": self.characters}
 
 
-UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 NOTHING = [beams.Hypothesis([], 0.0, 0.0)]  # the answer to an empty line
-
-
-class _Sources:
-    def __init__(self, ids: Ragged, strangers: Ragged):
-        """strangers: beside every unknown symbol the code point of its character, and 0 beside all others."""
-        if not len(ids.values):
-            ids = Ragged(np.zeros(len(ids), np.int64), np.ones(len(ids), np.int64))
-            strangers = ids
-        self.ids, self.strangers = ids, strangers
-        self.lengths = np.maximum(ids.lengths, 1)  # an empty line is one symbol long, and stays in its place
-
-    def batch(self, rows, rng=None, mine=EVERY):
-        rows = rows[mine]
-        ids, strangers = self.ids.padded(rows)[0], self.strangers.padded(rows)[0]
-        return {"ids": ids, "strangers": strangers, "lengths": self.lengths[rows]}
 
 
 @dataclass
 class _Targets:
     ids: Ragged
     texts: list[str]
-
-
-def _normal(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
