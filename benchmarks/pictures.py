@@ -91,7 +91,7 @@ def _beam(run: str, beam: int) -> dict[str, Any]:
     answers = task.predict(model.parameters, examples, beam=beam)
     seconds = time.monotonic() - start
     from helo.metrics.captions import score
-    from helo.tasks.caption import CUTS
+    from helo.tasks.self_critical import CUTS
 
     figures = score([a["text"] for a in answers], examples.labels, *CUTS[task.cut_by]())
     return _row(f"{len(answers)} validation pictures, a beam of {beam}", seconds, len(answers)) | {

@@ -27,7 +27,8 @@ from helo.errors import HeloError
 from helo.laws import tasks as tasks_laws
 from helo.metrics import captions as metric
 from helo.tasks.base import on
-from helo.tasks.caption import ANCHOR, DRAWN, Caption
+from helo.tasks.caption import Caption
+from helo.tasks.self_critical import ANCHOR, DRAWN
 from test_no_torch import without_torch
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (30, 40, 220)}

@@ -27,11 +27,11 @@ INPUT = "standard input"
 class LabelTask(ExampleTask):
     """options: encoder, fps; column and speaker where each step has a label."""
 
-    default_split = "stratified"
-    labels: list[str]
     form: inputs.Input
+    labels: list[str]
     #: Whether each step of an example has a label.
     stepwise: ClassVar[bool] = False
+    default_split = "stratified"
 
     @classmethod
     def examples(cls, files, options, asked=True):

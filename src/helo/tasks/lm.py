@@ -28,7 +28,7 @@ from helo.models.language_model import LanguageModel, State, needs_recurrent, si
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Recipe, Task, TaskOptions
-from helo.tasks.score import CODE_POINTS, RunningText, Score, protocol
+from helo.tasks.score import CODE_POINTS, Score, protocol, score_text
 
 # Of validation after training: up to so many symbols as one row, and so many at the most. `helo eval` knows no limit.
 ONE_ROW, MOST = 200_000, 2_000_000
@@ -73,7 +73,7 @@ class TextRecipe(Recipe):
         return min(size, max(4096, seen // 100))
 
 
-class LM(RunningText, Task):
+class LM(Task):
     """A language model over a vocabulary, with or without a text to learn."""
 
     Options = Options
@@ -186,7 +186,7 @@ class LM(RunningText, Task):
         length = len(self.symbols) - self.split
         rows = 1 if not loss_only and length <= ONE_ROW else 16
         scored = max(2, min(self.validation_size, most or MOST))
-        score = self.score(parameters, self.symbols, self.split, self.split + scored, rows)
+        score = score_text(self, parameters, self.symbols, self.split, self.split + scored, rows)
         how = protocol(rows) + (f", its first {scored:,} symbols" if scored < length else "")
         score = replace(score, nats=score.total)
         return {"loss": score.nats / score.symbols} | score.figures(how)
@@ -211,7 +211,7 @@ class LM(RunningText, Task):
         if dynamic:
             raise HeloError("dynamic evaluation learns", mend="helo.dynamic_evaluation(run, files)")
         symbols, start = self.text(data, files)
-        score = self.score(parameters, symbols, start, len(symbols), block=blocks)
+        score = score_text(self, parameters, symbols, start, len(symbols), block=blocks)
         return score.figures(protocol(block=blocks))
 
     def to_json(self):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ from helo.data.symbols import Symbols
 from helo.errors import HeloError
 from helo.metrics.perplexity import Perplexity
 from helo.models.base import Parameters
-from helo.models.language_model import State
 
 CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which of all characters it was
 
@@ -50,44 +48,33 @@ def protocol(rows: int = 1, block: int | None = None) -> str:
     return "the whole stream with carried state" if rows == 1 else f"{rows} stretches side by side with carried state"
 
 
-class RunningText(ABC):
-    """A task over a text: what is scored is what of it follows from all before."""
+def score_text(
+    task: Any, parameters: Parameters, symbols: Symbols, start: int, stop: int, rows: int = 1, block: int | None = None
+) -> Score:
+    """Of a language model: every symbol of [start, stop) but the first, each from all before it with carried state.
 
-    @abstractmethod
-    def evaluate_batch(
-        self, parameters: Parameters, window: np.ndarray, state: State | None
-    ) -> tuple[Any, Score, State]:
-        """Windows `(rows, time + 1)`, each symbol but the first of a row from all before it: the nats as an array
-        that may carry a gradient, the score, and the state after them.
-        """
-
-    def score(
-        self, parameters: Parameters, symbols: Symbols, start: int, stop: int, rows: int = 1, block: int | None = None
-    ) -> Score:
-        """Every symbol of [start, stop) but the first, each from all before it with carried state.
-
-        rows: so many stretches side by side, each from a state of zeros: faster, and a little worse for the model.
-        block: zero-state blocks of so many symbols instead, of which each predicts all but its first.
-        """
-        if stop - start < 2:
-            raise HeloError("a text of one symbol", expected="at least two: the second is predicted from the first")
-        total = Score()
-        if block is not None:
-            starts = np.arange(start, stop - 1, block)
-            whole = [s for s in starts if s + block <= stop]
-            for i in range(0, len(whole), 64):
-                total += self.evaluate_batch(parameters, symbols.take(np.array(whole[i : i + 64]), block), None)[1]
-            if len(whole) < len(starts):
-                total += self.evaluate_batch(parameters, symbols.take(starts[-1:], int(stop - starts[-1])), None)[1]
-            return total
-        rows = max(1, min(rows, (stop - start - 1) // 64))
-        length = (stop - start - 1) // rows
-        starts, state, step = start + np.arange(rows) * length, None, max(64, 4096 // rows)
-        for t in range(0, length, step):
-            window = symbols.take(starts + t, min(step, length - t) + 1)
-            _, score, state = self.evaluate_batch(parameters, window, state)
-            total += score
-        if rest := (stop - start - 1) - rows * length:  # the last row's, which goes on a few symbols longer
-            last = tuple(tuple(s[-1:] for s in layer) for layer in state or ())
-            total += self.evaluate_batch(parameters, symbols.take(np.array([stop - 1 - rest]), rest + 1), last)[1]
+    rows: so many stretches side by side, each from a state of zeros: faster, and a little worse for the model.
+    block: zero-state blocks of so many symbols instead, of which each predicts all but its first.
+    """
+    if stop - start < 2:
+        raise HeloError("a text of one symbol", expected="at least two: the second is predicted from the first")
+    total = Score()
+    if block is not None:
+        starts = np.arange(start, stop - 1, block)
+        whole = [s for s in starts if s + block <= stop]
+        for i in range(0, len(whole), 64):
+            total += task.evaluate_batch(parameters, symbols.take(np.array(whole[i : i + 64]), block), None)[1]
+        if len(whole) < len(starts):
+            total += task.evaluate_batch(parameters, symbols.take(starts[-1:], int(stop - starts[-1])), None)[1]
         return total
+    rows = max(1, min(rows, (stop - start - 1) // 64))
+    length = (stop - start - 1) // rows
+    starts, state, step = start + np.arange(rows) * length, None, max(64, 4096 // rows)
+    for t in range(0, length, step):
+        window = symbols.take(starts + t, min(step, length - t) + 1)
+        _, score, state = task.evaluate_batch(parameters, window, state)
+        total += score
+    if rest := (stop - start - 1) - rows * length:  # the last row's, which goes on a few symbols longer
+        last = tuple(tuple(s[-1:] for s in layer) for layer in state or ())
+        total += task.evaluate_batch(parameters, symbols.take(np.array([stop - 1 - rest]), rest + 1), last)[1]
+    return total
