@@ -20,7 +20,7 @@ class Live:
 
     def __init__(self, run: Run):
         """Raises HeloError for a model that cannot answer before it has read to the end."""
-        if not hasattr(run.task, "fed"):
+        if not getattr(run.task, "stepwise", False):
             raise HeloError(f"a model of the shape {run.about['task']}", expected="a tagger", where=str(run.path))
         options = run.task.options
         for told, what, mend in (
