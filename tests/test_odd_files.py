@@ -200,7 +200,7 @@ def test_archives_that_lie(tmp_path):
 def model_of(tmp_path, content: str, task: str = "classify", **options):
     model = understood(task, [written(tmp_path / "learn.csv", content)], hidden=8, **options)[1]
     random = np.random.default_rng(1)
-    parameters = {n: random.standard_normal(p.shape).astype(np.float32) for n, p in model.init(random).items()}
+    parameters = {n: random.standard_normal(p.shape).astype(np.float32) for n, p in model.model.init(random).items()}
     return model, lambda source: model.predict(parameters, source)
 
 
@@ -241,7 +241,7 @@ def test_columns_of_a_frame_are_taken_by_their_names_as_those_of_files_are(tmp_p
         with pytest.raises(HeloError, match=said.replace("row 1", r"asked\.csv:3")):
             predict(model.unlabelled([written(tmp_path / "asked.csv", "\n".join(rows) + "\n")]))
     told = frame(columns | {"label": ["x", "y", "x"]})
-    assert model.evaluate(model.init(np.random.default_rng(0)), {}, told)["examples"] == 3
+    assert model.evaluate(model.model.init(np.random.default_rng(0)), {}, told)["examples"] == 3
 
 
 def test_texts_and_frames_and_conversations_of_a_frame(tmp_path, frame):

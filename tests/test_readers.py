@@ -372,7 +372,7 @@ def test_rare_labels_among_several_weigh_as_much_as_frequent_ones(tmp_path):
     losses = []
     for balance in (False, True):
         model = kind.from_dataset(kind.Options(multilabel=",", balance=balance), found)
-        parameters = model.init(np.random.default_rng(0))
+        parameters = model.model.init(np.random.default_rng(0))
         batch = model.encode(found).batch(np.arange(10)) | model.target_batch(model.targets(found), np.arange(10))
         losses.append(model._loss(parameters, np.zeros((10, 2), np.float32), batch["targets"]) / np.log(2))
     assert losses == pytest.approx([20, 9 + 11 * 10 / 20 * 2])  # nine absences, and as much for either label's presence
@@ -398,7 +398,7 @@ def test_rows_on_standard_input_are_numbers(tmp_path):
     (tmp_path / "t.csv").write_text("a,b,label\n" + "1,10,x\n2,30,y\n" * 3)
     model = kind.from_dataset(kind.Options(), kind.examples([tmp_path / "t.csv"], kind.Options())[0])
     assert model.lines("1 2\n\n3,4\n").inputs.tolist() == [[1, 2], [3, 4]]
-    assert model.predict(model.init(np.random.default_rng(0)), model.lines("")) == []
+    assert model.predict(model.model.init(np.random.default_rng(0)), model.lines("")) == []
     not_read(model, {"1 2\n1 nan": ":2: 'nan'", "1 2 3": ":1: 3 .* 2", "1 2\na b": ":2: 'a'"})
 
 
