@@ -19,6 +19,7 @@ from helo.data.buckets import Buckets, in_order
 from helo.data.dataset import Dataset
 from helo.data.readers import table
 from helo.encoders.store import clock
+from helo.errors import HeloError
 from helo.inputs.base import Encoded
 from helo.metrics import Predictions
 from helo.models.base import Parameters
@@ -244,9 +245,9 @@ class ExampleTask(Task):
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
         """An answer an example, in order. source: examples, or what stands for them in Python."""
 
-    @abstractmethod
     def lines(self, text: str) -> Dataset:
         """Standard input as examples."""
+        raise HeloError("this model does not read lines", mend="give files, as in training", where="standard input")
 
 
 STEPS = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,192 steps
