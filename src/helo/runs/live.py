@@ -18,7 +18,7 @@ class Live:
 
     def __init__(self, run: TrainedModel):
         """Raises HeloError for a model that cannot answer before it has read to the end."""
-        if not hasattr(run.task, "fed"):
+        if not getattr(run.task, "stepwise", False):
             raise HeloError(f"a model of the shape {run.about['task']}", expected="a tagger", where=str(run.path))
         options = run.task.options
         for refused, what, mend in (

@@ -48,6 +48,7 @@ class ExampleTask(Task):
 
     #: How examples are held out to validate on where nothing else is said; None where the data says it.
     default_split: ClassVar[splits.Split | None] = "random"
+    batch_steps: ClassVar[int] = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,192 steps
     train: tuple[Encoded, Any]  # what to learn from, and its targets as `targets` made them
     valid: tuple[Encoded, Any]
     shown: Dataset | None = None  # the validation examples themselves, while it trains
@@ -187,7 +188,7 @@ class ExampleTask(Task):
 
     def shares(self, encoded: Encoded, targets: Any) -> np.ndarray:
         """How much of what a step of training may hold each example fills, however many a step is to take."""
-        return encoded.lengths / STEPS
+        return encoded.lengths / self.batch_steps
 
     @final
     def predict_batches(
@@ -248,6 +249,3 @@ class ExampleTask(Task):
     def lines(self, text: str) -> Dataset:
         """Standard input as examples."""
         raise HeloError("this model does not read lines", mend="give files, as in training", where="standard input")
-
-
-STEPS = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,192 steps

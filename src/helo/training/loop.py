@@ -297,7 +297,7 @@ class Training:
 
     def resume(self) -> bool:
         """Take up what was saved. False where nothing was yet."""
-        zero = getattr(self.task.model, "zero_state", None)  # of a model that carries one from step to step
+        zero = getattr(self.task.model, "zero_state", None)  # of a task that carries one from step to step
         like = zero(self.parameters, 1) if zero else ()
         found = checkpoint.load(self.path, self.machine, self.parameters, self.optimiser, self.batches, like)
         if found is not None:
