@@ -249,9 +249,9 @@ def test_the_file_may_lie_elsewhere(place):
 
 
 def test_an_entry_point_is_a_task_like_any_other(place, monkeypatch):
-    (place / "their_package.py").write_text(TASK)
+    (place / "their_tasks.py").write_text(TASK)
     monkeypatch.syspath_prepend(str(place))
-    theirs = EntryPoint("moods", "their_package:Moods", "helo.tasks")
+    theirs = EntryPoint("moods", "their_tasks:Moods", "helo.tasks")
     broken = EntryPoint("broken", "not_there:Moods", "helo.tasks")
     monkeypatch.setattr(registry, "entry_points", lambda group: [theirs, broken] if group == "helo.tasks" else [])
     assert {"moods", "classify"} <= set(tasks.names())

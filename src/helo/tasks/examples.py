@@ -192,11 +192,7 @@ class ExampleTask(Task):
 
     @final
     def predict_batches(
-        self,
-        parameters: Parameters,
-        encoded: Encoded,
-        targets: Any = None,
-        loss_only: bool = False,
+        self, parameters: Parameters, encoded: Encoded, targets: Any = None, loss_only: bool = False
     ) -> tuple[float, int, list[Any]]:
         """(loss sum, over how many, an answer an example) over all examples in their order; without targets no loss."""
         like = next(iter(parameters.values()))
