@@ -12,6 +12,7 @@ import pytest
 
 import helo
 from fixtures import helo_command
+from helo.errors import HeloError
 
 HERE = Path(__file__).parent / "data" / "runs-of-before"
 RUNS = sorted(p.parent.name for p in HERE.glob("*/run.json"))
@@ -56,6 +57,11 @@ def test_it_answers_and_evaluates_as_then(name, folder):
         asked = ASKED[name]
         found = run.predict(run.examples([asked]) if isinstance(asked, str) else asked)
         assert found[:2] == near(answers[name])
+        if name == "caption":
+            with pytest.raises(HeloError, match="nothing"):
+                run.predict([])
+        else:
+            assert run.predict([]) == []
     assert run.evaluate() == near(json.loads(Path(name, "run.json").read_text())["figures"])
     assert helo_command("info", name).code == 0
 
