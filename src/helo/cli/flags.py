@@ -8,6 +8,7 @@ import os
 import sys
 import typing
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +192,9 @@ def _named(args: Sequence[str]) -> list[str]:
             return [task] if registry.outside(task := value if word == "--task" else word[7:]) else []
     for word in args:
         if os.path.isfile(os.path.join(word, "run.json")):
-            task = folder.describe(Path(word))["task"]
-            return [task] if registry.outside(task) and registry.remembered(task) else []
+            with suppress(HeloError):  # the verb itself says what is wrong with it
+                task = folder.describe(Path(word))["task"]
+                return [task] if registry.outside(task) and registry.remembered(task) else []
     return []
 
 

@@ -54,8 +54,7 @@ class Request:
         options: Mapping[str, Any],
     ) -> Self:
         """What `train` was called with. Raises HeloError for options that are none, or of which no run can come."""
-        task = registry.located(str(task))
-        kind = tasks.find(task)
+        kind = tasks.find(task := registry.located(task) if isinstance(task, str) else task)
         registry.remember(task)
         files, valid = _listed(files), _listed(valid)
         if not isinstance(resume, bool) or not isinstance(overwrite, bool):
