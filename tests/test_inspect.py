@@ -491,7 +491,7 @@ def test_what_cannot_be_looked_into_is_said_in_one_line(tmp_path):
     short.write_text("a short text " * 5)
     foreign.write_text("春眠不觉晓处处闻啼鸟夜来风雨声" * 200, encoding="utf-8")
     assert "200" in refused(run, short)
-    assert "characters are none" in refused(run, foreign)
+    assert "unknown to the model" in refused(run, foreign)
     assert "inside_quotes" in refused(run, text_file(20_000), "--property", "inside_quote")
     assert "no such file" in refused(run, text_file(20_000), "--property", "nothing.py:x").lower()
     assert "page.json" in refused(run, text_file(20_000), "--out", tmp_path / "page.json")

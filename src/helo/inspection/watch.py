@@ -86,7 +86,7 @@ BODY = """
 <div id="figures">{figures}</div>
 <div class="two">
 <section><h2>Loss</h2><div id="loss">{loss}</div></section>
-<section><h2>Learning rate</h2><div id="rate">{rate}</div></section>
+<section><h2>Learning rate, a share of its peak</h2><div id="rate">{rate}</div></section>
 <section><h2>Norm of the gradient, by layer</h2><div id="norms">{norms}</div></section>
 <section><h2>Gates over training</h2><div id="gates">{gates}</div></section>
 </div>
@@ -238,7 +238,7 @@ def page(seen: Seen) -> str:
     options = "".join(f"<option>{text(name)}</option>" for name in now["layers"])
     body = BODY.format(**now["parts"], options=options, unit=now["unit"], most=max(0, now["units"] - 1))
     gone = f"Nobody answers any more: training has ended. helo watch {seen.path} shows this page again."
-    about = "as it trains; loss in nats. The page asks this machine alone, once a second."
+    about = "Loss in nats. The page asks this machine alone, once a second."
     return pages.page(seen.path.name or "run", about, body, STYLE, SCRIPT, {"gone": gone}, language="")
 
 
