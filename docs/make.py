@@ -263,9 +263,7 @@ def schema() -> str:
 
 
 def fields_page() -> str:
-    lead = (
-        f"{MADE}, from `src/helo/runs/run.schema.json`. What else is in the folder: [the run folder](run-folder.md)."
-    )
+    lead = f"{MADE}, from `src/helo/runs/run.schema.json`. What else is in the folder: [the run folder](run-folder.md)."
     rows = ["| field | type | always | what |", "|---|---|---|---|", *fields(json.loads(schema()))]
     return "\n".join(["# run.json, field by field", "", lead, "", *rows]) + "\n"
 

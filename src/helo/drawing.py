@@ -70,7 +70,7 @@ def _plain(axes: Any) -> None:
 
 
 def loss(path: Path, reports: list[dict[str, Any]], title: str, unit: str) -> None:
-    """Loss over steps, learning and validation, in nats per unit."""
+    """Loss over steps, learning and validation. unit: of the loss."""
 
     def paint(axes: Any) -> None:
         axes.plot(
@@ -91,7 +91,7 @@ def loss(path: Path, reports: list[dict[str, Any]], title: str, unit: str) -> No
             )
             margin = 0.08 * (high - low) or 0.1  # one report alone has no height
             axes.set_ylim(low - margin, high + margin)
-        axes.set(xlabel="step", ylabel=f"loss (nats per {unit})", title=title)
+        axes.set(xlabel="step", ylabel=f"loss ({unit})" if unit else "loss", title=title)
         _plain(axes)
         axes.legend(frameon=False)
 

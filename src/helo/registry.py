@@ -87,12 +87,13 @@ class Room(Generic[T]):
 
     def _in_file(self, spec: str) -> type[T]:
         found, _, name = spec.rpartition(":")
-        module = code(found)
-        kinds = {k: v for k, v in own(module).items() if isinstance(v, type) and issubclass(v, self.base)}
-        if name not in kinds:
-            mend = nearest(name, kinds) if kinds else f"it defines no {self.base.__name__}"
-            raise HeloError(f"the file has no {self.what} {name!r}", mend=mend)
-        return kinds[name]
+        with place(spec):
+            module = code(found)
+            kinds = {k: v for k, v in own(module).items() if isinstance(v, type) and issubclass(v, self.base)}
+            if name not in kinds:
+                mend = nearest(name, kinds) if kinds else f"it defines no {self.base.__name__}"
+                raise HeloError(f"the file has no {self.what} {name!r}", mend=mend)
+            return kinds[name]
 
 
 def names(room: str, not_these: tuple[str, ...] = ()) -> list[str]:
@@ -171,10 +172,14 @@ def named(spec: str, recorded: str, what: str, where: str) -> str:
     """
     spec = located(spec)
     (file, *given), (theirs, *options) = spec.split(","), recorded.split(",")
-    same = file.rpartition(":")[2] == theirs.rpartition(":")[2] and outside(file) == outside(theirs)
-    if not same or (given and given != options):
+    if not same(file, theirs) or (given and given != options):
         raise HeloError(f"--{what} {spec}", expected=f"--{what} {recorded}, or the same from another file", where=where)
     return ",".join([file, *options])
+
+
+def same(spec: str, recorded: str) -> bool:
+    """Whether two names without options mean the same, but for where a file lies."""
+    return spec.rpartition(":")[2] == recorded.rpartition(":")[2] and outside(spec) == outside(recorded)
 
 
 def vouched(recorded: str, what: str, where: str, trust: bool = False) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from helo import registry
 from helo.cli import flags
 from helo.errors import HeloError, nearest
 
@@ -67,13 +68,13 @@ class Checks(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         from helo import tasks
 
-        return tasks.names()
+        return list(tasks.installed())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         from helo import tasks
         from helo.data import corpora
 
-        if cmd_name in tasks.names():
+        if registry.outside(cmd_name) or cmd_name in tasks.names():
             return _check(cmd_name)
         if cmd_name in corpora.known():
             return _whole(cmd_name)

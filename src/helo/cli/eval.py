@@ -8,7 +8,7 @@ from helo.cli import flags
 
 
 @flags.common
-@flags.cell
+@flags.trusted
 @flags.as_json
 @click.command("eval", cls=flags.TaskVerb)
 @click.argument("run")
@@ -18,7 +18,7 @@ from helo.cli import flags
 )
 @click.option("--overwrite", is_flag=True, help="--report: replace an older report")
 @click.option("--metric", metavar="NAME|FILE.py:NAME", help="report this metric too (code that you trust)")
-def command(run, files, report, overwrite, metric, cell, seed, quiet, as_json, **options):
+def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_json, **options):
     """Figures of a run on files, or on the validation data that it recorded.
 
     \b
@@ -32,7 +32,7 @@ def command(run, files, report, overwrite, metric, cell, seed, quiet, as_json, *
         raise HeloError("--metric and --dynamic", expected="one of them")
     if overwrite and not report:
         raise HeloError("--overwrite without --report", expected="both, or neither")
-    model = load(run, cell=cell)
+    model = load(run, cell=cell, task=task)
     how = flags.given(model, "eval", options)
     reading = flags.reading(model, how, files)
     if how.pop("dynamic", False):

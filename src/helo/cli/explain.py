@@ -11,7 +11,7 @@ NEAR = 4  # pieces beside each of several targets
 
 
 @flags.common
-@flags.cell
+@flags.trusted
 @flags.as_json
 @click.command()
 @click.argument("run")
@@ -36,7 +36,7 @@ NEAR = 4  # pieces beside each of several targets
     help="the baseline of words: vectors of zeros, their mean, or the unknown word  [zero]",
 )
 @click.option("--out", "-o", type=flags.FILE, help="write a page, FILE.html")
-def command(run, files, label, step, at, window, state, baseline, out, cell, seed, quiet, as_json):
+def command(run, files, label, step, at, window, state, baseline, out, cell, task, seed, quiet, as_json):
     """What of its input each answer rests on: integrated gradients and occlusion, in nats of log-odds.
 
     \b
@@ -52,7 +52,7 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, see
 
     if out and not out.lower().endswith((".html", ".htm")):
         raise HeloError(f"--out {out}", expected="a page, FILE.html")
-    model = load(run, cell=cell)
+    model = load(run, cell=cell, task=task)
     if not files:
         raise HeloError("no files are given", expected=f"helo explain {run} FILES…, or - for standard input")
     how = {"label": label, "step": step, "at": at, "window": window}

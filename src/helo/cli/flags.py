@@ -8,11 +8,13 @@ import os
 import sys
 import typing
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
 
-from helo import options
+from helo import options, registry
 from helo.cli import streams
 from helo.errors import HeloError, plain
 
@@ -33,10 +35,11 @@ def as_json(command: click.Command) -> click.Command:
     return command
 
 
-def cell(command: click.Command) -> click.Command:
-    """A verb with --cell, the one way to a run whose cell is code in a file."""
-    text = "allow this cell, which the run names by its file (code that you trust)"
-    command.params.append(click.Option(["--cell"], metavar="FILE.py:NAME", help=text))
+def trusted(command: click.Command) -> click.Command:
+    """A verb with --cell and --task, the one way to a run whose cell or task is code in a file."""
+    for what in ("cell", "task"):
+        text = f"allow this {what}, which the run names by its file (code that you trust)"
+        command.params.append(click.Option([f"--{what}"], metavar="FILE.py:NAME", help=text))
     return command
 
 
@@ -157,21 +160,42 @@ class TaskVerb(click.Command):
 
     def __init__(self, *args: Any, leave_out: tuple[str, ...] = (), **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.leave_out = leave_out
+        self.leave_out, self.more = leave_out, ()
 
     @functools.cached_property
     def declared(self) -> list[click.Parameter]:
         from helo import tasks
 
         having: dict[str, tuple[options.Option, list[str]]] = {}
-        for task in tasks.names():
-            for name, option in tasks.declared(tasks.find(task), self.name or "").items():
+        for task, kind in (tasks.installed() | {t: tasks.find(t) for t in self.more}).items():
+            for name, option in tasks.declared(kind, self.name or "").items():
                 if name not in self.leave_out:
                     having.setdefault(name, (option, []))[1].append(task)
         return [_flag(o._replace(help=f"{', '.join(of)}: {o.help}")) for o, of in having.values()]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What the task of the run declares too, where it is one from a file that a person names or once has named."""
+        self.__dict__.pop("declared", None)
+        self.more = tuple(_named(args))
+        return super().parse_args(ctx, args)
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [*self.declared, *super().get_params(ctx)]
+
+
+def _named(args: Sequence[str]) -> list[str]:
+    """The task in a file that `--task` names, or that a run among the words names and a person has vouched for."""
+    from helo.runs import folder
+
+    for word, value in zip(args, [*args[1:], ""], strict=True):
+        if word == "--task" or word.startswith("--task="):
+            return [task] if registry.outside(task := value if word == "--task" else word[7:]) else []
+    for word in args:
+        if os.path.isfile(os.path.join(word, "run.json")):
+            with suppress(HeloError):  # the verb itself says what is wrong with it
+                task = folder.describe(Path(word))["task"]
+                return [task] if registry.outside(task) and registry.remembered(task) else []
+    return []
 
 
 def given(run: Any, verb: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -183,7 +207,7 @@ def given(run: Any, verb: str, values: dict[str, Any]) -> dict[str, Any]:
     values = {name: value for name, value in values.items() if value is not None}
     own = tasks.declared(run.task, verb)
     if others := [name for name in values if name not in own]:
-        having = [t for t in tasks.names() if others[0] in tasks.declared(tasks.find(t), verb)]
+        having = [t for t, kind in tasks.installed().items() if others[0] in tasks.declared(kind, verb)]
         raise HeloError(
             f"{options.flag(others[0])} with a model of the task {run.about['task']}",
             expected=f"a model of the task {' or '.join(having)}",

@@ -8,11 +8,11 @@ from helo.cli import flags
 
 
 @flags.common
-@flags.cell
+@flags.trusted
 @flags.as_json
 @click.command()
 @click.argument("run")
-def command(run, cell, seed, quiet, as_json):
+def command(run, cell, task, seed, quiet, as_json):
     """What a run is: its task, cell, options and figures.
 
     \b
@@ -21,9 +21,11 @@ def command(run, cell, seed, quiet, as_json):
     """
     from helo.runs import load
 
-    model = load(run, cell=cell)
+    model = load(run, cell=cell, task=task)
     if cell is not None:
         model.cell  # noqa: B018  another cell than the run's is refused
+    if task is not None:
+        model.kind  # noqa: B018
     about = model.about
     if as_json:
         flags.show(about)

@@ -10,7 +10,7 @@ from helo.cli import flags
 
 
 @flags.common
-@flags.cell
+@flags.trusted
 @flags.as_json
 @click.command()
 @click.argument("run")
@@ -24,7 +24,7 @@ from helo.cli import flags
     help="a property of your own, beside the known ones, or these known ones alone; may be repeated",
 )  # fmt: skip
 @click.option("--most", type=click.IntRange(1), metavar="N", help="largest number of steps to read  [200000]")
-def command(run, files, out, properties, most, cell, seed, quiet, as_json):
+def command(run, files, out, properties, most, cell, task, seed, quiet, as_json):
     """What the units of a run know of a text: quotes, depth, the place in the line, …, found and not hand-picked, as a page
     that opens offline, and as numbers.
 
@@ -43,7 +43,7 @@ def command(run, files, out, properties, most, cell, seed, quiet, as_json):
     path = None if as_json and out is None else Path(out or "inspect.html")
     if path is not None:
         numbers_beside(path)
-    model = load(run, cell=cell)
+    model = load(run, cell=cell, task=task)
     with progress.listening(working(quiet)):
         found = inspect(model, files, properties, most or MOST)
     beside = None if path is None else found.save(path)

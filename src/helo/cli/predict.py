@@ -11,7 +11,7 @@ from helo.cli import flags
 
 
 @flags.common
-@flags.cell
+@flags.trusted
 @flags.as_json
 @click.command("predict", cls=flags.TaskVerb, leave_out=("attention", "seed"))
 @click.argument("run")
@@ -32,7 +32,7 @@ from helo.cli import flags
 @click.option(
     "--state", type=flags.FILE, help="--stream: continue from the state in this file, and save it there at the end"
 )
-def command(run, files, attention, out, stream, state, cell, seed, quiet, as_json, **options):
+def command(run, files, attention, out, stream, state, cell, task, seed, quiet, as_json, **options):
     """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
 
     \b
@@ -48,11 +48,11 @@ def command(run, files, attention, out, stream, state, cell, seed, quiet, as_jso
     if stream:
         _streams(run, files, {**options, "attention": attention, "out": out})
         with progress.stoppable() if state else nullcontext() as stopping:
-            _live(load(run, cell=cell), state, as_json, stopping)
+            _live(load(run, cell=cell, task=task), state, as_json, stopping)
         return
     if state:
         raise HeloError("--state without --stream", expected="both, or neither")
-    model = load(run, cell=cell)
+    model = load(run, cell=cell, task=task)
     if not files:
         raise HeloError("no files are given", expected=f"helo predict {run} FILES…, or - for standard input")
     how = flags.given(model, "predict", {**options, "attention": bool(attention) or None})

@@ -10,7 +10,7 @@ from helo.cli import flags
 
 
 @flags.common
-@flags.cell
+@flags.trusted
 @flags.as_json
 @click.command()
 @click.argument("run")
@@ -30,7 +30,9 @@ from helo.cli import flags
 @click.option("--stop", multiple=True, metavar="TEXT", help="stop before this text (may be repeated)")
 @click.option("--streams", type=click.IntRange(min=1), default=1, help="number of texts  [1]")
 @click.option("--state", type=flags.FILE, help="continue from the state in this file, and save it there at the end")
-def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, state, cell, seed, quiet, as_json):
+def command(
+    run, prompt, length, temperature, top_k, top_p, min_p, stop, streams, state, cell, task, seed, quiet, as_json
+):
     """Write text with a language model.
 
     \b
@@ -50,7 +52,7 @@ def command(run, prompt, length, temperature, top_k, top_p, min_p, stop, streams
     choice = Choice(**{k: v for k, v in given.items() if v is not None})
     if prompt == "-":
         prompt = sys.stdin.read()
-    model = load(run, cell=cell)
+    model = load(run, cell=cell, task=task)
     stream = model.stream(streams, flags.begun(state))
     texts = [[] for _ in range(stream.rows)]
     live = stream.rows == 1 and not as_json

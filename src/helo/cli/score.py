@@ -14,14 +14,14 @@ BITS = 8  # that have the full colour
 
 
 @flags.common
-@flags.cell
+@flags.trusted
 @flags.as_json
 @click.command()
 @click.argument("run")
 @click.argument("files", nargs=-1, metavar="FILES...")
 @click.option("--lines", is_flag=True, help="language model: each line is a text by itself")
 @click.option("--out", "-o", type=flags.FILE, help="language model: FILE.tsv, a row per symbol, or a page, FILE.html")
-def command(run, files, lines, out, cell, seed, quiet, as_json):
+def command(run, files, lines, out, cell, task, seed, quiet, as_json):
     """How likely a text is, symbol by symbol, and what was likely instead.
 
     \b
@@ -39,7 +39,7 @@ def command(run, files, lines, out, cell, seed, quiet, as_json):
     suffix = Path(out).suffix.lower() if out else ""
     if out and suffix not in (".tsv", ".html", ".htm"):
         raise HeloError(f"--out {out}", expected="FILE.tsv or FILE.html")
-    model = load(run, cell=cell)
+    model = load(run, cell=cell, task=task)
     if not files:
         raise HeloError("no files are given", expected=f"helo score {run} FILES…, or - for standard input")
     if out and not isinstance(model.task.model, LanguageModel):

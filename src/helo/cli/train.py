@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from helo import registry
 from helo.cli import flags
 from helo.errors import HeloError, nearest
 
@@ -17,12 +18,12 @@ class Tasks(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         from helo import tasks
 
-        return tasks.names()
+        return list(tasks.installed())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         from helo import tasks
 
-        if cmd_name not in tasks.names():
+        if not registry.outside(cmd_name) and cmd_name not in tasks.names():
             raise HeloError(f"no task is called {cmd_name!r}", mend=nearest(cmd_name, tasks.names()))
         return _command(cmd_name)
 
@@ -34,6 +35,7 @@ def command() -> None:
     \b
     helo train lm novel.txt
     helo train lm book.txt poems/ --minutes 10 --out runs/mine
+    helo train mine.py:Task FILES
     """
 
 
@@ -110,5 +112,5 @@ def _help(kind: type[Any], task: str) -> str:
     from helo import reports
 
     example = reports.find(task).example
-    first = (sys.modules[kind.__module__].__doc__ or "").split("\n\n")[0]
+    first = (sys.modules[kind.__module__].__doc__ or kind.__doc__ or "").split("\n\n")[0]
     return f"{first}\n\n\b\nhelo train {task} {example}\nhelo train {task} {example} --minutes 10 --out runs/mine"

@@ -8,14 +8,14 @@ from helo.cli import flags
 
 
 @flags.common
-@flags.cell
+@flags.trusted
 @flags.as_json
 @click.command()
 @click.argument("run")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="of the page  [any free one]")
 @click.option("--no-browser", is_flag=True, help="print the address and open no browser")
 @click.option("--terminal", is_flag=True, help="show it here and serve no page; on a pipe plain lines")
-def command(run, port, no_browser, terminal, cell, seed, quiet, as_json):
+def command(run, port, no_browser, terminal, cell, task, seed, quiet, as_json):
     """See a run in a browser, while it trains or afterwards: loss, learning rate, gradients, gates, samples, and what a
     unit does on a fixed text. The page is served on this machine alone, until Ctrl-C.
 
@@ -32,7 +32,7 @@ def command(run, port, no_browser, terminal, cell, seed, quiet, as_json):
 
     if terminal and (port or no_browser):
         raise HeloError("--terminal with a flag of the page", expected="one of them")
-    seen = Seen(Path(run), cell)
+    seen = Seen(Path(run), cell, task=task)
     if as_json:
         seen.look()
         flags.show(watch.shown(seen))

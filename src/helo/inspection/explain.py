@@ -160,7 +160,7 @@ def explain(
             raise HeloError(shape, expected="a language model", where=f"--{flag}")
     if text:
         asked = [questions.written(run, source, label, at, WINDOW if window is None else window, baseline, stream)]
-    elif isinstance(task.model, Tagger | Classifier | FeedForward):
+    elif isinstance(task.model, Tagger | Classifier | FeedForward) and hasattr(task, "labels"):
         examples = task.given(source)
         asked = [questions.labelled(run, examples, i, label, step, baseline) for i in range(len(examples))]
     elif isinstance(task.model, EncoderDecoder):

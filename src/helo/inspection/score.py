@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from helo import engines
+from helo import engines, reports
 from helo.cells.functions import log_softmax
 from helo.data.readers.files import listed, parted
 from helo.data.symbols import Symbols
@@ -78,6 +78,9 @@ def score(
     names = listed(files)
     if not names:
         raise HeloError("no files are given", expected="texts, or - for standard input")
+    if (unit := reports.of(run.task).loss_unit) != "nats":
+        raise HeloError(f"a model whose loss is {unit or 'a number without unit'}", expected="nats: a likelihood",
+                        mend="helo eval", where=str(run.path))  # fmt: skip
     if not isinstance(run.task.model, LanguageModel):
         with run.computing():
             return _answers(run, names, lines)

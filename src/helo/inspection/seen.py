@@ -46,9 +46,9 @@ class Look:
 class Seen:
     """A run, looked at again and again. now: what the training itself says this second, where it does."""
 
-    def __init__(self, path: Path, cell: str | None = None, begun: bool = True):
+    def __init__(self, path: Path, cell: str | None = None, begun: bool = True, task: str | None = None):
         """begun: whether the run must be there already. Raises HeloError where it is not."""
-        self.path, self.cell = path, cell
+        self.path, self.cell, self.task = path, cell, task
         self.now: dict[str, Any] = {}
         self.live: list[tuple[float, float]] = []  # step and loss, as the training says them
         self.ended = False
@@ -58,9 +58,11 @@ class Seen:
         self._looked: Any = None  # at which weights
         self._text: tuple[list[Any], list[str], str] | None = None
         if begun:
-            run = Run(path, cell=cell)
+            run = Run(path, cell=cell, task=task)
             if cell is not None:
                 run.cell  # noqa: B018  a person's own word is held against what the run names
+            if task is not None:
+                run.kind  # noqa: B018
 
     # What is written down.
 
@@ -132,7 +134,7 @@ class Seen:
         self.gates = [*(g for g in self.gates if g[0] < self.look_.step), (self.look_.step, shares)][-200:]
 
     def _look(self) -> Look:
-        run = Run(self.path, cell=self.cell)
+        run = Run(self.path, cell=self.cell, task=self.task)
         if self._text is None:
             self._text = _fixed(run)
         inputs, pieces, source = self._text

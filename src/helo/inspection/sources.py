@@ -227,7 +227,7 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
         if "xs" in batch:
             for i, row in enumerate(batch_rows):
                 numbers[row] = np.asarray(batch["xs"][i, : lengths[row]])
-        if labels is not None:
+        if labels is not None and hasattr(task, "labels"):
             _told(task, scores, batch_rows, labels, lengths, losses, said)
     steps, kind, unit = _steps(task, examples, lengths, numbers)
     reading = Reading(

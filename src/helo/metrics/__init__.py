@@ -43,12 +43,13 @@ def names() -> list[str]:
     return ROOM.names()
 
 
-def find(spec: str, labels: tuple[str, ...] = ()) -> Metric:
-    """The metric of a specification: `name`, `path/to/file.py:Name`, either followed by `,option=value`.
+def find(spec: str | type[Metric], labels: tuple[str, ...] = ()) -> Metric:
+    """The metric of a specification: `name`, `path/to/file.py:Name`, either followed by `,option=value`; or of a class, which
+    a task from outside may have beside it.
 
     Raises HeloError, naming the nearest, for an unknown metric, option or value.
     """
-    return ROOM.make(spec, labels=labels)
+    return ROOM.make(spec, labels=labels) if isinstance(spec, str) else spec(labels=labels)
 
 
 def lower_is_better(chosen: Iterable[str] = ()) -> frozenset[str]:
@@ -64,12 +65,12 @@ def lower_is_better(chosen: Iterable[str] = ()) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a task is scored. metrics: specifications of those that it reports. kinds: of answer that it gives. default: the
+    """How a task is scored. metrics: specifications, or classes, of those that it reports. kinds: of answer that it gives. default: the
     figure by which the best weights are known, the loss or one of these metrics'. chosen: what a person says instead
     (`--metric`): another of these figures, or another metric, which is reported too.
     """
 
-    metrics: tuple[str, ...]
+    metrics: tuple[str | type[Metric], ...]
     kinds: tuple[str, ...]
     default: str = LOSS
     chosen: str | None = None

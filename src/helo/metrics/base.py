@@ -25,6 +25,8 @@ class Metric(ABC):
     text           texts; references a list of one or more texts each
     words          texts as lists of words; references a list of one or more of them each
     surprise       nats of each symbol `(symbols,)`; references `(symbols, 2)`: the characters and bytes that it stands for
+
+    A task from outside may give others, under names of its own.
     """
 
     #: Of which of these kinds it can be; of the first that a task gives it is.

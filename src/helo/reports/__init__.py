@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from helo import registry, tasks
 from helo.reports.base import Report
 from helo.tasks.base import Task
@@ -11,18 +13,28 @@ __all__ = ["Report", "after", "find", "of"]
 
 def find(name: str) -> type[Report]:
     """The class of report of a task by its name; a plain one where the task has none of its own."""
-    known = registry.names("helo.reports", ("base", "gallery"))
+    known = _own()
     if name not in known:
-        return Report
+        return _beside(tasks.find(name))
     return registry.offered(registry.module("helo.reports", name, "report", known), Report)
+
+
+def _own() -> list[str]:
+    return registry.names("helo.reports", ("base", "gallery"))
+
+
+def _beside(task: type[Task]) -> type[Report]:
+    """Of a task from outside: `NAMEReport` in the file of the task NAME."""
+    found = getattr(sys.modules[task.__module__], f"{task.__name__}Report", Report)
+    return found if isinstance(found, type) and issubclass(found, Report) else Report
 
 
 def after(verb: str) -> list[str]:
     """The tasks after whose training a verb comes."""
-    return [name for name in tasks.names() if find(name).verb == verb]
+    return [name for name in _own() if find(name).verb == verb]
 
 
 def of(task: Task) -> Report:
     """The report of a task."""
     package, _, name = type(task).__module__.rpartition(".")
-    return find(name if package == "helo.tasks" else "")(task)
+    return (find(name) if package == "helo.tasks" else _beside(type(task)))(task)

@@ -22,6 +22,8 @@ class Report:
     task: Any
     #: What a step of training counts: symbols, examples, tokens.
     unit: ClassVar[str] = "examples"
+    #: In what the loss of one is measured; nothing where it has no unit.
+    loss_unit: ClassVar[str] = "nats"
     #: What a person's own files are called in examples of the command line.
     example: ClassVar[str] = "FILES"
     #: The verb that comes after training.

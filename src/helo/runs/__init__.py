@@ -12,9 +12,10 @@ __all__ = ["Run", "Stream", "load"]
 
 
 @door
-def load(path: str | Path, trust: bool = False, cell: str | None = None) -> Run:
-    """The run in a folder. trust: a cell or metric that it names by its file may be run; cell: `file.py:Name`, that cell.
+def load(path: str | Path, trust: bool = False, cell: str | None = None, task: str | None = None) -> Run:
+    """The run in a folder. trust: a cell, metric, reader or task that it names by its file may be run; cell, task:
+    `file.py:Name`, that cell or task.
 
     Raises HeloError where there is none, it is damaged, or a newer helo wrote it.
     """
-    return Run(path, trust, cell)
+    return Run(path, trust, cell, task)

@@ -25,7 +25,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from helo import saved, tasks
+from helo import registry, saved, tasks
 from helo.errors import HeloError, place
 from helo.options import recorded
 
@@ -243,7 +243,8 @@ def _looked_at(about: dict[str, Any]) -> None:
             raise ValueError(f"figures.{name} is neither a number nor text")
     if about["cell"] != options.get("cell", about["cell"]):
         raise ValueError("cell and options.cell differ")
-    about["options"] = recorded(tasks.find(about["task"]).Options, options)
+    if not registry.outside(about["task"]) or registry.remembered(about["task"]):  # else it is not run
+        about["options"] = recorded(tasks.find(about["task"]).Options, options)
 
 
 def is_run(path: Path) -> bool:

@@ -26,15 +26,15 @@ DAMAGE = ValueError, TypeError, LookupError, AttributeError, ArithmeticError, Re
 class TrainedModel:
     """What a run folder holds. Everything is read when it is first needed."""
 
-    def __init__(self, path: str | Path, trust: bool = False, cell: str | None = None):
-        """trust: a cell or metric that the run names by its file may be run. cell: that cell, by a person's own word,
-        wherever its file lies now. Without either nothing that a folder says is ever run.
+    def __init__(self, path: str | Path, trust: bool = False, cell: str | None = None, task: str | None = None):
+        """trust: a cell, metric, reader or task that the run names by its file may be run. cell, task: that cell or task,
+        by a person's own word, wherever its file lies now. Without any nothing that a folder says is ever run.
         """
         if not str(path):
             raise HeloError("an empty name", expected="a run folder", mend="the current one is .")
         self.path = Path(path)
         self.about = folder.describe(self.path)
-        self.trust, self._cell = trust, cell
+        self.trust, self._cell, self._task = trust, cell, task
 
     @property
     def cell(self) -> str:
@@ -53,12 +53,19 @@ class TrainedModel:
             return recorded and registry.named(str(named), recorded, "metric", str(self.path))
         return registry.vouched(recorded, "metric", str(self.path), self.trust)
 
+    @property
+    def kind(self) -> type[tasks.Task]:
+        """The class of the task, as `cell`."""
+        recorded = self.about["task"]
+        if self._task is not None:
+            return tasks.find(registry.named(self._task, recorded, "task", str(self.path)))
+        return tasks.find(registry.vouched(recorded, "task", str(self.path), self.trust))
+
     @cached_property
     def task(self) -> Any:
         """The task with the options of the run."""
-        cell, file = self.cell, folder.inside(self.path, "run.json")
+        cell, kind, file = self.cell, self.kind, folder.inside(self.path, "run.json")
         with within(file):
-            kind = tasks.find(self.about["task"])
             try:
                 options = build(kind.Options, self.about["options"] | {"cell": cell})
             except TypeError as error:

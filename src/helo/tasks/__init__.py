@@ -1,10 +1,14 @@
-"""One file a shape: what goes in, the forward pass, the loss, the answer."""
+"""One file a shape: what goes in, the forward pass, the loss, the answer. Or from outside: an entry point in the group
+`helo.tasks`, or FILE.py:NAME.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from helo import options, registry
+from helo.errors import HeloError
 from helo.tasks.base import Task
 
 #: Files of this room that are no task.
@@ -21,17 +25,20 @@ NOT_TASKS = (
     "writing",
 )
 
-__all__ = ["Task", "checked", "declared", "find", "names"]
+__all__ = ["Task", "checked", "declared", "find", "installed", "names"]
 
 
-def names() -> list[str]:
-    """The registered tasks."""
-    return registry.names("helo.tasks", NOT_TASKS)
+ROOM = registry.Room("helo.tasks", "task", Task, NOT_TASKS)
+names, find = ROOM.names, ROOM.find
 
 
-def find(name: str) -> type[Task]:
-    """The class of a task. Raises HeloError, naming the nearest, for one that is not known."""
-    return registry.offered(registry.module("helo.tasks", name, "task", names()), Task)
+def installed() -> dict[str, type[Task]]:
+    """The registered tasks by their names, but for those of other packages that cannot be loaded."""
+    found = {}
+    for name in names():
+        with suppress(HeloError):
+            found[name] = find(name)
+    return found
 
 
 def declared(task: Task | type[Task], verb: str) -> dict[str, options.Option]:

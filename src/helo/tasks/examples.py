@@ -19,6 +19,7 @@ from helo.data.buckets import Buckets, in_order
 from helo.data.dataset import Dataset
 from helo.data.readers import table
 from helo.encoders.store import clock
+from helo.errors import HeloError
 from helo.inputs.base import Encoded
 from helo.metrics import Predictions
 from helo.models.base import Parameters
@@ -191,11 +192,7 @@ class ExampleTask(Task):
 
     @final
     def predict_batches(
-        self,
-        parameters: Parameters,
-        encoded: Encoded,
-        targets: Any = None,
-        loss_only: bool = False,
+        self, parameters: Parameters, encoded: Encoded, targets: Any = None, loss_only: bool = False
     ) -> tuple[float, int, list[Any]]:
         """(loss sum, over how many, an answer an example) over all examples in their order; without targets no loss."""
         like = next(iter(parameters.values()))
@@ -245,6 +242,6 @@ class ExampleTask(Task):
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
         """An answer an example, in order. source: examples, or what stands for them in Python."""
 
-    @abstractmethod
     def lines(self, text: str) -> Dataset:
         """Standard input as examples."""
+        raise HeloError("this model does not read lines", mend="give files, as in training", where="standard input")

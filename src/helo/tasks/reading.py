@@ -73,7 +73,7 @@ def summary(kind: type[ExampleTask], files: Sequence[str | Path], options: Any) 
         found[unit] = dataset.span([len(x) for x in examples.inputs])
     except (TypeError, ValueError):
         pass
-    if examples.labels is not None and examples.kind not in ("pair", "photo"):
+    if examples.labels is not None and kind.stratify_by(examples)[0]:  # answers that are labels
         flat = [y for label in examples.labels for y in ([label] if isinstance(label, str) else label)]
         counts = Counter(flat).most_common()
         found["labels"] = len(counts)

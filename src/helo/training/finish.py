@@ -27,7 +27,8 @@ def finish(training: Training, end: Progress) -> None:
     figures.pop("loss", None)
     report = reports.of(task)
     title = f"{about['task']}, {report.body()}"
-    drawing.loss(path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, report.unit.removesuffix("s"))
+    unit = report.loss_unit and f"{report.loss_unit} per {report.unit.removesuffix('s')}"
+    drawing.loss(path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, unit)
     about |= {"figures": figures, "steps": end.step}
     with training.device.answering(weights) as parameters:
         page = report.write(parameters, about["data"], path, most=end.ending)

@@ -366,7 +366,7 @@ class Training:
                 self.keep(figures, weights)
             shown = self.shown.progress(weights, np.random.default_rng(p.step))
             folder.append(self.home / "metrics.jsonl", json.dumps(report | {"sample": shown[:SHOWN]}))
-            self.reporter.say(line(p, report, best, key, self.shown.unit))
+            self.reporter.say(line(p, report, best, key, self.shown))
             self.reporter.say(f"    {shown}")
             self._tensorboard(report)
         p.reports, p.loss, p.count, p.norm, p.steps, p.clipped = p.reports + 1, 0.0, 0, 0.0, 0, 0

@@ -12,6 +12,7 @@ from helo.errors import plain
 from helo.metrics import LOSS
 
 if TYPE_CHECKING:  # it imports torch
+    from helo.reports import Report
     from helo.training.checkpoint import Progress
 
 
@@ -123,14 +124,15 @@ def by_layer(norms: Iterable[tuple[str, float]]) -> dict[str, float]:
     return {layer: float(f"{square**0.5:.4g}") for layer, square in squares.items()}
 
 
-def line(p: Progress, report: dict[str, Any], best: bool, key: str, unit: str) -> str:
+def line(p: Progress, report: dict[str, Any], best: bool, key: str, shown: Report) -> str:
     """A report for a person."""
     value = report.get(key)
+    unit = f" {shown.loss_unit}" if shown.loss_unit else ""
     figure = "" if key == LOSS else f"  {key.replace('_', ' ')} {f'{value:.4f}' if isinstance(value, float) else value}"
     return (
         f"step {p.step:>6,}/{p.total:,}  epoch {report['epoch']:.2f}  {_clock(p.seconds)}  "
-        f"loss {report['loss']:.3f}  valid {report['valid']:.3f} nats{figure}{'' if best else ' (not the best)'}  "
-        f"clipped {report['clipped']:.0%}  {report['symbols_per_second']:,} {unit}/s"
+        f"loss {report['loss']:.3f}  valid {report['valid']:.3f}{unit}{figure}{'' if best else ' (not the best)'}  "
+        f"clipped {report['clipped']:.0%}  {report['symbols_per_second']:,} {shown.unit}/s"
     )
 
 

@@ -54,7 +54,8 @@ class Request:
         options: Mapping[str, Any],
     ) -> Self:
         """What `train` was called with. Raises HeloError for options that are none, or of which no run can come."""
-        kind = tasks.find(task)
+        kind = tasks.find(task := registry.located(task) if isinstance(task, str) else task)
+        registry.remember(task)
         files, valid = _listed(files), _listed(valid)
         if not isinstance(resume, bool) or not isinstance(overwrite, bool):
             raise TypeError("resume and overwrite are True or False")
@@ -73,8 +74,8 @@ class Request:
         return cls(task, kind, files, valid, out, task_options, training_options, given, resume, overwrite, trust)
 
     def run(self, path: str | Path) -> Run:
-        """The run in a folder, with the cell that this person trusts."""
-        return Run(path, self.trust, self.given.get("cell"))
+        """The run in a folder, with the cell and the task that this person trusts."""
+        return Run(path, self.trust, self.given.get("cell"), self.task)
 
     def free_place(self) -> Path:
         """A free folder named after the first file."""
@@ -146,7 +147,7 @@ def _like(
         registry.vouched(about["cell"], "cell", str(like), trust)
     if "metric" not in given:
         registry.vouched(about["training"].get("metric") or "", "metric", str(like), trust)
-    if "start" in given and about["task"] != task:
+    if "start" in given and not registry.same(task, about["task"]):
         raise HeloError(f"a run of {about['task']}", expected=f"one of {task}", where=f"--start {like}")
     theirs = {k: v for k, v in (about["options"] | about["training"]).items() if v is not None and k != "start"}
     readers.vouched(theirs.get("reader") if "reader" not in given else None, str(like), trust)

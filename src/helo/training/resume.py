@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from helo import registry
 from helo.data import readers
 from helo.errors import HeloError, place
 from helo.options import flag, recorded
@@ -108,7 +109,7 @@ def _extend(training: Training, about: dict[str, Any]) -> None:
 def _reload(request: Request, path: Path, about: dict[str, Any]) -> tuple[Task, Options]:
     """The options of a run that goes on, and its data, which must be what they were."""
     task_options, options = _options(request, path, about)
-    run = Run(path, trust=True, cell=request.given.get("cell"))  # whose cell was looked at
+    run = Run(path, True, request.given.get("cell"), request.task)  # whose cell was looked at
     run.task  # noqa: B018  whatever is damaged is said by its file
     data = run._recorded(request.files)
     files = request.files or data["train"]
@@ -126,7 +127,7 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
     finished one goes on.
     """
     kind, given = request.kind, dict(request.given)
-    if about["task"] != request.task:
+    if not registry.same(request.task, about["task"]):
         raise HeloError(f"a run of {about['task']}", expected=f"one of {request.task}", where=str(path))
     run = request.run(path)
     cell, metric = run.cell, run.metric(given.get("metric"))

@@ -61,6 +61,8 @@ def read(names: Sequence[str | Path], options: Any, labels: str, labelled: bool 
         folders = any(r.folders for r in readers.values())
         suffixes = [suffix for r in readers.values() for suffix in r.SUFFIXES]
         sources = [Path(n) for n in names] if folders else files.named(names, suffixes)
+    if not len(sources):
+        raise HeloError("nothing to read", expected="at least one file")
     claims = _claims(sources, readers, spec)
     if len(claims) > 1:
         several = ", ".join(f"{n} ({Path(_where(claims[n][0][0])).name})" for n in sorted(claims))
