@@ -462,9 +462,9 @@ def test_weights_beyond_all_use(kind, size, tmp_path):
     """Finite, as a bit that is wrong leaves them: what is answered is a number, or the file is named."""
     run = tmp_path / "run"
     shutil.copytree(stranger(kind), run)
-    weights, _ = folder.read_arrays(run / "weights.safetensors")
+    weights, _ = arrays.read_arrays(run / "weights.safetensors")
     signs = {n: np.where(np.arange(w.size).reshape(w.shape) % 2, size, -size) for n, w in weights.items()}
-    folder.write_arrays(run / "weights.safetensors", {n: s.astype(np.float32) for n, s in signs.items()})
+    arrays.write_arrays(run / "weights.safetensors", {n: s.astype(np.float32) for n, s in signs.items()})
     for ask in (KINDS[kind][3], lambda r: r.evaluate()):
         try:
             json.dumps(ask(helo.load(run)), allow_nan=False)

@@ -149,7 +149,7 @@ class Run(TrainedModel):
         """
         data, file = self.about["data"], folder.inside(self.path, "run.json")
         for name in () if len(files) else [*data["train"], *(data["valid"] if isinstance(data["valid"], list) else ())]:
-            if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.task.places)):
+            if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.task.Options.paths)):
                 raise HeloError(
                     f"the run was trained on {name}, which is missing",
                     mend="give the files to evaluate on",
