@@ -495,7 +495,7 @@ def test_what_a_file_gives_to_test_is_never_learned_from(tmp_path, made):
     assert (figures["pictures"], figures["split"]) == (3, "test")
     learn, check, record = halves(karpathy(*["train"] * 8, *["test"] * 4), **images)
     assert sorted([*learn, *check]) == names[:8]
-    assert record["valid"].startswith("a tenth")
+    assert record["valid"].startswith("10 %")
     with pytest.raises(HeloError, match=r"\btest\b"):
         halves(karpathy("test", "test"), **images)
 

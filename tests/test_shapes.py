@@ -480,7 +480,7 @@ def test_n_best_scores_and_attention(place):
     greedy = run.predict(["abcd"], beam=1)[0]
     assert greedy["score"] <= max(scores) + 1e-6
     assert run.predict([""])[0]["text"] == ""
-    with pytest.raises(TypeError, match="attention"):
+    with pytest.raises(HeloError, match="attention"):
         run.predict(["abcd"], attention=weights)
 
 

@@ -104,8 +104,8 @@ class Moods(classify.Classify):
     Options = Options
 
     @classmethod
-    def examples(cls, files, options, asked=True):
-        found, paths = super().examples(files, options, asked)
+    def examples(cls, files, options, labelled=True):
+        found, paths = super().examples(files, options, labelled)
         found.inputs = [x.replace(options.leave_out, "") for x in found.inputs]
         return found, paths
 

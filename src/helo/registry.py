@@ -153,7 +153,9 @@ def home(thing: object) -> str | None:
 
 
 def outside(spec: str) -> bool:
-    """Whether a specification names a file, which runs when it is found."""
+    """Whether a specification names a file, which runs when it is found. Raises TypeError for what is no text."""
+    if not isinstance(spec, str):
+        raise TypeError(f"{spec!r:.80} is no name")
     return ".py:" in spec.split(",")[0]
 
 

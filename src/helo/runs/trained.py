@@ -72,8 +72,11 @@ class TrainedModel:
                 raise HeloError(
                     f"options that this version of helo does not know: {error}", mend="pip install -U helo"
                 ) from error
+            reader = getattr(options, "reader", None)
+            if reader is not None and not registry.outside(reader):
+                readers.find(reader)  # it is there
         if self.trust:
-            readers.vouched(getattr(options, "reader", None), trust=True)
+            readers.vouched(reader, trust=True)
         file = folder.inside(self.path, "vocab.json")
         saved = folder.read_json(file)
         with within(file), _sound("not what a run of its task keeps"):
