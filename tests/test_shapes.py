@@ -468,7 +468,7 @@ def test_a_span_may_be_longer_than_those_of_its_type_that_were_learned(tmp_path)
     assert run.figures["steps"] == 2
 
 
-def test_n_best_scores_and_attention(place):
+def test_n_best_scores_and_attention(place, monkeypatch):
     run = trained("pairs", place)
     answer = run.predict(["abcd"], n_best=3, attention=True)[0]
     scores = [h["score"] for h in answer["n_best"]]
@@ -482,6 +482,9 @@ def test_n_best_scores_and_attention(place):
     assert run.predict([""])[0]["text"] == ""
     with pytest.raises(HeloError, match="attention"):
         run.predict(["abcd"], attention=weights)
+    monkeypatch.setattr("helo.tasks.translate.LARGEST", 3)
+    with pytest.raises(HeloError, match="attention of 4 .* at most 3"):
+        run.predict(["abcd"], attention=True)
 
 
 def test_an_encoder_both_ways_has_a_unit_each_way(tmp_path):

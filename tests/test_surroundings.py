@@ -70,6 +70,7 @@ def test_streams_may_close(lm, line, tmp_path):
 def test_a_full_standard_output_is_named(lm, tmp_path):
     assert "standard output" in one(shell(f"helo sample {lm} -n 5 >/dev/full", tmp_path))
     assert "standard output" in one(shell("helo --help >/dev/full", tmp_path))
+    assert "--help" in one(shell("helo >&-", tmp_path))
 
 
 @pytest.mark.parametrize("env", [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "gbk"}])  # fmt: skip

@@ -95,6 +95,8 @@ def _answered(debug: bool) -> int:
     except HeloError as error:
         return _say(f"helo: {error}", 2, debug)
     except click.exceptions.NoArgsIsHelpError as error:
+        if sys.__stdout__ is None:  # closed: nobody reads the help
+            return _say("helo: no verb is given (helo --help tells more)", 2, debug)
         click.echo(error.format_message())
         return 2
     except click.UsageError as error:

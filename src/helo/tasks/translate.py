@@ -24,6 +24,7 @@ from helo.data.readers import arrays, table
 from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
+from helo.errors import HeloError
 from helo.metrics import Predictions, Scoring, translation
 from helo.models.translator import Translator
 from helo.options import SIZE, Bounds
@@ -32,6 +33,7 @@ from helo.tasks.base import Parameters, filled, on
 from helo.tasks.copying import UNKNOWN, Copies, Sources, normal
 from helo.tasks.writing import ScheduledSampling, WriterOptions, WritingTask
 
+LARGEST = 1 << 22  # numbers of one text's attention
 SHORT = 32  # characters a text, on the average of both sides: up to here the units are characters, above it subwords
 COMPARED = 1 << 19  # places of sources times those of targets in a step: 64 pairs of 90, two of 500
 
@@ -194,6 +196,14 @@ class Translate(Copies, WritingTask):
                 texts = [{"text": self.text(h.symbols).strip(), "score": h.score} for h in several[:n_best]]
                 answers[row] = texts[0] | ({"n_best": texts} if len(texts) > 1 else {})
             if attention:
+                for row, several in zip(rows, found, strict=True):
+                    size = int(encoded.lengths[row]) * (len(several[0].symbols) + 1)
+                    if size > LARGEST:
+                        raise HeloError(
+                            f"the attention of {int(encoded.lengths[row]):,} symbols is {size:,} numbers",
+                            expected=f"at most {LARGEST:,}", mend="leave it out, or give shorter texts",
+                            where=examples.place(int(row)),
+                        )  # fmt: skip
                 looks = self.attention_weights(
                     parameters, memory, encoded.lengths[rows], [several[0].symbols for several in found]
                 )
