@@ -107,3 +107,8 @@ def test_numpy_numbers_are_numbers():
     assert (built.rate, built.steps, type(built.steps)) == (0.5, 3, int)
     with pytest.raises(HeloError, match="--steps"):
         options.build(Options, {"steps": True})
+
+
+def test_a_text_with_a_nul_names_its_flag(colours):
+    with pytest.raises(HeloError, match="--vectors"):
+        helo.train("classify", colours / "data.tsv", vectors="a\0b", steps=1)

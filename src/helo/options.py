@@ -164,7 +164,7 @@ def _converted(kind: Any, value: Any) -> Any:
     elif kind is float:
         if isinstance(value, numbers.Real):
             return value if isinstance(value, int | float) else float(value)
-    elif kind is str and isinstance(value, str | PathLike):
+    elif kind is str and isinstance(value, str | PathLike) and "\0" not in str(value):  # no file has a NUL in its name
         return value if isinstance(value, str) else str(value)
     raise TypeError
 
