@@ -42,6 +42,15 @@ class Model(ABC):
         """Fresh parameters, float32, flat with dotted names."""
 
 
+class LabelModel(Model):
+    """A model whose outputs are scores of labels, over a form of input."""
+
+    def __init__(self, options: Any, form: Any, labels: int):
+        """form: how an example, or a step of it, becomes a vector (`helo.inputs.Input`). labels: how many there are."""
+        super().__init__(options)
+        self.form, self.labels = form, labels
+
+
 def head(classes: int, width: int) -> dict[str, np.ndarray]:
     """Parameters of a linear map to scores that starts at zero: no class is likelier than another."""
     return {"head.weight": np.zeros((classes, width), np.float32), "head.bias": np.zeros(classes, np.float32)}

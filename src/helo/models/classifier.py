@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from helo import inputs
 from helo.layers import dropped, part, pooling, stack, variational_dropout
-from helo.models.base import Model, Parameters, head, scores
+from helo.models.base import LabelModel, Parameters, head, scores
 
 
-class Classifier(Model):
+class Classifier(LabelModel):
     """Scores of the labels for each sequence. options: cell, layers, hidden, bidirectional, pool, dropout."""
-
-    def __init__(self, options: Any, form: inputs.Input, labels: int):
-        """form: how a step becomes a vector. labels: how many there are."""
-        super().__init__(options)
-        self.form, self.labels = form, labels
 
     def init(self, rng):
         o, form = self.options, self.form

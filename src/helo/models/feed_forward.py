@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from helo import inputs
 from helo.layers import dense, part
-from helo.models.base import Model, Parameters, head, scores
+from helo.models.base import LabelModel, Parameters, head, scores
 
 
-class FeedForward(Model):
+class FeedForward(LabelModel):
     """Scores of the labels for each vector. options: layers, hidden, dropout; cell, where the form of input has one."""
-
-    def __init__(self, options: Any, form: inputs.Input, labels: int):
-        """form: how an example becomes a vector. labels: how many there are."""
-        super().__init__(options)
-        self.form, self.labels = form, labels
 
     def init(self, rng):
         o, form = self.options, self.form

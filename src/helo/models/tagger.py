@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from helo import inputs
 from helo.inputs.dialogue import Dialogue
 from helo.layers import crf, part, stack, variational_dropout
-from helo.models.base import Model, Parameters, head, scores
+from helo.models.base import LabelModel, Parameters, head, scores
 
 
-class Tagger(Model):
+class Tagger(LabelModel):
     """Scores of the labels for each step. options: cell, layers, hidden, bidirectional, crf, dropout."""
-
-    def __init__(self, options: Any, form: inputs.Input, labels: int):
-        """form: how a step becomes a vector. labels: how many there are."""
-        super().__init__(options)
-        self.form, self.labels = form, labels
 
     def init(self, rng):
         o, form = self.options, self.form

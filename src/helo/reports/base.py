@@ -75,6 +75,27 @@ class Report:
         return ""
 
 
+class TextReport(Report):
+    """Of answers that are texts: the first ten of them beside their references."""
+
+    #: The heading of the column of what was asked.
+    source: ClassVar[str] = "source"
+
+    def row(self, source: Any, reference: Any) -> tuple[str, str]:
+        """An example and its reference as they stand in the table."""
+        return source, reference
+
+    def answered(self, most):
+        return min(10, most)
+
+    def page(self, parameters, folder, examples):
+        some = examples.take(np.arange(min(10, len(examples))))
+        assert some.labels is not None
+        pairs = [self.row(x, y) for x, y in zip(some.inputs, some.labels, strict=True)]
+        texts = [a["text"] for a in self.task.predict(parameters, some)]
+        return rows((self.source, "answer", "truth"), [(x, a, y) for (x, y), a in zip(pairs, texts, strict=True)])
+
+
 def rows(names: Sequence[str], of: Sequence[Sequence[str]]) -> str:
     """A Markdown table of texts."""
     head, *body = ("| " + " | ".join(t.replace("|", "/") for t in row) + " |" for row in (names, *of))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from helo.data.readers import captioned
-from helo.reports.base import Report, rows
+from helo.reports.base import TextReport
 
 
-class CaptionReport(Report):
+class CaptionReport(TextReport):
     """Of a sentence for a picture."""
 
+    source = "picture"
     unit = "symbols"
     example = "captions.txt --images photos/"
 
@@ -42,12 +41,5 @@ class CaptionReport(Report):
         several = answer.get("n_best", [answer])
         return "\n".join(f"{answer['picture']}\t{h['text']}\t{h['score']:.2f}" for h in several)
 
-    def answered(self, most):
-        return min(10, most)
-
-    def page(self, parameters, folder, examples):
-        some = examples.take(np.arange(min(10, len(examples))))
-        answers = self.task.predict(parameters, some)
-        assert some.labels is not None
-        return rows(("picture", "answer", "truth"),
-                    [(a["picture"], a["text"], y[0]) for a, y in zip(answers, some.labels, strict=True)])  # fmt: skip
+    def row(self, source, reference):
+        return source.name, reference[0]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from helo.reports.base import Report, rows
+from helo.reports.base import TextReport
 
 
-class TranslateReport(Report):
+class TranslateReport(TextReport):
     """Of a text for a text."""
 
     unit = "symbols"
@@ -34,13 +34,3 @@ class TranslateReport(Report):
         if "n_best" in answer:
             return "\n".join(f"{h['score']:.3f}\t{h['text']}" for h in answer["n_best"])
         return answer["text"]
-
-    def answered(self, most):
-        return min(10, most)
-
-    def page(self, parameters, folder, examples):
-        some = examples.take(np.arange(min(10, len(examples))))
-        answers = self.task.predict(parameters, some)
-        assert some.labels is not None
-        return rows(("source", "answer", "truth"),
-                    [(x, a["text"], y) for x, a, y in zip(some.inputs, answers, some.labels, strict=True)])  # fmt: skip
