@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from helo import cli
@@ -91,6 +92,13 @@ def test_damaged_runs_and_foreign_states_are_refused(helo, run, tmp_path):
     refused(helo("sample", run), "999")
     (tmp_path / run / "run.json").write_text("{")
     refused(helo("info", run), "run.json")
+
+
+@pytest.mark.parametrize("verb", cli.cli.list_commands(click.Context(cli.cli)))
+def test_a_verb_alone_ends_in_its_help_or_a_line(helo, verb):
+    code, _, err = helo(verb)
+    assert code in (0, 2)
+    assert "bug" not in err
 
 
 def test_json_is_one_object_with_its_keys(helo, run):

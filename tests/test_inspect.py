@@ -279,6 +279,11 @@ def test_properties_stand_at_the_last_byte_of_a_character(tmp_path):
     assert found[2:18].all()
 
 
+def test_steps_without_a_character_have_no_property():
+    nothing = Reading("target", "text", "token", [["", ""]], np.array([2]), np.ones((1, 2), np.float32))
+    assert properties.measured(nothing, [properties.find("digit")]) == []
+
+
 def test_a_property_of_ones_own(tmp_path):
     own = tmp_path / "own.py"
     own.write_text(

@@ -187,7 +187,7 @@ def _named(args: Sequence[str]) -> list[str]:
     """The task in a file that `--task` names, or that a run among the words names and a person has vouched for."""
     from helo.runs import folder
 
-    for word, value in zip(args, [*args[1:], ""], strict=True):
+    for word, value in zip(args, [*args, ""][1:], strict=True):
         if word == "--task" or word.startswith("--task="):
             return [task] if registry.outside(task := value if word == "--task" else word[7:]) else []
     for word in args:

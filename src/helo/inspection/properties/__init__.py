@@ -92,7 +92,8 @@ def _measured(reading: Reading, prop: Property, kind: str, rows: list[Any]) -> l
         joined = {key: values for key, values in joined.items() if key in most}
     if kind == "text":
         at = _last(reading)
-        joined = {key: np.where(at < 0, np.nan, values[np.maximum(at, 0)]) for key, values in joined.items()}
+        # -1, no character read yet, takes the NaN at the end; there may be no character at all.
+        joined = {key: np.append(values, np.nan)[np.maximum(at, -1)] for key, values in joined.items()}
     about = " ".join(str(getattr(prop, "about", None) or type(prop).__doc__ or "").split())
     name = called(prop)
     return [Measured(f"{name} {key}".strip(), about, _flag(v), v.astype(np.float32)) for key, v in joined.items()]
