@@ -227,8 +227,9 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
         """Under `torch.vmap`, what is mapped over are further rows of the batch."""
+        n = info.batch_size
         many = [
-            x.expand(info.batch_size, *x.shape) if at is None else x.movedim(at, 0) for x, at in zip(inputs, in_dims)
+            x.expand(n, *x.shape) if at is None else x.movedim(at, 0) for x, at in zip(inputs, in_dims, strict=True)
         ]
         outputs: Tensor = _Linear.apply(*(x.flatten(0, 1) for x in many))  # pyright: ignore[reportAssignmentType]
         return outputs.unflatten(0, (n, -1)), 0
