@@ -632,6 +632,58 @@ def test_onnx(cell, bidirectional, dynamo, tmp_path):
             close(torch.from_numpy(one), other.detach())
 
 
+class Given(Flat):
+    def forward(self, xs, lengths):
+        outputs, last = self.model(xs, None, lengths)
+        return outputs, *parts(last)
+
+
+class Packing(Flat):
+    def forward(self, xs, lengths):
+        outputs, last = self.model(pack_padded_sequence(xs, lengths, batch_first=True, enforce_sorted=False))
+        return pad_packed_sequence(outputs, batch_first=True)[0], *parts(last)
+
+
+@pytest.mark.parametrize("cell", cells.names())
+@pytest.mark.filterwarnings("ignore")
+def test_onnx_of_rows_of_several_lengths(cell, tmp_path):
+    """In two ways, as lengths and as torch packs them; with other batches and times than the example's."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    model = helo.nn.Recurrent(cell, INPUTS, HIDDEN, 2, bidirectional=True).eval()
+
+    axes = {"xs": {0: "batch", 1: "time"}, "lengths": {0: "batch"}}
+    for form in (Packing(model), Given(model)):
+        example, file = (torch.randn(3, 6, INPUTS), torch.tensor([6, 2, 4])), tmp_path / f"{type(form).__name__}.onnx"
+        torch.onnx.export(form, example, file, dynamo=False, dynamic_axes=axes, input_names=list(axes))
+        session = runtime.InferenceSession(file)
+        for lengths in ([6, 2, 4], [2, 9], [1]):
+            xs, ends = torch.randn(len(lengths), max(lengths), INPUTS), torch.tensor(lengths)
+            found = session.run(None, {"xs": xs.numpy(), "lengths": ends.numpy()})
+            for one, other in zip(found, form(xs, ends), strict=True):
+                close(torch.from_numpy(one), other.detach())
+
+
+def test_many_models_at_once():
+    """`torch.vmap` over parameters, over rows, and of what torch.func makes of it; torch's own kernels have no such rule."""
+    models = [helo.nn.Recurrent("mingru", 3, 4, 2, bidirectional=True) for _ in range(3)]
+    xs = torch.randn(2, 5, 3)
+    together, _ = torch.func.stack_module_state(models)
+
+    def called(p, xs):
+        return torch.func.functional_call(models[0], p, (xs,))[0]
+
+    for one, model in zip(torch.vmap(called, (0, None))(together, xs), models, strict=True):
+        close(one, model(xs)[0])
+    own = {name: p.detach() for name, p in models[0].named_parameters()}
+    each = torch.vmap(torch.func.grad(lambda p, x: called(p, x[None]).square().sum()), (None, 0))(own, xs)
+    models[0](xs)[0].square().sum().backward()
+    for name, p in models[0].named_parameters():
+        close(each[name].sum(0), p.grad)
+    slopes = torch.func.jacrev(lambda x: called(own, x))(xs)
+    close(slopes, torch.autograd.functional.jacobian(lambda x: called(own, x), xs))
+
+
 def test_unknown_cell():
     with pytest.raises(HeloError, match="'lstm'"):
         helo.nn.Recurrent("lstn", 3, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -319,6 +320,36 @@ def test_what_cannot_be_written_is_said_before_anything_is_computed(flag, tmp_pa
         assert flag in done.err
         assert str(place) in done.err
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["closed", "file"]
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
+    """Of pictures that are drawn, and of a report's folder; with an empty folder that was there."""
+    figure = pytest.importorskip("matplotlib.figure").Figure
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def cut(self, path, **_):
+        Path(path).write_bytes(b"half")
+        raise full
+
+    with monkeypatch.context() as m:
+        m.setattr(figure, "savefig", cut)
+        done = helo_command("gradients", trained(), "--out", tmp_path / "a.png")
+        assert (done.code, len(done.err.splitlines())) == (2, 1)
+        assert str(tmp_path / "a.png") in done.err
+    (tmp_path / "there").mkdir()
+
+    def no_room(self, data):
+        raise full
+
+    def drawn(place):
+        with monkeypatch.context() as m, report(place) as (beside, _):
+            (beside / "confusion.png").touch()
+            m.setattr(Path, "write_bytes", no_room)
+
+    for place in (tmp_path / "there", tmp_path / "new"):
+        with pytest.raises(HeloError, match=r"confusion\.png"):
+            drawn(place)
+    assert [p.name for p in tmp_path.iterdir()] == ["there"]
 
 
 # A kill.

@@ -521,6 +521,29 @@ def test_what_a_file_is_instead(content, named):
         assert part in str(error.value), str(error.value)
 
 
+WIDE = {
+    "Cyrillic": "Все счастливые семьи похожи друг на друга.\n" * 9,
+    "Greek": "Η ποίηση είναι πιο φιλοσοφική από την ιστορία.\n" * 9,
+    "Han": "这是一个用一来测试编码的句子。\n今天天气很好我们去公园散步。\n" * 9,
+    "Hangul": "오늘은 날씨가 좋아서 공원에 산책하러 갔습니다.\n" * 9,
+}
+
+
+@pytest.mark.parametrize("text", WIDE.values(), ids=WIDE)
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_beyond_latin_letters(codec, text):
+    with pytest.raises(HeloError, match=codec.upper().replace("16-", "16")):
+        encoding.decoded(text.encode(codec), "w.txt")
+
+
+@pytest.mark.parametrize(
+    "text", ["a b c\n\0d e f\n" * 9, "some words\0and more\0and\0" * 9, "Все счастливые\0 семьи\n" * 9]
+)
+def test_a_nul_in_utf_8_is_no_utf_16(text):
+    with pytest.raises(HeloError, match="take it out"):
+        encoding.decoded(text.encode(), "w.txt")
+
+
 def test_documents_are_told_from_archives():
     for inside, said in (("word/document.xml", "docx"), ("xl/workbook.xml", "xlsx"), ("a.txt", "zip")):
         data = io.BytesIO()

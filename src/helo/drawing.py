@@ -44,8 +44,11 @@ def drawn(path: Path, size: tuple[float, float], fill: Callable[[Any], None], fo
     FigureCanvasAgg(figure)
     fill(figure)
     beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, format=form)
-    beside.replace(path)
+    try:
+        figure.savefig(beside, format=form)
+        beside.replace(path)
+    finally:  # where the disk is full
+        beside.unlink(missing_ok=True)
 
 
 def _imported() -> None:

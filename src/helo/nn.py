@@ -15,7 +15,6 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from helo import cells, engines
 from helo.errors import HeloError, door
-from helo.layers import stack
 
 
 class Recurrent(nn.Module):
@@ -304,5 +303,9 @@ def _lengths(lengths: Any, xs: Tensor) -> Tensor:
 
 
 def _reversed(xs: Tensor, lengths: Tensor | None) -> Tensor:
-    """Each row backwards within its own length; padding stays behind."""
-    return xs.flip(1) if lengths is None else stack.reverse_sequences(xs, lengths)
+    """Each row backwards within its own length; padding stays behind. `gather`, as ONNX has it."""
+    if lengths is None:
+        return xs.flip(1)
+    times = torch.arange(xs.shape[1], device=xs.device)
+    order = torch.where(times < lengths[:, None], lengths[:, None] - 1 - times, times)
+    return xs.gather(1, order[..., None].expand_as(xs))

@@ -224,6 +224,16 @@ class _Linear(torch.autograd.Function):
         before = torch.cat([h[:, None], outputs[:, :-1]], 1)
         return g * before, g, g[:, 0] * a[:, 0]
 
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
+        """Under `torch.vmap`, what is mapped over are further rows of the batch."""
+        n = info.batch_size
+        many = [
+            x.expand(n, *x.shape) if at is None else x.movedim(at, 0) for x, at in zip(inputs, in_dims, strict=True)
+        ]
+        outputs: Tensor = _Linear.apply(*(x.flatten(0, 1) for x in many))  # pyright: ignore[reportAssignmentType]
+        return outputs.unflatten(0, (n, -1)), 0
+
 
 def embedding(table: Tensor, ids: Tensor) -> Tensor:
     return _embedding(ids, table)

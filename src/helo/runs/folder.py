@@ -107,7 +107,7 @@ def unwritten(path: Path, error: OSError) -> HeloError:
     """What a full disk, or a folder that may not be written, is in words."""
     return HeloError(
         f"cannot be written: {error.strerror or error}",
-        mend="what was saved before is intact; free some space, then continue with --resume",
+        mend="what was saved before is intact; free some space, then give the same command again (helo train: with --resume)",
         where=str(path),
     )
 

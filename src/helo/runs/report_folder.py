@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from helo.errors import HeloError
@@ -34,11 +34,13 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
         raise HeloError(
             "a report exists already", mend="--overwrite replaces it, --report names another folder", where=str(out)
         )
+    made = False
     try:
         with tempfile.TemporaryDirectory(prefix="helo-") as place:
             text: list[str] = []
             yield Path(place), text
             drawn = [name for name in PICTURES if (Path(place) / name).exists()]
+            made = not out.exists()
             out.mkdir(parents=True, exist_ok=True)
             for name in taken:
                 if name not in drawn:
@@ -55,6 +57,10 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
         raise HeloError(
             f"cannot be written: {error.strerror or error}", mend="--report names another folder", where=str(out)
         ) from error
+    finally:
+        if made and not _taken(out):  # the disk is full: nothing came into it
+            with suppress(OSError):
+                out.rmdir()
 
 
 def _taken(out: Path) -> list[str]:

@@ -149,6 +149,11 @@ def wide(data: bytes) -> str | None:
             return name
     start = data[: 4096 - len(data[:4096]) % 4]
     if start.count(0) <= max(1, len(start) // 8):
+        for name, low, high in (("UTF-16LE", start[::2], start[1::2]), ("UTF-16BE", start[1::2], start[::2])):
+            # Beyond Latin letters little but spaces and ends of lines has a NUL, and these have one each.
+            beside = [h for b, h in zip(low, high, strict=False) if b in b" \n"]
+            if beside.count(0) >= 3 and 2 * beside.count(0) > len(beside):
+                return name
         return None
     nul = [start[i::4].count(0) / max(1, len(start) // 4) for i in range(4)]
     if min(nul[2:]) > 0.9 and nul[0] < 0.5:
