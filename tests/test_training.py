@@ -373,6 +373,9 @@ def test_adamw_is_torchs():
 def test_the_schedule_ends_at_its_floor_and_validates_at_the_end():
     assert schedule.factor(0) == 1
     assert schedule.factor(1) == pytest.approx(schedule.FLOOR)
+    assert schedule.factor(0.25) == pytest.approx(
+        schedule.FLOOR + (1 - schedule.FLOOR) * (1 + 0.5**0.5) / 2
+    )  # a cosine
     for steps in (1, 7, 10, 99, 2000):
         when: list[int] = []
         for s in range(1, steps + 1):
