@@ -20,6 +20,7 @@ from helo.inspection import attribution
 from helo.inspection.attribution import Question, integrated
 from helo.inspection.explain import explain
 from helo.inspection.questions import BEFORE, WHOLE
+from helo.runs import arrays
 from test_no_torch import without_torch
 from test_pictures import made  # noqa: F401  a fixture
 from test_shapes import CASES, trained, write
@@ -437,3 +438,27 @@ def test_from_python_only_what_is_meant(planted):
         explain(planted, ["fine"], baseline="none")
     with pytest.raises(TypeError):
         explain(helo.load(written()), 3)
+
+
+def too_large(run, to):
+    """A copy of a run whose weights are numbers, and whose answers are none."""
+    path = copied(run, to)
+    weights = arrays.read_arrays(path / "weights.safetensors")[0]
+    arrays.write_arrays(path / "weights.safetensors", {n: np.sign(w) * np.float32(1e38) for n, w in weights.items()})
+    return path
+
+
+@pytest.mark.parametrize("case", ["lm", *CASES])
+def test_results_that_are_no_numbers_are_refused(case, place, tmp_path):
+    path = too_large(written() if case == "lm" else trained(case, place).path, tmp_path / "run")
+    file = tmp_path / "t.txt"
+    file.write_text(TEXT, encoding="utf-8")
+    run = helo.load(path)
+    with pytest.raises(HeloError, match=r"weights\.safetensors.*not numbers"):
+        explain(run, TEXT if case == "lm" else CASES[case][3])
+    done = helo_command("inspect", path, "--json", "--most", 300)
+    assert done.code == 2
+    assert "not numbers" in done.err or "200 or more" in done.err
+    told = json.loads(helo_command("watch", path, "--json").out)
+    assert told["weights"] is None
+    assert "not numbers" in told["trouble"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fixtures import many
+from helo.decoding.beam import search
 from helo.decoding.sampling import Choice, write
 from helo.errors import HeloError
 
@@ -170,3 +172,20 @@ def test_out_of_range(given, flag):
 @pytest.mark.parametrize("given", [{"temperature": 0}, {"top_p": 1}, {"top_k": 0}, {"min_p": 0}, {"top_p": 1e-9}])
 def test_just_in_range(given):
     Choice(**given)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0, 2.0])
+def test_a_wide_beam_is_the_best_of_all_texts(alpha):
+    """Scores add up over a text and are compared by its length: against all texts of up to three symbols, written out."""
+    table = np.log(np.random.default_rng(3).dirichlet(np.ones(3), 4))  # of the next symbol after each; 2 ends, 3 begins
+    every = []
+    for length in range(4):
+        for text in itertools.product((0, 1), repeat=length):
+            symbols = [3, *text, 2]
+            score = sum(table[a, b] for a, b in itertools.pairwise(symbols))
+            every.append((score / ((5 + length + 1) / 6) ** alpha, score, list(text)))
+    every.sort(key=lambda one: -one[0])
+    found = search(lambda last, state, inputs: (table[last], state), (), 1, 3, 2, np.array([3]), 50, alpha)[0]
+    assert [h.symbols for h in found] == [text for _, _, text in every]
+    assert [h.score for h in found] == pytest.approx([score for _, score, _ in every])
+    assert [h.rank for h in found] == pytest.approx([rank for rank, _, _ in every])

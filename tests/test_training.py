@@ -128,8 +128,10 @@ def at_pace(monkeypatch, pace):
 @pytest.mark.parametrize(
     "pace",
     [lambda t: 0.05, lambda t: 0.05 if t < 6 else 0.5, lambda t: 0.5 if t < 6 else 0.05, lambda t: 4.0,
-     lambda t: 0.05 if t < 11 else 3.0, lambda t: 0.19],
-    ids=["alone", "a load begins", "a load ends", "slower than the time", "a load begins at the end", "settled at its last step"],
+     lambda t: 0.05 if t < 11 else 3.0, lambda t: 0.19, lambda t: 5.0 if 0.1 < t < 1 else 0.05, lambda t: 5.0 if 3 < t < 4 else 0.05,
+     lambda t: 5.0 if 5 < t < 6 else 0.5],
+    ids=["alone", "a load begins", "a load ends", "slower than the time", "a load begins at the end", "settled at its last step",
+         "it stands still before it is settled", "it stands still in the middle", "it stands still in few steps"],
 )  # fmt: skip
 def test_minutes_end_in_time_whatever_the_machine_does(text, tmp_path, monkeypatch, pace):
     rates = []
@@ -371,6 +373,9 @@ def test_adamw_is_torchs():
 def test_the_schedule_ends_at_its_floor_and_validates_at_the_end():
     assert schedule.factor(0) == 1
     assert schedule.factor(1) == pytest.approx(schedule.FLOOR)
+    assert schedule.factor(0.25) == pytest.approx(
+        schedule.FLOOR + (1 - schedule.FLOOR) * (1 + 0.5**0.5) / 2
+    )  # a cosine
     for steps in (1, 7, 10, 99, 2000):
         when: list[int] = []
         for s in range(1, steps + 1):

@@ -541,3 +541,14 @@ def test_a_chart_has_its_points():
     ]
     assert curves.line("a", reports, "a").ys == [1.0]
     assert len(curves.thinned([(i, i) for i in range(1000)])) <= 400
+
+
+def test_a_cell_that_there_is_not_is_refused(tmp_path):
+    path = copied(trained(), tmp_path / "run")
+    file = path / "run.json"
+    file.write_text(file.read_text().replace('"lstm"', '"lstn"'))
+    for words in ((), ("--cell", "lstn")):
+        done = helo_command("watch", path, "--json", *words)
+        assert done.code == 2
+        assert "'lstn'" in done.err
+        assert "'lstm'" in done.err

@@ -158,31 +158,32 @@ def explain(
     for flag, value in (("at", at), ("window", window), ("state", stream)):
         if value is not None and not text:
             raise HeloError(shape, expected="a language model", where=f"--{flag}")
-    if text:
-        asked = [questions.written(run, source, label, at, WINDOW if window is None else window, baseline, stream)]
-    elif isinstance(task.model, Tagger | Classifier | FeedForward) and hasattr(task, "labels"):
-        examples = task.given(source)
-        asked = [questions.labelled(run, examples, i, label, step, baseline) for i in range(len(examples))]
-    elif isinstance(task.model, EncoderDecoder):
-        if label is not None:
-            raise HeloError(shape, expected="one that chooses among labels", where="--label")
-        if baseline != "zero":
-            raise HeloError(f"{baseline}, of {shape}", expected="zero", where="--baseline")
-        examples = task.given(source)
-        if (ask := questions.WRITING.get(examples.kind)) is None:
-            raise HeloError(f"{shape}, of {examples.kind}", expected=f"one of {' or '.join(questions.WRITING)}")
-        asked = [ask(run, examples.take(np.array([i]))) for i in range(len(examples))]
-    else:
-        raise HeloError(shape, expected="one of another: of it there is no such view yet")
-    if not asked:
-        raise HeloError("nothing to explain", expected="one example or more", where="input")
-    attribution.ready(len(asked))
-    out = []
-    for a in asked:
-        out.append(_answered(a))
-        if len(asked) > attribution.FEW:
-            progress.tell("explained", len(out), len(asked))
-    return out
+    with run.computing():
+        if text:
+            asked = [questions.written(run, source, label, at, WINDOW if window is None else window, baseline, stream)]
+        elif isinstance(task.model, Tagger | Classifier | FeedForward) and hasattr(task, "labels"):
+            examples = task.given(source)
+            asked = [questions.labelled(run, examples, i, label, step, baseline) for i in range(len(examples))]
+        elif isinstance(task.model, EncoderDecoder):
+            if label is not None:
+                raise HeloError(shape, expected="one that chooses among labels", where="--label")
+            if baseline != "zero":
+                raise HeloError(f"{baseline}, of {shape}", expected="zero", where="--baseline")
+            examples = task.given(source)
+            if (ask := questions.WRITING.get(examples.kind)) is None:
+                raise HeloError(f"{shape}, of {examples.kind}", expected=f"one of {' or '.join(questions.WRITING)}")
+            asked = [ask(run, examples.take(np.array([i]))) for i in range(len(examples))]
+        else:
+            raise HeloError(shape, expected="one of another: of it there is no such view yet")
+        if not asked:
+            raise HeloError("nothing to explain", expected="one example or more", where="input")
+        attribution.ready(len(asked))
+        out = []
+        for a in asked:
+            out.append(_answered(a))
+            if len(asked) > attribution.FEW:
+                progress.tell("explained", len(out), len(asked))
+        return out
 
 
 def _answered(asked: Asked) -> Explained:
@@ -191,4 +192,7 @@ def _answered(asked: Asked) -> Explained:
         names = asked.patches or asked.pieces
         several = [names[i : i + size] for i in range(0, len(names), size)]
         asked.patches = [n[0] if len(n) == 1 else f"{n[0]} to {n[-1]}" for n in several]
-    return Explained(asked, integrated(asked.question), asked.question.occluded())
+    occlusion = asked.question.occluded()
+    if not np.isfinite(occlusion).all():  # before the way is divided on and on
+        raise FloatingPointError("log-odds")
+    return Explained(asked, integrated(asked.question), occlusion)

@@ -154,6 +154,9 @@ class Reach:
         rows, at = torch.arange(len(starts)), torch.from_numpy(ends)
         said = torch.log_softmax(scores[rows, at], -1)[rows, window[rows, at + 1]]
         said.sum().backward()
+        if not torch.isfinite(said).all():
+            with self.run.computing():
+                raise FloatingPointError("log p")
         return said.detach().exp().numpy()
 
 

@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from helo import cells, registry
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 from helo.engines import Tap, tapped
 from helo.errors import HeloError, as_helo_error
 from helo.models.language_model import LanguageModel
 from helo.runs import Run, folder
+from helo.runs.trained import within
 from helo.tasks.examples import ExampleTask
 
 SHUT, OPEN = 0.1, 0.9  # a gate below, above: as Karpathy, Johnson and Li count them (2015)
@@ -59,8 +61,10 @@ class Seen:
         self._text: tuple[list[Any], list[str], str] | None = None
         if begun:
             run = Run(path, cell=cell, task=task)
-            if cell is not None:
-                run.cell  # noqa: B018  a person's own word is held against what the run names
+            if cell is not None or not registry.outside(run.about["cell"]):
+                spec = run.cell  # a person's own word is held against what the run names
+                with within(folder.inside(path, "run.json")):
+                    cells.find(spec)  # it is there
             if task is not None:
                 run.kind  # noqa: B018
 
@@ -139,7 +143,7 @@ class Seen:
             self._text = _fixed(run)
         inputs, pieces, source = self._text
         tap = _Noted(run.parameters)
-        with tapped(tap), np.errstate(over="ignore"):
+        with tapped(tap), run.computing():
             for i, one in enumerate(inputs):
                 tap.first = i == 0
                 if isinstance(run.task.model, LanguageModel):

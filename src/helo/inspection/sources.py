@@ -84,7 +84,8 @@ class Source(ABC):
     ) -> list[Reading]:
         """As `traced`. rows: of these stretches or examples alone. time: of a text so many symbols of each stretch."""
         parameters = self.run.parameters if parameters is None else parameters
-        return self._read(parameters, np.arange(self.rows) if rows is None else rows, gates, time)
+        with self.run.computing():
+            return self._read(parameters, np.arange(self.rows) if rows is None else rows, gates, time)
 
     @abstractmethod
     def _read(self, parameters: Parameters, rows: np.ndarray, gates: bool, time: int | None) -> list[Reading]: ...

@@ -23,6 +23,7 @@ from helo.training.checkpoint import Progress
 from helo.training.machine import Machine
 
 ESTIMATE, REESTIMATE = 0.03, 0.02  # of the time: until the steps are settled, and until they are settled again
+STANDS = 4.0  # times as long a step as usual: the machine stood still, unless it happens twice
 WATCHING = 0.15  # of the time may go into validations while it trains
 ENDING = (
     0.3  # of the time after reading may go into the final figures, where those of all validation data would take longer
@@ -41,6 +42,8 @@ class Minutes:
         self.each_final: float | None = None  # seconds an example or symbol takes in the final figures, once measured
         self.page = 0.5  # seconds of the pictures and the page at the end
         self.steps, self.since, self.reported = 0, elapsed(), 0.0
+        self.stepped, self.longest = self.since, 0.0  # when the last step ended, and seconds of the longest
+        self.stood = False  # whether the steps before the last settling were left out
         self.begun: float | None = None
 
     @property
@@ -62,7 +65,8 @@ class Minutes:
         if self.begun is None:  # the first step warms up, and reading goes before it
             self.begun = self.since = now
         else:
-            self.steps += 1
+            self.steps, self.longest = self.steps + 1, max(self.longest, now - self.stepped)
+        self.stepped = now
 
     def due(self, p: Progress, trying: bool) -> bool:
         """Whether it is time to settle the steps. trying: numbers of threads are being tried, and tell little."""
@@ -84,8 +88,14 @@ class Minutes:
             self.each = usual
         elif self.steps:
             mean = (now - self.since) / self.steps
-            self.each = (self.each + mean) / 2 if self.each else mean
-        self.steps, self.since = 0, now
+            if not self.each and self.steps >= 3:
+                others = (now - self.since - self.longest) / (self.steps - 1)
+                mean = others if self.longest > STANDS * others else mean
+            # A machine that stood still for once tells nothing of what is to come; one that has become slow is so again.
+            self.stood = self.each > 0 and mean > STANDS * self.each and not self.stood
+            if not self.stood:
+                self.each = (self.each + mean) / 2 if self.each else mean
+        self.steps, self.since, self.longest = 0, now, 0.0
         if now >= self.deadline or not self.each:
             return p.step if now >= self.deadline else p.step + 1
         done = p.over or 0.0
