@@ -24,7 +24,7 @@ def scan(
     if (tap := taps.now()) is not None:
         xs, state = tap.begin(cell, parameters, xs, state)
         cell = taps.shown(cell, tap)
-    return steps(cell, parameters, xs, state, lengths)
+    return steps(cell, parameters, cell.project(parameters, xs), state, lengths)
 
 
 def begun(cell: Cell, parameters: Parameters, xs: Array, state: State | None, dtypes: bool = True) -> State:
@@ -61,19 +61,25 @@ def steps(
     lengths: Array | None = None,
     each: Callable[[Array], Sequence[Array]] = each,
 ) -> tuple[Array, State]:
-    """Each step as the cell writes it, on arrays of any library. each: the way of the library to part the steps."""
+    """Each step as the cell writes it, on xs that are projected. each: the way of the library to part the steps."""
     xp = namespace(xs)
     outputs = []
-    for t, x in enumerate(each(cell.project(parameters, xs))):
-        new, output = cell.step(parameters, state, x)
-        if lengths is None:
-            state = new
-        else:
-            inside = t < lengths
-            state = tuple(xp.where(_over(inside, n), n, old) for n, old in zip(new, state, strict=True))
-            output = xp.where(_over(inside, output), output, xp.zeros_like(output))
+    for t, x in enumerate(each(xs)):
+        state, output = step(cell, parameters, state, x, None if lengths is None else t < lengths)
         outputs.append(output)
     return xp.stack(outputs, axis=1), state
+
+
+def step(
+    cell: Cell, parameters: Parameters, state: State, x: Array, inside: Array | None = None
+) -> tuple[State, Array]:
+    """One step; where a row is not inside its sequence any more, its state stays and its output is 0."""
+    new, output = cell.step(parameters, state, x)
+    if inside is None:
+        return new, output
+    xp = namespace(output)
+    state = tuple(xp.where(_over(inside, n), n, old) for n, old in zip(new, state, strict=True))
+    return state, xp.where(_over(inside, output), output, xp.zeros_like(output))
 
 
 def _over(inside: Array, x: Array) -> Array:

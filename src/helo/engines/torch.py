@@ -21,7 +21,7 @@ from helo.cells.base import Cell, LinearCell, Parameters, State
 from helo.cells.gru import GRU
 from helo.cells.lstm import LSTM
 from helo.cells.rnn import RNN
-from helo.engines import compiled
+from helo.engines import compiled, recorded
 from helo.engines import numpy as reference
 from helo.engines import tap as taps
 from helo.errors import HeloError
@@ -50,7 +50,9 @@ def scan(
     if (tap := None if _traced() or torch.compiler.is_compiling() else taps.now()) is not None:
         xs, state = tap.begin(cell, parameters, xs, state)
     if tap is not None and tap.steps:
-        outputs, last = reference.steps(taps.shown(cell, tap), parameters, xs, state, lengths, _each)
+        outputs, last = reference.steps(
+            taps.shown(cell, tap), parameters, cell.project(parameters, xs), state, lengths, _each
+        )
     else:
         outputs, last = _scan(cell, parameters, xs, state, lengths)
     return outputs, tuple(s.to(first.dtype) for s, first in zip(last, state, strict=True))
@@ -85,6 +87,10 @@ def _scan(cell: Cell, parameters: Parameters, xs: Tensor, state: State, lengths:
         last = outputs[torch.arange(xs.shape[0], device=xs.device), (lengths - 1).clamp(min=0)]
         last = torch.where((lengths > 0)[:, None], last, state[0])
         return outputs * inside[..., None].to(outputs.dtype), (last,)
+    xs = cell.project(parameters, xs)
+    plain = xs.numel() < recorded.LEAST or _traced() or torch.compiler.is_compiling()
+    if not plain and (found := recorded.scan(cell, parameters, xs, state, lengths)) is not None:
+        return found
     return reference.steps(compiled.fast(cell, xs), parameters, xs, state, lengths, _each)
 
 
