@@ -3,6 +3,7 @@
 HeloError                a fault in what the person gave; the command line prints its one line and exits with 2
 plain(text)              without signs that would steer a terminal
 place(file, line)        pins the place to whatever is raised inside, so that deep code need not know where it is
+wrap(kinds, found)       what is raised inside, an OSError or ImportError above all, as a HeloError
 as_helo_error(error)     what the machine refuses, or a person's own code raises, as a HeloError: no bug of helo
 door                     a public function from which nothing but HeloError and its own kinds come out for bad input
 """
@@ -79,6 +80,25 @@ def place(file: str | PathLike[str], line: int | None = None) -> Iterator[None]:
         if found is error:
             raise
         raise found from error
+
+
+@contextmanager
+def wrap(
+    kinds: type[BaseException] | tuple[type[BaseException], ...],
+    found: str,
+    *,
+    expected: str = "",
+    mend: str = "",
+    where: str = "",
+) -> Iterator[None]:
+    """What is raised inside and is of these kinds, as a HeloError. found: goes on with what it says itself after a colon."""
+    try:
+        yield
+    except HeloError:
+        raise
+    except kinds as error:
+        reason = f" {getattr(error, 'strerror', None) or error}" if found.endswith(":") else ""
+        raise HeloError(found + reason, expected=expected, mend=mend, where=where) from error
 
 
 _others: set[str] = set()

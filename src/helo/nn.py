@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from helo import cells, engines
-from helo.errors import HeloError, door
+from helo.errors import HeloError, door, wrap
 from helo.layers import stack
 
 
@@ -250,10 +250,8 @@ class Recurrent(nn.Module):
         """Take the weights of torch's own module of the same cell and sizes: `load_state_dict(other.state_dict())`."""
         if getattr(self.cell, "nonlinearity", None) != getattr(other, "nonlinearity", None):
             raise HeloError(f"{other}", expected="the same cell, sizes, layers and biases")
-        try:
+        with wrap(RuntimeError, f"{other}", expected="the same cell, sizes, layers and biases"):
             self.load_state_dict(other.state_dict())
-        except RuntimeError as error:
-            raise HeloError(f"{other}", expected="the same cell, sizes, layers and biases") from error
 
     def extra_repr(self) -> str:
         said = {

@@ -18,7 +18,7 @@ from typing import Any
 
 from helo.data import embedded
 from helo.data.readers import files
-from helo.errors import HeloError, nearest
+from helo.errors import HeloError, nearest, wrap
 
 OTHER = "HELO_DATA names another folder"
 
@@ -77,12 +77,10 @@ def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], No
 
 def _room(folder: Path) -> None:
     """Raises HeloError where corpora cannot be kept."""
-    try:
+    with wrap(OSError, "cannot be written:", mend=OTHER, where=str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise HeloError(f"cannot be written: {error.strerror}", mend=OTHER, where=str(folder)) from error
 
 
 def check(name: str, corpus: dict[str, Any] | None = None) -> list[tuple[Path, str]]:
@@ -121,18 +119,17 @@ def _fault(path: Path, file: dict[str, Any]) -> HeloError | None:
 
 
 def _fetch(url: str, path: Path) -> None:
-    try:
+    with wrap(ImportError, "corpora are fetched by pooch", mend="pip install 'helo[data]'"):
         import pooch
         import requests
-    except ImportError as error:
-        raise HeloError("corpora are fetched by pooch", mend="pip install 'helo[data]'") from error
     pooch.get_logger().setLevel("WARNING")  # what comes from where we say ourselves
-    try:
+    with wrap(
+        (requests.exceptions.RequestException, OSError),
+        "cannot be fetched:",
+        mend="run the command again to continue the download",
+        where=url,
+    ):
         pooch.retrieve(url, known_hash=None, fname=path.name, path=path.parent, downloader=_Resuming(path))  # pyright: ignore[reportArgumentType]
-    except (requests.exceptions.RequestException, OSError) as error:
-        raise HeloError(
-            f"cannot be fetched: {error}", mend="run the command again to continue the download", where=url
-        ) from error
 
 
 class _Resuming:

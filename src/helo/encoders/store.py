@@ -18,7 +18,7 @@ import numpy as np
 from helo import progress
 from helo.data.corpora import cache
 from helo.encoders.base import Trained
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 
 BATCH = 32  # pictures at once
 LARGEST = 65504.0  # of a float16
@@ -72,17 +72,13 @@ class Picture(Protocol):
     def pixels(self, side: int, fit: str = "squeeze") -> np.ndarray: ...
 
 
+@clock.running()
 def features(encoder: Trained, photos: Sequence[Picture], grid: int, least: int = BATCH) -> Features:
     """Features of pictures, the mean over the places in each of `grid` by `grid` parts. least: fewer new ones than this
     are not kept.
 
     Raises HeloError, with the place, for a picture that cannot be read.
     """
-    with clock.running():
-        return _features(encoder, photos, grid, least)
-
-
-def _features(encoder: Trained, photos: Sequence[Picture], grid: int, least: int) -> Features:
     shape = (grid * grid, encoder.width)
     digests = []
     for i, photo in enumerate(photos, 1):
@@ -145,13 +141,13 @@ class _Store:
 
     @contextmanager
     def _kept(self) -> Iterator[None]:
-        try:
+        with wrap(
+            OSError,
+            "features cannot be kept:",
+            mend="make room, or name another folder by HELO_DATA",
+            where=str(self.folder),
+        ):
             yield
-        except OSError as error:
-            raise HeloError(
-                f"features cannot be kept: {error.strerror or error}",
-                mend="make room, or name another folder by HELO_DATA", where=str(self.folder),
-            ) from error  # fmt: skip
 
     def _read(self) -> None:
         keys, values = self.folder / "keys", self.folder / "values"

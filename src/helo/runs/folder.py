@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from helo import registry, saved, tasks
-from helo.errors import HeloError, place
+from helo.errors import HeloError, place, wrap
 from helo.options import recorded
 
 FORMAT = 1  # of run.json; older ones are read
@@ -149,10 +149,8 @@ def content(path: Path) -> bytes:
 def read_json(path: Path) -> dict[str, Any]:
     """Raises HeloError with the file's name when it is missing or damaged."""
     with place(path):
-        try:
+        with wrap((ValueError, RecursionError), "damaged:", mend="copy it from an undamaged copy of the run"):
             value = json.loads(content(path).decode())
-        except (ValueError, RecursionError) as error:
-            raise HeloError(f"damaged: {error}", mend="copy it from an undamaged copy of the run") from error
         if not isinstance(value, dict):
             raise HeloError("damaged: not a JSON object", mend="copy it from an undamaged copy of the run")
         return value
@@ -212,11 +210,9 @@ def describe(path: Path) -> dict[str, Any]:
             )
         if missing := [k for k in MUST if k not in about]:
             raise HeloError(f"no {missing[0]!r}", mend=COPY)
-        try:
+        with wrap(ValueError, "damaged:", mend=COPY):
             _looked_at(about)
             return about
-        except ValueError as error:
-            raise HeloError(f"damaged: {error}", mend=COPY) from error
 
 
 def _looked_at(about: dict[str, Any]) -> None:

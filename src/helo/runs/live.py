@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from helo import saved
-from helo.errors import HeloError, place
+from helo.errors import HeloError, place, wrap
 from helo.inputs.dialogue import Dialogue
 from helo.layers import part, stack
 from helo.runs.arrays import checked_state, read_arrays, state_arrays, write_arrays
@@ -64,13 +64,11 @@ class Live:
             options = run.task.options
             like = stack.state(run.task.model.cell, options.layers, part(run.parameters, "recurrent"), 1)
             live.state = checked_state(arrays, like, 1)
-            try:
+            with wrap(ValueError, "damaged:", mend="name another --state file"):
                 past = about.get("past", {})
                 hints = {"label": int, "speaker": str} if isinstance(run.task.form, Dialogue) else {"label": int}
                 label, *_ = saved.fields(past, **hints)
                 if not 0 <= label < labels:
                     raise ValueError(f"label {label}, not one of {labels}")
-            except ValueError as error:
-                raise HeloError(f"damaged: {error}", mend="name another --state file") from error
         live.past = past
         return live

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 from helo.runs.folder import PICTURES, content, replacing
 
 PAGE = "report.md"
@@ -34,27 +34,25 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
         raise HeloError(
             "a report exists already", mend="--overwrite replaces it, --report names another folder", where=str(out)
         )
-    try:
-        with tempfile.TemporaryDirectory(prefix="helo-") as place:
-            text: list[str] = []
-            yield Path(place), text
-            drawn = [name for name in PICTURES if (Path(place) / name).exists()]
-            out.mkdir(parents=True, exist_ok=True)
-            for name in taken:
-                if name not in drawn:
-                    (out / name).unlink()
-            for name in drawn:
-                with replacing(out / name) as beside:
-                    beside.write_bytes((Path(place) / name).read_bytes())
-            if any(text) or drawn:
-                with replacing(out / PAGE) as beside:
-                    beside.write_text(
-                        f"<!-- helo eval wrote: {', '.join([PAGE, *drawn])} -->\n{''.join(text)}", encoding="utf-8"
-                    )
-    except OSError as error:
-        raise HeloError(
-            f"cannot be written: {error.strerror or error}", mend="--report names another folder", where=str(out)
-        ) from error
+    with (
+        wrap(OSError, "cannot be written:", mend="--report names another folder", where=str(out)),
+        tempfile.TemporaryDirectory(prefix="helo-") as place,
+    ):
+        text: list[str] = []
+        yield Path(place), text
+        drawn = [name for name in PICTURES if (Path(place) / name).exists()]
+        out.mkdir(parents=True, exist_ok=True)
+        for name in taken:
+            if name not in drawn:
+                (out / name).unlink()
+        for name in drawn:
+            with replacing(out / name) as beside:
+                beside.write_bytes((Path(place) / name).read_bytes())
+        if any(text) or drawn:
+            with replacing(out / PAGE) as beside:
+                beside.write_text(
+                    f"<!-- helo eval wrote: {', '.join([PAGE, *drawn])} -->\n{''.join(text)}", encoding="utf-8"
+                )
 
 
 def _taken(out: Path) -> list[str]:

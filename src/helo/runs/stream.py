@@ -11,7 +11,7 @@ import numpy as np
 
 from helo import saved
 from helo.decoding.sampling import Choice, generator, write
-from helo.errors import HeloError, place
+from helo.errors import HeloError, place, wrap
 from helo.runs.arrays import checked_state, read_arrays, state_arrays, write_arrays
 from helo.runs.trained import TrainedModel
 
@@ -116,13 +116,11 @@ class Stream:
             ):
                 raise HeloError("damaged: no row of symbols of the model", mend="name another --state file")
             state = checked_state(arrays, one, len(last)) if arrays else None
-            try:
+            with wrap(ValueError, "damaged:", mend="name another --state file"):
                 (cut,) = saved.fields({"bytes": about.get("bytes")}, bytes=list[str])
                 pieces = [bytes.fromhex(b) for b in cut]
                 if len(pieces) != len(last) or any(len(p) > 3 for p in pieces):
                     raise ValueError(f"{len(pieces)} characters that are not whole, of {len(last)} rows")
-            except ValueError as error:
-                raise HeloError(f"damaged: {error}", mend="name another --state file") from error
         stream = cls(run, len(last))
         stream.last, stream._bytes, stream.state = last, pieces, state
         return stream

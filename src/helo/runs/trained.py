@@ -14,7 +14,7 @@ import numpy as np
 
 from helo import registry, tasks
 from helo.data import readers
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 from helo.options import build
 from helo.runs import arrays, folder
 from helo.runs.sizes import expected
@@ -66,12 +66,8 @@ class TrainedModel:
         """The task with the options of the run."""
         cell, kind, file = self.cell, self.kind, folder.inside(self.path, "run.json")
         with within(file):
-            try:
+            with wrap(TypeError, "options that this version of helo does not know:", mend="pip install -U helo"):
                 options = build(kind.Options, self.about["options"] | {"cell": cell})
-            except TypeError as error:
-                raise HeloError(
-                    f"options that this version of helo does not know: {error}", mend="pip install -U helo"
-                ) from error
             reader = getattr(options, "reader", None)
             if reader is not None and not registry.outside(reader):
                 readers.find(reader)  # it is there

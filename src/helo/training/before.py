@@ -14,7 +14,7 @@ from torch import Tensor
 
 from helo import cells, registry
 from helo.cells import Cell
-from helo.errors import HeloError, as_helo_error
+from helo.errors import HeloError, as_helo_error, wrap
 from helo.training.options import Options
 
 BYTES = 16  # a parameter: itself, its gradient, and two numbers of the optimiser, four bytes each
@@ -26,10 +26,8 @@ def check(task_options: Any, options: Options) -> None:
     fits(task_options)
     keeps(task_options)
     if options.tensorboard:
-        try:
+        with wrap(ImportError, "--tensorboard needs its package", mend="pip install 'helo[tensorboard]'"):
             import torch.utils.tensorboard.writer  # noqa: F401  # pyright: ignore[reportUnusedImport]
-        except ImportError as error:
-            raise HeloError("--tensorboard needs its package", mend="pip install 'helo[tensorboard]'") from error
 
 
 def memory() -> int | None:

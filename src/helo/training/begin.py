@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from helo.engines.device import macs_per_second, symbols_per_second
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 from helo.runs import folder
 from helo.tasks.base import Budget, Task
 from helo.training.loop import Training
@@ -63,13 +63,9 @@ def _make_room(path: Path, overwrite: bool) -> bool:
     """Whether a run stands there that is to be replaced. Raises HeloError where anything of a run's names stands there that
     is not, or is somebody else's.
     """
-    try:
+    with wrap(OSError, "cannot be read:", mend="--out names another folder", where=str(path)):
         found = [name for name in folder.NAMES if os.path.lexists(path / name)]
         anything = any(path.iterdir())
-    except OSError as error:
-        raise HeloError(
-            f"cannot be read: {error.strerror}", mend="--out names another folder", where=str(path)
-        ) from error
     if overwrite and anything and not folder.is_run(path):
         raise HeloError(
             "the folder is no run", expected="a run, or an empty folder", mend="--out names another", where=str(path)

@@ -7,8 +7,8 @@ from helo.errors import HeloError
 from helo.runs import folder
 from helo.runs.arrays import read_arrays
 from helo.runs.readme import write_page
-from helo.training.checkpoint import Progress
 from helo.training.loop import Training
+from helo.training.schedule import Progress
 
 
 def finish(training: Training, end: Progress) -> None:

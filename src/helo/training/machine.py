@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
 from helo.engines.device import Device
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 from helo.training.options import Options
 
 MEETING = timedelta(minutes=10)  # in which all processes have to come
@@ -128,21 +128,19 @@ class Machine:
 @contextmanager
 def _together() -> Iterator[None]:
     """Raises HeloError where another process is gone."""
-    try:
+    with wrap(
+        RuntimeError,
+        "another process of this training ended",
+        mend="its message says why; --resume continues from the last save",
+    ):
         yield
-    except RuntimeError as error:
-        raise HeloError(
-            "another process of this training ended", mend="its message says why; --resume continues from the last save"
-        ) from error
 
 
 def _number(name: str, otherwise: int) -> int:
     """A whole number of the environment."""
     text = os.environ.get(name, str(otherwise))
-    try:
+    with wrap(ValueError, repr(text), expected="a whole number", where=name):
         return int(text)
-    except ValueError as error:
-        raise HeloError(repr(text), expected="a whole number", where=name) from error
 
 
 def _place() -> tuple[int, int]:

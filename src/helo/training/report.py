@@ -13,7 +13,7 @@ from helo.metrics import LOSS
 
 if TYPE_CHECKING:  # it imports torch
     from helo.reports import Report
-    from helo.training.checkpoint import Progress
+    from helo.training.schedule import Progress
 
 
 class Reporter:

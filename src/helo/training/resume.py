@@ -9,7 +9,7 @@ from typing import Any
 
 from helo import registry
 from helo.data import readers
-from helo.errors import HeloError, place
+from helo.errors import HeloError, place, wrap
 from helo.options import flag, recorded
 from helo.runs import Run, folder
 from helo.tasks.base import Task
@@ -145,13 +145,10 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
                 f"{flag(name)} {now[name]}", expected=f"{flag(name)} {before[name]}, as at the start of the run",
                 mend="leave it out to continue, or start a new run", where=str(path),
             )  # fmt: skip
-    with place(path / "run.json"):
-        try:
-            task_options, training = parted(
-                kind, before | recorded(Options, about["training"]) | {"cell": cell, "metric": metric}
-            )
-        except ValueError as error:
-            raise HeloError(f"damaged: {error}", mend=folder.COPY) from error
+    with place(path / "run.json"), wrap(ValueError, "damaged:", mend=folder.COPY):
+        task_options, training = parted(
+            kind, before | recorded(Options, about["training"]) | {"cell": cell, "metric": metric}
+        )
     task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.Options.paths})
     changed = {k: v for k, v in given.items() if k in free}
     if about.get("finished") and BUDGETS & set(given):

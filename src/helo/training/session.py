@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -84,12 +82,5 @@ def _signals(session: Session) -> Iterator[None]:
             raise KeyboardInterrupt
         received = session.training.stop = True
 
-    if threading.current_thread() is not threading.main_thread():
+    with progress.handling(receive):
         yield
-        return
-    handlers = {s: signal.signal(s, receive) for s in progress.stops()}
-    try:
-        yield
-    finally:
-        for s, handler in handlers.items():
-            signal.signal(s, handler)

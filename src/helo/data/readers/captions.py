@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from helo.data.readers import files, table
-from helo.errors import HeloError, fault, place
+from helo.errors import HeloError, fault, place, wrap
 
 PICTURES = ("image", "picture", "photo", "path", "file", "filename", "file_name", "image_id", "image_name")
 SENTENCES = ("caption", "sentence", "text", "description", "comment")
@@ -113,13 +113,11 @@ def _heading(cells: Sequence[str]) -> tuple[int, int] | None:
 
 
 def _json(path: Path) -> list[Row]:
-    try:
+    with wrap(
+        (ValueError, RecursionError), "not JSON:", expected="captions as COCO, Karpathy or AI Challenger write them"
+    ):  # a ValueError is a wrong escape, too
         found = json.loads(files.text(path), object_pairs_hook=table.once)
         json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is no text
-    except (ValueError, RecursionError) as error:  # a ValueError is a wrong escape, too
-        raise HeloError(
-            f"not JSON: {error}", expected="captions as COCO, Karpathy or AI Challenger write them"
-        ) from error
     if isinstance(found, list):
         return _each(found, f"{path}: ", _challenger)
     if isinstance(found, dict) and "images" in found:
