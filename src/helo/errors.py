@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from os import PathLike, fspath
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,9 +39,9 @@ class HeloError(Exception):
     where: `file:line`, a file, or a flag; usually pinned later by `place`.
     """
 
-    def __init__(self, found: str, *, expected: str = "", mend: str = "", where: str = ""):
+    def __init__(self, found: str, *, expected: str = "", mend: str = "", where: object = ""):
         super().__init__(found)
-        self.found, self.expected, self.mend, self.where = found, expected, mend, where
+        self.found, self.expected, self.mend, self.where = found, expected, mend, str(where)
 
     def __str__(self) -> str:
         parts = [self.found]
@@ -89,7 +89,7 @@ def wrap(
     *,
     expected: str = "",
     mend: str = "",
-    where: str = "",
+    where: object = "",
 ) -> Iterator[None]:
     """What is raised inside and is of these kinds, as a HeloError. found: goes on with what it says itself after a colon."""
     try:
@@ -184,8 +184,11 @@ def nearest(name: str, names: Iterable[str]) -> str:
 _collected: ContextVar[list[HeloError] | None] = ContextVar("collected", default=None)
 
 
-def fault(error: HeloError) -> None:
-    """Raise a fault of one row of a file; or, inside `collecting`, keep it, and the reader goes on with the next row."""
+def fault(error: HeloError | str, **more: Any) -> None:
+    """Raise a fault of one row of a file, a HeloError or what one is made of; or, inside `collecting`, keep it, and the
+    reader goes on with the next row.
+    """
+    error = HeloError(error, **more) if isinstance(error, str) else error
     found = _collected.get()
     if found is None:
         raise error

@@ -126,10 +126,7 @@ class Recurrent(nn.Module):
         getattr(self, name).copy_(torch.from_numpy(p))
 
     def forward(
-        self,
-        input: Tensor | PackedSequence,
-        hx: Any = None,
-        lengths: Tensor | np.ndarray | Sequence[int] | None = None,
+        self, input: Tensor | PackedSequence, hx: Any = None, lengths: Tensor | np.ndarray | Sequence[int] | None = None
     ) -> tuple[Any, Any]:
         """input: `(batch, time, input_size)`, or `(time, batch, input_size)` where not batch first; one sequence alone,
         `(time, input_size)`; or a PackedSequence. hx: a state as it came out; None begins anew. lengths: of each row, whole
@@ -254,9 +251,7 @@ class Recurrent(nn.Module):
             self.load_state_dict(other.state_dict())
 
     def extra_repr(self) -> str:
-        said = {
-            "num_layers": 1, "batch_first": True, "dropout": 0.0, "bidirectional": False
-        }  # fmt: skip
+        said = {"num_layers": 1, "batch_first": True, "dropout": 0.0, "bidirectional": False}
         given = [f"{name}={getattr(self, name)}" for name, usual in said.items() if getattr(self, name) != usual]
         return ", ".join([str(self.cell), str(self.input_size), str(self.hidden_size), *given])
 

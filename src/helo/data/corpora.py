@@ -77,7 +77,7 @@ def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], No
 
 def _room(folder: Path) -> None:
     """Raises HeloError where corpora cannot be kept."""
-    with wrap(OSError, "cannot be written:", mend=OTHER, where=str(folder)):
+    with wrap(OSError, "cannot be written:", mend=OTHER, where=folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -111,10 +111,7 @@ def _fault(path: Path, file: dict[str, Any]) -> HeloError | None:
     if found == file["sha256"]:
         return None
     return HeloError(
-        f"SHA-256 {found[:16]}…",
-        expected=f"{file['sha256'][:16]}…",
-        mend="delete it and download it again",
-        where=str(path),
+        f"SHA-256 {found[:16]}…", expected=f"{file['sha256'][:16]}…", mend="delete it and download it again", where=path
     )
 
 

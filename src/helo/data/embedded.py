@@ -207,7 +207,7 @@ def _written(path: Path, text: str) -> Path:
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     """Room for a file, and one kind of error where there is none."""
-    with wrap(OSError, "cannot be written:", mend="--out names another place", where=str(path)):
+    with wrap(OSError, "cannot be written:", mend="--out names another place", where=path):
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
 

@@ -33,7 +33,7 @@ class Symbols:
                 OSError,
                 "no room for the text as numbers:",
                 mend="make room, or name another place (--out; TMPDIR for helo eval)",
-                where=str(folder or tempfile.gettempdir()),
+                where=folder or tempfile.gettempdir(),
             ),
             tempfile.TemporaryFile(dir=folder) as file,
         ):

@@ -110,9 +110,9 @@ class Onnx(Trained):
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             shapes = ", ".join(f"{i.name} {i.shape}" for i in inputs)
-            raise HeloError(f"inputs {shapes}", expected="one, of pictures", where=str(self.file))
+            raise HeloError(f"inputs {shapes}", expected="one, of pictures", where=self.file)
         if inputs[0].type not in TYPES:
-            raise HeloError(f"an input {inputs[0].type}", expected=", ".join(TYPES), where=str(self.file))
+            raise HeloError(f"an input {inputs[0].type}", expected=", ".join(TYPES), where=self.file)
         self.type = TYPES[inputs[0].type]
         output, known = self.settings.get("output"), [o.name for o in self._session.get_outputs()]
         if output is not None and output not in known:

@@ -145,7 +145,7 @@ class _Store:
             OSError,
             "features cannot be kept:",
             mend="make room, or name another folder by HELO_DATA",
-            where=str(self.folder),
+            where=self.folder,
         ):
             yield
 
@@ -156,7 +156,7 @@ class _Store:
         count = min(len(found) // DIGEST, size // self._row)
         self.known = {found[i * DIGEST : (i + 1) * DIGEST]: i for i in range(count)}
         if len(self.known) < count:  # not one that this wrote
-            raise HeloError("damaged", mend="delete the folder, and it is made again", where=str(self.folder))
+            raise HeloError("damaged", mend="delete the folder, and it is made again", where=self.folder)
 
     @property
     def _row(self) -> int:

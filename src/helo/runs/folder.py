@@ -77,9 +77,7 @@ def replacing(path: Path, named: bool = False) -> Iterator[Path]:
     except OSError as error:
         if named:
             raise HeloError(
-                f"cannot be written: {error.strerror or error}",
-                mend="make room, or name another place",
-                where=str(path),
+                f"cannot be written: {error.strerror or error}", mend="make room, or name another place", where=path
             ) from error
         raise unwritten(path, error) from error
     finally:
@@ -108,7 +106,7 @@ def unwritten(path: Path, error: OSError) -> HeloError:
     return HeloError(
         f"cannot be written: {error.strerror or error}",
         mend="what was saved before is intact; free some space, then continue with --resume",
-        where=str(path),
+        where=path,
     )
 
 
@@ -195,7 +193,7 @@ def inside(path: Path, name: str) -> Path:
 def describe(path: Path) -> dict[str, Any]:
     """run.json of a run, whose every type was looked at. HeloError when there is none, or a newer helo wrote it."""
     if not path.is_dir():
-        raise HeloError("no such run folder", expected="a folder that `helo train` wrote", where=str(path))
+        raise HeloError("no such run folder", expected="a folder that `helo train` wrote", where=path)
     file = inside(path, "run.json")
     about = read_json(file)
     with place(file):

@@ -19,7 +19,7 @@ class Live:
     def __init__(self, run: TrainedModel):
         """Raises HeloError for a model that cannot answer before it has read to the end."""
         if not getattr(run.task, "stepwise", False):
-            raise HeloError(f"a model of the task {run.about['task']}", expected="a tagger", where=str(run.path))
+            raise HeloError(f"a model of the task {run.about['task']}", expected="a tagger", where=run.path)
         options = run.task.options
         for refused, what, mend in (
             (options.bidirectional, "bidirectional: it reads to the end before it answers", "--no-bidirectional"),
@@ -28,7 +28,7 @@ class Live:
         ):
             if refused:
                 mend = f"train one with {mend} to tag a stream"
-                raise HeloError(f"the model is {what}", mend=mend, where=str(run.path))
+                raise HeloError(f"the model is {what}", mend=mend, where=run.path)
         self.run, self.state = run, None
         self.past: dict[str, Any] = {}  # what the task keeps of the step before, beside the state of its layers
 

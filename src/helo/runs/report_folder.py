@@ -28,14 +28,14 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
         raise HeloError(
             f"{others[0]} is in this folder, and a report needs a folder of its own",
             mend="--report names another folder",
-            where=str(out),
+            where=out,
         )
     if taken and not overwrite:
         raise HeloError(
-            "a report exists already", mend="--overwrite replaces it, --report names another folder", where=str(out)
+            "a report exists already", mend="--overwrite replaces it, --report names another folder", where=out
         )
     with (
-        wrap(OSError, "cannot be written:", mend="--report names another folder", where=str(out)),
+        wrap(OSError, "cannot be written:", mend="--report names another folder", where=out),
         tempfile.TemporaryDirectory(prefix="helo-") as place,
     ):
         text: list[str] = []

@@ -36,7 +36,7 @@ def dynamic_evaluation(run: Run, files: str | Path | Sequence[str | Path] = ()) 
     with wrap(ImportError, "dynamic evaluation trains the model, which needs torch", mend="pip install 'helo[train]'"):
         from helo.training import dynamic
     if not isinstance(run.task.model, LanguageModel):
-        raise HeloError(f"a model of the task {run.about['task']}", expected="a language model", where=str(run.path))
+        raise HeloError(f"a model of the task {run.about['task']}", expected="a language model", where=run.path)
     return dynamic.dynamic_evaluation(run, listed(files))
 
 

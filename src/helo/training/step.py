@@ -76,7 +76,7 @@ class Learner:
             if theirs != ours.get(name):
                 raise HeloError(
                     f"{name} is {theirs or 'not there'}", expected=f"{ours.get(name) or 'no such part'}, as the options give it",
-                    mend="give the options and files of the run in --start", where=str(self.options.start),
+                    mend="give the options and files of the run in --start", where=self.options.start,
                 )  # fmt: skip
             with torch.no_grad():
                 self.parameters[name].copy_(self.device.own(weights[name]))
@@ -177,6 +177,6 @@ class Learner:
             error = HeloError(
                 f"the loss is {loss / max(1, last)} at step {p.step}",
                 mend=f"the last good weights are kept; lower --rate ({self.options.rate}) or --clip ({self.options.clip})",
-                where=str(self.path),
+                where=self.path,
             )
             raise self.machine.refused(error)

@@ -127,21 +127,17 @@ def examples(paths: list[Path], several: str | None = None) -> Dataset:
         x = named(arrays, "x", ("X", "images", "features", "data"))
         y = named(arrays, "y", ("Y", "labels", "label", "targets"))
         if x is None:
-            raise HeloError(
-                f"arrays {', '.join(arrays) or 'none'}", expected="x (examples first) and y", where=str(path)
-            )
+            raise HeloError(f"arrays {', '.join(arrays) or 'none'}", expected="x (examples first) and y", where=path)
         x = numbers.checked(x, str(path))
         if x.ndim not in (2, 3, 4) or not x.size:
             raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, examples first, none of them empty",
-                            where=str(path))  # fmt: skip
+                            where=path)  # fmt: skip
         if xs and x.shape[1:] != xs[0].shape[1:]:
-            raise HeloError(f"x of shape {x.shape}", expected=f"(…, {xs[0].shape[1:]})", where=str(path))
+            raise HeloError(f"x of shape {x.shape}", expected=f"(…, {xs[0].shape[1:]})", where=path)
         if y is not None:
             marks = _marked(y, arrays.get("names"), path) if _marks(y, len(x)) else words(y, str(path))
             if len(marks) != len(x):
-                raise HeloError(
-                    f"{len(x)} examples in x and {len(marks)} labels in y", expected="as many", where=str(path)
-                )
+                raise HeloError(f"{len(x)} examples in x and {len(marks)} labels in y", expected="as many", where=path)
             ys += marks
         xs.append(x)
         places += [f"{path} example {i}" for i in range(len(x))]
@@ -163,5 +159,5 @@ def _marks(y: np.ndarray, examples: int) -> bool:
 def _marked(y: np.ndarray, names: np.ndarray | None, path: Path) -> list[list[str]]:
     called = [str(i) for i in range(y.shape[1])] if names is None else words(names, str(path))
     if len(called) != y.shape[1]:
-        raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one a column of y", where=str(path))
+        raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one a column of y", where=path)
     return [[called[i] for i in np.flatnonzero(row)] for row in y]

@@ -187,12 +187,12 @@ def _clips(rows: table.Table, video: str) -> list[Clip | None]:
         path = Path(os.path.expanduser(str(name).strip()))
         path = path if path.is_absolute() else Path(where.rpartition(":")[0]).parent / path
         if not path.exists():
-            fault(HeloError(f"no video {name}", expected="a path, from the table's folder on", where=where))
+            fault(f"no video {name}", expected="a path, from the table's folder on", where=where)
             out.append(None)
             continue
         a, b = (_seconds(rows, c, i, d) for c, d in ((start, 0.0), (end, float("inf"))))
         if b <= a:
-            fault(HeloError(f"from {a:g} to {b:g} seconds", expected="an end after the start", where=where))
+            fault(f"from {a:g} to {b:g} seconds", expected="an end after the start", where=where)
         out.append(Clip(path, a, b))
     return out
 
@@ -204,5 +204,5 @@ def _seconds(rows: table.Table, column: str | None, i: int, default: float) -> A
     found = numbers.number(value, rows.places[i], column) if numbers.fits(value) else -1.0
     if found >= 0:
         return found
-    fault(HeloError(f"{rows.columns[column][i]!r} in {column!r}", expected="seconds", where=rows.places[i]))
+    fault(f"{rows.columns[column][i]!r} in {column!r}", expected="seconds", where=rows.places[i])
     return default

@@ -22,9 +22,9 @@ def listed(names: str | Path | Sequence[str | Path]) -> list[str | Path]:
             raise TypeError(f"{name!r:.80} is no name of a file")
         try:
             if "\0" in os.fsdecode(os.fsencode(name)):
-                raise HeloError("a NUL in a name", expected="a file", where=str(name))
+                raise HeloError("a NUL in a name", expected="a file", where=name)
         except UnicodeEncodeError:
-            raise HeloError("no name that a file can have", expected="a file", where=str(name)) from None
+            raise HeloError("no name that a file can have", expected="a file", where=name) from None
     return found
 
 

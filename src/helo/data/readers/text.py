@@ -181,7 +181,7 @@ _kept: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _open(path: Path) -> BinaryIO:
-    with wrap(OSError, "cannot be read:", where=str(path)):
+    with wrap(OSError, "cannot be read:", where=path):
         if path.suffix == ".gz":
             return cast(BinaryIO, gzip.open(path, "rb"))
         return path.open("rb")
