@@ -373,7 +373,7 @@ def test_to_more_steps(tmp_path):
     run = copied(trained(), tmp_path / "run")
     said = []
 
-    class Says(helo.training.report.Silent):
+    class Says(helo.training.report.Reporter):
         def say(self, line):
             said.append(line)
 

@@ -120,7 +120,8 @@ def as_helo_error(error: BaseException) -> HeloError | None:
         return HeloError(what, mend="helo check tells more" if isinstance(error, Exception) else "", where=file)
     if isinstance(error, RecursionError):  # helo itself hardly recurs: a path or a file does
         return HeloError("nested too deeply", expected="some hundred levels at most")
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _full(str(error))):
+    # torch has no kind of error of its own for a memory that is full on a processor.
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(f in str(error) for f in _FULL)):
         said = f": {error}" if str(error) else ""
         return HeloError(f"there is not enough memory{said}", mend="ask for smaller sizes, or less at once")
     if isinstance(error, OSError):
@@ -135,9 +136,7 @@ def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _full(said: str) -> bool:
-    """Whether torch says that memory is full: it has no kind of error for it on a processor."""
-    return any(words in said for words in ("not enough memory", "can't allocate memory", "out of memory"))
+_FULL = "not enough memory", "can't allocate memory", "out of memory"
 
 
 def _raiser(error: BaseException) -> str | None:

@@ -56,7 +56,10 @@ def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], No
         path = folder / file["name"]
         if not path.exists():
             new = path.with_name(f".new-{path.name}")
-            _room(folder)
+            with wrap(OSError, "cannot be written:", mend=OTHER, where=folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                if not os.access(folder, os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             if "made" in file:
                 try:
                     embedded.MADE[file["made"]](new)
@@ -73,14 +76,6 @@ def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], No
             new.replace(path)
         paths.append(path)
     return paths
-
-
-def _room(folder: Path) -> None:
-    """Raises HeloError where corpora cannot be kept."""
-    with wrap(OSError, "cannot be written:", mend=OTHER, where=folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def check(name: str, corpus: dict[str, Any] | None = None) -> list[tuple[Path, str]]:

@@ -25,6 +25,9 @@ DTYPES = ("float32", "float64")
 GRADIENT_FLOOR = 0.1  # gradients below this are compared absolutely: sums that cancel keep no relative digits
 
 
+Run = tuple[np.ndarray, Sequence[np.ndarray]]  # outputs `(batch, time, hidden)` and the state after the last step
+
+
 class Broken(Exception):
     """A law that does not hold: which, and a sentence with the numbers."""
 
@@ -214,6 +217,11 @@ class Trial:
             raise self.broken(f"{what} has {len(got)} arrays where {len(want)} were due")
         for i, (g, w) in enumerate(zip(got, want, strict=True)):
             self.near(f"{what} {i}", g, w, **options)
+
+    def agree(self, got: Run, want: Run, where: str = "", times: float = 1.0) -> None:
+        """The same for two runs: their outputs and last states."""
+        self.near(f"outputs{where}", got[0], want[0], times=times)
+        self.nears(f"last state{where}", got[1], want[1], times=times)
 
     def same_bits(self, what: str, got: Any, want: Any) -> None:
         """Broken unless two arrays are the same bit for bit."""

@@ -6,26 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from helo.cells import Cell
 from helo.laws.base import Trial, law
-from helo.laws.forms import STEPS, Form
+from helo.laws.forms import STEPS
 
 WIDTH = 1e-6  # of a finite difference: rounding costs 1e-9 of the value, the curvature less
 
 
-def _exactly(cell: Cell, form: Form, dtype: str) -> bool:
-    return form.differentiates and dtype == "float64"
-
-
-def _faster(cell: Cell, form: Form, dtype: str) -> bool:
-    return form.differentiates and not form.steps
-
-
-def _differentiates(cell: Cell, form: Form, dtype: str) -> bool:
-    return form.differentiates
-
-
-@law(_exactly, backward=(0.0, 1e-6), budget=2)
+@law(lambda cell, form, dtype: form.differentiates and dtype == "float64", backward=(0.0, 1e-6), budget=2)
 def gradients_are_differences(t: Trial) -> None:
     """Gradients are finite differences along random directions, in parameters, inputs and state (float64)."""
     weights = t.loss_weights(t.case.batch, t.case.time)
@@ -49,7 +36,7 @@ def _loss(
     return float(sum(np.sum(w * y) for w, y in zip(weights, (outputs, *last), strict=True)))
 
 
-@law(_faster, backward=(1e-4, 1e-10), budget=2)
+@law(lambda cell, form, dtype: form.differentiates and not form.steps, backward=(1e-4, 1e-10), budget=2)
 def gradients_are_those_of_steps(t: Trial) -> None:
     """A faster form gives the gradients of the steps, in every parameter, the inputs and the state."""
     weights = t.loss_weights(t.case.batch, t.case.time)
@@ -58,7 +45,7 @@ def gradients_are_those_of_steps(t: Trial) -> None:
         t.near(f"gradient of {name}", found[name], want, backward=True)
 
 
-@law(_differentiates, backward=(1e-4, 1e-10), budget=3)
+@law(lambda cell, form, dtype: form.differentiates, backward=(1e-4, 1e-10), budget=3)
 def truncation(t: Trial) -> None:
     """No gradient crosses the border of a chunk whose state is detached; where it is not, all of it does."""
     import torch

@@ -71,7 +71,7 @@ def train(
     Raises HeloError for input that cannot be trained on, Interrupted after Ctrl-C, SIGTERM or SIGHUP, saved.
     """
     started = time.monotonic()
-    request = Request.of(task, files, valid, out, like, resume, overwrite, trust, options)
+    request = Request(task, files, valid, out, like, resume, overwrite, trust, options)
     _load_torch()
     from helo.training.begin import begin
     from helo.training.finish import finish

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from training_laws import Parts
+
 from helo.training.loop import Training
 from helo.training.machine import Machine
 from helo.training.optimiser import Optimiser

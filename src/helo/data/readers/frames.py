@@ -115,7 +115,7 @@ def _one(path: Path, column: str | None) -> _Video:
     elif _name(path).endswith(POINTS):
         video = _points(path)
     else:
-        video = _table(path, column)
+        video = _rows(table.read(path, headed=not table.bare(path)), column)
     side = beside(path)
     if video.labels is None and side is not None:
         video.labels = _labels(side, column, len(video.x))
@@ -132,10 +132,6 @@ def _arrays(path: Path, column: str | None) -> _Video:
     x = numbers.checked(x, str(path))
     labels = None if y is None else _as_many(arrays.words(y, str(path)), len(x), path)
     return _Video(x, None, labels, lambda i: f"{path} frame {i}")
-
-
-def _table(path: Path, column: str | None) -> _Video:
-    return _rows(table.read(path, headed=not table.bare(path)), column)
 
 
 def _rows(rows: table.Table, column: str | None) -> _Video:

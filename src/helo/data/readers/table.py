@@ -71,35 +71,24 @@ def read(path: Path, headed: bool = True) -> Table:
         raise HeloError("the file is empty", where=path)
     file_lines = _LINE.findall(text)
     mark, quoting = _form(path, file_lines[0])
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    for line, row in parted(file_lines, str(path), delimiter=mark, quoting=quoting):
-        if any(cell.strip() for cell in row):
-            rows.append(row)
-            lines.append(line)
+    every = parted(file_lines, str(path), delimiter=mark, quoting=quoting)
+    rows = [(line, row) for line, row in every if any(cell.strip() for cell in row)]
     if not rows:
         raise HeloError("no rows", expected="a first line that names the columns, and rows", where=path)
-    if not headed:
-        rows.insert(0, [str(i) for i in range(1, len(rows[0]) + 1)])
-        lines.insert(0, 0)
-    header = [cell.strip() for cell in rows[0]]
-    _named(header, f"{path}:{max(1, lines[0])}")
-    good = [0]
-    for i, (row, line) in enumerate(zip(rows[1:], lines[1:], strict=True), 1):
-        if len(row) == len(header):
-            good.append(i)
-            continue
-        fault(
-            f"{len(row)} column{'s' * (len(row) != 1)}",
-            expected=f"{len(header)} ({_some(header)})",
-            mend=f"a {'tab' if mark == chr(9) else repr(mark)} parts the columns",
-            where=f"{path}:{line}",
-        )
-    rows, lines = [rows[i] for i in good], [lines[i] for i in good]
-    if len(rows) == 1:
+    first, names = rows.pop(0) if headed else (1, list(map(str, range(1, len(rows[0][1]) + 1))))
+    header = [cell.strip() for cell in names]
+    _named(header, f"{path}:{first}")
+    for line, row in rows:
+        if len(row) != len(header):
+            fault(
+                f"{len(row)} column{'s' * (len(row) != 1)}", expected=f"{len(header)} ({_some(header)})",
+                mend=f"a {'tab' if mark == chr(9) else repr(mark)} parts the columns", where=f"{path}:{line}",
+            )  # fmt: skip
+    rows = [(line, row) for line, row in rows if len(row) == len(header)]
+    if not rows:
         raise HeloError("a first line and no rows", where=path)
-    columns = {name: [row[i] for row in rows[1:]] for i, name in enumerate(header)}
-    return Table(path, columns, [f"{path}:{line}" for line in lines[1:]], headed)
+    columns = {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
+    return Table(path, columns, [f"{path}:{line}" for line, _ in rows], headed)
 
 
 def of(sources: Sequence[Path | Table]) -> Table:
@@ -126,14 +115,13 @@ def _table(frame: Any, called: str) -> Table:
     names = list(frame.columns)
     header = [str(name) for name in names]
     _named(header, called)
-    columns = {key: _cells(frame[name]) for name, key in zip(names, header, strict=True)}
+    columns = {
+        key: list(c.to_list() if hasattr(c := frame[name], "to_list") else c)
+        for name, key in zip(names, header, strict=True)
+    }
     if not columns or not len(frame):
         raise HeloError(f"{len(frame)} rows and {len(columns)} columns", expected="at least one", where=called)
     return Table(Path(called), columns, [f"{called} row {i}" for i in range(len(frame))])
-
-
-def _cells(column: Any) -> list[Any]:
-    return list(column.to_list() if hasattr(column, "to_list") else column)
 
 
 def _named(header: list[str], where: str) -> None:
