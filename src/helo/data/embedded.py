@@ -34,7 +34,7 @@ def write_topics(path: Path) -> Path:
 
         text = "\n\n".join(topics[name].strip() for name in sorted(topics))
     except ImportError:
-        text = "".join(_sources(LARGEST))
+        text = "".join(_sources())
     if not text:
         raise HeloError(
             "this Python has neither its documentation topics nor its source", mend="helo train lm YOUR.txt"
@@ -146,7 +146,7 @@ def write_python(path: Path) -> Path:
     code a sequence: what the module `tokenize` says. Strings over several lines are left out.
     """
     out: list[str] = []
-    for source in _sources(LARGEST):
+    for source in _sources():
         out += _typed(source)
     if not out:
         raise HeloError("this Python has no source of its standard library", mend="helo train tag YOUR.conllu")
@@ -180,14 +180,14 @@ def _typed(source: str) -> list[str]:
     ]
 
 
-def _sources(most: int) -> Iterable[str]:
-    """Source files of the standard library, up to about so many characters."""
+def _sources() -> Iterable[str]:
+    """Source files of the standard library, up to about LARGEST characters."""
     taken = 0
     for file in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
         text = file.read_text(encoding="utf-8", errors="ignore")
         taken += len(text)
         yield text
-        if taken > most:
+        if taken > LARGEST:
             return
 
 

@@ -184,9 +184,10 @@ class Trial:
         found = torch.autograd.grad(loss, list(wanted.values()), allow_unused=True, materialize_grads=True)
         return {n: g.numpy() for n, g in zip(wanted, found, strict=True)}
 
-    def loss_weights(self, batch: int, time: int) -> list[np.ndarray]:
+    @cached_property
+    def loss_weights(self) -> list[np.ndarray]:
         """Random weights for the outputs and each array of the state, so that a loss sees all of them."""
-        shapes = [(batch, time, self.hidden), *((batch, *s.shape[1:]) for s in self.start)]
+        shapes = [(self.case.batch, self.case.time, self.hidden), *(s.shape for s in self.start)]
         return [self.normal(200 + i, *shape) for i, shape in enumerate(shapes)]
 
     def near(self, what: str, got: Any, want: Any, *, backward: bool = False, times: float = 1.0) -> None:

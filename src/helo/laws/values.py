@@ -60,7 +60,7 @@ def padding(t: Trial) -> None:
     for row, n in enumerate(lengths):
         junk[row, n:] = 100 * t.normal(2, t.case.time - n, t.case.inputs)
     outputs, last = t.run(junk, t.start, lengths)
-    weights = t.loss_weights(t.case.batch, t.case.time)
+    weights = t.loss_weights
     found = t.gradients(junk, t.start, weights, lengths) if t.form.differentiates else {}
     total: dict[str, Any] = {n: np.zeros_like(p) for n, p in t.parameters.items()}
     for row, n in enumerate(lengths):
@@ -98,8 +98,8 @@ def causality(t: Trial) -> None:
         got, _ = t.run(other, t.start)
         t.near(f"outputs before step {cut}, with other inputs from there on,", got[:, :cut], want[:, :cut])
         if t.form.differentiates:
-            weights = t.loss_weights(t.case.batch, t.case.time)
-            weights = [np.where(np.arange(t.case.time)[:, None] < cut, weights[0], 0), *(0 * w for w in weights[1:])]
+            first, *rest = t.loss_weights
+            weights = [np.where(np.arange(t.case.time)[:, None] < cut, first, 0), *(0 * w for w in rest)]
             later = t.gradients(t.xs, t.start, weights)["xs"][:, cut:]
             t.near(f"gradient of outputs before step {cut}, in inputs after it,", later, 0 * later, backward=True)
 
@@ -153,7 +153,7 @@ def equal_to_torch(t: Trial) -> None:
     last = [s[0] for s in (last if isinstance(last, tuple) else (last,))]
     t.agree(t.run(t.xs, t.start), (outputs.detach().numpy(), [s.detach().numpy() for s in last]))
     if t.form.differentiates:
-        weights = t.loss_weights(c.batch, c.time)
+        weights = t.loss_weights
         loss: Any = sum((t.form.array(w) * y).sum() for w, y in zip(weights, (outputs, *last), strict=True))
         loss.backward()
         found = t.gradients(t.xs, t.start, weights)

@@ -9,7 +9,7 @@ from helo import saved
 from helo.errors import HeloError, place, wrap
 from helo.inputs.dialogue import Dialogue
 from helo.layers import part, stack
-from helo.runs.arrays import checked_state, read_arrays, state_arrays, write_arrays
+from helo.runs.arrays import checked_state, state_arrays, write_arrays
 from helo.runs.trained import TrainedModel
 
 
@@ -53,12 +53,8 @@ class Live:
         """Where `save` left off. Raises HeloError for the state of another model."""
         path = Path(path)
         live, labels = cls(run), len(run.task.labels)
-        arrays, about = read_arrays(path)
+        arrays, about = run.read_state(path)
         with place(path):
-            if about.get("model") != run.identity:
-                raise HeloError(
-                    "a state of another run", expected=f"one that {run.path} wrote", mend="name another --state file"
-                )
             if not arrays:
                 return live
             options = run.task.options

@@ -108,6 +108,16 @@ class TrainedModel:
             digest.update(name.encode() + self.parameters[name].tobytes())
         return digest.hexdigest()[:16]
 
+    def read_state(self, path: Path, *names: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """A saved state's arrays, those of some names among them, and what stands beside them. Raises HeloError for the
+        state of another model.
+        """
+        found, about = arrays.read_arrays(path)
+        if about.get("model") != self.identity or not found.keys() >= set(names):
+            expected = f"one that {self.path} wrote"
+            raise HeloError("a state of another run", expected=expected, mend="name another --state file", where=path)
+        return found, about
+
     @property
     def figures(self) -> dict[str, Any]:
         """Of the weights on the validation data, when they were saved."""

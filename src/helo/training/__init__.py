@@ -6,8 +6,7 @@ begin.py        a new run: its data, its sizes, its folder
 resume.py       a run that goes on where it was stopped, or further than its end
 step.py         one step
 loop.py         all of them
-validation.py   what is kept and said now and then
-finish.py       the end: figures, picture, page
+validation.py   figures, now and then and at the end
 """
 
 from __future__ import annotations
@@ -74,9 +73,9 @@ def train(
     request = Request(task, files, valid, out, like, resume, overwrite, trust, options)
     _load_torch()
     from helo.training.begin import begin
-    from helo.training.finish import finish
     from helo.training.resume import find, go_on, is_over
     from helo.training.session import opened
+    from helo.training.validation import finish
 
     with opened(request, reporter, started) as session:
         with session.machine.alike():

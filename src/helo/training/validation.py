@@ -1,4 +1,4 @@
-"""A validation: the weights are kept if they are the best so far, and a line says how it goes, to a file and to people."""
+"""What a training is worth: the figures now and then, by which the best weights are kept, and those at its end."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from helo import drawing, reports
+from helo.errors import HeloError
 from helo.metrics import LOSS
 from helo.runs import folder
-from helo.runs.arrays import write_arrays
+from helo.runs.arrays import read_arrays, write_arrays
+from helo.runs.readme import write_page
 from helo.training.report import by_layer, line
-from helo.training.schedule import Speed, factor
+from helo.training.schedule import Progress, Speed, factor
 
 if TYPE_CHECKING:
     from helo.training.loop import Training
@@ -72,3 +75,31 @@ def keep(training: Training, figures: dict[str, Any], weights: Mapping[str, np.n
     about |= {"figures": figures, "steps": training.progress.step, "seconds": round(training.progress.seconds, 2)}
     folder.write_json(training.home / "run.json", about)
     training.arrive()
+
+
+def finish(training: Training, end: Progress) -> None:
+    """What a run folder has when its training is over. Raises HeloError where no weights were kept."""
+    path, task = training.path, training.task
+    if training.home != path or not (path / "weights.safetensors").exists():
+        raise HeloError("no validation gave a number, and no weights were kept", mend="lower --rate", where=path)
+    weights = read_arrays(path / "weights.safetensors")[0]
+    with training.device.answering(weights) as parameters:
+        figures = task.validate(parameters, end.ending)
+    if end.ending is not None:
+        training.reporter.say(
+            f"time for {end.ending:,} of {task.validation_size:,} to validate on; helo eval {path} takes all"
+        )
+    about = folder.read_json(path / "run.json")
+    figures.pop("loss", None)
+    report = reports.of(task)
+    title = f"{about['task']}, {report.body()}"
+    unit = report.loss_unit and f"{report.loss_unit} per {report.unit.removesuffix('s')}"
+    drawing.loss(path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, unit)
+    about |= {"figures": figures, "steps": end.step}
+    with training.device.answering(weights) as parameters:
+        page = report.write(parameters, about["data"], path, most=end.ending)
+    about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
+    write_page(path, about | {"cell": report.body()}, report.verb, page)
+    folder.write_json(
+        path / "run.json", about
+    )  # last: who goes on with a run that is not finished makes the rest again

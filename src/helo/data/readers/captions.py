@@ -92,8 +92,8 @@ def _lines(path: Path) -> list[Row]:
             mend = "write a sentence that has one of them in quotes" if commas else "take it out of the sentence"
             parts = "a comma" if commas else "a tab"
             fault(f"{len(row)} column{'s' * (len(row) != 1)}", where=where,
-                            expected=f"{width}: a picture, {parts}, a sentence" if width == 2 else str(width),
-                            mend=mend if len(row) > width else "or .csv, .json")  # fmt: skip
+                  expected=f"{width}: a picture, {parts}, a sentence" if width == 2 else str(width),
+                  mend=mend if len(row) > width else "or .csv, .json")  # fmt: skip
             continue
         out.append((_KEY.sub("", row[at[0]].strip()), row[at[1]], where, None))
     return out

@@ -148,7 +148,7 @@ def parted(lines: Sequence[str], file: str, **how: Any) -> Iterator[tuple[int, l
             yield start + 1, row
         except csv.Error:
             fault("a quote that is not closed", expected='" at both ends, and "" for one inside',
-                            where=f"{file}:{start + 1}")  # fmt: skip
+                  where=f"{file}:{start + 1}")  # fmt: skip
         start = reader.line_num
 
 
