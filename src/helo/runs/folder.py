@@ -35,6 +35,7 @@ STATE = "last/state.safetensors"
 FILES = ("run.json", "vocab.json", "weights.safetensors", "metrics.jsonl", STATE, "loss.png", *PICTURES, "README.md")
 NAMES = tuple(dict.fromkeys([*(f.partition("/")[0] for f in FILES), "tensorboard"]))  # what a run has in its folder
 NEW, NOW = ".helo-new", ".helo-now"
+COPY = "copy it from an undamaged copy of the run"
 LARGEST = 1 << 28  # bytes of a JSON file that are read
 #: What to type next, by the verb that asks a model of its shape.
 NEXT = {"sample": 'helo sample {} --prompt "..."', "predict": "helo predict {} FILES   (or - for standard input)"}
@@ -147,10 +148,10 @@ def content(path: Path) -> bytes:
 def read_json(path: Path) -> dict[str, Any]:
     """Raises HeloError with the file's name when it is missing or damaged."""
     with place(path):
-        with wrap((ValueError, RecursionError), "damaged:", mend="copy it from an undamaged copy of the run"):
+        with wrap((ValueError, RecursionError), "damaged:", mend=COPY):
             value = json.loads(content(path).decode())
         if not isinstance(value, dict):
-            raise HeloError("damaged: not a JSON object", mend="copy it from an undamaged copy of the run")
+            raise HeloError("damaged: not a JSON object", mend=COPY)
         return value
 
 
@@ -181,7 +182,6 @@ DATA: dict[str, Any] = {
     "train": list[str], "valid": list[str] | str, "fingerprint": dict[str, str], "symbols": dict[str, int], "start": int,
     "examples": dict[str, int], "left_out": list[str], "without_captions": list[str],
 }  # fmt: skip
-COPY = "copy it from an undamaged copy of the run"
 
 
 def inside(path: Path, name: str) -> Path:

@@ -13,6 +13,7 @@ from helo.errors import HeloError, wrap
 from helo.runs.folder import PICTURES, content, replacing
 
 PAGE = "report.md"
+OTHER = "--report names another folder"
 MARK = re.compile(rb"<!-- helo eval wrote: ([\w., -]*) -->\n")
 
 
@@ -25,17 +26,13 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
     out = Path(out)
     taken, own = _taken(out), _own(out)
     if others := [name for name in taken if name not in own]:
-        raise HeloError(
-            f"{others[0]} is in this folder, and a report needs a folder of its own",
-            mend="--report names another folder",
-            where=out,
-        )
+        raise HeloError(f"{others[0]} is in this folder, and a report needs a folder of its own", mend=OTHER, where=out)
     if taken and not overwrite:
         raise HeloError(
             "a report exists already", mend="--overwrite replaces it, --report names another folder", where=out
         )
     with (
-        wrap(OSError, "cannot be written:", mend="--report names another folder", where=out),
+        wrap(OSError, "cannot be written:", mend=OTHER, where=out),
         tempfile.TemporaryDirectory(prefix="helo-") as place,
     ):
         text: list[str] = []

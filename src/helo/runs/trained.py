@@ -134,7 +134,7 @@ class TrainedModel:
             except FloatingPointError as error:
                 raise HeloError(
                     f"its weights give results that are not numbers ({error})", expected="numbers that a float32 can be",
-                    mend="copy it from an undamaged copy of the run", where=folder.inside(self.path, "weights.safetensors"),
+                    mend=folder.COPY, where=folder.inside(self.path, "weights.safetensors"),
                 ) from error  # fmt: skip
 
 

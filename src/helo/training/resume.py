@@ -33,7 +33,7 @@ def is_over(request: Request, path: Path, about: dict[str, Any]) -> bool:
     _options(request, path, about)
     weights, state = (folder.inside(path, name) for name in ("weights.safetensors", folder.STATE))
     if about.get("finished") and not os.path.lexists(weights):
-        raise HeloError("no such file", mend="copy it from an undamaged copy of the run", where=weights)
+        raise HeloError("no such file", mend=folder.COPY, where=weights)
     if about.get("finished") and not _goes_further(request, path, about):
         if request.files or request.valid:
             _reload(request, path, about)  # files that are given again must be the same
