@@ -113,14 +113,9 @@ def _fault(path: Path, file: dict[str, Any]) -> HeloError | None:
 def _fetch(url: str, path: Path) -> None:
     with wrap(ImportError, "corpora are fetched by pooch", mend="pip install 'helo[data]'"):
         import pooch
-        import requests
     pooch.get_logger().setLevel("WARNING")  # what comes from where we say ourselves
-    with wrap(
-        (requests.exceptions.RequestException, OSError),
-        "cannot be fetched:",
-        mend="run the command again to continue the download",
-        where=url,
-    ):
+    mend = "run the command again to continue the download"
+    with wrap(OSError, "cannot be fetched:", mend=mend, where=url):  # all that requests raises is of that kind
         pooch.retrieve(url, known_hash=None, fname=path.name, path=path.parent, downloader=_Resuming(path))  # pyright: ignore[reportArgumentType]
 
 

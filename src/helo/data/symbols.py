@@ -28,13 +28,9 @@ class Symbols:
         Raises HeloError where there is no room for it.
         """
         self.length = 0
+        where, mend = folder or tempfile.gettempdir(), "make room, or name another place (--out; TMPDIR for helo eval)"
         with (
-            wrap(
-                OSError,
-                "no room for the text as numbers:",
-                mend="make room, or name another place (--out; TMPDIR for helo eval)",
-                where=folder or tempfile.gettempdir(),
-            ),
+            wrap(OSError, "no room for the text as numbers:", mend=mend, where=where),
             tempfile.TemporaryFile(dir=folder) as file,
         ):
             for piece in pieces:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -139,15 +139,9 @@ class _Store:
             self._read()
             yield
 
-    @contextmanager
-    def _kept(self) -> Iterator[None]:
-        with wrap(
-            OSError,
-            "features cannot be kept:",
-            mend="make room, or name another folder by HELO_DATA",
-            where=self.folder,
-        ):
-            yield
+    def _kept(self) -> AbstractContextManager[None]:
+        mend = "make room, or name another folder by HELO_DATA"
+        return wrap(OSError, "features cannot be kept:", mend=mend, where=self.folder)
 
     def _read(self) -> None:
         keys, values = self.folder / "keys", self.folder / "values"

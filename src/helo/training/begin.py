@@ -98,4 +98,4 @@ def _write(name: str, training: Training, replaces: bool) -> None:
             pass
     training.save()  # without it a kill after the first report would leave a line of it that is written again
     if not replaces:
-        training.arrive()
+        training.move_into_place()

@@ -56,7 +56,7 @@ class Training(Learner):
             self.minutes = Minutes(self.task, seconds, self.elapsed)
             self.threads = Threads(self.machine, seconds, self.elapsed, p.threads)
         while p.total is None or p.step < p.total:
-            self._one(speed)
+            self._next_step(speed)
             if self.due & SETTLE and p.step != p.total:  # what is over is not settled again: it has its report
                 self._settle(speed)
             if p.total is not None and (
@@ -73,7 +73,7 @@ class Training(Learner):
                 break
         return p
 
-    def _one(self, speed: Speed) -> None:
+    def _next_step(self, speed: Speed) -> None:
         """A step, and what is known of it."""
         p = self.progress
         self.step()
@@ -83,7 +83,7 @@ class Training(Learner):
         self.read(now=False)
         p.seconds = self.elapsed()
         loss, count = self.last
-        self._passed(speed.step(count))
+        self._count_time(speed.step(count))
         self.reporter.step(p.step, p.total, loss / max(1, count), speed.symbols, speed.left(p))
 
     def _validate(self, speed: Speed) -> None:
@@ -101,7 +101,7 @@ class Training(Learner):
         """Seconds since the person's minutes began, earlier sittings too."""
         return self.before + time.monotonic() - self.started
 
-    def _passed(self, spent: float) -> None:
+    def _count_time(self, spent: float) -> None:
         """A step was made in so many seconds: what of it counts under --minutes."""
         p = self.progress
         if self.minutes is None or self.threads is None or p.over is None:
@@ -155,7 +155,7 @@ class Training(Learner):
         self.saved = time.monotonic()
         checkpoint.save(self, self.home)
 
-    def arrive(self) -> None:
+    def move_into_place(self) -> None:
         """What was written beside the run folder's files takes their place."""
         if self.home != self.path:
             if self.machine.writes:

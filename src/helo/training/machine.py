@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -125,15 +125,10 @@ class Machine:
             dist.destroy_process_group()
 
 
-@contextmanager
-def _together() -> Iterator[None]:
+def _together() -> AbstractContextManager[None]:
     """Raises HeloError where another process is gone."""
-    with wrap(
-        RuntimeError,
-        "another process of this training ended",
-        mend="its message says why; --resume continues from the last save",
-    ):
-        yield
+    mend = "its message says why; --resume continues from the last save"
+    return wrap(RuntimeError, "another process of this training ended", mend=mend)
 
 
 def _number(name: str, otherwise: int) -> int:

@@ -59,7 +59,7 @@ class Request:
         if like is not None and not (self.resume and out is not None and folder.inside(out, "run.json").exists()):
             given = _like(self.task, kind, self.files, Path(like), given, self.trust)
         self.given = given
-        self.task_options, self.options = parted(kind, given)
+        self.task_options, self.options = split_options(kind, given)
 
     def run(self, path: str | Path) -> Run:
         """The run in a folder, with the cell and the task that this person trusts."""
@@ -80,7 +80,7 @@ def free_place(name: str) -> Path:
     return path
 
 
-def parted(kind: type[Task], given: Mapping[str, Any]) -> tuple[Any, Options]:
+def split_options(kind: type[Task], given: Mapping[str, Any]) -> tuple[Any, Options]:
     """Options as the task's and the training's. Raises HeloError, naming the nearest, for one that neither has."""
     own, training = ({f.name for f in fields(k)} for k in (kind.Options, Options))
     for name in given:

@@ -16,7 +16,7 @@ from helo.tasks.base import Task
 from helo.training.loop import Training
 from helo.training.minutes import LEAST
 from helo.training.options import Options
-from helo.training.request import BUDGETS, Request, parted
+from helo.training.request import BUDGETS, Request, split_options
 from helo.training.schedule import VALIDATIONS, factor
 from helo.training.session import Session
 
@@ -137,7 +137,7 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
         given["cell"] = before["cell"]  # the same, as `Run.cell` found
     if metric is not None and before["metric"] is not None:
         given["metric"] = before["metric"]
-    now = {k: v for part in map(asdict, parted(kind, given)) for k, v in part.items()}
+    now = {k: v for part in map(asdict, split_options(kind, given)) for k, v in part.items()}
     free = {"save_seconds", "tensorboard", "device"} | (BUDGETS if about.get("finished") else set())
     for name in given:
         if name in before and name not in free | kind.Options.paths and before[name] != now[name]:
@@ -146,7 +146,7 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
                 mend="leave it out to continue, or start a new run", where=path,
             )  # fmt: skip
     with place(path / "run.json"), wrap(ValueError, "damaged:", mend=folder.COPY):
-        task_options, training = parted(
+        task_options, training = split_options(
             kind, before | recorded(Options, about["training"]) | {"cell": cell, "metric": metric}
         )
     task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.Options.paths})

@@ -98,16 +98,16 @@ class Learner:
             if batch:
                 loss, count, state = self.task.loss(self.parameters, batch, None if fresh else self.state, noise)
             else:
-                loss, count, state = self._nothing(), 0, None
+                loss, count, state = self._empty_loss(), 0, None
         loss.backward()
-        self._carry(state)
+        self._carry_state(state)
 
         if self.progress.step == 0 and (idle := sorted(n for n, p in self.parameters.items() if p.grad is None)):
             self.reporter.say(f"{', '.join(idle)}: no gradient comes there; left as it is")
         loss = loss.detach()
         count = torch.full_like(loss, count) if isinstance(count, int) else count.to(loss.dtype)
         if self.machine.world > 1:
-            loss, count = self._exchanged(loss, count)
+            loss, count = self._all_reduced(loss, count)
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
         for g in gradients:
             g.div_(count)  # from a sum to a mean, over all processes
@@ -132,7 +132,7 @@ class Learner:
             g.mul_(share)
         return norm
 
-    def _exchanged(self, loss: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    def _all_reduced(self, loss: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         """Gradients, loss and count summed over all processes, and what the first one finds that it is time for."""
         for p in self.parameters.values():  # one that this process's rows did not touch may be touched in another
             p.grad = torch.zeros_like(p) if p.grad is None else p.grad
@@ -141,11 +141,11 @@ class Learner:
         self.stops, self.due = bool(stop), int(due)
         return torch.full_like(loss, total), torch.full_like(count, counted)
 
-    def _nothing(self) -> Tensor:
+    def _empty_loss(self) -> Tensor:
         """The loss of a process that has no row of a batch: it gives no gradient, and takes part all the same."""
         return 0.0 * torch.stack([p.sum() for p in self.parameters.values()]).sum()
 
-    def _carry(self, state: Any) -> None:
+    def _carry_state(self, state: Any) -> None:
         """The chunk's border: the state goes on as numbers, where it was, and no gradient crosses."""
         if not state:
             return

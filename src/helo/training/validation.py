@@ -74,7 +74,7 @@ def keep(training: Training, figures: dict[str, Any], weights: Mapping[str, np.n
     figures = {k: v for k, v in figures.items() if k != "loss"}
     about |= {"figures": figures, "steps": training.progress.step, "seconds": round(training.progress.seconds, 2)}
     folder.write_json(training.home / "run.json", about)
-    training.arrive()
+    training.move_into_place()
 
 
 def finish(training: Training, end: Progress) -> None:
