@@ -21,7 +21,7 @@ from helo.tasks.base import Budget
 from helo.training.loop import Training
 from helo.training.machine import Machine
 from helo.training.options import Options
-from helo.training.report import Silent
+from helo.training.report import Reporter
 
 HERE = Path(__file__).parent
 SIZES = [  # cell, layers, hidden, streams, chunk
@@ -78,7 +78,7 @@ def begun(device, folder, text, cell, layers, hidden, streams, chunk) -> Trainin
     task = kind.read([text], [], options, folder)
     task.infer_defaults(Budget(steps=100_000))
     options = Options(steps=100_000, save_seconds=1e6)
-    training = Training(task, folder, options, Machine(device, 0, 1), Silent(), time.monotonic())
+    training = Training(task, folder, options, Machine(device, 0, 1), Reporter(), time.monotonic())
     training.progress.total = options.steps
     return training
 

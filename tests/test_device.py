@@ -11,7 +11,7 @@ import helo
 from fixtures import stopped
 from helo import engines
 from helo.engines.device import Device
-from helo.training import loop, schedule
+from helo.training import schedule, step
 from standin import TYPE, stand_in
 from test_pictures import album
 from test_shapes import CASES
@@ -70,7 +70,7 @@ def test_every_task_trains_goes_on_and_answers(task, tmp_path, monkeypatch, apar
 @pytest.mark.parametrize("task", ["lm", "classify", "tag"])
 def test_a_step_waits_for_nothing(task, tmp_path, monkeypatch, apart):
     """More steps, as many reports: nothing more is read. In validation everything is read in one wait."""
-    monkeypatch.setattr(loop, "READ_SECONDS", 1e6)  # between two looks for whoever watches
+    monkeypatch.setattr(step, "READ_SECONDS", 1e6)  # between two looks for whoever watches
     files, options = made(task, tmp_path)
     waits = []
     for steps in (20, 60):

@@ -24,7 +24,7 @@ from helo import training
 from helo.errors import HeloError
 from helo.runs import arrays, folder, writer
 from helo.runs.report_folder import report_folder as report
-from helo.training import Interrupted, finish
+from helo.training import Interrupted, validation
 from helo.training.loop import Training
 
 TINY = ("--hidden", 16, "--embedding", 8, "--streams", 4, "--chunk", 16, "--quiet")
@@ -404,7 +404,7 @@ def test_to_more_steps(tmp_path):
     run = copied(trained(), tmp_path / "run")
     said = []
 
-    class Says(helo.training.report.Silent):
+    class Says(helo.training.report.Reporter):
         def say(self, line):
             said.append(line)
 
@@ -486,7 +486,7 @@ def test_killed_in_the_final_figures(recorded, tmp_path, monkeypatch):
 
     run = tmp_path / "run"
     with monkeypatch.context() as patched:
-        patched.setattr(finish, "finish", mock.Mock(side_effect=Killed))
+        patched.setattr(validation, "finish", mock.Mock(side_effect=Killed))
         if not recorded:
             patched.setattr(Minutes, "ending", lambda self, parameters: None)
         with pytest.raises(Killed):
@@ -501,7 +501,7 @@ def test_killed_in_the_final_figures(recorded, tmp_path, monkeypatch):
 def test_a_signal_ends_the_final_figures(tmp_path, monkeypatch):
     run = tmp_path / "run"
     with monkeypatch.context() as patched:
-        patched.setattr(finish, "write_page", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        patched.setattr(validation, "write_page", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         with pytest.raises(Interrupted, match="resume"):
             train(text_file(), run)
     train(text_file(), run, resume=True)

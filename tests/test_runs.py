@@ -28,7 +28,7 @@ from helo.runs import Run, folder
 from helo.runs.arrays import read_arrays, write_arrays
 from helo.runs.run import _Row
 from helo.runs.stream import _whole
-from helo.training.report import Silent
+from helo.training.report import Reporter
 
 GREEDY = Choice(temperature=0)
 
@@ -436,7 +436,7 @@ def test_saving_a_training(tmp_path, monkeypatch):
     text.write_text(prose(900), encoding="utf-8")
     sizes = {"hidden": 4, "embedding": 4, "streams": 2, "chunk": 8, "steps": 5}
 
-    class Stops(Silent):
+    class Stops(Reporter):
         def step(self, done, *figures):
             if done == 5:
                 raise KeyboardInterrupt

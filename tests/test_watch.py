@@ -22,7 +22,7 @@ from helo.inspection import compare, curves, terminal, watch
 from helo.inspection.seen import Seen
 from helo.inspection.watched import Watched
 from helo.runs import folder
-from helo.training.report import Silent
+from helo.training.report import Reporter
 
 PARTS = {"status", "figures", "loss", "rate", "norms", "gates", "samples", "saturation", "colours"}
 
@@ -390,7 +390,7 @@ def test_it_stops_with_the_training(number, tmp_path):
 def test_from_python_and_with_its_end(tmp_path):
     said, pages = [], []
 
-    class Looks(Silent):
+    class Looks(Reporter):
         def step(self, done, *figures):
             if done in (1, 15):
                 port, path = re.search(r":(\d+)(/\S+/)", said[0]).groups()
@@ -405,7 +405,7 @@ def test_from_python_and_with_its_end(tmp_path):
 
 
 def test_who_does_not_read_never_holds_training_up(tmp_path):
-    reporter = Watched(Silent(), lambda line: None, browser=False)
+    reporter = Watched(Reporter(), lambda line: None, browser=False)
     reporter.process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     os.set_blocking(reporter.process.stdin.fileno(), False)
     for step in range(3000):

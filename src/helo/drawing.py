@@ -18,6 +18,7 @@ GREY, ORANGE, BLUE = "#8a8f98", "#c2410c", "#1d4ed8"
 # Told apart by colour-blind readers too (Okabe and Ito 2008), and by their dashes where there is no colour.
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9")
 DASHES = ("-", "--", "-.", ":")
+BESIDE: Any = {"frameon": False, "fontsize": 8, "loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "handlelength": 3.5}
 
 
 def available() -> bool:
@@ -67,6 +68,11 @@ def _imported() -> None:
             os.environ["MPLBACKEND"] = named
 
 
+def _line(i: int) -> dict[str, str]:
+    """Of the curve number i: no two of the first 28 have the same."""
+    return {"color": LINES[i % len(LINES)], "ls": DASHES[(i + 2 * (i // len(LINES))) % len(DASHES)]}
+
+
 def _plain(axes: Any) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
@@ -76,22 +82,15 @@ def loss(path: Path, reports: list[dict[str, Any]], title: str, unit: str) -> No
     """Loss over steps, learning and validation. unit: of the loss."""
 
     def paint(axes: Any) -> None:
-        axes.plot(
-            [r["step"] for r in reports],
-            [r["loss"] for r in reports],
-            color=GREY,
-            lw=1.4,
-            label="training (with dropout)",
-        )
+        steps, losses = ([r[name] for r in reports] for name in ("step", "loss"))
+        axes.plot(steps, losses, color=GREY, lw=1.4, label="training (with dropout)")
         valid = [(r["step"], r["valid"]) for r in reports if "valid" in r]
         if valid:
             axes.plot(*zip(*valid, strict=True), color=ORANGE, lw=2, marker="o", ms=3.5, label="validation")
             best = min(valid, key=lambda v: v[1])
             axes.annotate(f"{best[1]:.3f}", best, textcoords="offset points", xytext=(0, 8), ha="center", color=ORANGE)
-            low = min(min(v for _, v in valid), min(r["loss"] for r in reports[-3:]))
-            high = min(
-                max(r["loss"] for r in reports), low * 2.2 if low > 0.2 else max(v for _, v in valid) * 1.1 + 0.01
-            )
+            low = min(best[1], *losses[-3:])
+            high = min(max(losses), low * 2.2 if low > 0.2 else max(v for _, v in valid) * 1.1 + 0.01)
             margin = 0.08 * (high - low) or 0.1  # one report alone has no height
             axes.set_ylim(low - margin, high + margin)
         axes.set(xlabel="step", ylabel=f"loss ({unit})" if unit else "loss", title=title)
@@ -161,14 +160,8 @@ def ribbons(path: Path, rows: Sequence[tuple[str, Sequence[int], Sequence[int]]]
         axes.set(xlabel="step")
         axes.spines[["top", "right", "left"]].set_visible(False)
         patches = [Patch(color=colours[i % len(colours)], label=label) for i, label in enumerate(labels)]
-        axes.legend(
-            handles=patches,
-            frameon=False,
-            ncols=min(6, len(labels)),
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
-            fontsize=8,
-        )
+        where: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
+        axes.legend(handles=patches, frameon=False, ncols=min(6, len(labels)), fontsize=8, **where)
 
     draw(path, (9.0, 0.8 * len(rows) + 1.4), paint)
 
@@ -235,15 +228,7 @@ def fading(
     def paint(axes: Any) -> None:
         for i, (name, norms) in enumerate(curves.items()):
             seen = np.where(np.asarray(norms) > 0, norms, np.nan)
-            dashes = DASHES[(i + 2 * (i // len(LINES))) % len(DASHES)]
-            axes.plot(
-                seen,
-                lw=1.8,
-                ls=dashes,
-                color=LINES[i % len(LINES)],
-                marker="o" if len(seen) == 1 else "",
-                label=_short(name),
-            )
+            axes.plot(seen, lw=1.8, marker="o" if len(seen) == 1 else "", label=_short(name), **_line(i))
         axes.set_yscale("log")
         if border is not None and border < max(map(len, curves.values())):
             axes.axvline(border - 0.5, color=GREY, lw=1)
@@ -254,7 +239,7 @@ def fading(
         axes.set(xlabel="lag k (steps back)", ylabel=f"norm of the gradient {what}",
                  xlim=(0, max(1, max(map(len, curves.values())) - 1)))  # fmt: skip
         _plain(axes)
-        axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.5)
+        axes.legend(**BESIDE)
 
     draw(path, (8.0, 4.2), paint, form)
 
@@ -269,23 +254,16 @@ def learned(path: Path, tasks: Mapping[str, Mapping[str, Any]], form: str = "png
             axes.annotate("remembers nothing", (1, task["chance"]), xytext=(0, -11), fontsize=8, color="#5b6068", ha="right",
                           xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
             for i, (spec, cell) in enumerate(task["cells"].items()):
-                line = {"color": LINES[i % len(LINES)], "ls": DASHES[(i + 2 * (i // len(LINES))) % len(DASHES)]}
-                axes.plot(cell["steps"], cell["errors"], lw=1.8, label=_short(spec), **line)
+                steps, errors, line = cell["steps"], cell["errors"], _line(i)
+                axes.plot(steps, errors, lw=1.8, label=_short(spec), **line)
                 if cell["solved_at"]:
-                    axes.plot(
-                        cell["steps"][-1:],
-                        cell["errors"][-1:],
-                        marker="o",
-                        color=line["color"],
-                        clip_on=False,
-                        zorder=3,
-                    )
+                    axes.plot(steps[-1:], errors[-1:], marker="o", color=line["color"], clip_on=False, zorder=3)
             axes.set(
                 xlabel="step of Adam", ylabel=task["error"], title=f"{name} over {task['length']} steps", ylim=(0, None)
             )
             _plain(axes)
             if at == len(tasks):
-                axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=3.5)
+                axes.legend(**BESIDE)
 
     drawn(path, (5.0 * len(tasks) + 1.5, 4.0), fill, form)
 

@@ -3,6 +3,7 @@
 HeloError                a fault in what the person gave; the command line prints its one line and exits with 2
 plain(text)              without signs that would steer a terminal
 place(file, line)        pins the place to whatever is raised inside, so that deep code need not know where it is
+wrap(kinds, found)       what is raised inside, an OSError or ImportError above all, as a HeloError
 as_helo_error(error)     what the machine refuses, or a person's own code raises, as a HeloError: no bug of helo
 door                     a public function from which nothing but HeloError and its own kinds come out for bad input
 """
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from os import PathLike, fspath
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,9 +39,9 @@ class HeloError(Exception):
     where: `file:line`, a file, or a flag; usually pinned later by `place`.
     """
 
-    def __init__(self, found: str, *, expected: str = "", mend: str = "", where: str = ""):
+    def __init__(self, found: str, *, expected: str = "", mend: str = "", where: object = ""):
         super().__init__(found)
-        self.found, self.expected, self.mend, self.where = found, expected, mend, where
+        self.found, self.expected, self.mend, self.where = found, expected, mend, str(where)
 
     def __str__(self) -> str:
         parts = [self.found]
@@ -81,6 +82,25 @@ def place(file: str | PathLike[str], line: int | None = None) -> Iterator[None]:
         raise found from error
 
 
+@contextmanager
+def wrap(
+    kinds: type[BaseException] | tuple[type[BaseException], ...],
+    found: str,
+    *,
+    expected: str = "",
+    mend: str = "",
+    where: object = "",
+) -> Iterator[None]:
+    """What is raised inside and is of these kinds, as a HeloError. found: goes on with what it says itself after a colon."""
+    try:
+        yield
+    except HeloError:
+        raise
+    except kinds as error:
+        reason = f" {getattr(error, 'strerror', None) or error}" if found.endswith(":") else ""
+        raise HeloError(found + reason, expected=expected, mend=mend, where=where) from error
+
+
 _others: set[str] = set()
 
 
@@ -100,7 +120,8 @@ def as_helo_error(error: BaseException) -> HeloError | None:
         return HeloError(what, mend="helo check tells more" if isinstance(error, Exception) else "", where=file)
     if isinstance(error, RecursionError):  # helo itself hardly recurs: a path or a file does
         return HeloError("nested too deeply", expected="some hundred levels at most")
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _full(str(error))):
+    # torch has no kind of error of its own for a memory that is full on a processor.
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(f in str(error) for f in _FULL)):
         said = f": {error}" if str(error) else ""
         return HeloError(f"there is not enough memory{said}", mend="ask for smaller sizes, or less at once")
     if isinstance(error, OSError):
@@ -115,9 +136,7 @@ def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _full(said: str) -> bool:
-    """Whether torch says that memory is full: it has no kind of error for it on a processor."""
-    return any(words in said for words in ("not enough memory", "can't allocate memory", "out of memory"))
+_FULL = "not enough memory", "can't allocate memory", "out of memory"
 
 
 def _raiser(error: BaseException) -> str | None:
@@ -164,8 +183,11 @@ def nearest(name: str, names: Iterable[str]) -> str:
 _collected: ContextVar[list[HeloError] | None] = ContextVar("collected", default=None)
 
 
-def fault(error: HeloError) -> None:
-    """Raise a fault of one row of a file; or, inside `collecting`, keep it, and the reader goes on with the next row."""
+def fault(error: HeloError | str, **more: Any) -> None:
+    """Raise a fault of one row of a file, a HeloError or what one is made of; or, inside `collecting`, keep it, and the
+    reader goes on with the next row.
+    """
+    error = HeloError(error, **more) if isinstance(error, str) else error
     found = _collected.get()
     if found is None:
         raise error

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from helo import cells, engines
-from helo.errors import HeloError, door
+from helo.errors import HeloError, door, wrap
 
 
 class Recurrent(nn.Module):
@@ -125,10 +125,7 @@ class Recurrent(nn.Module):
         getattr(self, name).copy_(torch.from_numpy(p))
 
     def forward(
-        self,
-        input: Tensor | PackedSequence,
-        hx: Any = None,
-        lengths: Tensor | np.ndarray | Sequence[int] | None = None,
+        self, input: Tensor | PackedSequence, hx: Any = None, lengths: Tensor | np.ndarray | Sequence[int] | None = None
     ) -> tuple[Any, Any]:
         """input: `(batch, time, input_size)`, or `(time, batch, input_size)` where not batch first; one sequence alone,
         `(time, input_size)`; or a PackedSequence. hx: a state as it came out; None begins anew. lengths: of each row, whole
@@ -249,15 +246,11 @@ class Recurrent(nn.Module):
         """Take the weights of torch's own module of the same cell and sizes: `load_state_dict(other.state_dict())`."""
         if getattr(self.cell, "nonlinearity", None) != getattr(other, "nonlinearity", None):
             raise HeloError(f"{other}", expected="the same cell, sizes, layers and biases")
-        try:
+        with wrap(RuntimeError, f"{other}", expected="the same cell, sizes, layers and biases"):
             self.load_state_dict(other.state_dict())
-        except RuntimeError as error:
-            raise HeloError(f"{other}", expected="the same cell, sizes, layers and biases") from error
 
     def extra_repr(self) -> str:
-        said = {
-            "num_layers": 1, "batch_first": True, "dropout": 0.0, "bidirectional": False
-        }  # fmt: skip
+        said = {"num_layers": 1, "batch_first": True, "dropout": 0.0, "bidirectional": False}
         given = [f"{name}={getattr(self, name)}" for name, usual in said.items() if getattr(self, name) != usual]
         return ", ".join([str(self.cell), str(self.input_size), str(self.hidden_size), *given])
 

@@ -66,15 +66,20 @@ class Stopping:
 
 
 @contextmanager
+def handling(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Inside, signals to stop go to a handler; only the main thread may set one."""
+    main = threading.current_thread() is threading.main_thread()
+    before = {s: signal.signal(s, handler) for s in stops()} if main else {}
+    try:
+        yield
+    finally:
+        for s, own in before.items():
+            signal.signal(s, own)
+
+
+@contextmanager
 def stoppable() -> Iterator[Stopping]:
     """Signals to stop do not end the block in the middle of anything."""
     stopping = Stopping()
-    if threading.current_thread() is not threading.main_thread():
+    with handling(stopping.ask):
         yield stopping
-        return
-    before = {s: signal.signal(s, stopping.ask) for s in stops()}
-    try:
-        yield stopping
-    finally:
-        for s, handler in before.items():
-            signal.signal(s, handler)

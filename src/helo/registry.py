@@ -24,7 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from helo.errors import HeloError, nearest, others, place
+from helo.errors import HeloError, nearest, others, place, wrap
 
 T = TypeVar("T")
 _OUTSIDE = "helo_outside_"  # how modules of files from outside are called
@@ -247,10 +247,8 @@ def _option(kind: type[Any], given: str, hidden: typing.Container[str]) -> tuple
         if value.lower() not in ("true", "false"):
             raise HeloError(f"{given!r}", expected=f"{key}=true|false")
         return key, value.lower() == "true"
-    try:
+    with wrap((TypeError, ValueError), f"{given!r}", expected=f"{key}={getattr(hint, '__name__', hint)}"):
         found = hint(value)
         if isinstance(found, float) and not abs(found) < 1e30:
             raise ValueError
         return key, found
-    except (TypeError, ValueError) as error:
-        raise HeloError(f"{given!r}", expected=f"{key}={getattr(hint, '__name__', hint)}") from error

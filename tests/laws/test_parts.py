@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip("torch")
 
 import mutants.training
+import training_laws as training
 
 from helo import laws
-from helo.laws import training
 
 
 @pytest.mark.parametrize("law", training.LAWS)

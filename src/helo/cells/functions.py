@@ -13,34 +13,10 @@ import numpy as np
 
 Array = Any  # an array of any library: NumPy's, torch's, array-api-strict's
 
-VOCABULARY = frozenset(
-    [
-        "abs",
-        "any",
-        "broadcast_to",
-        "concat",
-        "exp",
-        "expand_dims",
-        "expm1",
-        "flip",
-        "log",
-        "log1p",
-        "matmul",
-        "max",
-        "maximum",
-        "mean",
-        "minimum",
-        "sqrt",
-        "stack",
-        "sum",
-        "take",
-        "take_along_axis",
-        "tanh",
-        "where",
-        "zeros",
-        "zeros_like",
-    ]
-)
+VOCABULARY = frozenset((
+    "abs", "any", "broadcast_to", "concat", "exp", "expand_dims", "expm1", "flip", "log", "log1p", "matmul", "max", "maximum",
+    "mean", "minimum", "sqrt", "stack", "sum", "take", "take_along_axis", "tanh", "where", "zeros", "zeros_like",
+))  # fmt: skip
 
 
 def namespace(x: Array) -> Any:

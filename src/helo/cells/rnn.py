@@ -27,10 +27,7 @@ class RNN(Cell):
     instances = ({}, {"nonlinearity": "relu"}, {"bias": False})
 
     def init(self, rng, inputs, hidden):
-        parameters = {
-            "weight_ih": uniform(rng, hidden, inputs, hidden**-0.5),
-            "weight_hh": orthogonal(rng, 1, hidden),
-        }
+        parameters = {"weight_ih": uniform(rng, hidden, inputs, hidden**-0.5), "weight_hh": orthogonal(rng, 1, hidden)}
         if self.nonlinearity == "relu":  # tanh holds an orthogonal recurrence in bounds; relu does not
             parameters["weight_hh"] *= 0.5
         if self.bias:

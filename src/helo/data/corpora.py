@@ -18,7 +18,7 @@ from typing import Any
 
 from helo.data import embedded
 from helo.data.readers import files
-from helo.errors import HeloError, nearest
+from helo.errors import HeloError, nearest, wrap
 
 OTHER = "HELO_DATA names another folder"
 
@@ -56,7 +56,10 @@ def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], No
         path = folder / file["name"]
         if not path.exists():
             new = path.with_name(f".new-{path.name}")
-            _room(folder)
+            with wrap(OSError, "cannot be written:", mend=OTHER, where=folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                if not os.access(folder, os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             if "made" in file:
                 try:
                     embedded.MADE[file["made"]](new)
@@ -73,16 +76,6 @@ def get(name: str, corpus: dict[str, Any] | None = None, say: Callable[[str], No
             new.replace(path)
         paths.append(path)
     return paths
-
-
-def _room(folder: Path) -> None:
-    """Raises HeloError where corpora cannot be kept."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise HeloError(f"cannot be written: {error.strerror}", mend=OTHER, where=str(folder)) from error
 
 
 def check(name: str, corpus: dict[str, Any] | None = None) -> list[tuple[Path, str]]:
@@ -113,26 +106,17 @@ def _fault(path: Path, file: dict[str, Any]) -> HeloError | None:
     if found == file["sha256"]:
         return None
     return HeloError(
-        f"SHA-256 {found[:16]}…",
-        expected=f"{file['sha256'][:16]}…",
-        mend="delete it and download it again",
-        where=str(path),
+        f"SHA-256 {found[:16]}…", expected=f"{file['sha256'][:16]}…", mend="delete it and download it again", where=path
     )
 
 
 def _fetch(url: str, path: Path) -> None:
-    try:
+    with wrap(ImportError, "corpora are fetched by pooch", mend="pip install 'helo[data]'"):
         import pooch
-        import requests
-    except ImportError as error:
-        raise HeloError("corpora are fetched by pooch", mend="pip install 'helo[data]'") from error
     pooch.get_logger().setLevel("WARNING")  # what comes from where we say ourselves
-    try:
+    mend = "run the command again to continue the download"
+    with wrap(OSError, "cannot be fetched:", mend=mend, where=url):  # all that requests raises is of that kind
         pooch.retrieve(url, known_hash=None, fname=path.name, path=path.parent, downloader=_Resuming(path))  # pyright: ignore[reportArgumentType]
-    except (requests.exceptions.RequestException, OSError) as error:
-        raise HeloError(
-            f"cannot be fetched: {error}", mend="run the command again to continue the download", where=url
-        ) from error
 
 
 class _Resuming:

@@ -8,38 +8,20 @@ import io
 import keyword
 import sysconfig
 import tokenize
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 
 LARGEST = 1 << 20
 #: Languages whose names of places are told apart, and in which dates are written; codes of Unicode's CLDR.
 PLACES = (
-    "cs",
-    "de",
-    "en",
-    "es",
-    "fi",
-    "fr",
-    "hu",
-    "it",
-    "nl",
-    "pl",
-    "pt",
-    "sv",
-    "tr",
-    "vi",
-    "ru",
-    "el",
-    "ja",
-    "ko",
-    "zh",
-    "ar",
-)
+    "cs", "de", "en", "es", "fi", "fr", "hu", "it", "nl", "pl", "pt", "sv", "tr", "vi", "ru", "el", "ja", "ko", "zh", "ar"
+)  # fmt: skip
 DATES = ("en", "de", "fr", "es", "it", "nl", "pt", "sv", "pl", "ru")
 
 
@@ -52,7 +34,7 @@ def write_topics(path: Path) -> Path:
 
         text = "\n\n".join(topics[name].strip() for name in sorted(topics))
     except ImportError:
-        text = "".join(_sources(LARGEST))
+        text = "".join(_sources())
     if not text:
         raise HeloError(
             "this Python has neither its documentation topics nor its source", mend="helo train lm YOUR.txt"
@@ -62,10 +44,8 @@ def write_topics(path: Path) -> Path:
 
 def write_digits(path: Path) -> Path:
     """1,797 handwritten digits, 8 by 8 (Alpaydin and Kaynak 1998; they come with scikit-learn), as x and y of an .npz."""
-    try:
+    with wrap(ImportError, "the digits come with scikit-learn", mend="pip install 'helo[demo]'"):
         from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise HeloError("the digits come with scikit-learn", mend="pip install 'helo[demo]'") from error
     digits = load_digits()
     with _writing(path):
         np.savez(path, x=digits.images.astype(np.uint8), y=digits.target.astype(np.uint8))  # pyright: ignore[reportAttributeAccessIssue]
@@ -84,11 +64,9 @@ def write_numbers(path: Path, count: int = 4_000, seed: int = 0) -> Path:
     """
     import tarfile
 
-    try:
+    with wrap(ImportError, "the digits come with scikit-learn", mend="pip install 'helo[demo,images]'"):
         from PIL import Image
         from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise HeloError("the digits come with scikit-learn", mend="pip install 'helo[demo,images]'") from error
     digits: Any = load_digits()
     rng = np.random.default_rng(seed)
     rows = {language: ["image\tcaption\n"] for language in NUMBERS}
@@ -168,7 +146,7 @@ def write_python(path: Path) -> Path:
     code a sequence: what the module `tokenize` says. Strings over several lines are left out.
     """
     out: list[str] = []
-    for source in _sources(LARGEST):
+    for source in _sources():
         out += _typed(source)
     if not out:
         raise HeloError("this Python has no source of its standard library", mend="helo train tag YOUR.conllu")
@@ -202,23 +180,21 @@ def _typed(source: str) -> list[str]:
     ]
 
 
-def _sources(most: int) -> Iterable[str]:
-    """Source files of the standard library, up to about so many characters."""
+def _sources() -> Iterable[str]:
+    """Source files of the standard library, up to about LARGEST characters."""
     taken = 0
     for file in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
         text = file.read_text(encoding="utf-8", errors="ignore")
         taken += len(text)
         yield text
-        if taken > most:
+        if taken > LARGEST:
             return
 
 
 def _babel():
-    try:
+    with wrap(ImportError, "names and dates come with Babel", mend="pip install 'helo[demo]'"):
         import babel
         import babel.dates
-    except ImportError as error:
-        raise HeloError("names and dates come with Babel", mend="pip install 'helo[demo]'") from error
     return babel
 
 
@@ -228,24 +204,12 @@ def _written(path: Path, text: str) -> Path:
     return path
 
 
-class _writing:  # noqa: N801
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     """Room for a file, and one kind of error where there is none."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __enter__(self) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._unwritten(error) from error
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise self._unwritten(error) from error
-
-    def _unwritten(self, error: OSError) -> HeloError:
-        return HeloError(f"cannot be written: {error.strerror}", mend="--out names another place", where=str(self.path))
+    with wrap(OSError, "cannot be written:", mend="--out names another place", where=path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
 
 
 #: What each demonstration learns from: the file's suffix and what writes it.

@@ -69,16 +69,16 @@ class Ragged:
         behind = half * (np.arange(len(row)) - (np.cumsum(counts) - counts)[row])
         return Ragged(self.values, np.minimum(size, self.lengths[row] - behind), self.starts[row] + behind)
 
-    def padded(self, rows: np.ndarray, fill: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Some sequences side by side, `(rows, longest, …)` with `fill` behind each, and their lengths `(rows,)`."""
+    def padded(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Some sequences side by side, `(rows, longest, …)` with 0 behind each, and their lengths `(rows,)`."""
         lengths = self.lengths[rows]
         times = np.arange(rounded(max(1, int(lengths.max(initial=0)))))
         inside = times < lengths[:, None]
         if not len(self.values):
-            return np.full((len(rows), len(times), *self.values.shape[1:]), fill, self.values.dtype), lengths
+            return np.zeros((len(rows), len(times), *self.values.shape[1:]), self.values.dtype), lengths
         at = np.minimum(self.starts[rows][:, None] + times, len(self.values) - 1)
         out = self.values[at]
-        out[~inside] = fill
+        out[~inside] = 0
         return out, lengths
 
     def flat(self, rows: np.ndarray) -> np.ndarray:

@@ -55,16 +55,14 @@ def split(
     ))  # fmt: skip
 
 
-def held_out(
-    count: int, labels: Sequence[Iterable[str]] = (), least: int = 0, share: float = 0.1
-) -> tuple[np.ndarray, np.ndarray]:
+def held_out(count: int, labels: Sequence[Iterable[str]] = (), least: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Which examples to learn from and which to validate on: a tenth, drawn by chance but always the same, since files are
     often sorted by label. labels: those of each example; one is passed over that would leave fewer than `least` of one of
     its labels to learn from, so that there may be less than a tenth, or none.
     """
     own = [Counter(y) for y in labels]
     left = sum(own, Counter())
-    held, size = np.zeros(count, bool), min(count - 1, max(1, round(count * share)))
+    held, size = np.zeros(count, bool), min(count - 1, max(1, round(count * 0.1)))
     for row in np.random.default_rng(0).permutation(count):
         if size and all(left[y] - n >= least for y, n in (own[row].items() if own else ())):
             held[row] = True

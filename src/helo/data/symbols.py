@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from helo.data.vocab import Vocab
-from helo.errors import HeloError
+from helo.errors import wrap
 
 _LET_GO = 1 << 26  # bytes touched after which the mapped pages are handed back
 
@@ -28,19 +28,16 @@ class Symbols:
         Raises HeloError where there is no room for it.
         """
         self.length = 0
-        try:
-            with tempfile.TemporaryFile(dir=folder) as file:
-                for piece in pieces:
-                    file.write(np.ascontiguousarray(piece, dtype).data)
-                    self.length += len(piece)
-                file.flush()
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.length else None
-        except OSError as error:
-            raise HeloError(
-                f"no room for the text as numbers: {error.strerror or error}",
-                mend="make room, or name another place (--out; TMPDIR for helo eval)",
-                where=str(folder or tempfile.gettempdir()),
-            ) from error
+        where, mend = folder or tempfile.gettempdir(), "make room, or name another place (--out; TMPDIR for helo eval)"
+        with (
+            wrap(OSError, "no room for the text as numbers:", mend=mend, where=where),
+            tempfile.TemporaryFile(dir=folder) as file,
+        ):
+            for piece in pieces:
+                file.write(np.ascontiguousarray(piece, dtype).data)
+                self.length += len(piece)
+            file.flush()
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.length else None
         self.ids = np.frombuffer(self._map, dtype) if self._map else np.zeros(0, dtype)
         self._touched = 0
 
@@ -58,6 +55,6 @@ class Symbols:
         return windows
 
 
-def encoded(vocab: Vocab, pieces: Iterable[bytes], folder: Path | None = None, lenient: bool = False) -> Symbols:
+def encoded(vocab: Vocab, pieces: Iterable[bytes], lenient: bool = False) -> Symbols:
     """The symbols of a text given in pieces."""
-    return Symbols((vocab.encode(p, lenient) for p in pieces), vocab.dtype, folder)
+    return Symbols((vocab.encode(p, lenient) for p in pieces), vocab.dtype)

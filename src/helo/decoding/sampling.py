@@ -9,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
-from helo.errors import HeloError
+from helo.errors import wrap
 from helo.options import Bounds, checked
 
 
@@ -62,10 +62,8 @@ class Choice:
 
 def generator(seed: int | None) -> np.random.Generator:
     """What draws; from chance itself without a seed. Raises HeloError for a seed below 0."""
-    try:
+    with wrap(ValueError, f"{seed}", expected="0 or more", where="--seed"):
         return np.random.default_rng(seed)
-    except ValueError as error:
-        raise HeloError(f"{seed}", expected="0 or more", where="--seed") from error
 
 
 def write(

@@ -35,6 +35,7 @@ class _Frame:
         return self.data
 
 
+@clock.running()
 def framed(examples: Dataset, name: str, rate: float, timed: bool = False) -> Dataset:
     """Clips as frames `(time, numbers)`; other examples as they are. name: of a trained encoder. rate: frames a second.
     timed: an answer says the second of each frame.
@@ -43,11 +44,6 @@ def framed(examples: Dataset, name: str, rate: float, timed: bool = False) -> Da
         return examples
     if not rate > 0:
         raise HeloError(f"{rate:g} frames a second", expected="more than none", where="--fps")
-    with clock.running():
-        return _framed(examples, name, rate, timed)
-
-
-def _framed(examples: Dataset, name: str, rate: float, timed: bool) -> Dataset:
     encoder = encoders.find(name)
     if not isinstance(encoder, encoders.Trained):
         raise HeloError(

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from helo.encoders.base import Learned, Trained
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 
 SIDES = (224, 240, 260)
 
@@ -54,11 +54,9 @@ class EfficientNetLite(Trained, Learned):
         return {n: p.numpy().copy() for n, p in self.network.named_parameters() if not n.startswith("_fc.")}
 
     def forward(self, parameters, pixels):
-        try:
+        with wrap(ImportError, f"{self.name} answers with torch", mend="pip install 'helo[train]'"):
             import torch
             from torch.func import functional_call
-        except ImportError as error:
-            raise HeloError(f"{self.name} answers with torch", mend="pip install 'helo[train]'") from error
         if not isinstance(pixels, torch.Tensor):
             own = {n: torch.from_numpy(np.asarray(p)) for n, p in parameters.items()}
             with torch.inference_mode():

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from helo.encoders.base import Trained
-from helo.errors import HeloError, nearest, place
+from helo.errors import HeloError, nearest, place, wrap
 
 
 def _three(v: Any) -> bool:
@@ -87,10 +87,8 @@ class Onnx(Trained):
         if not beside.exists():
             return {}
         with place(beside):
-            try:
+            with wrap((tomllib.TOMLDecodeError, UnicodeDecodeError), "not TOML:"):
                 found = tomllib.loads(beside.read_text(encoding="utf-8"))
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                raise HeloError(f"not TOML: {error}") from error
             for key in found:
                 if key not in KINDS:
                     raise HeloError(f"no setting {key!r}", expected=f"some of {', '.join(KINDS)}")
@@ -101,25 +99,20 @@ class Onnx(Trained):
 
     @cached_property
     def _session(self) -> Any:
-        try:
+        with wrap(ImportError, "an ONNX file needs onnxruntime", mend="pip install 'helo[onnx]'"):
             import onnxruntime
-        except ImportError as error:
-            raise HeloError("an ONNX file needs onnxruntime", mend="pip install 'helo[onnx]'") from error
-        with place(self.file):
-            try:
-                options = onnxruntime.SessionOptions()
-                options.log_severity_level = 3
-                return onnxruntime.InferenceSession(str(self.file), options, providers=["CPUExecutionProvider"])
-            except Exception as error:  # the runtime's own kinds
-                raise HeloError(f"not a network that onnxruntime reads: {error}") from error
+        with place(self.file), wrap(Exception, "not a network that onnxruntime reads:"):  # the runtime's own kinds
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 3
+            return onnxruntime.InferenceSession(str(self.file), options, providers=["CPUExecutionProvider"])
 
     def _shape(self) -> list[Any]:
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             shapes = ", ".join(f"{i.name} {i.shape}" for i in inputs)
-            raise HeloError(f"inputs {shapes}", expected="one, of pictures", where=str(self.file))
+            raise HeloError(f"inputs {shapes}", expected="one, of pictures", where=self.file)
         if inputs[0].type not in TYPES:
-            raise HeloError(f"an input {inputs[0].type}", expected=", ".join(TYPES), where=str(self.file))
+            raise HeloError(f"an input {inputs[0].type}", expected=", ".join(TYPES), where=self.file)
         self.type = TYPES[inputs[0].type]
         output, known = self.settings.get("output"), [o.name for o in self._session.get_outputs()]
         if output is not None and output not in known:
@@ -136,12 +129,9 @@ class Onnx(Trained):
             cuts = range(0, len(padded), self.at_once)
             return np.concatenate([self.encode(padded[i : i + self.at_once]) for i in cuts])[: len(xs)]
         session, output = self._session, self.settings.get("output")
-        with place(self.file):
-            try:
-                given = {session.get_inputs()[0].name: xs.astype(self.type)}
-                found = session.run([output] if output else None, given)[0].astype(np.float32)
-            except Exception as error:
-                raise HeloError(f"the network cannot read pictures of {self.side} pixels a side: {error}") from error
+        with place(self.file), wrap(Exception, f"the network cannot read pictures of {self.side} pixels a side:"):
+            given = {session.get_inputs()[0].name: xs.astype(self.type)}
+            found = session.run([output] if output else None, given)[0].astype(np.float32)
         if found.ndim == 2:
             return found[:, None]
         if found.ndim == 4:  # maps, channels first as the pictures came, or last

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ import numpy as np
 from helo import progress
 from helo.data.corpora import cache
 from helo.encoders.base import Trained
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 
 BATCH = 32  # pictures at once
 LARGEST = 65504.0  # of a float16
@@ -72,17 +72,13 @@ class Picture(Protocol):
     def pixels(self, side: int, fit: str = "squeeze") -> np.ndarray: ...
 
 
+@clock.running()
 def features(encoder: Trained, photos: Sequence[Picture], grid: int, least: int = BATCH) -> Features:
     """Features of pictures, the mean over the places in each of `grid` by `grid` parts. least: fewer new ones than this
     are not kept.
 
     Raises HeloError, with the place, for a picture that cannot be read.
     """
-    with clock.running():
-        return _features(encoder, photos, grid, least)
-
-
-def _features(encoder: Trained, photos: Sequence[Picture], grid: int, least: int) -> Features:
     shape = (grid * grid, encoder.width)
     digests = []
     for i, photo in enumerate(photos, 1):
@@ -143,15 +139,9 @@ class _Store:
             self._read()
             yield
 
-    @contextmanager
-    def _kept(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise HeloError(
-                f"features cannot be kept: {error.strerror or error}",
-                mend="make room, or name another folder by HELO_DATA", where=str(self.folder),
-            ) from error  # fmt: skip
+    def _kept(self) -> AbstractContextManager[None]:
+        mend = "make room, or name another folder by HELO_DATA"
+        return wrap(OSError, "features cannot be kept:", mend=mend, where=self.folder)
 
     def _read(self) -> None:
         keys, values = self.folder / "keys", self.folder / "values"
@@ -160,7 +150,7 @@ class _Store:
         count = min(len(found) // DIGEST, size // self._row)
         self.known = {found[i * DIGEST : (i + 1) * DIGEST]: i for i in range(count)}
         if len(self.known) < count:  # not one that this wrote
-            raise HeloError("damaged", mend="delete the folder, and it is made again", where=str(self.folder))
+            raise HeloError("damaged", mend="delete the folder, and it is made again", where=self.folder)
 
     @property
     def _row(self) -> int:

@@ -21,7 +21,7 @@ def fast(cell: Cell, xs: Tensor) -> Any:
     """What steps as the cell does, faster where that is known to pay and a gradient is taken; else the cell itself."""
     if xs.device.type != "cuda" or not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return cell
-    return _of(cell)
+    return _compiled(cell)
 
 
 class Compiled:
@@ -54,6 +54,4 @@ class Compiled:
         return type(self.cell).__name__
 
 
-@lru_cache(maxsize=16)
-def _of(cell: Cell) -> Compiled:
-    return Compiled(cell)
+_compiled = lru_cache(maxsize=16)(Compiled)

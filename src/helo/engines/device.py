@@ -183,7 +183,7 @@ class Steps:
         if which in self._graphs:
             graph, buffers = self._graphs[which]
             for name, array in arrays.items():
-                buffers[name].copy_(_pinned(array), non_blocking=True)
+                buffers[name].copy_(torch.from_numpy(np.asarray(array, order="C")).pin_memory(), non_blocking=True)
             graph.replay()
         elif fixed and self._capturing and self._met.get(which, 0) >= SEEN and len(self._graphs) < MOST:
             self._capture(which, arrays, key)
@@ -217,10 +217,6 @@ class Steps:
         self._under_way.append(event)
         if len(self._under_way) > AHEAD:
             self._under_way.popleft().synchronize()
-
-
-def _pinned(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.asarray(array, order="C")).pin_memory()
 
 
 def _precision(asked: str, at: torch.device) -> torch.dtype:

@@ -20,14 +20,14 @@ def way(cell: Cell, parameters: Parameters, xs: Array, lengths: Array | None = N
 def scan(
     cell: Cell, parameters: Parameters, xs: Array, state: State | None = None, lengths: Array | None = None
 ) -> tuple[Array, State]:
-    state = begun(cell, parameters, xs, state)
+    state = initial_state(cell, parameters, xs, state)
     if (tap := taps.now()) is not None:
         xs, state = tap.begin(cell, parameters, xs, state)
         cell = taps.shown(cell, tap)
     return steps(cell, parameters, cell.project(parameters, xs), state, lengths)
 
 
-def begun(cell: Cell, parameters: Parameters, xs: Array, state: State | None, dtypes: bool = True) -> State:
+def initial_state(cell: Cell, parameters: Parameters, xs: Array, state: State | None, dtypes: bool = True) -> State:
     """The state to begin with: a fresh one, or the one that is given, after a look at it: a kernel that is given another
     one than it expects may read beyond it. dtypes: must be the parameters', too. Raises HeloError.
     """
@@ -78,11 +78,11 @@ def step(
     if inside is None:
         return new, output
     xp = namespace(output)
-    state = tuple(xp.where(_over(inside, n), n, old) for n, old in zip(new, state, strict=True))
-    return state, xp.where(_over(inside, output), output, xp.zeros_like(output))
+    state = tuple(xp.where(_expanded(inside, n), n, old) for n, old in zip(new, state, strict=True))
+    return state, xp.where(_expanded(inside, output), output, xp.zeros_like(output))
 
 
-def _over(inside: Array, x: Array) -> Array:
+def _expanded(inside: Array, x: Array) -> Array:
     """A flag a row, shaped to choose over x `(batch, …)`."""
     return inside[(slice(None), *(None,) * (x.ndim - 1))]
 

@@ -45,7 +45,7 @@ def way(cell: Cell, parameters: Parameters, xs: Tensor, lengths: Tensor | None =
 def scan(
     cell: Cell, parameters: Parameters, xs: Tensor, state: State | None = None, lengths: Tensor | None = None
 ) -> tuple[Tensor, State]:
-    state = _begun(cell, parameters, xs, state)
+    state = _initial_state(cell, parameters, xs, state)
     # Nobody looks at what is compiled or exported.
     if (tap := None if _traced() or torch.compiler.is_compiling() else taps.now()) is not None:
         xs, state = tap.begin(cell, parameters, xs, state)
@@ -58,13 +58,13 @@ def scan(
     return outputs, tuple(s.to(first.dtype) for s, first in zip(last, state, strict=True))
 
 
-def _begun(cell: Cell, parameters: Parameters, xs: Tensor, state: State | None) -> State:
+def _initial_state(cell: Cell, parameters: Parameters, xs: Tensor, state: State | None) -> State:
     """The state to begin with. Under autocast too it is of the parameters' dtype: what is carried stays exact."""
     if _traced():  # sizes are not numbers there
         return cell.state(parameters, xs.shape[0]) if state is None else state
     kind = xs.device.type
     cast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-    state = reference.begun(cell, parameters, xs, state, dtypes=not cast)
+    state = reference.initial_state(cell, parameters, xs, state, dtypes=not cast)
     return tuple(s.to(f.dtype) for s, f in zip(state, cell.state(parameters, 1), strict=True)) if cast else state
 
 

@@ -25,6 +25,9 @@ DTYPES = ("float32", "float64")
 GRADIENT_FLOOR = 0.1  # gradients below this are compared absolutely: sums that cancel keep no relative digits
 
 
+Run = tuple[np.ndarray, Sequence[np.ndarray]]  # outputs `(batch, time, hidden)` and the state after the last step
+
+
 class Broken(Exception):
     """A law that does not hold: which, and a sentence with the numbers."""
 
@@ -181,9 +184,10 @@ class Trial:
         found = torch.autograd.grad(loss, list(wanted.values()), allow_unused=True, materialize_grads=True)
         return {n: g.numpy() for n, g in zip(wanted, found, strict=True)}
 
-    def loss_weights(self, batch: int, time: int) -> list[np.ndarray]:
+    @cached_property
+    def loss_weights(self) -> list[np.ndarray]:
         """Random weights for the outputs and each array of the state, so that a loss sees all of them."""
-        shapes = [(batch, time, self.hidden), *((batch, *s.shape[1:]) for s in self.start)]
+        shapes = [(self.case.batch, self.case.time, self.hidden), *(s.shape for s in self.start)]
         return [self.normal(200 + i, *shape) for i, shape in enumerate(shapes)]
 
     def near(self, what: str, got: Any, want: Any, *, backward: bool = False, times: float = 1.0) -> None:
@@ -214,6 +218,11 @@ class Trial:
             raise self.broken(f"{what} has {len(got)} arrays where {len(want)} were due")
         for i, (g, w) in enumerate(zip(got, want, strict=True)):
             self.near(f"{what} {i}", g, w, **options)
+
+    def agree(self, got: Run, want: Run, where: str = "", times: float = 1.0) -> None:
+        """The same for two runs: their outputs and last states."""
+        self.near(f"outputs{where}", got[0], want[0], times=times)
+        self.nears(f"last state{where}", got[1], want[1], times=times)
 
     def same_bits(self, what: str, got: Any, want: Any) -> None:
         """Broken unless two arrays are the same bit for bit."""

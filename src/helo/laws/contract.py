@@ -11,7 +11,7 @@ from helo import cells
 from helo.cells import Cell, LinearCell
 from helo.cells.functions import VOCABULARY
 from helo.laws.base import Trial, law, once
-from helo.laws.forms import Form
+from helo.laws.forms import NUMPY
 from helo.laws.tracing import Traced, tracing
 
 
@@ -141,11 +141,7 @@ def vocabulary(t: Trial) -> None:
         raise t.broken(f"uses {', '.join(outside)}: not among {', '.join(sorted(VOCABULARY))}")
 
 
-def _strict(cell: Cell, form: Form, dtype: str) -> bool:
-    return form.name == "numpy"
-
-
-@law(_strict, forward=(1e-5, 1e-12), needs="array_api_strict")
+@law(lambda cell, form, dtype: form == NUMPY, forward=(1e-5, 1e-12), needs="array_api_strict")
 def array_standard(t: Trial) -> None:
     """Steps on array-api-strict, which allows the standard and nothing else, give what NumPy's give."""
     import array_api_strict as strict  # pyright: ignore[reportMissingImports]
@@ -158,6 +154,4 @@ def array_standard(t: Trial) -> None:
     for time in range(t.case.time):
         state, output = cells.step(t.cell, weights, state, strict.asarray(t.xs[:, time]))
         outputs.append(np.from_dlpack(output))
-    want, end = t.run(t.xs, t.start)
-    t.near("outputs", np.stack(outputs, 1), want)
-    t.nears("last state", [np.from_dlpack(s) for s in state], end)
+    t.agree((np.stack(outputs, 1), [np.from_dlpack(s) for s in state]), t.run(t.xs, t.start))

@@ -105,7 +105,7 @@ def forms(cell: Cell) -> list[Form]:
 
         way = engine.way(cell, {}, torch.zeros(1, 1, 1))[0]
         if way != "steps":
-            found.append(Form(way, "torch", _scan, 20_000 if way == "scan" else 10_000))
+            found.append(Form(way, "torch", SCAN, 20_000 if way == "scan" else 10_000))
     if isinstance(cell, LinearCell):
         found.append(PARALLEL)
     return found
@@ -124,16 +124,15 @@ def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def _stepped(cell: Cell, parameters: Parameters, xs: Any, state: State | None, lengths: Any) -> tuple[Any, State]:
-    from helo.engines import torch as engine
+def _torch(name: str) -> Run:
+    """A function of torch's engine, which is imported when it is run."""
 
-    return engine.stepped(cell, parameters, xs, state, lengths)
+    def run(*given: Any) -> tuple[Any, State]:
+        from helo.engines import torch as engine
 
+        return getattr(engine, name)(*given)
 
-def _scan(cell: Cell, parameters: Parameters, xs: Any, state: State | None, lengths: Any) -> tuple[Any, State]:
-    from helo.engines import torch as engine
-
-    return engine.scan(cell, parameters, xs, state, lengths)
+    return run
 
 
 def _parallel(cell: Cell, parameters: Parameters, xs: Any, state: State | None, lengths: Any) -> tuple[Any, State]:
@@ -154,5 +153,5 @@ def _parallel(cell: Cell, parameters: Parameters, xs: Any, state: State | None, 
 
 
 NUMPY = Form("numpy", "numpy", reference.scan)
-STEPS = Form("steps", "torch", _stepped)
+STEPS, SCAN = Form("steps", "torch", _torch("stepped")), _torch("scan")
 PARALLEL = Form("parallel", "torch", _parallel, 20_000)

@@ -6,29 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from helo.cells import Cell
 from helo.laws.base import Trial, law
-from helo.laws.forms import STEPS, Form
+from helo.laws.forms import STEPS
 
 WIDTH = 1e-6  # of a finite difference: rounding costs 1e-9 of the value, the curvature less
 
 
-def _exactly(cell: Cell, form: Form, dtype: str) -> bool:
-    return form.differentiates and dtype == "float64"
-
-
-def _faster(cell: Cell, form: Form, dtype: str) -> bool:
-    return form.differentiates and not form.steps
-
-
-def _differentiates(cell: Cell, form: Form, dtype: str) -> bool:
-    return form.differentiates
-
-
-@law(_exactly, backward=(0.0, 1e-6), budget=2)
+@law(lambda cell, form, dtype: form.differentiates and dtype == "float64", backward=(0.0, 1e-6), budget=2)
 def gradients_are_differences(t: Trial) -> None:
     """Gradients are finite differences along random directions, in parameters, inputs and state (float64)."""
-    weights = t.loss_weights(t.case.batch, t.case.time)
+    weights = t.loss_weights
     point = t.parameters | {"xs": t.xs} | {f"state {i}": s for i, s in enumerate(t.start)}
     gradients = t.gradients(t.xs, t.start, weights)
     for i, (what, names) in enumerate({
@@ -49,27 +36,27 @@ def _loss(
     return float(sum(np.sum(w * y) for w, y in zip(weights, (outputs, *last), strict=True)))
 
 
-@law(_faster, backward=(1e-4, 1e-10), budget=2)
+@law(lambda cell, form, dtype: form.differentiates and not form.steps, backward=(1e-4, 1e-10), budget=2)
 def gradients_are_those_of_steps(t: Trial) -> None:
     """A faster form gives the gradients of the steps, in every parameter, the inputs and the state."""
-    weights = t.loss_weights(t.case.batch, t.case.time)
+    weights = t.loss_weights
     found = t.gradients(t.xs, t.start, weights)
     for name, want in t.at(form=STEPS).gradients(t.xs, t.start, weights).items():
         t.near(f"gradient of {name}", found[name], want, backward=True)
 
 
-@law(_differentiates, backward=(1e-4, 1e-10), budget=3)
+@law(lambda cell, form, dtype: form.differentiates, backward=(1e-4, 1e-10), budget=3)
 def truncation(t: Trial) -> None:
     """No gradient crosses the border of a chunk whose state is detached; where it is not, all of it does."""
     import torch
 
-    outputs_weight = t.loss_weights(t.case.batch, t.case.time)[0]
+    outputs_weight, *rest = t.loss_weights
     for cut in t.case.cuts:
         given = t.leaves({"xs": t.xs} | {f"state {i}": s for i, s in enumerate(t.start)})
         start = tuple(given[f"state {i}"] for i in range(len(t.start)))
         weights, first, second = t.form.arrays(t.parameters), given["xs"][:, :cut], given["xs"][:, cut:]
         after = np.where(np.arange(t.case.time)[:, None] < cut, 0, outputs_weight)
-        whole = t.gradients(t.xs, t.start, [after, *(0 * w for w in t.loss_weights(t.case.batch, t.case.time)[1:])])
+        whole = t.gradients(t.xs, t.start, [after, *(0 * w for w in rest)])
 
         _, state = t.form.run(t.cell, weights, first, start, None)
         for detached in (True, False):

@@ -6,18 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from helo.cells import Cell
 from helo.laws.base import Case, Trial, law
-from helo.laws.forms import NUMPY, Form
+from helo.laws.forms import NUMPY
 
 
 @law(forward=(1e-5, 1e-12), budget=2)
 def steps_are_scan(t: Trial) -> None:
     """A scan from the beginning gives the outputs and the last state of the cell's steps, one input at a time."""
-    got, last = t.run(t.xs)
-    want, end = t.one_by_one(t.xs)
-    t.near("outputs", got, want)
-    t.nears("last state", last, end)
+    t.agree(t.run(t.xs), t.one_by_one(t.xs))
 
 
 @law(lambda cell, form, dtype: form.name == "steps", forward=(1e-5, 1e-12))
@@ -25,24 +21,19 @@ def numpy_is_torch(t: Trial) -> None:
     """Steps on tensors give what steps on NumPy arrays give, from the beginning and from a state."""
     other = t.at(form=NUMPY)
     for state in (None, t.start):
-        got, last = t.run(t.xs, state)
-        want, end = other.run(t.xs, state)
-        t.near("outputs", got, want)
-        t.nears("last state", last, end)
+        t.agree(t.run(t.xs, state), other.run(t.xs, state))
 
 
 @law(forward=(1e-5, 1e-12), budget=2)
 def carried_state(t: Trial) -> None:
     """Any cutting into chunks, with the state carried from one to the next, gives what the whole sequence gives."""
-    want, end = t.run(t.xs)
     outputs, state = [], None
     for chunk in np.split(t.xs, t.case.cuts, axis=1):
         output, state = t.run(chunk, state)
         outputs.append(output)
     assert state is not None
-    where = f"cut at {', '.join(map(str, t.case.cuts)) or 'no place'}"
-    t.near(f"outputs, {where},", np.concatenate(outputs, 1), want)
-    t.nears(f"last state, {where},", state, end)
+    where = f", cut at {', '.join(map(str, t.case.cuts)) or 'no place'},"
+    t.agree((np.concatenate(outputs, 1), state), t.run(t.xs), where)
 
 
 @law(forward=(1e-5, 1e-12), budget=2)
@@ -56,12 +47,10 @@ def alone_in_company(t: Trial) -> None:
     outputs, last = t.run(xs, start)
     for row in range(rows):
         own = slice(row, row + 1)
-        want, end = t.run(xs[own], tuple(s[own] for s in start))
+        alone = t.run(xs[own], tuple(s[own] for s in start))
         kind = ("a fresh row" if row % 2 == 0 else "an old row") + (" with extreme inputs" if extreme[row] else "")
-        what = f"of {kind} in company"
         room = size if extreme[row] else 1.0  # sums of large numbers that cancel leave so many digits less
-        t.near(f"outputs {what}", outputs[own], want, times=room)
-        t.nears(f"last state {what}", [s[own] for s in last], end, times=room)
+        t.agree((outputs[own], [s[own] for s in last]), alone, f" of {kind} in company", room)
 
 
 @law(forward=(1e-5, 1e-12), backward=(1e-4, 1e-10), budget=4)
@@ -71,15 +60,14 @@ def padding(t: Trial) -> None:
     for row, n in enumerate(lengths):
         junk[row, n:] = 100 * t.normal(2, t.case.time - n, t.case.inputs)
     outputs, last = t.run(junk, t.start, lengths)
-    weights = t.loss_weights(t.case.batch, t.case.time)
+    weights = t.loss_weights
     found = t.gradients(junk, t.start, weights, lengths) if t.form.differentiates else {}
     total: dict[str, Any] = {n: np.zeros_like(p) for n, p in t.parameters.items()}
     for row, n in enumerate(lengths):
         start, what = tuple(s[row : row + 1] for s in t.start), f"of a row of length {n} in {t.case.time}"
         t.near(f"outputs {what}, after its end,", outputs[row, n:], 0 * outputs[row, n:])
-        want, end = t.run(t.xs[row : row + 1, :n], start) if n else (outputs[row : row + 1, :0], start)
-        t.near(f"outputs {what}", outputs[row : row + 1, :n], want)
-        t.nears(f"last state {what}", [s[row : row + 1] for s in last], end)
+        want = t.run(t.xs[row : row + 1, :n], start) if n else (outputs[row : row + 1, :0], start)
+        t.agree((outputs[row : row + 1, :n], [s[row : row + 1] for s in last]), want, f" {what}")
         if not found:
             continue
         t.near(f"gradient {what}, after its end,", found["xs"][row, n:], 0 * found["xs"][row, n:], backward=True)
@@ -110,8 +98,8 @@ def causality(t: Trial) -> None:
         got, _ = t.run(other, t.start)
         t.near(f"outputs before step {cut}, with other inputs from there on,", got[:, :cut], want[:, :cut])
         if t.form.differentiates:
-            weights = t.loss_weights(t.case.batch, t.case.time)
-            weights = [np.where(np.arange(t.case.time)[:, None] < cut, weights[0], 0), *(0 * w for w in weights[1:])]
+            first, *rest = t.loss_weights
+            weights = [np.where(np.arange(t.case.time)[:, None] < cut, first, 0), *(0 * w for w in rest)]
             later = t.gradients(t.xs, t.start, weights)["xs"][:, cut:]
             t.near(f"gradient of outputs before step {cut}, in inputs after it,", later, 0 * later, backward=True)
 
@@ -124,10 +112,7 @@ def long_sequences(t: Trial) -> None:
     """A sequence of length 1 and one of 10,000 (20,000 where the form is a scan) give what float64 steps give."""
     for time in (1, t.form.longest):
         one = t.at(batch=2, time=time, inputs=2, hidden=4)
-        got, last = one.run(one.xs)
-        want, end = exact(one)
-        one.near("outputs", got, want)
-        one.nears("last state", last, end)
+        one.agree(one.run(one.xs), exact(one))
 
 
 @law(forward=(2e-5, 1e-12), cases=0, budget=6)
@@ -135,30 +120,23 @@ def awkward_sizes(t: Trial) -> None:
     """Sizes of 1, primes and large ones, and a batch of 1, give what float64 steps give."""
     for batch, time, inputs, hidden in ((1, 1, 1, 1), (1, 3, 1, 13), (3, 2, 7, 1), (1, 2, 31, 64), (2, 3, 101, 67)):
         one = t.at(batch=batch, time=time, inputs=inputs, hidden=hidden)
-        if one.hidden != hidden:  # a size that the cell does not allow
-            continue
-        got, last = one.run(one.xs, one.start)
-        want, end = exact(one, one.start)
-        one.near("outputs", got, want)
-        one.nears("last state", last, end)
+        if one.hidden == hidden:  # the cell allows the size
+            one.agree(one.run(one.xs, one.start), exact(one, one.start))
 
 
 def exact(t: Trial, state: Any = None) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """The trial's sequence by NumPy steps in float64, from the numbers that its own dtype holds."""
     other = Trial(t.law, t.cell, NUMPY, "float64", t.case)
     other.parameters = {n: p.astype(np.float64) for n, p in t.parameters.items()}
-    return other.one_by_one(t.xs.astype(np.float64), None if state is None else [_wide(s) for s in state])
+    if state is not None:
+        state = [s.astype(np.float64) if np.issubdtype(s.dtype, np.floating) else s for s in state]
+    return other.one_by_one(t.xs.astype(np.float64), state)
 
 
-def _wide(x: np.ndarray) -> np.ndarray:
-    return x.astype(np.float64) if np.issubdtype(x.dtype, np.floating) else x
-
-
-def _torch_has(cell: Cell, form: Form, dtype: str) -> bool:
-    return type(cell).__name__ in ("RNN", "LSTM", "GRU")
-
-
-@law(_torch_has, forward=(1e-5, 1e-12), backward=(1e-4, 1e-10), budget=3, needs="torch")
+@law(
+    lambda cell, form, dtype: type(cell).__name__ in ("RNN", "LSTM", "GRU"),
+    forward=(1e-5, 1e-12), backward=(1e-4, 1e-10), budget=3, needs="torch",
+)  # fmt: skip
 def equal_to_torch(t: Trial) -> None:
     """Where torch.nn has the cell, its module with the same weights gives the same outputs, state and gradients."""
     import torch
@@ -173,11 +151,9 @@ def equal_to_torch(t: Trial) -> None:
     start = [torch.from_numpy(np.array(s))[None] for s in t.start]
     outputs, last = module(xs, tuple(start) if len(start) > 1 else start[0])
     last = [s[0] for s in (last if isinstance(last, tuple) else (last,))]
-    got, end = t.run(t.xs, t.start)
-    t.near("outputs", got, outputs.detach().numpy())
-    t.nears("last state", end, [s.detach().numpy() for s in last])
+    t.agree(t.run(t.xs, t.start), (outputs.detach().numpy(), [s.detach().numpy() for s in last]))
     if t.form.differentiates:
-        weights = t.loss_weights(c.batch, c.time)
+        weights = t.loss_weights
         loss: Any = sum((t.form.array(w) * y).sum() for w, y in zip(weights, (outputs, *last), strict=True))
         loss.backward()
         found = t.gradients(t.xs, t.start, weights)

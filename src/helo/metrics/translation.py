@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from helo.errors import HeloError
+from helo.errors import wrap
 from helo.metrics.base import Metric
 from helo.metrics.captions import unparted
 
@@ -48,11 +48,9 @@ class Translation(Metric):
 
 def library(references: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
     """sacrebleu's own, with the tokeniser of the references. Raises HeloError where it is missing."""
-    try:
+    with wrap(ImportError, "BLEU and chrF are sacrebleu's", mend="pip install 'helo[translate]'"):
         from sacrebleu.metrics.bleu import BLEU
         from sacrebleu.metrics.chrf import CHRF
-    except ImportError as error:
-        raise HeloError("BLEU and chrF are sacrebleu's", mend="pip install 'helo[translate]'") from error
     cut = _cut(BLEU, [text for known in references for text in known])
     return {"bleu": BLEU(tokenize=cut), "bleu_lower": BLEU(tokenize=cut, lowercase=True), "chrf": CHRF()}
 

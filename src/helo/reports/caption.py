@@ -37,7 +37,6 @@ class CaptionReport(TextReport):
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:
-        """An answer for a terminal."""
         several = answer.get("n_best", [answer])
         return "\n".join(f"{answer['picture']}\t{h['text']}\t{h['score']:.2f}" for h in several)
 

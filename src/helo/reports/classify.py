@@ -41,7 +41,6 @@ class ClassifyReport(Report):
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:
-        """An answer for a terminal."""
         of = f"{answer['video']}\t" if "video" in answer else ""
         if "labels" in answer:
             return of + (", ".join(f"{y} {answer['probabilities'][y]:.3f}" for y in answer["labels"]) or "none")

@@ -30,7 +30,6 @@ class TranslateReport(TextReport):
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:
-        """An answer for a terminal."""
         if "n_best" in answer:
             return "\n".join(f"{h['score']:.3f}\t{h['text']}" for h in answer["n_best"])
         return answer["text"]

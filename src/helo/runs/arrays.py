@@ -25,6 +25,7 @@ def write_arrays(
         beside.write_bytes(save(whole, {"about": json.dumps(about)} if about is not None else None))
 
 
+COPY = "copy it from an undamaged copy"
 #: Shapes and types of arrays by their names.
 Sizes = Mapping[str, tuple[tuple[int, ...], np.dtype]]
 
@@ -52,16 +53,14 @@ def read_arrays(
         except HeloError:
             raise
         except (SafetensorError, OSError, ValueError, TypeError, RecursionError, AttributeError, MemoryError) as error:
-            raise HeloError(f"damaged: {error}", mend="copy it from an undamaged copy") from error
+            raise HeloError(f"damaged: {error}", mend=COPY) from error
         if not isinstance(about, dict):
-            raise HeloError("damaged: its header is not a JSON object", mend="copy it from an undamaged copy")
+            raise HeloError("damaged: its header is not a JSON object", mend=COPY)
         if expected is not None:
             compare(arrays, sizes)
         for name, array in arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise HeloError(
-                    f"{name} has NaN or infinity", expected="numbers", mend="copy it from an undamaged copy"
-                )
+                raise HeloError(f"{name} has NaN or infinity", expected="numbers", mend=COPY)
         return arrays, about
 
 
@@ -103,6 +102,4 @@ def compare(arrays: Mapping[str, np.ndarray], expected: Sizes) -> None:
     _compare({n: a.shape for n, a in arrays.items()}, expected)
     for name, array in arrays.items():
         if array.dtype != expected[name][1]:
-            raise HeloError(
-                f"{name} of {array.dtype}", expected=f"{expected[name][1]}", mend="copy it from an undamaged copy"
-            )
+            raise HeloError(f"{name} of {array.dtype}", expected=f"{expected[name][1]}", mend=COPY)

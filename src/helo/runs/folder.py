@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from helo import registry, saved, tasks
-from helo.errors import HeloError, place
+from helo.errors import HeloError, place, wrap
 from helo.options import recorded
 
 FORMAT = 1  # of run.json; older ones are read
@@ -35,6 +35,7 @@ STATE = "last/state.safetensors"
 FILES = ("run.json", "vocab.json", "weights.safetensors", "metrics.jsonl", STATE, "loss.png", *PICTURES, "README.md")
 NAMES = tuple(dict.fromkeys([*(f.partition("/")[0] for f in FILES), "tensorboard"]))  # what a run has in its folder
 NEW, NOW = ".helo-new", ".helo-now"
+COPY = "copy it from an undamaged copy of the run"
 LARGEST = 1 << 28  # bytes of a JSON file that are read
 #: What to type next, by the verb that asks a model of its shape.
 NEXT = {"sample": 'helo sample {} --prompt "..."', "predict": "helo predict {} FILES   (or - for standard input)"}
@@ -77,9 +78,7 @@ def replacing(path: Path, named: bool = False) -> Iterator[Path]:
     except OSError as error:
         if named:
             raise HeloError(
-                f"cannot be written: {error.strerror or error}",
-                mend="make room, or name another place",
-                where=str(path),
+                f"cannot be written: {error.strerror or error}", mend="make room, or name another place", where=path
             ) from error
         raise unwritten(path, error) from error
     finally:
@@ -108,7 +107,7 @@ def unwritten(path: Path, error: OSError) -> HeloError:
     return HeloError(
         f"cannot be written: {error.strerror or error}",
         mend="what was saved before is intact; free some space, then give the same command again (helo train: with --resume)",
-        where=str(path),
+        where=path,
     )
 
 
@@ -149,12 +148,10 @@ def content(path: Path) -> bytes:
 def read_json(path: Path) -> dict[str, Any]:
     """Raises HeloError with the file's name when it is missing or damaged."""
     with place(path):
-        try:
+        with wrap((ValueError, RecursionError), "damaged:", mend=COPY):
             value = json.loads(content(path).decode())
-        except (ValueError, RecursionError) as error:
-            raise HeloError(f"damaged: {error}", mend="copy it from an undamaged copy of the run") from error
         if not isinstance(value, dict):
-            raise HeloError("damaged: not a JSON object", mend="copy it from an undamaged copy of the run")
+            raise HeloError("damaged: not a JSON object", mend=COPY)
         return value
 
 
@@ -185,7 +182,6 @@ DATA: dict[str, Any] = {
     "train": list[str], "valid": list[str] | str, "fingerprint": dict[str, str], "symbols": dict[str, int], "start": int,
     "examples": dict[str, int], "left_out": list[str], "without_captions": list[str],
 }  # fmt: skip
-COPY = "copy it from an undamaged copy of the run"
 
 
 def inside(path: Path, name: str) -> Path:
@@ -197,7 +193,7 @@ def inside(path: Path, name: str) -> Path:
 def describe(path: Path) -> dict[str, Any]:
     """run.json of a run, whose every type was looked at. HeloError when there is none, or a newer helo wrote it."""
     if not path.is_dir():
-        raise HeloError("no such run folder", expected="a folder that `helo train` wrote", where=str(path))
+        raise HeloError("no such run folder", expected="a folder that `helo train` wrote", where=path)
     file = inside(path, "run.json")
     about = read_json(file)
     with place(file):
@@ -212,11 +208,9 @@ def describe(path: Path) -> dict[str, Any]:
             )
         if missing := [k for k in MUST if k not in about]:
             raise HeloError(f"no {missing[0]!r}", mend=COPY)
-        try:
+        with wrap(ValueError, "damaged:", mend=COPY):
             _looked_at(about)
             return about
-        except ValueError as error:
-            raise HeloError(f"damaged: {error}", mend=COPY) from error
 
 
 def _looked_at(about: dict[str, Any]) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from helo import saved
-from helo.errors import HeloError, place
+from helo.errors import HeloError, place, wrap
 from helo.inputs.dialogue import Dialogue
 from helo.layers import part, stack
-from helo.runs.arrays import checked_state, read_arrays, state_arrays, write_arrays
+from helo.runs.arrays import checked_state, state_arrays, write_arrays
 from helo.runs.trained import TrainedModel
 
 
@@ -19,7 +19,7 @@ class Live:
     def __init__(self, run: TrainedModel):
         """Raises HeloError for a model that cannot answer before it has read to the end."""
         if not getattr(run.task, "stepwise", False):
-            raise HeloError(f"a model of the task {run.about['task']}", expected="a tagger", where=str(run.path))
+            raise HeloError(f"a model of the task {run.about['task']}", expected="a tagger", where=run.path)
         options = run.task.options
         for refused, what, mend in (
             (options.bidirectional, "bidirectional: it reads to the end before it answers", "--no-bidirectional"),
@@ -28,7 +28,7 @@ class Live:
         ):
             if refused:
                 mend = f"train one with {mend} to tag a stream"
-                raise HeloError(f"the model is {what}", mend=mend, where=str(run.path))
+                raise HeloError(f"the model is {what}", mend=mend, where=run.path)
         self.run, self.state = run, None
         self.past: dict[str, Any] = {}  # what the task keeps of the step before, beside the state of its layers
 
@@ -53,24 +53,18 @@ class Live:
         """Where `save` left off. Raises HeloError for the state of another model."""
         path = Path(path)
         live, labels = cls(run), len(run.task.labels)
-        arrays, about = read_arrays(path)
+        arrays, about = run.read_state(path)
         with place(path):
-            if about.get("model") != run.identity:
-                raise HeloError(
-                    "a state of another run", expected=f"one that {run.path} wrote", mend="name another --state file"
-                )
             if not arrays:
                 return live
             options = run.task.options
             like = stack.state(run.task.model.cell, options.layers, part(run.parameters, "recurrent"), 1)
             live.state = checked_state(arrays, like, 1)
-            try:
+            with wrap(ValueError, "damaged:", mend="name another --state file"):
                 past = about.get("past", {})
                 hints = {"label": int, "speaker": str} if isinstance(run.task.form, Dialogue) else {"label": int}
                 label, *_ = saved.fields(past, **hints)
                 if not 0 <= label < labels:
                     raise ValueError(f"label {label}, not one of {labels}")
-            except ValueError as error:
-                raise HeloError(f"damaged: {error}", mend="name another --state file") from error
         live.past = past
         return live

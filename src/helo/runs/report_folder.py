@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 from helo.runs.folder import PICTURES, content, replacing
 
 PAGE = "report.md"
+OTHER = "--report names another folder"
 MARK = re.compile(rb"<!-- helo eval wrote: ([\w., -]*) -->\n")
 
 
@@ -25,18 +26,17 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
     out = Path(out)
     taken, own = _taken(out), _own(out)
     if others := [name for name in taken if name not in own]:
-        raise HeloError(
-            f"{others[0]} is in this folder, and a report needs a folder of its own",
-            mend="--report names another folder",
-            where=str(out),
-        )
+        raise HeloError(f"{others[0]} is in this folder, and a report needs a folder of its own", mend=OTHER, where=out)
     if taken and not overwrite:
         raise HeloError(
-            "a report exists already", mend="--overwrite replaces it, --report names another folder", where=str(out)
+            "a report exists already", mend="--overwrite replaces it, --report names another folder", where=out
         )
     made = False
     try:
-        with tempfile.TemporaryDirectory(prefix="helo-") as place:
+        with (
+            wrap(OSError, "cannot be written:", mend=OTHER, where=out),
+            tempfile.TemporaryDirectory(prefix="helo-") as place,
+        ):
             text: list[str] = []
             yield Path(place), text
             drawn = [name for name in PICTURES if (Path(place) / name).exists()]
@@ -53,10 +53,6 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
                     beside.write_text(
                         f"<!-- helo eval wrote: {', '.join([PAGE, *drawn])} -->\n{''.join(text)}", encoding="utf-8"
                     )
-    except OSError as error:
-        raise HeloError(
-            f"cannot be written: {error.strerror or error}", mend="--report names another folder", where=str(out)
-        ) from error
     finally:
         if made and not _taken(out):  # the disk is full: nothing came into it
             with suppress(OSError):

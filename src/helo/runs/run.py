@@ -68,9 +68,7 @@ class Run(TrainedModel):
     def _writes(self) -> None:
         if not isinstance(self.task.model, LanguageModel):
             raise HeloError(
-                f"a model of the task {self.about['task']} writes no text",
-                mend="helo predict asks it",
-                where=str(self.path),
+                f"a model of the task {self.about['task']} writes no text", mend="helo predict asks it", where=self.path
             )
 
     @door
@@ -105,7 +103,7 @@ class Run(TrainedModel):
             raise HeloError(
                 f"a model of the task {self.about['task']} answers no questions",
                 mend="helo sample lets it write",
-                where=str(self.path),
+                where=self.path,
             )
         return self.task
 
@@ -151,9 +149,7 @@ class Run(TrainedModel):
         for name in () if len(files) else [*data["train"], *(data["valid"] if isinstance(data["valid"], list) else ())]:
             if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.task.Options.paths)):
                 raise HeloError(
-                    f"the run was trained on {name}, which is missing",
-                    mend="give the files to evaluate on",
-                    where=str(file),
+                    f"the run was trained on {name}, which is missing", mend="give the files to evaluate on", where=file
                 )
         return data
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from helo import saved
 from helo.decoding.sampling import Choice, generator, write
-from helo.errors import HeloError, place
-from helo.runs.arrays import checked_state, read_arrays, state_arrays, write_arrays
+from helo.errors import HeloError, place, wrap
+from helo.runs.arrays import checked_state, state_arrays, write_arrays
 from helo.runs.trained import TrainedModel
 
 MOST = 1 << 20  # rows
@@ -101,28 +101,18 @@ class Stream:
         """Where `save` left off. Raises HeloError for the state of another model."""
         path = Path(path)
         one, like = run.task.model.zero_state(run.parameters, 1), run.task.vocab
-        arrays, about = read_arrays(path)
+        arrays, about = run.read_state(path, "last")
         with place(path):
-            if about.get("model") != run.identity or "last" not in arrays:
-                raise HeloError(
-                    "a state of another run", expected=f"one that {run.path} wrote", mend="name another --state file"
-                )
             last = arrays.pop("last")
-            if (
-                last.dtype != np.int64
-                or last.ndim != 1
-                or not len(last)
-                or not ((last >= 0) & (last < len(like))).all()
-            ):
+            known = last.dtype == np.int64 and last.ndim == 1 and len(last) and ((last >= 0) & (last < len(like))).all()
+            if not known:
                 raise HeloError("damaged: no row of symbols of the model", mend="name another --state file")
             state = checked_state(arrays, one, len(last)) if arrays else None
-            try:
+            with wrap(ValueError, "damaged:", mend="name another --state file"):
                 (cut,) = saved.fields({"bytes": about.get("bytes")}, bytes=list[str])
                 pieces = [bytes.fromhex(b) for b in cut]
                 if len(pieces) != len(last) or any(len(p) > 3 for p in pieces):
                     raise ValueError(f"{len(pieces)} characters that are not whole, of {len(last)} rows")
-            except ValueError as error:
-                raise HeloError(f"damaged: {error}", mend="name another --state file") from error
         stream = cls(run, len(last))
         stream.last, stream._bytes, stream.state = last, pieces, state
         return stream

@@ -14,7 +14,7 @@ import numpy as np
 
 from helo import registry, tasks
 from helo.data import readers
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 from helo.options import build
 from helo.runs import arrays, folder
 from helo.runs.sizes import expected
@@ -39,39 +39,33 @@ class TrainedModel:
     @property
     def cell(self) -> str:
         """The specification of the cell that may be run. Raises HeloError for one of a file that nobody vouched for."""
-        recorded = self.about["cell"]
-        if self._cell is not None:
-            return registry.named(self._cell, recorded, "cell", str(self.path))
-        return registry.vouched(recorded, "cell", str(self.path), self.trust)
+        return self._trusted("cell", self.about["cell"], self._cell)
 
     def metric(self, named: str | None = None) -> str | None:
         """The specification of what the best weights were known by, where a person had said so, as `cell`. named: the same,
         by a person's own word.
         """
         recorded = self.about["training"].get("metric")
-        if recorded is None or named is not None:
-            return recorded and registry.named(str(named), recorded, "metric", str(self.path))
-        return registry.vouched(recorded, "metric", str(self.path), self.trust)
+        return recorded and self._trusted("metric", recorded, named)
 
     @property
     def kind(self) -> type[tasks.Task]:
         """The class of the task, as `cell`."""
-        recorded = self.about["task"]
-        if self._task is not None:
-            return tasks.find(registry.named(self._task, recorded, "task", str(self.path)))
-        return tasks.find(registry.vouched(recorded, "task", str(self.path), self.trust))
+        return tasks.find(self._trusted("task", self.about["task"], self._task))
+
+    def _trusted(self, what: str, recorded: str, named: str | None) -> str:
+        """What may be run: what a person names, which must be the recorded one, or that where somebody vouched for it."""
+        if named is not None:
+            return registry.named(named, recorded, what, str(self.path))
+        return registry.vouched(recorded, what, str(self.path), self.trust)
 
     @cached_property
     def task(self) -> Any:
         """The task with the options of the run."""
         cell, kind, file = self.cell, self.kind, folder.inside(self.path, "run.json")
         with within(file):
-            try:
+            with wrap(TypeError, "options that this version of helo does not know:", mend="pip install -U helo"):
                 options = build(kind.Options, self.about["options"] | {"cell": cell})
-            except TypeError as error:
-                raise HeloError(
-                    f"options that this version of helo does not know: {error}", mend="pip install -U helo"
-                ) from error
             reader = getattr(options, "reader", None)
             if reader is not None and not registry.outside(reader):
                 readers.find(reader)  # it is there
@@ -88,7 +82,7 @@ class TrainedModel:
         file, task = folder.inside(self.path, "weights.safetensors"), self.task
         if not os.path.lexists(file) and not self.about.get("finished"):
             raise HeloError(
-                "the run has no weights yet", mend="let it train a little longer (--resume)", where=str(self.path)
+                "the run has no weights yet", mend="let it train a little longer (--resume)", where=self.path
             )
 
         def sizes(numbers: int, count: int) -> arrays.Sizes:
@@ -102,7 +96,7 @@ class TrainedModel:
                 f"{count} numbers",
                 expected=f"{self.about['parameters']}, as run.json says",
                 mend="take both from one run",
-                where=str(file),
+                where=file,
             )
         return parameters
 
@@ -113,6 +107,16 @@ class TrainedModel:
         for name in sorted(self.parameters):
             digest.update(name.encode() + self.parameters[name].tobytes())
         return digest.hexdigest()[:16]
+
+    def read_state(self, path: Path, *names: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """A saved state's arrays, those of some names among them, and what stands beside them. Raises HeloError for the
+        state of another model.
+        """
+        found, about = arrays.read_arrays(path)
+        if about.get("model") != self.identity or not found.keys() >= set(names):
+            expected = f"one that {self.path} wrote"
+            raise HeloError("a state of another run", expected=expected, mend="name another --state file", where=path)
+        return found, about
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -130,7 +134,7 @@ class TrainedModel:
             except FloatingPointError as error:
                 raise HeloError(
                     f"its weights give results that are not numbers ({error})", expected="numbers that a float32 can be",
-                    mend="copy it from an undamaged copy of the run", where=str(folder.inside(self.path, "weights.safetensors")),
+                    mend=folder.COPY, where=folder.inside(self.path, "weights.safetensors"),
                 ) from error  # fmt: skip
 
 

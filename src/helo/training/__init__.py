@@ -4,8 +4,9 @@ request.py      what a person asks for
 session.py      where it is trained: the machine, the folder that is held, what a signal stops
 begin.py        a new run: its data, its sizes, its folder
 resume.py       a run that goes on where it was stopped, or further than its end
-loop.py         a step, and all of them
-finish.py       the end: figures, picture, page
+step.py         one step
+loop.py         all of them
+validation.py   figures, now and then and at the end
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from helo.data.readers.files import listed
-from helo.errors import HeloError, door
+from helo.errors import HeloError, door, wrap
 from helo.models.language_model import LanguageModel
 from helo.runs import Run
 from helo.training.options import Options
@@ -31,14 +32,10 @@ __all__ = ["Interrupted", "Options", "dynamic_evaluation", "free_place", "train"
 @door
 def dynamic_evaluation(run: Run, files: str | Path | Sequence[str | Path] = ()) -> dict[str, Any]:
     """Figures of a run whose weights go on learning from text already scored: `helo.training.dynamic`."""
-    try:
+    with wrap(ImportError, "dynamic evaluation trains the model, which needs torch", mend="pip install 'helo[train]'"):
         from helo.training import dynamic
-    except ImportError as error:
-        raise HeloError(
-            "dynamic evaluation trains the model, which needs torch", mend="pip install 'helo[train]'"
-        ) from error
     if not isinstance(run.task.model, LanguageModel):
-        raise HeloError(f"a model of the task {run.about['task']}", expected="a language model", where=str(run.path))
+        raise HeloError(f"a model of the task {run.about['task']}", expected="a language model", where=run.path)
     return dynamic.dynamic_evaluation(run, listed(files))
 
 
@@ -73,12 +70,12 @@ def train(
     Raises HeloError for input that cannot be trained on, Interrupted after Ctrl-C, SIGTERM or SIGHUP, saved.
     """
     started = time.monotonic()
-    request = Request.of(task, files, valid, out, like, resume, overwrite, trust, options)
+    request = Request(task, files, valid, out, like, resume, overwrite, trust, options)
     _load_torch()
     from helo.training.begin import begin
-    from helo.training.finish import finish
     from helo.training.resume import find, go_on, is_over
     from helo.training.session import opened
+    from helo.training.validation import finish
 
     with opened(request, reporter, started) as session:
         with session.machine.alike():
@@ -109,7 +106,5 @@ def _load_torch() -> None:
     """Threads that wait for each other soon sleep, where nothing else is said and torch's OpenMP is not yet there."""
     if "torch" not in sys.modules and not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
         os.environ["GOMP_SPINCOUNT"] = SPINS
-    try:
+    with wrap(ImportError, "training needs torch", mend="pip install 'helo[train]'"):
         import torch  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    except ImportError as error:
-        raise HeloError("training needs torch", mend="pip install 'helo[train]'") from error

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from helo import cells, registry
 from helo.cells import Cell
-from helo.errors import HeloError, as_helo_error
+from helo.errors import HeloError, as_helo_error, wrap
 from helo.training.options import Options
 
 BYTES = 16  # a parameter: itself, its gradient, and two numbers of the optimiser, four bytes each
@@ -23,13 +23,11 @@ LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_by
 
 def check(task_options: Any, options: Options) -> None:
     """Raises HeloError for what is refused here, and where a package that an option needs is missing."""
-    fits(task_options)
-    keeps(task_options)
+    check_memory(task_options)
+    check_contract(task_options)
     if options.tensorboard:
-        try:
+        with wrap(ImportError, "--tensorboard needs its package", mend="pip install 'helo[tensorboard]'"):
             import torch.utils.tensorboard.writer  # noqa: F401  # pyright: ignore[reportUnusedImport]
-        except ImportError as error:
-            raise HeloError("--tensorboard needs its package", mend="pip install 'helo[tensorboard]'") from error
 
 
 def memory() -> int | None:
@@ -43,7 +41,7 @@ def memory() -> int | None:
     return min((n for n in found if n > 0), default=None)
 
 
-def fits(options: Any) -> None:
+def check_memory(options: Any) -> None:
     """Raises HeloError for sizes whose parameters alone are more than the memory here."""
     sizes = {n: v for n in ("hidden", "embedding", "layers", "spelling") if (v := getattr(options, n, None))}
     here = memory()
@@ -61,7 +59,7 @@ def fits(options: Any) -> None:
 
 def _count(cell: Cell, sizes: Mapping[str, int], bidirectional: bool) -> float:
     """How many parameters there will be at least: of the recurrent layers, and of the embedding of two symbols."""
-    own = _law(cell)
+    own = _parameter_count(cell)
     hidden, ways = sizes.get("hidden", 16), 1 + bidirectional
     inputs = sizes.get("embedding", min(hidden, 64))
     layers = own(inputs, hidden) + (sizes.get("layers", 1) - 1) * own(ways * hidden, hidden)
@@ -69,7 +67,7 @@ def _count(cell: Cell, sizes: Mapping[str, int], bidirectional: bool) -> float:
     return ways * layers + 2 * letters + 2.0 * sizes.get("embedding", 0)
 
 
-def _law(cell: Cell) -> Any:
+def _parameter_count(cell: Cell) -> Any:
     """The number of a cell's parameters as a function of inputs i and hidden h: a + b i + c h + d i h + e h², found from
     five small instances. Of a cell that has none so small, 0.
     """
@@ -80,7 +78,7 @@ def _law(cell: Cell) -> Any:
 
     try:
         found = [sum(np.size(p) for p in cell.init(np.random.default_rng(0), *s).values()) for s in tried]
-    except Exception:  # `keeps` says what is wrong
+    except Exception:  # `check_contract` says what is wrong
         return lambda i, h: 0.0
     law = np.linalg.solve(np.array([terms(*s) for s in tried]), np.array(found, np.float64)).round(6)
     return lambda i, h: float(law @ terms(float(i), float(h)))
@@ -95,7 +93,7 @@ def _short(n: float) -> str:
     return f"{n:,.0f}" if n < 1e15 else f"{n:.0e}"
 
 
-def keeps(options: Any) -> None:
+def check_contract(options: Any) -> None:
     """Raises HeloError, with the file's name, where a person's own cell does not keep the contract in a step on tensors.
     What it is worth the laws say (`helo check`); this only tells early, and in words, what would else end somewhere inside.
     """

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from helo.engines.device import macs_per_second, symbols_per_second
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 from helo.runs import folder
 from helo.tasks.base import Budget, Task
 from helo.training.loop import Training
@@ -63,23 +63,19 @@ def _make_room(path: Path, overwrite: bool) -> bool:
     """Whether a run stands there that is to be replaced. Raises HeloError where anything of a run's names stands there that
     is not, or is somebody else's.
     """
-    try:
+    with wrap(OSError, "cannot be read:", mend="--out names another folder", where=path):
         found = [name for name in folder.NAMES if os.path.lexists(path / name)]
         anything = any(path.iterdir())
-    except OSError as error:
-        raise HeloError(
-            f"cannot be read: {error.strerror}", mend="--out names another folder", where=str(path)
-        ) from error
     if overwrite and anything and not folder.is_run(path):
         raise HeloError(
-            "the folder is no run", expected="a run, or an empty folder", mend="--out names another", where=str(path)
+            "the folder is no run", expected="a run, or an empty folder", mend="--out names another", where=path
         )
     if found and not overwrite:
         raise HeloError(
             "a run exists already" if folder.is_run(path) else f"{found[0]} is in this folder, and a run needs a folder of its own",
             mend="--resume continues it, --overwrite replaces it, --out names another folder" if folder.is_run(path)
             else "--out names another",
-            where=str(path),
+            where=path,
         )  # fmt: skip
     return bool(found)
 
@@ -102,4 +98,4 @@ def _write(name: str, training: Training, replaces: bool) -> None:
             pass
     training.save()  # without it a kill after the first report would leave a line of it that is written again
     if not replaces:
-        training.arrive()
+        training.move_into_place()

@@ -4,95 +4,54 @@ from __future__ import annotations
 
 import os
 import typing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from helo import saved
-from helo.errors import HeloError, place
+from helo.errors import place, wrap
 from helo.runs import folder
 from helo.runs.arrays import compare, read_arrays, write_arrays
-from helo.tasks.base import Batches
 from helo.training.machine import Machine
-from helo.training.optimiser import Optimiser
+from helo.training.schedule import Progress
+from helo.training.step import Learner
 
 FILE = folder.STATE
 
 
-@dataclass
-class Progress:
-    """The counters. total: steps in all, None until it is settled. loss, count, clipped: since the last report.
-
-    Under --minutes the total is settled again as it goes, and what is recorded of that makes going on exact: over, the
-    share of the training that is over, None where steps are given; glance, on how many examples or symbols it is
-    validated while it trains; threads; ending, on how many the final figures are, None for all.
-    """
-
-    step: int = 0
-    total: int | None = None
-    seconds: float = 0.0
-    best: float = float("inf")
-    loss: float = 0.0
-    count: int = 0
-    steps: int = 0
-    clipped: int = 0
-    norm: float = 0.0
-    reports: int = 0
-    over: float | None = None
-    glance: int = 0
-    threads: int = 0
-    passes: float | None = None  # over the data, at most; None: any number
-    earlier: int = 0  # reports that a run which goes further than at first has had beyond those of the new total
-    ending: int | None = None
-
-    @property
-    def share(self) -> float:
-        """What of the training is over, from 0 to 1; 0 until its end is settled."""
-        if self.over is not None:
-            return self.over
-        return self.step / self.total if self.total else 0.0
-
-
-def save(
-    path: Path,
-    machine: Machine,
-    parameters: dict[str, Tensor],
-    optimiser: Optimiser,
-    batches: Batches,
-    state: Any,
-    progress: Progress,
-) -> None:
+def save(learner: Learner, path: Path) -> None:
     """Write everything that the rest of the training depends on. All processes call it; the first one writes."""
-    peers = machine.gathered((_host(state, machine), machine.device.random()))
+    machine, batches = learner.machine, learner.batches
+    peers = machine.gathered((_host(learner.state, machine), machine.device.random()))
     if not machine.writes:
         return
-    arrays = machine.device.back({f"weights.{n}": p for n, p in parameters.items()} | optimiser.tensors())
-    for rank, (own, random) in enumerate(peers):
+    own = {f"weights.{n}": p for n, p in learner.parameters.items()} | learner.optimiser.tensors()
+    arrays = machine.device.back(own)
+    for rank, (state, random) in enumerate(peers):
         arrays[f"random.{rank}"] = random
-        arrays |= {f"state.{rank}.{i}.{j}": s for i, layer in enumerate(own) for j, s in enumerate(layer)}
-    about = asdict(progress) | {"epoch": batches.epoch, "index": batches.index, "world": machine.world}
+        arrays |= {f"state.{rank}.{i}.{j}": s for i, layer in enumerate(state) for j, s in enumerate(layer)}
+    about = asdict(learner.progress) | {"epoch": batches.epoch, "index": batches.index, "world": machine.world}
     write_arrays(path / FILE, arrays, about)
 
 
-def load(
-    path: Path, machine: Machine, parameters: dict[str, Tensor], optimiser: Optimiser, batches: Batches, like: Any = ()
-) -> tuple[Any, Progress] | None:
-    """Take up what was saved: the carried state and the counters; None where nothing was saved yet. like: a carried state
-    of one row, where the task has one.
+def load(learner: Learner) -> bool:
+    """Take up what was saved, the carried state and the counters too. False where nothing was saved yet.
 
     With another number of processes than before, the streams' states are dealt out anew; only dropout's noise differs.
     Raises HeloError for a file that is damaged, or of another run.
     """
-    file = folder.inside(path, FILE)
+    machine, parameters, optimiser, batches = learner.machine, learner.parameters, learner.optimiser, learner.batches
+    zero = getattr(learner.task.model, "zero_state", None)  # of a task that carries a state from step to step
+    like = zero(parameters, 1) if zero else ()
+    file = folder.inside(learner.path, FILE)
     if not os.path.lexists(file):
-        return None
+        return False
     arrays, about = read_arrays(file)
     with place(file):
-        try:
+        with wrap(ValueError, "damaged:", mend=folder.COPY):
             epoch, index, world, *counters = saved.fields(about, epoch=int, index=int, world=int, **_counters())
             progress = Progress(**dict(zip(_counters(), counters, strict=True)))
             if not (isinstance(progress.best, float) and progress.best == progress.best):  # inf: none was kept yet
@@ -105,8 +64,6 @@ def load(
                 raise ValueError(
                     f"step {progress.step}, epoch {epoch}, batch {index} of {batches.per_epoch}, {world} processes"
                 )
-        except ValueError as error:
-            raise HeloError(f"damaged: {error}", mend=folder.COPY) from error
         own = {f"weights.{n}": p for n, p in parameters.items()} | optimiser.tensors()
         shapes = {n: (tuple(p.shape) or (1,), torch.empty(0, dtype=p.dtype).numpy().dtype) for n, p in own.items()}
         streams = getattr(batches, "streams", 0)
@@ -126,11 +83,8 @@ def load(
     optimiser.load(tensors)
     batches.epoch, batches.index = epoch, index
     if world == machine.world:
-        with place(file):
-            try:
-                machine.device.set_random(arrays[f"random.{machine.rank}"], progress.step)
-            except (KeyError, RuntimeError) as error:
-                raise HeloError(f"damaged: the random state: {error}", mend=folder.COPY) from error
+        with place(file), wrap((KeyError, RuntimeError), "damaged: the random state:", mend=folder.COPY):
+            machine.device.set_random(arrays[f"random.{machine.rank}"], progress.step)
     rows: dict[tuple[int, int], list[np.ndarray]] = {}
     for rank in range(world):
         for name in sorted(n for n in arrays if n.startswith(f"state.{rank}.")):
@@ -140,7 +94,8 @@ def load(
         [machine.device.own(_dealt(s, machine)) for (k, _), s in sorted(rows.items()) if k == i]
         for i in sorted({i for i, _ in rows})
     ]
-    return tuple(tuple(layer) for layer in layers) or None, progress
+    learner.state, learner.progress = tuple(map(tuple, layers)) or None, progress
+    return True
 
 
 def _counters() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
 from helo.engines.device import Device
-from helo.errors import HeloError
+from helo.errors import HeloError, wrap
 from helo.training.options import Options
 
 MEETING = timedelta(minutes=10)  # in which all processes have to come
@@ -125,24 +125,17 @@ class Machine:
             dist.destroy_process_group()
 
 
-@contextmanager
-def _together() -> Iterator[None]:
+def _together() -> AbstractContextManager[None]:
     """Raises HeloError where another process is gone."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise HeloError(
-            "another process of this training ended", mend="its message says why; --resume continues from the last save"
-        ) from error
+    mend = "its message says why; --resume continues from the last save"
+    return wrap(RuntimeError, "another process of this training ended", mend=mend)
 
 
 def _number(name: str, otherwise: int) -> int:
     """A whole number of the environment."""
     text = os.environ.get(name, str(otherwise))
-    try:
+    with wrap(ValueError, repr(text), expected="a whole number", where=name):
         return int(text)
-    except ValueError as error:
-        raise HeloError(repr(text), expected="a whole number", where=name) from error
 
 
 def _place() -> tuple[int, int]:

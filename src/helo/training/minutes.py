@@ -19,8 +19,8 @@ from helo import drawing, reports
 from helo.engines.device import Idle
 from helo.tasks.base import Parameters, Task
 from helo.training import schedule
-from helo.training.checkpoint import Progress
 from helo.training.machine import Machine
+from helo.training.schedule import Progress
 
 ESTIMATE, REESTIMATE = 0.03, 0.02  # of the time: until the steps are settled, and until they are settled again
 STANDS = 4.0  # times as long a step as usual: the machine stood still, unless it happens twice

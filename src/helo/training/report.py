@@ -13,7 +13,7 @@ from helo.metrics import LOSS
 
 if TYPE_CHECKING:  # it imports torch
     from helo.reports import Report
-    from helo.training.checkpoint import Progress
+    from helo.training.schedule import Progress
 
 
 class Reporter:
@@ -35,10 +35,7 @@ class Reporter:
         """No more will come."""
 
 
-Silent = Reporter
-
-
-class Plain(Silent):
+class Plain(Reporter):
     """The lines that stay, on standard error: for a pipe, a file, a log."""
 
     def __init__(self):
@@ -53,7 +50,7 @@ class Plain(Silent):
             self.say(f"{what}: {done:,} of {total:,}")
 
 
-class Live(Silent):
+class Live(Reporter):
     """A bar under the lines that stay. rich draws it: it is well kept, and it honours NO_COLOR."""
 
     def __init__(self):
@@ -100,13 +97,13 @@ class Live(Silent):
 
 def working(quiet: bool) -> Callable[[str, int, int], None]:
     """What tells how far work has come that is no training: a line now and then on standard error."""
-    return (Silent() if quiet else Plain()).work
+    return (Reporter() if quiet else Plain()).work
 
 
 def reporter(quiet: bool) -> Reporter:
     """Live on a terminal, plain elsewhere, silent when asked."""
     if quiet:
-        return Silent()
+        return Reporter()
     if sys.stderr.isatty():
         try:
             return Live()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import InitVar, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from helo import cells, encoders, metrics, registry, tasks
 from helo.data import readers
@@ -22,56 +22,44 @@ from helo.training.options import Options
 BUDGETS = {"minutes", "epochs", "steps"}  # one of them is given
 
 
-@dataclass(frozen=True)
+@dataclass
 class Request:
-    """out: the run folder; None: a free one named after the files. given: the options that were said, by this person or by
+    """What `train` was called with. Raises HeloError for options that are none, or of which no run can come.
+
+    out: the run folder; None: a free one named after the files. given: the options that were said, by this person or by
     the run that `like` names, and not only meant by default.
     """
 
     task: str
-    kind: type[Task]
-    files: list[str | Path]
-    valid: list[str | Path]
-    out: Path | None
-    task_options: Any
-    options: Options
-    given: dict[str, Any]
+    files: Any
+    valid: Any
+    out: Any
+    like: InitVar[str | Path | None]
     resume: bool
     overwrite: bool
     trust: bool
+    given: Mapping[str, Any]
 
-    @classmethod
-    def of(
-        cls,
-        task: str,
-        files: Any,
-        valid: Any,
-        out: str | Path | None,
-        like: str | Path | None,
-        resume: bool,
-        overwrite: bool,
-        trust: bool,
-        options: Mapping[str, Any],
-    ) -> Self:
-        """What `train` was called with. Raises HeloError for options that are none, or of which no run can come."""
-        kind = tasks.find(task := registry.located(task) if isinstance(task, str) else task)
-        registry.remember(task)
-        files, valid = _listed(files), _listed(valid)
-        if not isinstance(resume, bool) or not isinstance(overwrite, bool):
+    def __post_init__(self, like: str | Path | None):
+        self.task = registry.located(self.task) if isinstance(self.task, str) else self.task
+        self.kind = kind = tasks.find(self.task)
+        registry.remember(self.task)
+        self.files, self.valid = _listed(self.files), _listed(self.valid)
+        if not isinstance(self.resume, bool) or not isinstance(self.overwrite, bool):
             raise TypeError("resume and overwrite are True or False")
-        if resume and overwrite:
+        if self.resume and self.overwrite:
             raise HeloError("--resume and --overwrite", expected="one of them")
-        given = _given(kind, options)
-        if valid and {"split", "split_by"} & given.keys():
+        given = _given(kind, self.given)
+        if self.valid and {"split", "split_by"} & given.keys():
             raise HeloError("--split and --valid", expected="one of them")
-        if out is not None and not str(out):
+        if self.out is not None and not str(self.out):
             raise HeloError("an empty name", expected="a folder", mend="--out . is the current one", where="--out")
-        out = None if out is None else Path(out)
+        self.out = out = None if self.out is None else Path(self.out)
         like = given.get("start") if like is None else like
-        if like is not None and not (resume and out is not None and folder.inside(out, "run.json").exists()):
-            given = _like(task, kind, files, Path(like), given, trust)
-        task_options, training_options = parted(kind, given)
-        return cls(task, kind, files, valid, out, task_options, training_options, given, resume, overwrite, trust)
+        if like is not None and not (self.resume and out is not None and folder.inside(out, "run.json").exists()):
+            given = _like(self.task, kind, self.files, Path(like), given, self.trust)
+        self.given = given
+        self.task_options, self.options = split_options(kind, given)
 
     def run(self, path: str | Path) -> Run:
         """The run in a folder, with the cell and the task that this person trusts."""
@@ -92,7 +80,7 @@ def free_place(name: str) -> Path:
     return path
 
 
-def parted(kind: type[Task], given: Mapping[str, Any]) -> tuple[Any, Options]:
+def split_options(kind: type[Task], given: Mapping[str, Any]) -> tuple[Any, Options]:
     """Options as the task's and the training's. Raises HeloError, naming the nearest, for one that neither has."""
     own, training = ({f.name for f in fields(k)} for k in (kind.Options, Options))
     for name in given:

@@ -9,14 +9,14 @@ from typing import Any
 
 from helo import registry
 from helo.data import readers
-from helo.errors import HeloError, place
+from helo.errors import HeloError, place, wrap
 from helo.options import flag, recorded
 from helo.runs import Run, folder
 from helo.tasks.base import Task
 from helo.training.loop import Training
 from helo.training.minutes import LEAST
 from helo.training.options import Options
-from helo.training.request import BUDGETS, Request, parted
+from helo.training.request import BUDGETS, Request, split_options
 from helo.training.schedule import VALIDATIONS, factor
 from helo.training.session import Session
 
@@ -33,7 +33,7 @@ def is_over(request: Request, path: Path, about: dict[str, Any]) -> bool:
     _options(request, path, about)
     weights, state = (folder.inside(path, name) for name in ("weights.safetensors", folder.STATE))
     if about.get("finished") and not os.path.lexists(weights):
-        raise HeloError("no such file", mend="copy it from an undamaged copy of the run", where=str(weights))
+        raise HeloError("no such file", mend=folder.COPY, where=weights)
     if about.get("finished") and not _goes_further(request, path, about):
         if request.files or request.valid:
             _reload(request, path, about)  # files that are given again must be the same
@@ -41,7 +41,7 @@ def is_over(request: Request, path: Path, about: dict[str, Any]) -> bool:
     if os.path.lexists(weights) and not os.path.lexists(state):
         raise HeloError(
             "no such file, and the training cannot be continued without it",
-            mend="take it from a whole copy of the run, or start a new run from these weights: --start", where=str(state),
+            mend="take it from a whole copy of the run, or start a new run from these weights: --start", where=state,
         )  # fmt: skip
     return False
 
@@ -76,7 +76,7 @@ def _goes_further(request: Request, path: Path, about: dict[str, Any]) -> bool:
     if before is not None and value < before:
         raise HeloError(
             f"--{name} {request.given[name]}", expected=f"--{name} {before:g} or more, which the run has already had",
-            mend="leave it out", where=str(path),
+            mend="leave it out", where=path,
         )  # fmt: skip
     return before is None or value > before
 
@@ -99,7 +99,7 @@ def _extend(training: Training, about: dict[str, Any]) -> None:
     p.earlier = p.reports - int(p.share * VALIDATIONS + 1e-9)
     if p.total <= p.step:
         more = f"more than that ({p.total:,} are requested)"
-        raise HeloError(f"{p.step:,} steps are done already", expected=more, where=str(training.path))
+        raise HeloError(f"{p.step:,} steps are done already", expected=more, where=training.path)
     training.save()
     if training.machine.writes:
         about |= {"training": asdict(o), "finished": False}
@@ -117,7 +117,7 @@ def _reload(request: Request, path: Path, about: dict[str, Any]) -> tuple[Task, 
     vocabulary = folder.read_json(folder.inside(path, "vocab.json"))
     task = request.kind.read(files, valid, task_options, path, vocabulary)
     if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
-        raise HeloError("the data has changed since the run started", mend="start a new run", where=str(path))
+        raise HeloError("the data has changed since the run started", mend="start a new run", where=path)
     task.scoring = task.scoring.choose(options.metric)
     return task, options
 
@@ -128,7 +128,7 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
     """
     kind, given = request.kind, dict(request.given)
     if not registry.same(request.task, about["task"]):
-        raise HeloError(f"a run of {about['task']}", expected=f"one of {request.task}", where=str(path))
+        raise HeloError(f"a run of {about['task']}", expected=f"one of {request.task}", where=path)
     run = request.run(path)
     cell, metric = run.cell, run.metric(given.get("metric"))
     before = about["options"] | {"metric": None} | about["training"]
@@ -137,21 +137,18 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
         given["cell"] = before["cell"]  # the same, as `Run.cell` found
     if metric is not None and before["metric"] is not None:
         given["metric"] = before["metric"]
-    now = {k: v for part in map(asdict, parted(kind, given)) for k, v in part.items()}
+    now = {k: v for part in map(asdict, split_options(kind, given)) for k, v in part.items()}
     free = {"save_seconds", "tensorboard", "device"} | (BUDGETS if about.get("finished") else set())
     for name in given:
         if name in before and name not in free | kind.Options.paths and before[name] != now[name]:
             raise HeloError(
                 f"{flag(name)} {now[name]}", expected=f"{flag(name)} {before[name]}, as at the start of the run",
-                mend="leave it out to continue, or start a new run", where=str(path),
+                mend="leave it out to continue, or start a new run", where=path,
             )  # fmt: skip
-    with place(path / "run.json"):
-        try:
-            task_options, training = parted(
-                kind, before | recorded(Options, about["training"]) | {"cell": cell, "metric": metric}
-            )
-        except ValueError as error:
-            raise HeloError(f"damaged: {error}", mend=folder.COPY) from error
+    with place(path / "run.json"), wrap(ValueError, "damaged:", mend=folder.COPY):
+        task_options, training = split_options(
+            kind, before | recorded(Options, about["training"]) | {"cell": cell, "metric": metric}
+        )
     task_options = replace(task_options, **{k: v for k, v in given.items() if k in kind.Options.paths})
     changed = {k: v for k, v in given.items() if k in free}
     if about.get("finished") and BUDGETS & set(given):

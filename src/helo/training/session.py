@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from helo.training import before
 from helo.training.loop import Training
 from helo.training.machine import Machine
 from helo.training.options import Options
-from helo.training.report import Reporter, Silent
+from helo.training.report import Reporter
 from helo.training.request import Request
 
 
@@ -43,7 +41,7 @@ def opened(request: Request, reporter: Reporter | None, started: float) -> Itera
     """A sitting in the folder of the request. started: `time.monotonic()` when the person's minutes began."""
     before.check(request.task_options, request.options)
     machine = Machine.here(request.options)
-    reporter = reporter if reporter is not None and machine.writes else Silent()
+    reporter = reporter if reporter is not None and machine.writes else Reporter()
     session = Session(machine, reporter, started)
     try:
         with (
@@ -84,12 +82,5 @@ def _signals(session: Session) -> Iterator[None]:
             raise KeyboardInterrupt
         received = session.training.stop = True
 
-    if threading.current_thread() is not threading.main_thread():
+    with progress.handling(receive):
         yield
-        return
-    handlers = {s: signal.signal(s, receive) for s in progress.stops()}
-    try:
-        yield
-    finally:
-        for s, handler in handlers.items():
-            signal.signal(s, handler)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from helo.laws.training import Parts
+from training_laws import Parts
+
 from helo.training.loop import Training
 from helo.training.machine import Machine
 from helo.training.optimiser import Optimiser

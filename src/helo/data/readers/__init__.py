@@ -166,10 +166,9 @@ def _complete(found: Dataset) -> None:
     for i, labels in enumerate(found.labels or ()):
         for step, label in enumerate([labels] if isinstance(labels, str) else labels):
             if not label:
-                fault(HeloError("no label", expected="one", mend="fill it in, or take it out",
-                                where=found.place(i, step)))  # fmt: skip
+                fault("no label", expected="one", mend="fill it in, or take it out", where=found.place(i, step))
     segments: list[Any] = found.notes.get("segments", []) if found.notes.get("label") else []
     for i, parts in enumerate(segments):
         for start, _, label in parts:
             if not label:
-                fault(HeloError(f"no label from {start:g} s on", expected="one a segment", where=found.place(i)))
+                fault(f"no label from {start:g} s on", expected="one a segment", where=found.place(i))

@@ -11,7 +11,7 @@ import numpy as np
 from helo.data.dataset import Dataset
 from helo.data.readers import files, numbers
 from helo.data.readers.base import Reader
-from helo.errors import HeloError, place
+from helo.errors import HeloError, place, wrap
 
 SUFFIXES = (".npz", ".mat")
 
@@ -49,19 +49,15 @@ def load(path: Path) -> dict[str, np.ndarray]:
 
 
 def _mat(data: bytes) -> dict[str, Any]:
-    try:
+    with wrap(ImportError, ".mat files are read by SciPy", mend="pip install 'helo[frames]'"):
         from scipy.io import loadmat  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise HeloError(".mat files are read by SciPy", mend="pip install 'helo[frames]'") from error
     if data.startswith((b"MATLAB 7.3", b"\x89HDF")):
         raise HeloError(
             "a .mat file of version 7.3, which is HDF5", mend="save(file, '-v7') writes one that SciPy reads"
         )
-    try:
+    with wrap(Exception, "not a whole .mat file that SciPy reads:"):  # SciPy raises many kinds for damage
         found = {k: v for k, v in loadmat(io.BytesIO(data)).items() if not k.startswith("__")}
         return {k: v.toarray() if hasattr(v, "toarray") else v for k, v in found.items()}
-    except Exception as error:  # SciPy raises many kinds for damage
-        raise HeloError(f"not a whole .mat file that SciPy reads: {error}") from error
 
 
 def named(arrays: dict[str, np.ndarray], name: str, others: tuple[str, ...] = ()) -> np.ndarray | None:
@@ -82,10 +78,8 @@ def listed(source: Any) -> Any:
     """What is given as several: an array as it is, all else as a list; a text is one."""
     if isinstance(source, np.ndarray):
         return source
-    try:
+    with wrap(TypeError, f"{type(source).__name__}", expected="a list or an array of examples", where="input"):
         return [source] if isinstance(source, str) else list(source)
-    except TypeError as error:
-        raise HeloError(f"{type(source).__name__}", expected="a list or an array of examples", where="input") from error
 
 
 def texts(source: Any) -> list[str]:
@@ -106,10 +100,8 @@ def words(y: np.ndarray, where: str = "") -> list[str]:
         raise HeloError(f"labels of the kind {flat.dtype}", expected="whole numbers or text", where=where)
     if flat.dtype.kind == "f" and np.all((numbers.checked(flat, where, "y", True) == np.round(flat)) | np.isnan(flat)):
         return ["" if np.isnan(v) else str(int(v)) for v in flat]
-    try:
+    with wrap(UnicodeDecodeError, "a label that is not UTF-8", expected="whole numbers or text", where=where):
         return [_word(v) for v in flat]
-    except UnicodeDecodeError as error:
-        raise HeloError("a label that is not UTF-8", expected="whole numbers or text", where=where) from error
 
 
 def _word(value: Any) -> str:
@@ -135,21 +127,17 @@ def examples(paths: list[Path], several: str | None = None) -> Dataset:
         x = named(arrays, "x", ("X", "images", "features", "data"))
         y = named(arrays, "y", ("Y", "labels", "label", "targets"))
         if x is None:
-            raise HeloError(
-                f"arrays {', '.join(arrays) or 'none'}", expected="x (examples first) and y", where=str(path)
-            )
+            raise HeloError(f"arrays {', '.join(arrays) or 'none'}", expected="x (examples first) and y", where=path)
         x = numbers.checked(x, str(path))
         if x.ndim not in (2, 3, 4) or not x.size:
             raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, examples first, none of them empty",
-                            where=str(path))  # fmt: skip
+                            where=path)  # fmt: skip
         if xs and x.shape[1:] != xs[0].shape[1:]:
-            raise HeloError(f"x of shape {x.shape}", expected=f"(…, {xs[0].shape[1:]})", where=str(path))
+            raise HeloError(f"x of shape {x.shape}", expected=f"(…, {xs[0].shape[1:]})", where=path)
         if y is not None:
             marks = _marked(y, arrays.get("names"), path) if _marks(y, len(x)) else words(y, str(path))
             if len(marks) != len(x):
-                raise HeloError(
-                    f"{len(x)} examples in x and {len(marks)} labels in y", expected="as many", where=str(path)
-                )
+                raise HeloError(f"{len(x)} examples in x and {len(marks)} labels in y", expected="as many", where=path)
             ys += marks
         xs.append(x)
         places += [f"{path} example {i}" for i in range(len(x))]
@@ -171,5 +159,5 @@ def _marks(y: np.ndarray, examples: int) -> bool:
 def _marked(y: np.ndarray, names: np.ndarray | None, path: Path) -> list[list[str]]:
     called = [str(i) for i in range(y.shape[1])] if names is None else words(names, str(path))
     if len(called) != y.shape[1]:
-        raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one a column of y", where=str(path))
+        raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one a column of y", where=path)
     return [[called[i] for i in np.flatnonzero(row)] for row in y]

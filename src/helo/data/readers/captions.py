@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from helo.data.readers import files, table
-from helo.errors import HeloError, fault, place
+from helo.errors import HeloError, fault, place, wrap
 
 PICTURES = ("image", "picture", "photo", "path", "file", "filename", "file_name", "image_id", "image_name")
 SENTENCES = ("caption", "sentence", "text", "description", "comment")
@@ -43,10 +43,10 @@ def read(paths: Sequence[Path]) -> list[Captioned]:
             rows = _json(path) if files.suffix(path) == ".json" else _lines(path)
         for name, sentence, where, split in rows:
             if not name:
-                fault(HeloError("no picture's name", expected="one before its sentence", where=where))
+                fault("no picture's name", expected="one before its sentence", where=where)
                 continue
             if sentence is not None and not sentence.strip():
-                fault(HeloError(f"no sentence about {name}", expected="one", where=where))
+                fault(f"no sentence about {name}", expected="one", where=where)
                 continue
             known = found.setdefault(name, Captioned(name, [], where, split))
             if sentence is not None:
@@ -60,7 +60,7 @@ def listed(path: Path) -> list[tuple[int, str]]:
     """A split list, the name of a picture a line: (line, name)."""
     names = [(n, line.strip()) for n, line in enumerate(files.lines(path), 1) if line.strip()]
     if not names:
-        raise HeloError("an empty list", expected="the name of a picture a line", where=str(path))
+        raise HeloError("an empty list", expected="the name of a picture a line", where=path)
     return names
 
 
@@ -91,9 +91,9 @@ def _lines(path: Path) -> list[Row]:
         if len(row) != width:
             mend = "write a sentence that has one of them in quotes" if commas else "take it out of the sentence"
             parts = "a comma" if commas else "a tab"
-            fault(HeloError(f"{len(row)} column{'s' * (len(row) != 1)}", where=where,
-                            expected=f"{width}: a picture, {parts}, a sentence" if width == 2 else str(width),
-                            mend=mend if len(row) > width else "or .csv, .json"))  # fmt: skip
+            fault(f"{len(row)} column{'s' * (len(row) != 1)}", where=where,
+                  expected=f"{width}: a picture, {parts}, a sentence" if width == 2 else str(width),
+                  mend=mend if len(row) > width else "or .csv, .json")  # fmt: skip
             continue
         out.append((_KEY.sub("", row[at[0]].strip()), row[at[1]], where, None))
     return out
@@ -113,13 +113,11 @@ def _heading(cells: Sequence[str]) -> tuple[int, int] | None:
 
 
 def _json(path: Path) -> list[Row]:
-    try:
+    with wrap(
+        (ValueError, RecursionError), "not JSON:", expected="captions as COCO, Karpathy or AI Challenger write them"
+    ):  # a ValueError is a wrong escape, too
         found = json.loads(files.text(path), object_pairs_hook=table.once)
         json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is no text
-    except (ValueError, RecursionError) as error:  # a ValueError is a wrong escape, too
-        raise HeloError(
-            f"not JSON: {error}", expected="captions as COCO, Karpathy or AI Challenger write them"
-        ) from error
     if isinstance(found, list):
         return _each(found, f"{path}: ", _challenger)
     if isinstance(found, dict) and "images" in found:

@@ -18,7 +18,7 @@ from helo.data.dataset import Dataset
 from helo.data.readers import arrays, files, numbers, photos, table
 from helo.data.readers.base import Reader
 from helo.data.readers.photos import pictured, pixels, squared
-from helo.errors import HeloError, fault, place
+from helo.errors import HeloError, fault, place, wrap
 
 SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv")
 VIDEOS = ("video", "clip")
@@ -58,38 +58,34 @@ class Clip:
 
     def _decoded(self, side: int, rate: float, fit: str) -> Iterator[tuple[float, np.ndarray]]:
         """By PyAV, which is FFmpeg's libraries and comes with them: it reads what people have."""
-        try:
+        with wrap(ImportError, "videos are read by PyAV", mend="pip install 'helo[video]'"):
             import av
             from av.error import FFmpegError
-        except ImportError as error:
-            raise HeloError("videos are read by PyAV", mend="pip install 'helo[video]'") from error
         if not self.file.exists():
             raise HeloError("no such file", expected="a video or a folder of frames")
-        try:
-            with av.open(str(self.file)) as container:
-                if not container.streams.video:
-                    raise HeloError("no pictures in it", expected="a video")
-                stream = container.streams.video[0]
-                length = (container.duration or 0) / av.time_base
-                if stream.duration and stream.time_base:
-                    length = float(stream.duration * stream.time_base)
-                if self.start > 5:  # to the key frame before it
-                    container.seek(int((self.start - 1) * av.time_base))
-                due, last, step = self.start, 0.0, 0.0
-                for frame in container.decode(stream):
-                    now = float(frame.time or 0.0)
-                    last, step = now, max(step, now - last)
-                    if now >= self.end:
-                        return
-                    if now + 1e-6 >= due:
-                        turned = getattr(frame, "rotation", 0)  # as telephones write it; an old PyAV does not know
-                        picture = frame.to_image()
-                        yield now, squared(picture.rotate(turned, expand=True) if turned else picture, side, fit)
-                        due = max(due + 1 / rate, now)
-        except FFmpegError as error:
-            raise HeloError(
-                f"not a whole video: {error.strerror or error}", expected="one that FFmpeg reads"
-            ) from error
+        with (
+            wrap(FFmpegError, "not a whole video:", expected="one that FFmpeg reads"),
+            av.open(str(self.file)) as container,
+        ):
+            if not container.streams.video:
+                raise HeloError("no pictures in it", expected="a video")
+            stream = container.streams.video[0]
+            length = (container.duration or 0) / av.time_base
+            if stream.duration and stream.time_base:
+                length = float(stream.duration * stream.time_base)
+            if self.start > 5:  # to the key frame before it
+                container.seek(int((self.start - 1) * av.time_base))
+            due, last, step = self.start, 0.0, 0.0
+            for frame in container.decode(stream):
+                now = float(frame.time or 0.0)
+                last, step = now, max(step, now - last)
+                if now >= self.end:
+                    return
+                if now + 1e-6 >= due:
+                    turned = getattr(frame, "rotation", 0)  # as telephones write it; an old PyAV does not know
+                    picture = frame.to_image()
+                    yield now, squared(picture.rotate(turned, expand=True) if turned else picture, side, fit)
+                    due = max(due + 1 / rate, now)
         if length and last + 2 * step + 0.5 < min(length, self.end):
             raise HeloError(
                 f"stops at {last:.1f} s of {min(length, self.end):.1f} s", mend="copy it from an undamaged copy"
@@ -191,12 +187,12 @@ def _clips(rows: table.Table, video: str) -> list[Clip | None]:
         path = Path(os.path.expanduser(str(name).strip()))
         path = path if path.is_absolute() else Path(where.rpartition(":")[0]).parent / path
         if not path.exists():
-            fault(HeloError(f"no video {name}", expected="a path, from the table's folder on", where=where))
+            fault(f"no video {name}", expected="a path, from the table's folder on", where=where)
             out.append(None)
             continue
         a, b = (_seconds(rows, c, i, d) for c, d in ((start, 0.0), (end, float("inf"))))
         if b <= a:
-            fault(HeloError(f"from {a:g} to {b:g} seconds", expected="an end after the start", where=where))
+            fault(f"from {a:g} to {b:g} seconds", expected="an end after the start", where=where)
         out.append(Clip(path, a, b))
     return out
 
@@ -208,5 +204,5 @@ def _seconds(rows: table.Table, column: str | None, i: int, default: float) -> A
     found = numbers.number(value, rows.places[i], column) if numbers.fits(value) else -1.0
     if found >= 0:
         return found
-    fault(HeloError(f"{rows.columns[column][i]!r} in {column!r}", expected="seconds", where=rows.places[i]))
+    fault(f"{rows.columns[column][i]!r} in {column!r}", expected="seconds", where=rows.places[i])
     return default

@@ -122,7 +122,7 @@ def _labelled(sentences: list[Sentence], where: str, labelled: bool) -> Dataset:
     if labelled and any(s.labels for s in sentences):
         for s in sentences:
             if s.labels is None:
-                fault(HeloError("no label", expected="one a word, as elsewhere", where=f"{s.file}:{s.lines[0]}"))
+                fault("no label", expected="one a word, as elsewhere", where=f"{s.file}:{s.lines[0]}")
         sentences = [s for s in sentences if s.labels is not None]
     labels = [s.labels for s in sentences]
 
@@ -155,23 +155,22 @@ def _columns(rows: list[str], name: str, universal: bool, column: str | None, la
             continue
         if universal:
             if len(fields) != 10:
-                fault(HeloError(f"{len(fields)} columns", expected="the ten of CoNLL-U, parted by tabs",
-                                where=f"{name}:{n}"))  # fmt: skip
+                fault(f"{len(fields)} columns", expected="the ten of CoNLL-U, parted by tabs", where=f"{name}:{n}")
                 continue
             if "-" in fields[0] or "." in fields[0]:
                 continue
         if not fields[word_at]:
-            fault(HeloError("no word", expected="one in the first column", where=f"{name}:{n}"))
+            fault("no word", expected="one in the first column", where=f"{name}:{n}")
             continue
         width = len(_filled(fields))
         if labelled and words and width not in (1, widths):
-            fault(HeloError(f"{width} columns", expected=f"{widths}, as in the lines before", where=f"{name}:{n}"))
+            fault(f"{width} columns", expected=f"{widths}, as in the lines before", where=f"{name}:{n}")
             continue
         widths = max(widths, width) if words else width
         tag = fields[number - 1] if 0 < number <= len(fields) else ""
         if labelled and words and bool(tag) != bool(tags):
             like = f"a label in column {number}, as in the lines before" if tags else "no label, as before"
-            fault(HeloError(f"{len(fields)} column{'s' * (len(fields) != 1)}", expected=like, where=f"{name}:{n}"))
+            fault(f"{len(fields)} column{'s' * (len(fields) != 1)}", expected=like, where=f"{name}:{n}")
             continue
         words.append(fields[word_at])
         at.append(n)

@@ -78,15 +78,8 @@ _LARGER = {
     "iso2022_jp_2": "iso2022_jp", "iso2022_jp_2004": "iso2022_jp", "iso2022_jp_ext": "iso2022_jp",
 }  # fmt: skip
 _SHIFTS = re.compile(rb"\x1b\$(?:[@B]|\)C)")  # as ISO 2022 begins an alphabet
-_ICONV = (
-    "cp125",
-    "iso8859-",
-    "cp437",
-    "cp737",
-    "cp775",
-    "cp85",
-    "cp86",
-)  # that iconv calls so too, give or take a hyphen
+# That iconv calls so too, give or take a hyphen.
+_ICONV = ("cp125", "iso8859-", "cp437", "cp737", "cp775", "cp85", "cp86")
 
 
 def decoded(data: bytes, where: str, at: int = 0, line: int = 1, mend: str = "") -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from helo.data.readers.encoding import STANDARD_INPUT, decoded
 from helo.data.readers.text import below, meant
-from helo.errors import HeloError, place
+from helo.errors import HeloError, place, wrap
 
 
 def listed(names: str | Path | Sequence[str | Path]) -> list[str | Path]:
@@ -22,9 +22,9 @@ def listed(names: str | Path | Sequence[str | Path]) -> list[str | Path]:
             raise TypeError(f"{name!r:.80} is no name of a file")
         try:
             if "\0" in os.fsdecode(os.fsencode(name)):
-                raise HeloError("a NUL in a name", expected="a file", where=str(name))
+                raise HeloError("a NUL in a name", expected="a file", where=name)
         except UnicodeEncodeError:
-            raise HeloError("no name that a file can have", expected="a file", where=str(name)) from None
+            raise HeloError("no name that a file can have", expected="a file", where=name) from None
     return found
 
 
@@ -54,12 +54,9 @@ def suffix(path: Path) -> str:
 
 def content(path: Path) -> bytes:
     """All bytes of a file; of a `.gz`, what is in it."""
-    with place(path):
-        try:
-            data = path.read_bytes()
-            return gzip.decompress(data) if path.suffix == ".gz" else data
-        except (OSError, EOFError, zlib.error) as error:
-            raise HeloError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    with place(path), wrap((OSError, EOFError, zlib.error), "cannot be read:"):
+        data = path.read_bytes()
+        return gzip.decompress(data) if path.suffix == ".gz" else data
 
 
 def text(path: Path) -> str:

@@ -94,7 +94,7 @@ def read(paths: Sequence[Path | table.Table], column: str | None, labelled: bool
         video = _one(path, column) if isinstance(path, Path) else _rows(path, column)
         path = path if isinstance(path, Path) else path.file
         if len(video.x) == 0:
-            raise HeloError("no frames", where=str(path))
+            raise HeloError("no frames", where=path)
         if labelled and video.labels is None:
             raise _unlabelled(path, column)
         if videos:
@@ -115,7 +115,7 @@ def _one(path: Path, column: str | None) -> _Video:
     elif _name(path).endswith(POINTS):
         video = _points(path)
     else:
-        video = _table(path, column)
+        video = _rows(table.read(path, headed=not table.bare(path)), column)
     side = beside(path)
     if video.labels is None and side is not None:
         video.labels = _labels(side, column, len(video.x))
@@ -128,14 +128,10 @@ def _arrays(path: Path, column: str | None) -> _Video:
     y = arrays.named(found, column or "y", ("y", "Y", "labels", "label", "targets"))
     if x is None or x.ndim != 2 or not x.shape[1]:
         shape = "none" if x is None else str(x.shape)
-        raise HeloError(f"x: {shape}", expected="x (frames, features) and y (frames,)", where=str(path))
+        raise HeloError(f"x: {shape}", expected="x (frames, features) and y (frames,)", where=path)
     x = numbers.checked(x, str(path))
     labels = None if y is None else _as_many(arrays.words(y, str(path)), len(x), path)
     return _Video(x, None, labels, lambda i: f"{path} frame {i}")
-
-
-def _table(path: Path, column: str | None) -> _Video:
-    return _rows(table.read(path, headed=not table.bare(path)), column)
 
 
 def _rows(rows: table.Table, column: str | None) -> _Video:
@@ -189,7 +185,7 @@ def _labels(path: Path, column: str | None, frames: int) -> list[str]:
 
 def _as_many(labels: list[str], frames: int, path: Path) -> list[str]:
     if len(labels) != frames:
-        raise HeloError(f"{frames} frames and {len(labels)} labels", expected="a label a frame", where=str(path))
+        raise HeloError(f"{frames} frames and {len(labels)} labels", expected="a label a frame", where=path)
     return labels
 
 
@@ -199,7 +195,7 @@ def _follow(video: _Video, first: _Video, path: Path) -> None:
         video.x, video.names = table.by_name(video.x, video.names, first.names, str(path)), first.names
     elif video.x.shape[1] != first.x.shape[1]:
         raise HeloError(
-            f"{video.x.shape[1]} features a frame", expected=f"{first.x.shape[1]}, as the files before", where=str(path)
+            f"{video.x.shape[1]} features a frame", expected=f"{first.x.shape[1]}, as the files before", where=path
         )
 
 
@@ -210,7 +206,7 @@ def _unlabelled(path: Path, column: str | None) -> HeloError:
     name = _name(path)
     other = name.removesuffix(POINTS) + "_targets.txt" if name.endswith(POINTS) else Path(name).stem + ".txt"
     return HeloError(
-        "frames but no labels", expected=f"y beside x, --column NAME in a table, or {other} beside it", where=str(path)
+        "frames but no labels", expected=f"y beside x, --column NAME in a table, or {other} beside it", where=path
     )
 
 

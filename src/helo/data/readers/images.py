@@ -9,7 +9,7 @@ import numpy as np
 from helo.data.dataset import Dataset
 from helo.data.readers.base import Reader
 from helo.data.readers.photos import SUFFIXES, opened
-from helo.errors import HeloError, place
+from helo.errors import place, wrap
 
 
 class Images(Reader):
@@ -25,11 +25,8 @@ class Images(Reader):
         """
         found = []
         for path in paths:
-            with place(path):
-                try:
-                    pixels = np.asarray(opened(path.read_bytes(), str(path)))
-                except OSError as error:
-                    raise HeloError(f"cannot be read: {error.strerror or error}") from error
+            with place(path), wrap(OSError, "cannot be read:"):
+                pixels = np.asarray(opened(path.read_bytes(), str(path)))
             grey = bool((pixels == pixels[..., :1]).all())
             found.append(pixels[..., 0].copy() if grey else pixels)
         return Dataset("picture", found, [p.parent.name for p in paths], lambda i, *step: str(paths[i]))

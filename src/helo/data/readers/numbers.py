@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from helo.errors import HeloError, fault
+from helo.errors import HeloError, fault, wrap
 
 LARGEST = float(np.finfo(np.float32).max)
 BEYOND = f"a number up to {LARGEST:.3g}, as float32 holds"
@@ -120,12 +120,10 @@ def checked(x: Any, where: str, name: str = "x", missing: bool = False) -> np.nd
     """An array of numbers that float32 holds. missing: NaN may stand in it. Raises HeloError with the place in the array,
     called `name`, of the first that is none.
     """
-    try:
+    with wrap(
+        ValueError, f"{name} has rows of several lengths or kinds", expected="numbers, as many in each row", where=where
+    ):  # rows of unequal lengths
         x = np.asanyarray(x)
-    except ValueError as error:  # rows of unequal lengths
-        raise HeloError(
-            f"{name} has rows of several lengths or kinds", expected="numbers, as many in each row", where=where
-        ) from error
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise HeloError(f"{name} has masked values", expected="numbers", where=where)
     x = np.asarray(x)

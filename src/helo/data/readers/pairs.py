@@ -52,7 +52,7 @@ def read(paths: Sequence[Any], labelled: bool = True, source: str | None = None,
         )  # fmt: skip
     rows = [row for rows in found for row in rows if _whole(*row)]
     if not rows and isinstance(paths[0], Path):
-        raise HeloError("no pairs", expected="a source and a target in every row", where=str(paths[0]))
+        raise HeloError("no pairs", expected="a source and a target in every row", where=paths[0])
     return _pairs(rows)
 
 
@@ -68,7 +68,7 @@ def _whole(where: str, source: str, target: str | None) -> bool:
     """Whether a pair has both its sides; where it has not, that is a fault of its place."""
     empty = "source" if not source else "target" if target == "" else None
     if empty:
-        fault(HeloError(f"an empty {empty}", expected="a source and a target in every row", where=where))
+        fault(f"an empty {empty}", expected="a source and a target in every row", where=where)
     return empty is None
 
 
@@ -76,9 +76,7 @@ def _aligned(source: Any, target: Any) -> list[Row]:
     sides = [[t.strip() for t in files.lines(p)] for p in (source, target)]
     if len(sides[0]) != len(sides[1]):
         raise HeloError(
-            f"{len(sides[0])} lines and {len(sides[1])} in {target}",
-            expected="as many, line by line",
-            where=str(source),
+            f"{len(sides[0])} lines and {len(sides[1])} in {target}", expected="as many, line by line", where=source
         )
     rows = enumerate(zip(*sides, strict=True), 1)
     return [(f"{target if a and not b else source}:{n}", a, b) for n, (a, b) in rows if a or b]
@@ -124,7 +122,7 @@ def _bare(path: Path, lines: list[str], labelled: bool) -> list[Row]:
         if len(cells) != width:
             said = f"{len(cells)} column{'s' * (len(cells) != 1)}"
             expected = "a source, a tab, a target" + ("" if width == 2 else f": {width} columns, as in the first line")
-            fault(HeloError(said, expected=expected, where=f"{path}:{n}"))
+            fault(said, expected=expected, where=f"{path}:{n}")
         else:
             found.append((f"{path}:{n}", cells[0], cells[1] if len(cells) > 1 else None))
     return found

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helo.data.readers.text import below
-from helo.errors import HeloError, place
+from helo.errors import HeloError, place, wrap
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -58,15 +58,12 @@ class Photo:
 
     def read(self) -> bytes:
         """Its bytes. Raises HeloError where they cannot be read."""
-        with place(self.place):
-            try:
-                if self.offset is None:
-                    return self.file.read_bytes()
-                with self.file.open("rb") as tar:
-                    tar.seek(self.offset)
-                    return tar.read(self.size)
-            except OSError as error:
-                raise HeloError(f"cannot be read: {error.strerror or error}") from error
+        with place(self.place), wrap(OSError, "cannot be read:"):
+            if self.offset is None:
+                return self.file.read_bytes()
+            with self.file.open("rb") as tar:
+                tar.seek(self.offset)
+                return tar.read(self.size)
 
 
 def holds(path: Path) -> bool:
@@ -123,11 +120,11 @@ class Album:
 
 
 def _packed(path: Path) -> list[Photo]:
-    try:
-        with tarfile.open(path, "r:") as tar:
-            members = [m for m in tar if m.isfile() and pictured(PurePosixPath(m.name))]
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise HeloError(f"not a whole tar: {error}", expected="an uncompressed .tar of pictures") from error
+    with (
+        wrap((tarfile.TarError, OSError, EOFError), "not a whole tar:", expected="an uncompressed .tar of pictures"),
+        tarfile.open(path, "r:") as tar,
+    ):
+        members = [m for m in tar if m.isfile() and pictured(PurePosixPath(m.name))]
     return sorted(
         (Photo(Path(m.name).name, path, m.offset_data, m.size, m.name) for m in members), key=lambda p: p.name
     )
@@ -137,10 +134,8 @@ def opened(data: bytes, where: str, side: int | None = None) -> Image:
     """A picture in RGB, turned as its EXIF says, transparency on white. side: about so many pixels are needed, so a
     large JPEG may be read smaller. Raises HeloError, with the place, for what is no whole picture.
     """
-    try:
+    with wrap(ImportError, "pictures are read by Pillow", mend="pip install 'helo[images]'"):
         from PIL import Image, ImageOps
-    except ImportError as error:
-        raise HeloError("pictures are read by Pillow", mend="pip install 'helo[images]'") from error
     with place(where), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large pictures, and of odd EXIF
         try:

@@ -58,22 +58,22 @@ def read(paths: list[Path]) -> Dataset:
             label = channels.pop().strip() if labelled in (True, None) and len(channels) > 1 else ""
             label = "" if label in MISSING else label
             if label and classes and label not in classes:
-                fault(HeloError(f"{label[:40]!r} for a label", expected="one that @classLabel names", where=where))
+                fault(f"{label[:40]!r} for a label", expected="one that @classLabel names", where=where)
                 continue
             series = _channels(channels, where)
             if series is None:
                 continue
             if inputs and series.shape[1] != inputs[0].shape[1]:
                 expected = f"{inputs[0].shape[1]}, as the series before"
-                fault(HeloError(f"{series.shape[1]} channels", expected=expected, where=where))
+                fault(f"{series.shape[1]} channels", expected=expected, where=where)
                 continue
             inputs.append(series)
             labels.append(label)
             places.append(where)
         if not data:
-            raise HeloError("no @data", expected="a .ts file", where=str(path))
+            raise HeloError("no @data", expected="a .ts file", where=path)
     if not inputs:
-        raise HeloError("no series", expected="one a line after @data", where=str(paths[0]))
+        raise HeloError("no series", expected="one a line after @data", where=paths[0])
     return Dataset("frames", inputs, labels if any(labels) else None, lambda i, *step: places[i])
 
 
@@ -83,7 +83,7 @@ def _channels(channels: list[str], where: str) -> np.ndarray | None:
         return None
     if len({len(c) for c in found if c is not None}) != 1:
         sizes = ", ".join(str(len(c)) for c in found if c is not None)
-        fault(HeloError(f"channels of {sizes} values", expected="as many in each", where=where))
+        fault(f"channels of {sizes} values", expected="as many in each", where=where)
         return None
     return np.stack([c for c in found if c is not None], 1)
 

@@ -68,40 +68,27 @@ def read(path: Path, headed: bool = True) -> Table:
         return _jsonl(path)
     text = files.text(path)
     if not text.strip():
-        raise HeloError("the file is empty", where=str(path))
+        raise HeloError("the file is empty", where=path)
     file_lines = _LINE.findall(text)
     mark, quoting = _form(path, file_lines[0])
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    for line, row in parted(file_lines, str(path), delimiter=mark, quoting=quoting):
-        if any(cell.strip() for cell in row):
-            rows.append(row)
-            lines.append(line)
+    every = parted(file_lines, str(path), delimiter=mark, quoting=quoting)
+    rows = [(line, row) for line, row in every if any(cell.strip() for cell in row)]
     if not rows:
-        raise HeloError("no rows", expected="a first line that names the columns, and rows", where=str(path))
-    if not headed:
-        rows.insert(0, [str(i) for i in range(1, len(rows[0]) + 1)])
-        lines.insert(0, 0)
-    header = [cell.strip() for cell in rows[0]]
-    _named(header, f"{path}:{max(1, lines[0])}")
-    good = [0]
-    for i, (row, line) in enumerate(zip(rows[1:], lines[1:], strict=True), 1):
-        if len(row) == len(header):
-            good.append(i)
-            continue
-        fault(
-            HeloError(
-                f"{len(row)} column{'s' * (len(row) != 1)}",
-                expected=f"{len(header)} ({_some(header)})",
-                mend=f"a {'tab' if mark == chr(9) else repr(mark)} parts the columns",
-                where=f"{path}:{line}",
-            )
-        )
-    rows, lines = [rows[i] for i in good], [lines[i] for i in good]
-    if len(rows) == 1:
-        raise HeloError("a first line and no rows", where=str(path))
-    columns = {name: [row[i] for row in rows[1:]] for i, name in enumerate(header)}
-    return Table(path, columns, [f"{path}:{line}" for line in lines[1:]], headed)
+        raise HeloError("no rows", expected="a first line that names the columns, and rows", where=path)
+    first, names = rows.pop(0) if headed else (1, list(map(str, range(1, len(rows[0][1]) + 1))))
+    header = [cell.strip() for cell in names]
+    _named(header, f"{path}:{first}")
+    for line, row in rows:
+        if len(row) != len(header):
+            fault(
+                f"{len(row)} column{'s' * (len(row) != 1)}", expected=f"{len(header)} ({_some(header)})",
+                mend=f"a {'tab' if mark == chr(9) else repr(mark)} parts the columns", where=f"{path}:{line}",
+            )  # fmt: skip
+    rows = [(line, row) for line, row in rows if len(row) == len(header)]
+    if not rows:
+        raise HeloError("a first line and no rows", where=path)
+    columns = {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
+    return Table(path, columns, [f"{path}:{line}" for line, _ in rows], headed)
 
 
 def of(sources: Sequence[Path | Table]) -> Table:
@@ -128,14 +115,13 @@ def _table(frame: Any, called: str) -> Table:
     names = list(frame.columns)
     header = [str(name) for name in names]
     _named(header, called)
-    columns = {key: _cells(frame[name]) for name, key in zip(names, header, strict=True)}
+    columns = {
+        key: list(c.to_list() if hasattr(c := frame[name], "to_list") else c)
+        for name, key in zip(names, header, strict=True)
+    }
     if not columns or not len(frame):
         raise HeloError(f"{len(frame)} rows and {len(columns)} columns", expected="at least one", where=called)
     return Table(Path(called), columns, [f"{called} row {i}" for i in range(len(frame))])
-
-
-def _cells(column: Any) -> list[Any]:
-    return list(column.to_list() if hasattr(column, "to_list") else column)
 
 
 def _named(header: list[str], where: str) -> None:
@@ -161,8 +147,8 @@ def parted(lines: Sequence[str], file: str, **how: Any) -> Iterator[tuple[int, l
                 list(csv.reader(lines[start : reader.line_num], strict=True, **how))
             yield start + 1, row
         except csv.Error:
-            fault(HeloError("a quote that is not closed", expected='" at both ends, and "" for one inside',
-                            where=f"{file}:{start + 1}"))  # fmt: skip
+            fault("a quote that is not closed", expected='" at both ends, and "" for one inside',
+                  where=f"{file}:{start + 1}")  # fmt: skip
         start = reader.line_num
 
 
@@ -195,7 +181,7 @@ def _jsonl(path: Path) -> Table:
             error.where, wrong = f"{path}:{n}", wrong or error
             fault(error)
     if not rows:
-        raise wrong or HeloError("no rows", expected="a JSON object a line", where=str(path))
+        raise wrong or HeloError("no rows", expected="a JSON object a line", where=path)
     names = dict.fromkeys(name for row in rows for name in row)
     if not names:
         raise HeloError("objects without keys", expected='such as {"text": …, "label": …}', where=places[0])
@@ -235,13 +221,7 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def text(value: Any, column: str, where: str) -> str:
     """A cell as text, "" where nothing is in it. A list or an object is a fault of its place: it is no text."""
     if isinstance(value, list | dict):
-        fault(
-            HeloError(
-                f"a {'list' if isinstance(value, list) else 'JSON object'} in {column!r}",
-                expected="a text",
-                where=where,
-            )
-        )
+        fault(f"a {'list' if isinstance(value, list) else 'JSON object'} in {column!r}", expected="a text", where=where)
         return ""
     return "" if numbers.absent(value) and not isinstance(value, str) else str(value)
 
@@ -347,7 +327,7 @@ def texts(rows: Table, name: str, all_say: bool = False) -> Table:
         if not isinstance(value, list | dict) and (
             not (said[-1] or isinstance(value, str)) or (all_say and not said[-1].strip())
         ):
-            fault(HeloError(f"nothing in {name!r}", expected="a text", where=where))
+            fault(f"nothing in {name!r}", expected="a text", where=where)
     return replace(rows, columns=rows.columns | {name: said})
 
 
@@ -366,8 +346,7 @@ def labelled(rows: Table, named: str | None, needed: bool) -> tuple[Table, str |
     for value, where in zip(values, rows.places, strict=True):
         parts = value if isinstance(value, list) else [value]
         if any(isinstance(v, list | dict) for v in parts):
-            fault(HeloError(f"an object or a list of lists in {label!r}", expected="a label, or a list of labels",
-                            where=where))  # fmt: skip
+            fault(f"an object or a list of lists in {label!r}", expected="a label, or a list of labels", where=where)
             parts = []
         names = ["" if numbers.absent(v) else str(v).strip() for v in parts]
         marks.append(names if isinstance(value, list) else names[0] if names else "")

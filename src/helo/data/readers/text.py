@@ -19,7 +19,7 @@ from typing import IO, BinaryIO, cast
 
 from helo.data.readers import encoding
 from helo.data.readers.encoding import decoded
-from helo.errors import HeloError, place
+from helo.errors import HeloError, place, wrap
 
 PIECE = 1 << 20  # bytes read at a time
 FORMS = ("NFC", "NFD", "NFKC", "NFKD", "none")
@@ -181,17 +181,13 @@ _kept: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _open(path: Path) -> BinaryIO:
-    try:
+    with wrap(OSError, "cannot be read:", where=path):
         if path.suffix == ".gz":
             return cast(BinaryIO, gzip.open(path, "rb"))
         return path.open("rb")
-    except OSError as error:
-        raise HeloError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
 
 def _raw(stream: IO[bytes]) -> Iterator[bytes]:
-    try:
+    with wrap((OSError, EOFError, zlib.error), "cannot be read:", mend="is it whole, and is a .gz one?"):
         while block := stream.read(PIECE):
             yield block
-    except (OSError, EOFError, zlib.error) as error:
-        raise HeloError(f"cannot be read: {error}", mend="is it whole, and is a .gz one?") from error

@@ -11,7 +11,7 @@ from helo.data.dataset import Dataset
 from helo.data.readers import arrays, files, numbers, table
 from helo.data.readers.base import Reader
 from helo.data.readers.series import values
-from helo.errors import HeloError, fault
+from helo.errors import fault
 
 
 class Ucr(Reader):
@@ -36,7 +36,7 @@ class Ucr(Reader):
                     continue
                 known = np.flatnonzero(~np.isnan(found))
                 if not len(known):
-                    fault(HeloError("no values", expected="a label, and then a series", where=where))
+                    fault("no values", expected="a label, and then a series", where=where)
                     continue
                 inputs.append(found[: known[-1] + 1, None])
                 labels.append(

@@ -9,7 +9,7 @@ import warnings
 from functools import cache
 
 from helo.data.vocab.words import Words
-from helo.errors import HeloError
+from helo.errors import wrap
 
 
 class Jieba(Words):
@@ -24,11 +24,11 @@ class Jieba(Words):
 
 @cache
 def _library():
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the way in which it finds its own dictionary
-            import jieba
-    except ImportError as error:
-        raise HeloError("Chinese words are parted by jieba", mend="pip install 'helo[caption]'") from error
+    with (
+        wrap(ImportError, "Chinese words are parted by jieba", mend="pip install 'helo[caption]'"),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # of the way in which it finds its own dictionary
+        import jieba
     jieba.setLogLevel(logging.ERROR)
     return jieba

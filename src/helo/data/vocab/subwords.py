@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helo.data.vocab.base import Vocab
-from helo.errors import HeloError
+from helo.errors import wrap
 from helo.saved import fields, typed
 
 if TYPE_CHECKING:
@@ -87,13 +87,11 @@ def _tokenizer(symbols: dict[str, int] | None = None, merges: Any = None) -> Tok
 
 
 def _library():
-    try:
+    with wrap(ImportError, "subwords need the package tokenizers", mend="pip install 'helo[subwords]'"):
         import tokenizers
         import tokenizers.models
         import tokenizers.pre_tokenizers
         import tokenizers.trainers
-    except ImportError as error:
-        raise HeloError("subwords need the package tokenizers", mend="pip install 'helo[subwords]'") from error
     return tokenizers
 
 

@@ -28,7 +28,7 @@ from helo.training.loop import Training
 from helo.training.machine import Machine
 from helo.training.optimiser import Optimiser
 from helo.training.options import Options
-from helo.training.report import Silent
+from helo.training.report import Reporter
 
 TEXT = "What is carried from one chunk to the next is what came before; it is written twice, and it is read once. " * 20
 STEPS, STEPS_IN_ALL, SECONDS = 5, 40, 120
@@ -134,7 +134,7 @@ def _begun(parts: Parts, folder: Path, rank: int, world: int) -> Training:
     task = kind.read([file], [], sizes, folder)
     task.infer_defaults(Budget(steps=STEPS_IN_ALL))
     machine = parts.machine(Device(torch.device("cpu"), torch.float32), rank, world)
-    return parts.training(task, folder, options, machine, Silent(), time.monotonic())
+    return parts.training(task, folder, options, machine, Reporter(), time.monotonic())
 
 
 def _trained(parts: Parts, folder: Path, rank: int, world: int) -> dict[str, np.ndarray]:

@@ -1,0 +1,105 @@
+"""What a training is worth: the figures now and then, by which the best weights are kept, and those at its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from helo import drawing, reports
+from helo.errors import HeloError
+from helo.metrics import LOSS
+from helo.runs import folder
+from helo.runs.arrays import read_arrays, write_arrays
+from helo.runs.readme import write_page
+from helo.training.report import by_layer, line
+from helo.training.schedule import Progress, Speed, factor
+
+if TYPE_CHECKING:
+    from helo.training.loop import Training
+
+SHOWN = 500  # letters of a sample that a report keeps
+
+
+def validate(training: Training, speed: Speed) -> None:
+    """Validate, keep the weights if they are the best so far, and write a line for the file and the person."""
+    p, task, device, batches = training.progress, training.task, training.device, training.batches
+    training.read()
+    if training.machine.writes:
+        assert p.total is not None
+        most = p.glance or task.recipe.validation_subset(task.validation_size, speed.per_step * p.total)
+        with torch.no_grad(), device.autocast():
+            figures = task.validate(training.parameters, most, loss_only=True)
+        weights = device.back(training.parameters)
+        norms = device.back({"norms": training.norms})["norms"]
+        report = {
+            "step": p.step,
+            "epoch": round(batches.epoch + batches.index / batches.per_epoch, 4),
+            "seconds": round(p.seconds, 2),
+            "loss": p.loss / p.count,
+            "valid": figures["loss"],
+            "rate": factor(p.share),
+            "norm": p.norm / p.steps,
+            "clipped": p.clipped / p.steps,
+            "symbols_per_second": round(speed.symbols),
+            "norms": by_layer(zip(training.parameters, norms.tolist(), strict=True)),
+        }
+        key, cost = task.scoring.monitor, task.scoring.cost(figures)
+        report |= {} if key == LOSS else {key: figures[key]}
+        best = cost < p.best or (key != LOSS and cost == p.best)
+        if best:
+            p.best = cost
+            keep(training, figures, weights)
+        shown = training.shown.progress(weights, np.random.default_rng(p.step))
+        folder.append(training.home / "metrics.jsonl", json.dumps(report | {"sample": shown[:SHOWN]}))
+        training.reporter.say(line(p, report, best, key, training.shown))
+        training.reporter.say(f"    {shown}")
+        if training.options.tensorboard:
+            from torch.utils.tensorboard.writer import SummaryWriter
+
+            with SummaryWriter(str(training.home / "tensorboard")) as writer:
+                for key in ("loss", "valid", "rate", "norm", "clipped", "symbols_per_second"):
+                    writer.add_scalar(key, report[key], report["step"])
+    p.reports, p.loss, p.count, p.norm, p.steps, p.clipped = p.reports + 1, 0.0, 0, 0.0, 0, 0
+    training.sums.zero_()
+
+
+def keep(training: Training, figures: dict[str, Any], weights: Mapping[str, np.ndarray]) -> None:
+    """The weights as they are, as the run's own."""
+    write_arrays(training.home / "weights.safetensors", weights)
+    about = folder.read_json(training.home / "run.json")
+    figures = {k: v for k, v in figures.items() if k != "loss"}
+    about |= {"figures": figures, "steps": training.progress.step, "seconds": round(training.progress.seconds, 2)}
+    folder.write_json(training.home / "run.json", about)
+    training.move_into_place()
+
+
+def finish(training: Training, end: Progress) -> None:
+    """What a run folder has when its training is over. Raises HeloError where no weights were kept."""
+    path, task = training.path, training.task
+    if training.home != path or not (path / "weights.safetensors").exists():
+        raise HeloError("no validation gave a number, and no weights were kept", mend="lower --rate", where=path)
+    weights = read_arrays(path / "weights.safetensors")[0]
+    with training.device.answering(weights) as parameters:
+        figures = task.validate(parameters, end.ending)
+    if end.ending is not None:
+        training.reporter.say(
+            f"time for {end.ending:,} of {task.validation_size:,} to validate on; helo eval {path} takes all"
+        )
+    about = folder.read_json(path / "run.json")
+    figures.pop("loss", None)
+    report = reports.of(task)
+    title = f"{about['task']}, {report.body()}"
+    unit = report.loss_unit and f"{report.loss_unit} per {report.unit.removesuffix('s')}"
+    drawing.loss(path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, unit)
+    about |= {"figures": figures, "steps": end.step}
+    with training.device.answering(weights) as parameters:
+        page = report.write(parameters, about["data"], path, most=end.ending)
+    about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
+    write_page(path, about | {"cell": report.body()}, report.verb, page)
+    folder.write_json(
+        path / "run.json", about
+    )  # last: who goes on with a run that is not finished makes the rest again
