@@ -54,10 +54,10 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
         kept = _Kept(model.task, most)
         texts = score(model, files, lines, kept.take)
     if page:
-        from helo.inspection.shown import scored
+        from helo.inspection.visualization import scores
 
         told = [(t, kept.symbols.get(i, []), i in kept.more) for i, t in kept.pairs(texts)]
-        write_text(out, scored(model.path.name, told))
+        write_text(out, scores(model.path.name, told))
     if as_json:
         flags.show({"run": run, "texts": texts})
     elif not out:
