@@ -233,7 +233,9 @@ def test_a_carried_state_is_an_input_and_changes_nothing_of_the_answer():
     np.testing.assert_allclose(parted.attribution.score[0], logs, atol=1e-4)
     alone = explain(run, TEXT[-6:])[0]  # as if nothing had been read before
     assert alone.attribution is not None
-    np.testing.assert_allclose(parted.occlusion[0, 0], whole.attribution.score[0] - alone.attribution.score[0], atol=1e-4)
+    np.testing.assert_allclose(
+        parted.occlusion[0, 0], whole.attribution.score[0] - alone.attribution.score[0], atol=1e-4
+    )
     assert abs(parted.occlusion[0, 0]) > 1e-4
 
 

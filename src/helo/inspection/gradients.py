@@ -51,9 +51,7 @@ def check(flag: str, value: Any, least: float = 1) -> None:
     if value is None or (isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most):
         return
     bounds = f"above 0, up to {most:,.0f}" if 0 < least < 1 else f"from {least:g} to {most:,.0f}"
-    raise HeloError(
-        f"{value!r}", expected=f"a {'whole ' if flag in MOST else ''}number {bounds}", where=f"--{flag}"
-    )
+    raise HeloError(f"{value!r}", expected=f"a {'whole ' if flag in MOST else ''}number {bounds}", where=f"--{flag}")
 
 
 @contextmanager
