@@ -184,12 +184,11 @@ def test_rare_and_common_words():
     text = "".join(f"{sign}word" for sign in ",;:!?-+/")  # a sign each, so that no n-gram leads into the word
     words = errors._Text(list(text), (), (0,))
     assert words.often[words.place > 1].tolist() == [n for n in range(8) for _ in range(3)]
-    kinds = [list(errors.KINDS)[k] for k in words.kinds()]
-    assert kinds.count("unseen word") == 3
-    assert kinds.count("rare word") == 3 * 5
-    assert kinds.count("common word") == 3 * 2
+    assert words.fits()["unseen word"].sum() == 3
+    assert words.fits()["rare word"].sum() == 3 * 6
+    assert words.fits()["common word"].sum() == 3 * 8  # those before it are tried first
     known = errors._Text(list(text), list(",word"), (0,))
-    assert list(errors.KINDS).index("unseen word") not in known.kinds()
+    assert known.fits()["unseen word"].sum() == 0
 
 
 def test_what_an_n_gram_knows():
@@ -218,9 +217,9 @@ def test_how_long_ago_a_context_occurred():
 
 def test_symbols_that_are_words_are_judged_as_words():
     text = errors._Text(["The", " ", "cat", " ", "saw", " ", "the", " ", "cat"], (), (0,))
-    assert [bool(u) for u in text.fits("unseen word")] == [True, False, True, False, True, False, False, False, False]
+    assert [bool(u) for u in text.fits()["unseen word"]] == [True, False, True, False, True, False, False, False, False]
     chinese = errors._Text(list("天地。天"), (), (0,))
-    assert [bool(u) for u in chinese.fits("unseen word")] == [True, True, False, False]
+    assert [bool(u) for u in chinese.fits()["unseen word"]] == [True, True, False, False]
 
 
 def test_quotes_and_brackets_are_open_until_closed():

@@ -62,7 +62,7 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, tas
             how["stream"] = model.stream(state=state)
         # examples have places of their own; a text is one
         with place("standard input" if files[0] == "-" else files[0]):
-            found = explain(model, source, baseline=baseline, **{k: v for k, v in how.items() if v is not None})
+            found = explain(model, source, baseline=baseline, **flags.not_none(how))
     if out:
         from helo.inspection.visualization import explanations
         from helo.runs.folder import write_text

@@ -122,8 +122,7 @@ def _fresh(given, cells, length, seed):
     from helo import drawing
     from helo.inspection import gradients
 
-    options = {**given, "length": length, "seed": seed, "scales": given["scales"] or None}
-    options = {name: value for name, value in options.items() if value is not None}
+    options = flags.not_none({**given, "length": length, "seed": seed, "scales": given["scales"] or None})
     found = gradients.gradient_norms(cells or gradients.CELLS, **options)
     curves = {
         name if len(cell["layers"]) == 1 else f"{name}, layer {i}": norms

@@ -138,8 +138,8 @@ def backward(forward: Forward, alphas: np.ndarray) -> np.ndarray:
         for k in range(y.shape[1]):
             gradients = torch.autograd.grad(y[:, k].sum(), inputs, retain_graph=k + 1 < y.shape[1], allow_unused=True)
             for g, d, m in zip(gradients, apart, forward.feature_mask, strict=True):
-                for row in range(len(some) if g is not None else 0):
-                    own[row, k] += np.bincount(m.reshape(-1), (g[row].numpy() * d).reshape(-1), forward.features)
+                for row, slope in enumerate(() if g is None else g.numpy()):
+                    own[row, k] += np.bincount(m.reshape(-1), (slope * d).reshape(-1), forward.features)
         found.append(own)
     return np.concatenate(found)
 

@@ -71,7 +71,8 @@ def compute(
     scored = np.isfinite(nats)
     text = _Text(symbols, before, starts)
     names = list(KINDS)
-    kind = text.kinds()
+    fits = list(text.fits().values())
+    kind = np.select(fits, range(len(fits)), len(fits))
     places = {"inside quotes": text.quoted, "inside brackets": text.depth > 0, **(flags or {})}
     return {
         "symbols_scored": int(scored.sum()),
@@ -233,8 +234,8 @@ class _Text:
             quotes = sum(c in '"”»」』' for c in was)
             self.quoted[t], self.depth[t] = quotes > 0, len(was) - quotes
 
-    def kinds(self) -> np.ndarray:
-        """(steps,) which of KINDS each symbol is of, the first that fits."""
+    def fits(self) -> dict[str, np.ndarray]:
+        """(steps,) of each kind but the last whether a symbol is of it, whatever others it is of."""
         heads = [s.strip()[:1] for s in self.names]
         digit, capital, blank = (
             np.array([of(h) for h in heads], bool)[self.ids] for of in (str.isdigit, str.isupper, operator.not_)
@@ -244,7 +245,7 @@ class _Text:
             self.knows, self.newline, self.closes, self.opens, digit, capital, inner & (self.often == 0),
             inner & (self.often <= RARE), self.place == 1, inner, blank,
         ]  # fmt: skip
-        return np.select(fits, range(len(fits)), len(fits))
+        return dict(zip(KINDS, fits, strict=False))
 
     def costly(self, nats: np.ndarray, here: np.ndarray) -> list[dict[str, Any]]:
         """The symbols that cost most, each with the text round it; of one text only once."""
@@ -332,10 +333,10 @@ def _curve(
     return {"by": by, "points": points}
 
 
-def _fresh(nats: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The loss of stretches (stretches, time) read from nothing, and what was read: before the first of them one symbol was."""
+def _fresh(nats: np.ndarray) -> dict[str, Any]:
+    """The loss by what was read, of stretches (stretches, time) read from nothing: before the first of them one symbol was."""
     flat = np.asarray(nats, np.float64).ravel()
-    return flat, np.isfinite(flat), np.broadcast_to(np.arange(nats.shape[1]) + 1, nats.shape).ravel()
+    return _curve(READ, flat, np.isfinite(flat), np.broadcast_to(np.arange(nats.shape[1]) + 1, nats.shape).ravel())
 
 
 def _by_symbol(text: _Text, nats: np.ndarray, scored: np.ndarray) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from helo import reports
 from helo.cells.base import Parameters
 from helo.cells.functions import log_softmax
 from helo.data.buckets import in_order
@@ -196,7 +197,8 @@ def _examples(run: Run, parameters: Parameters, examples: Any, gates: bool) -> l
     losses = np.full((rows, time), np.nan, np.float32)
     numbers: list[Any] = [None] * rows
     labels = _labels(examples, lengths)
-    predicted = None if labels is None else [[""] * len(row) for row in labels]
+    likelihood = labels is not None and hasattr(task, "labels") and reports.of(task).loss_unit == "nats"
+    predicted = [[""] * len(row) for row in labels or ()] if likelihood else None
     for batch_rows in in_order(encoded.lengths):
         batch = encoded.batch(batch_rows)
         with collector.recorded(parameters, batch_rows, np.asarray(batch["lengths"])):
@@ -204,7 +206,7 @@ def _examples(run: Run, parameters: Parameters, examples: Any, gates: bool) -> l
         if "xs" in batch:
             for i, row in enumerate(batch_rows):
                 numbers[row] = np.asarray(batch["xs"][i, : lengths[row]])
-        if labels is not None and hasattr(task, "labels"):
+        if likelihood:  # of a task with another loss than a cross entropy nothing is shown in nats
             _label_losses(task, scores, batch_rows, labels, lengths, losses, predicted)
     steps, kind, unit = _steps(task, examples, lengths, numbers)
     reading = Reading(

@@ -44,7 +44,7 @@ def memory_lengths(loader: Loader, reading: Reading) -> dict[str, dict[str, list
     found = {}
     for trace in reading.traces:
         gate = None if trace.kept is None else _rounded(1 / np.maximum(1e-4, 1 - trace.kept))
-        half, reach = _half_lives(*inputs.scans[trace.name], reading.flat(trace.units).std(0))
+        half, reach = _half_lives(inputs.scans[trace.name], reading.flat(trace.units).std(0))
         found[trace.name] = {"gate": gate, "half": half, "reach": reach}
     return found
 
@@ -76,8 +76,9 @@ class _Memory(Tap):
         return after, output
 
 
-def _half_lives(cell: Any, parameters: Any, xs: Any, state: Any, std: np.ndarray) -> tuple[list[float | None], int]:
+def _half_lives(scan: tuple[Any, ...], std: np.ndarray) -> tuple[list[float | None], int]:
     """After how many steps half of a push of each unit is left, and how many steps were looked at."""
+    cell, parameters, xs, state = scan
     time, hidden = xs.shape[1], len(std)
     warm = min(WARM, time // 2)
     reach = min(REACH, time - warm)

@@ -138,9 +138,9 @@ def _path_starts(
     rows = np.intersect1d(starts, theirs) if len(starts) > 1 else np.zeros(0, np.int64)
     if len(rows):
         return np.sort(rng.choice(rows, min(PATHS, len(rows)), replace=False)).tolist()
-    room = theirs[theirs <= len(symbols) - steps]
+    room, texts = theirs[theirs <= len(symbols) - steps], list(symbols)
     for sign in ("\n", " ", ""):
-        likely = [int(t) for t in room if t and symbols[t - 1].endswith(sign) and symbols[t].strip()]
+        likely = [int(t) for t in room if t and texts[t - 1].endswith(sign) and texts[t].strip()]
         if len(likely) >= PATHS:
             return [likely[int((i + 0.5) * len(likely) / PATHS)] for i in range(PATHS)]
     return theirs[:1].tolist()

@@ -72,7 +72,8 @@ def scores(reading: Reading, properties: Sequence[Measured], shifted: bool = Tru
                 np.maximum(maxima, size.max((1, 3)).T, out=maxima)
     chance = np.quantile(maxima[:, NEAR : SHIFTS - NEAR + 1], LEVEL, axis=1) if shifted else np.zeros(len(properties))
     layers = [(t.name, u) for t in reading.traces for u in range(t.hidden)]
-    return Scores(*(np.concatenate(parts, 1) for parts in zip(*columns, strict=True)), chance, layers)
+    every, best, lag, high = (np.concatenate(parts, 1) for parts in zip(*columns, strict=True))
+    return Scores(every, best, lag, high, chance, layers)
 
 
 def _weights(reading: Reading, properties: Sequence[Measured], way: int) -> np.ndarray:
