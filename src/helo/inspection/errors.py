@@ -88,9 +88,7 @@ def compute(
             if (scored & (inside := np.asarray(f).astype(bool))).any()
         ],
         "curves": [
-            _curve(
-                READ, *([nats, scored, text.position - 1 if read is None else read] if fresh is None else _fresh(fresh))
-            ),
+            _curve(READ, nats, scored, text.position - 1 if read is None else read) if fresh is None else _fresh(fresh),
             _curve("place in the line", nats, scored, text.line),
             _curve("place in the word", nats, scored, text.place, most=12),
             _curve(f"symbols since the same {text.context} came before", nats, scored, text.distance, none="never"),
