@@ -55,9 +55,10 @@ def command(run, files, out, properties, most, cell, task, seed, quiet, as_json)
         line = (
             f"{'found' if best['found'] else '  -  '}  {name:24} {best['layer']}:{best['unit']:<4} {best['score']:.2f}"
         )
+        cost = ""
         if best["cost"] is not None:
             cost = f"   silenced {best['cost']:+.3f} nats, elsewhere {best['cost_elsewhere']:+.3f}"
-        flags.tell(f"{line}, needed {p['needed']:.2f}{'' if best['cost'] is None else cost}")
+        flags.tell(f"{line}, needed {p['needed']:.2f}{cost}")
     for result in found.results:
         for line in lines(result.analysis):
             flags.tell(line)

@@ -58,9 +58,8 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
     if page:
         from helo.inspection.visualization import scores
 
-        write_text(
-            out, scores(model.path.name, [(t, kept.symbols.get(i, []), i in kept.more) for i, t in kept.pairs(texts)])
-        )
+        colours = [(t, kept.symbols.get(i, []), i in kept.more) for i, t in kept.pairs(texts)]
+        write_text(out, scores(model.path.name, colours))
     if as_json:
         flags.show({"run": run, "texts": texts})
     elif not out:

@@ -181,8 +181,8 @@ def _letters(word: str) -> tuple[str, ...]:
     if len(letters) > LONGEST:
         raise HeloError(f"{word[:60]!r} has {len(letters):,} letters", expected=f"{LONGEST} at most")
     if len(set(letters)) < 2:
-        said = "an empty word" if not letters else f"{word[:60]!r} has one letter alone"
-        raise HeloError(said, expected="two different letters at least, so that there is something to learn")
+        found = "an empty word" if not letters else f"{word[:60]!r} has one letter alone"
+        raise HeloError(found, expected="two different letters at least, so that there is something to learn")
     return tuple(letters)
 
 

@@ -48,8 +48,10 @@ def check(flag: str, value: Any, least: float = 1) -> None:
     given.
     """
     kind, most = (Integral, MOST[flag]) if flag in MOST else (Real, 1e6)
-    known = isinstance(value, kind) and not isinstance(value, bool)
-    if (value is None and flag in MOST) or (known and least <= float(value) <= most):
+    if value is None and flag in MOST:
+        return
+    number: Any = value if isinstance(value, kind) and not isinstance(value, bool) else -1
+    if least <= number <= most:
         return
     bounds = f"above 0, up to {most:,.0f}" if 0 < least < 1 else f"from {least:g} to {most:,.0f}"
     raise HeloError(f"{value!r}", expected=f"a {'whole ' if flag in MOST else ''}number {bounds}", where=f"--{flag}")
