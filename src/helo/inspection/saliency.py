@@ -222,7 +222,8 @@ def page(name: str, lags: dict[str, Any], predictions: Sequence[dict[str, Any]])
         norms = {"state": lags["norms"]}
     norms["input"] = lags["inputs"]
     rows = [[lag, *(float(n[lag]) for n in norms.values())] for lag in table_lags(len(lags["norms"]))]
-    lines = [curves.Line(name, range(len(n)), n) for name, n in norms.items()]
+    least = 1e-18 * max(map(max, norms.values()))  # what is less is drawn no more
+    lines = [curves.Line(name, range(len(n)), [v if v > least else 0.0 for v in n]) for name, n in norms.items()]
     body = f"""<h2>One prediction, and what it looks back on</h2>
 <p>The framed symbol is predicted from all before it. The deeper the orange behind a symbol, the more the logarithm of the
 probability of the framed one would change with it: the norm of its gradient with respect to the vector that the symbol
