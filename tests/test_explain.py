@@ -17,9 +17,9 @@ from helo import cells
 from helo.data.dataset import Dataset
 from helo.errors import HeloError
 from helo.inspection import attribution
-from helo.inspection.attribution import Question, integrated
+from helo.inspection.attribution import Forward, integrated_gradients
 from helo.inspection.explain import explain
-from helo.inspection.questions import BEFORE, WHOLE
+from helo.inspection.targets import BEFORE, WHOLE
 from helo.runs import arrays
 from test_no_torch import without_torch
 from test_pictures import made  # noqa: F401  a fixture
@@ -46,12 +46,12 @@ def planted(tmp_path_factory):
 
 def complete(found):
     for one in found:
-        assert one.found is not None
-        assert one.found.error() < 0.01
-        for k in range(len(one.asked.targets)):
-            assert one.found.error(k) < 0.01
-        assert one.found.values.shape == (len(one.asked.targets), len(one.asked.pieces))
-        assert one.occlusion.shape == (len(one.asked.targets), len(one.asked.patches or one.asked.pieces))
+        assert one.attribution is not None
+        assert one.attribution.error() < 0.01
+        for k in range(len(one.request.targets)):
+            assert one.attribution.error(k) < 0.01
+        assert one.attribution.values.shape == (len(one.request.targets), len(one.request.features))
+        assert one.occlusion.shape == (len(one.request.targets), len(one.request.patches or one.request.features))
         assert np.isfinite(one.occlusion).all()
         json.dumps(one.to_json())
 
@@ -61,15 +61,15 @@ def complete(found):
 
 def question(f, *inputs, **more):
     owners = [np.arange(x.size).reshape(x.shape) for x in inputs]
-    return Question(lambda parameters, xs: f(*xs)[:, None], {}, inputs, owners, **more)
+    return Forward(lambda parameters, xs: f(*xs)[:, None], {}, inputs, owners, **more)
 
 
 def test_of_a_linear_model_an_attribution_is_weight_times_input():
     x, w = np.array([1.0, -2, 3]), np.array([0.5, 4, -1])
-    found = integrated(question(lambda xs: xs @ w, x))
+    found = integrated_gradients(question(lambda xs: xs @ w, x))
     assert found is not None
     np.testing.assert_allclose(found.values[0], w * x, atol=1e-8)
-    np.testing.assert_allclose(question(lambda xs: xs @ w, x).occluded()[0], w * x, atol=1e-5)
+    np.testing.assert_allclose(question(lambda xs: xs @ w, x).occlusion()[0], w * x, atol=1e-5)
 
 
 def test_what_is_saturated_or_bends_is_complete():
@@ -79,18 +79,18 @@ def test_what_is_saturated_or_bends_is_complete():
         lambda xs: np.max(xs * 5 - 1, -1),
         lambda xs: np.tanh(300 * (xs[:, 0] - 0.37)) + np.maximum(xs[:, 1] - 0.3, 0),
     ):
-        found = integrated(question(f, x))
+        found = integrated_gradients(question(f, x))
         assert found is not None
         assert found.error() < 0.01
 
 
 def test_a_piece_at_its_baseline_counts_nothing_and_no_difference_is_no_error():
     same = question(lambda xs: xs.sum(-1) ** 2, np.zeros(3))
-    found = integrated(same)
+    found = integrated_gradients(same)
     assert found is not None
     assert found.error() == 0
     assert not found.values.any()
-    assert not same.occluded().any()
+    assert not same.occlusion().any()
 
 
 # Every shape.
@@ -106,7 +106,7 @@ def test_attributions_add_up_on_every_shape(case, place):
 
 @pytest.mark.parametrize("case", ["words", "spans", "frames", "dialogue", "pairs", "fixed vector"])
 def test_differences_and_the_backward_pass_agree(case, place):
-    asked = explain(trained(case, place), CASES[case][3][:1])[0].asked.question
+    asked = explain(trained(case, place), CASES[case][3][:1])[0].request.forward
     alphas = np.array([0.13, 0.5, 0.91])
     np.testing.assert_allclose(attribution.differences(asked, alphas), attribution.backward(asked, alphas), atol=1e-6)
 
@@ -121,7 +121,7 @@ def test_a_language_model_of_every_unit(units):
     run = helo.load(written(units=units))
     found = explain(run, TEXT)
     complete(found)
-    assert "".join(found[0].asked.pieces) + found[0].asked.answer["text"] == TEXT
+    assert "".join(found[0].request.features) + found[0].request.answer["text"] == TEXT
 
 
 @pytest.mark.parametrize("view", ["whole", "rows", "pixels"])
@@ -135,11 +135,11 @@ def test_pictures(view, tmp_path):
     found = explain(run, x[:2])
     complete(found)
     for one in found:
-        assert one.found is not None
-        assert one.found.values.shape == (1, 30)
+        assert one.attribution is not None
+        assert one.attribution.values.shape == (1, 30)
         if view == "whole":
-            assert abs(one.found.values[0]).argmax() == 1 * 5 + 2
-            assert abs(one.occlusion[0]).argmax() == one.asked.question.patches[0][1 * 5 + 2]
+            assert abs(one.attribution.values[0]).argmax() == 1 * 5 + 2
+            assert abs(one.occlusion[0]).argmax() == one.request.forward.patch_mask[0][1 * 5 + 2]
     page = tmp_path / "p.html"
     done = helo_command("explain", run.path, tmp_path / "x.npz", "--out", page)
     assert done.code == 0
@@ -152,9 +152,9 @@ def test_rows_of_numbers_by_their_names(tmp_path):
     run = helo.train("classify", table, out=tmp_path / "run", hidden=12, steps=80, seed=1)
     one = explain(run, run.examples([table]).take(np.array([1])))[0]
     complete([one])
-    assert one.asked.pieces == ["tells", "noise"]
-    assert one.found is not None
-    assert one.found.values[0, 0] > abs(one.found.values[0, 1])
+    assert one.request.features == ["tells", "noise"]
+    assert one.attribution is not None
+    assert one.attribution.values[0, 0] > abs(one.attribution.values[0, 1])
 
 
 def test_several_labels_are_explained_each(tmp_path):
@@ -173,9 +173,9 @@ def test_several_labels_are_explained_each(tmp_path):
     )
     one = explain(run, ["red big thing"])[0]
     complete([one])
-    assert one.asked.targets == ["b", "r"]
-    assert one.found is not None
-    assert [one.asked.pieces[i] for i in one.found.values.argmax(1)] == ["big", "red"]
+    assert one.request.targets == ["b", "r"]
+    assert one.attribution is not None
+    assert [one.request.features[i] for i in one.attribution.values.argmax(1)] == ["big", "red"]
     assert [t["text"] for t in one.to_json()["targets"]] == ["b", "r"]
 
 
@@ -183,13 +183,13 @@ def test_captions(made):  # noqa: F811
     folder, run = made
     one = explain(run, [folder / "pictures" / "01.png"])[0]
     complete([one])
-    assert one.asked.pieces[-2:] == [WHOLE, BEFORE]
-    assert one.asked.attention is not None
-    np.testing.assert_allclose(one.asked.attention.sum(1), 1, atol=1e-4)
-    assert " ".join(one.asked.targets) == one.asked.answer["text"]
+    assert one.request.features[-2:] == [WHOLE, BEFORE]
+    assert one.request.attention is not None
+    np.testing.assert_allclose(one.request.attention.sum(1), 1, atol=1e-4)
+    assert " ".join(one.request.targets) == one.request.answer["text"]
     page = folder / "p.html"
     assert helo_command("explain", run.path, folder / "pictures" / "01.png", "--out", page).code == 0
-    assert page.read_text().count("<svg") == 1 + 2 * len(one.asked.targets)
+    assert page.read_text().count("<svg") == 1 + 2 * len(one.request.targets)
 
 
 # What it sees.
@@ -201,14 +201,14 @@ def test_a_planted_word_comes_first_whichever_way_it_is_asked(planted):
         ("the thing 1 was dreadful on day 4", "neg", "pos"),
     ):
         one, against = explain(planted, [text])[0], explain(planted, [text], label=other)[0]
-        assert one.asked.answer["label"] == label
-        word = one.asked.pieces.index(text.split()[4])
-        assert one.found is not None
-        assert against.found is not None
-        assert one.found.values[0].argmax() == one.occlusion[0].argmax() == word
-        assert one.found.values[0, word] > 0
+        assert one.request.answer["label"] == label
+        word = one.request.features.index(text.split()[4])
+        assert one.attribution is not None
+        assert against.attribution is not None
+        assert one.attribution.values[0].argmax() == one.occlusion[0].argmax() == word
+        assert one.attribution.values[0, word] > 0
         assert one.occlusion[0, word] > 0
-        np.testing.assert_allclose(against.found.values, -one.found.values, atol=0.05)  # of two labels
+        np.testing.assert_allclose(against.attribution.values, -one.attribution.values, atol=0.05)  # of two labels
         np.testing.assert_allclose(against.occlusion, -one.occlusion, atol=1e-4)
 
 
@@ -216,25 +216,27 @@ def test_a_planted_word_comes_first_whichever_way_it_is_asked(planted):
 def test_another_baseline(planted, baseline):
     one = explain(planted, ["the thing 3 was superb on day 2"], baseline=baseline)[0]
     complete([one])
-    assert one.found is not None
-    assert one.asked.pieces[int(one.found.values[0].argmax())] == "superb"
+    assert one.attribution is not None
+    assert one.request.features[int(one.attribution.values[0].argmax())] == "superb"
 
 
 def test_a_carried_state_is_an_input_and_changes_nothing_of_the_answer():
     run = helo.load(written())
     whole, parted = explain(run, TEXT)[0], explain(run, TEXT, window=5)[0]
     complete([whole, parted])
-    assert whole.found is not None
-    assert parted.found is not None
-    assert parted.asked.pieces == [BEFORE, *TEXT[-6:-1]]
-    np.testing.assert_allclose(parted.found.score, whole.found.score, atol=1e-4)
+    assert whole.attribution is not None
+    assert parted.attribution is not None
+    assert parted.request.features == [BEFORE, *TEXT[-6:-1]]
+    np.testing.assert_allclose(parted.attribution.score, whole.attribution.score, atol=1e-4)
     stream = run.stream()
     stream.feed(TEXT[:-1])
     logs = attribution.log_odds(stream.scores().astype(np.float64)[0], int(run.task.encode(TEXT[-1])[0]))
-    np.testing.assert_allclose(parted.found.score[0], logs, atol=1e-4)
+    np.testing.assert_allclose(parted.attribution.score[0], logs, atol=1e-4)
     alone = explain(run, TEXT[-6:])[0]  # as if nothing had been read before
-    assert alone.found is not None
-    np.testing.assert_allclose(parted.occlusion[0, 0], whole.found.score[0] - alone.found.score[0], atol=1e-4)
+    assert alone.attribution is not None
+    np.testing.assert_allclose(
+        parted.occlusion[0, 0], whole.attribution.score[0] - alone.attribution.score[0], atol=1e-4
+    )
     assert abs(parted.occlusion[0, 0]) > 1e-4
 
 
@@ -245,12 +247,12 @@ def test_a_text_that_goes_on_from_a_stream(tmp_path):
     stream.save(tmp_path / "state")
     whole, on = explain(run, TEXT)[0], explain(run, TEXT[10:], stream=run.stream(state=tmp_path / "state"))[0]
     complete([on])
-    assert whole.found is not None
-    assert on.found is not None
-    assert on.asked.pieces == [BEFORE, *TEXT[9:-1]]
-    np.testing.assert_allclose(on.found.score, whole.found.score, atol=1e-4)
+    assert whole.attribution is not None
+    assert on.attribution is not None
+    assert on.request.features == [BEFORE, *TEXT[9:-1]]
+    np.testing.assert_allclose(on.attribution.score, whole.attribution.score, atol=1e-4)
     done = helo_command("explain", run.path, "-", "--state", tmp_path / "state", "--json", stdin=TEXT[10:].encode())
-    assert json.loads(done.out)["answers"][0]["log_odds"] == pytest.approx(on.found.score[0], abs=1e-6)
+    assert json.loads(done.out)["answers"][0]["log_odds"] == pytest.approx(on.attribution.score[0], abs=1e-6)
     one = helo_command("explain", run.path, "-", "--state", tmp_path / "state", stdin=TEXT[10:11].encode())
     assert one.code == 0
     for words in ((run.path, "-", "--state", tmp_path / "none"), (run.path, "-", "--state", run.path / "run.json")):
@@ -260,28 +262,28 @@ def test_a_text_that_goes_on_from_a_stream(tmp_path):
 def test_at_and_label_of_a_language_model():
     run = helo.load(written())
     one = explain(run, TEXT, at=5, label="e")[0]
-    assert one.asked.pieces == list(TEXT[:4])
-    assert one.asked.answer["text"] == "e"
-    assert len(one.asked.answer["likely"]) == 3
+    assert one.request.features == list(TEXT[:4])
+    assert one.request.answer["text"] == "e"
+    assert len(one.request.answer["likely"]) == 3
 
 
 def test_a_step_and_spans_of_a_tagger(place):
     one = explain(trained("spans", place), CASES["spans"][3])[0]
     complete([one])
     step = explain(trained("spans", place), CASES["spans"][3], step=4)[0]
-    assert len(step.asked.targets) == 1
-    assert step.found is not None
-    for s in one.asked.answer["spans"]:
-        assert any(t.startswith(s["text"]) for t in one.asked.targets)
+    assert len(step.request.targets) == 1
+    assert step.attribution is not None
+    for s in one.request.answer["spans"]:
+        assert any(t.startswith(s["text"]) for t in one.request.targets)
 
 
 def test_attention_stands_beside(place):
     one = explain(trained("pairs", place), ["abc"])[0]
-    assert one.asked.attention is not None
-    np.testing.assert_allclose(one.asked.attention.sum(1), 1, atol=1e-4)
+    assert one.request.attention is not None
+    np.testing.assert_allclose(one.request.attention.sum(1), 1, atol=1e-4)
     told = one.to_json()
     assert all({"text", "attributions", "attention", "completeness_error"} <= set(t) for t in told["targets"])
-    assert explain(trained("fixed vector", place), ["abc"])[0].asked.attention is None
+    assert explain(trained("fixed vector", place), ["abc"])[0].request.attention is None
 
 
 # The command.
@@ -306,10 +308,10 @@ def test_the_command_says_it_as_json_text_and_page(planted, tmp_path):
 
 @pytest.mark.parametrize("case", ["tokens", "frames", "pairs", "dialogue"])
 def test_pages_and_lines_of_other_shapes(case, place, tmp_path):
-    from helo.inspection.shown import explained
+    from helo.inspection.visualization import explanations
 
     found = explain(trained(case, place), CASES[case][3][:1])
-    assert "<section" in explained("x", found)
+    assert "<section" in explanations("x", found)
     files = {"tokens": b"the cat\n", "frames": b"1 0 0\n0 1 0\n", "pairs": b"abc\n"}
     if case in files:
         done = helo_command("explain", trained(case, place).path, "-", stdin=files[case])
@@ -319,12 +321,12 @@ def test_pages_and_lines_of_other_shapes(case, place, tmp_path):
 
 @pytest.mark.parametrize("case", ["words", "tokens", "frames", "pairs"])
 def test_pages_of_occlusion_alone(case, place, monkeypatch):
-    from helo.inspection.shown import explained
+    from helo.inspection.visualization import explanations
 
-    monkeypatch.setattr(attribution, "slopes", lambda question, nodes: None)
+    monkeypatch.setattr(attribution, "cheapest", lambda forward, nodes: None)
     found = explain(trained(case, place), CASES[case][3][:1])
-    assert found[0].found is None
-    assert "<section" in explained("x", found)
+    assert found[0].attribution is None
+    assert "<section" in explanations("x", found)
 
 
 def test_colours_where_there_are_some(planted):
@@ -349,7 +351,7 @@ def test_without_torch(planted, tmp_path):
 
 
 def test_what_costs_too_much_without_torch_is_occluded_and_said(planted, monkeypatch):
-    monkeypatch.setattr(attribution, "slopes", lambda question, nodes: None)
+    monkeypatch.setattr(attribution, "cheapest", lambda forward, nodes: None)
     done = helo_command("explain", planted.path, "-", "--json", stdin=b"the thing 3 was superb on day 2\n")
     assert done.code == 0
     assert "helo[train]" in done.err

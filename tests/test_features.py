@@ -11,12 +11,12 @@ import pytest
 import helo
 from fixtures import SMALL, home, prose
 from helo import cells
-from helo.inspection import dictionary, errors, space
-from helo.inspection.beyond import beyond, lines, sections
-from helo.inspection.beyond import score as as_units
+from helo.inspection import dictionary, errors, projection
+from helo.inspection.analysis import analyse, lines, sections
+from helo.inspection.analysis import score as as_units
+from helo.inspection.loaders import loader
 from helo.inspection.properties import Measured
 from helo.inspection.scores import scores
-from helo.inspection.sources import opened
 from helo.inspection.traces import Reading, Trace
 
 LETTERS = list("etaoin shrdlu.\n")
@@ -134,7 +134,7 @@ def test_states_that_are_no_numbers_have_no_features():
     states = np.ones((400, 3), np.float32)
     states[7, 1] = np.nan
     for module, found in (
-        (dictionary, dictionary.compute(states, ["a"] * 400, {}, score)), (space, space.compute(states, ["a"] * 400, {})),
+        (dictionary, dictionary.compute(states, ["a"] * 400, {}, score)), (projection, projection.compute(states, ["a"] * 400, {})),
     ):  # fmt: skip
         assert "finite" in found["missing"]
         assert "finite" in module.section(found)
@@ -184,11 +184,11 @@ def test_rare_and_common_words():
     text = "".join(f"{sign}word" for sign in ",;:!?-+/")  # a sign each, so that no n-gram leads into the word
     words = errors._Text(list(text), (), (0,))
     assert words.often[words.place > 1].tolist() == [n for n in range(8) for _ in range(3)]
-    assert words.fits("unseen word").sum() == 3
-    assert words.fits("rare word").sum() == 3 * 6
-    assert words.fits("common word").sum() == 3 * 8  # those before it are asked first
+    assert words.fits()["unseen word"].sum() == 3
+    assert words.fits()["rare word"].sum() == 3 * 6
+    assert words.fits()["common word"].sum() == 3 * 8  # those before it are tried first
     known = errors._Text(list(text), list(",word"), (0,))
-    assert known.fits("unseen word").sum() == 0
+    assert known.fits()["unseen word"].sum() == 0
 
 
 def test_what_an_n_gram_knows():
@@ -217,9 +217,9 @@ def test_how_long_ago_a_context_occurred():
 
 def test_symbols_that_are_words_are_judged_as_words():
     text = errors._Text(["The", " ", "cat", " ", "saw", " ", "the", " ", "cat"], (), (0,))
-    assert [bool(u) for u in text.fits("unseen word")] == [True, False, True, False, True, False, False, False, False]
+    assert [bool(u) for u in text.fits()["unseen word"]] == [True, False, True, False, True, False, False, False, False]
     chinese = errors._Text(list("天地。天"), (), (0,))
-    assert [bool(u) for u in chinese.fits("unseen word")] == [True, True, False, False]
+    assert [bool(u) for u in chinese.fits()["unseen word"]] == [True, True, False, False]
 
 
 def test_quotes_and_brackets_are_open_until_closed():
@@ -291,7 +291,7 @@ def test_confusions_that_cost_most():
 
 def test_shares_of_variance_are_those_of_the_singular_values(planted):
     states, active, text = planted
-    found = space.compute(states, text, {"a": active[:, 0]}, points=200)
+    found = projection.compute(states, text, {"a": active[:, 0]}, points=200)
     scaled = (states - states.mean(0)) / states.std(0)
     sizes = np.linalg.svd(scaled, compute_uv=False) ** 2
     np.testing.assert_allclose(found["components"], (sizes / sizes.sum())[:10], rtol=1e-4)
@@ -303,14 +303,14 @@ def test_shares_of_variance_are_those_of_the_singular_values(planted):
 
 def test_paths_end_where_the_state_is(planted):
     states, active, text = planted
-    found = space.compute(states, text, {"a": active[:, 0]}, points=4000, paths=[5500, 7990], steps=20)
+    found = projection.compute(states, text, {"a": active[:, 0]}, points=4000, paths=[5500, 7990], steps=20)
     first, last = found["paths"]
     assert first["symbols"] == text[5500:5520]
     assert len(last["symbols"]) == 10  # the text ends
     points = dict(zip(found["points"]["at"], zip(found["points"]["x"], found["points"]["y"], strict=True), strict=True))
     for t, x, y in zip(range(5500, 5520), first["x"], first["y"], strict=True):
         assert points[t] == (x, y)
-    cut = space.compute(states, text, {}, starts=(0, 5510), paths=[5500], steps=20)
+    cut = projection.compute(states, text, {}, starts=(0, 5510), paths=[5500], steps=20)
     assert len(cut["paths"][0]["symbols"]) == 10  # the row ends
 
 
@@ -319,7 +319,9 @@ def test_a_property_has_a_direction_of_its_own(planted):
     noise = np.random.default_rng(2).random(8000)
     line = (states[:, 3] * 2 + 1).astype(np.float64)
     line[::5] = np.nan
-    found = space.compute(states, text, {"noise": noise, "unit": line, "never": noise * 0}, points=300)["properties"]
+    found = projection.compute(states, text, {"noise": noise, "unit": line, "never": noise * 0}, points=300)[
+        "properties"
+    ]
     assert list(found) == ["unit", "noise"]
     assert found["unit"]["told"] == pytest.approx(1, abs=0.01)
     assert abs(found["noise"]["told"]) < 0.05
@@ -329,17 +331,17 @@ def test_a_property_has_a_direction_of_its_own(planted):
 
 def test_the_map_says_its_shares_and_shows_every_point(planted):
     states, active, text = planted
-    found = space.compute(
+    found = projection.compute(
         states, ["<b>" if s == "e" else s for s in text], {"a": active[:, 0], "b": states[:, 1]}, points=50
     )
     json.dumps(found, allow_nan=False)
-    html = space.section(found, "b")
+    html = projection.section(found, "b")
     assert f"{found['components'][0]:.1%}" in html
     assert html.count("<circle") == 2 * 50 + sum(len(p["symbols"]) for p in found["paths"])
     assert "<option selected>b</option>" in html
     assert "<b>[" not in html
     assert set(re.findall(r'class="d(.)"', html)) <= set("01234")
-    assert "4 steps" in space.section(space.compute(states[:2], text[:2], {}))
+    assert "4 steps" in projection.section(projection.compute(states[:2], text[:2], {}))
 
 
 # All of them, of what a run read.
@@ -368,7 +370,7 @@ def test_features_are_scored_as_units_are(planted):
 def test_all_of_a_text_that_was_read_in_stretches(planted):
     states, active, text = planted
     whole = reading(states, text, 8, joined=True)
-    found = beyond(whole, [Measured("active", "", True, active[:, 0].astype(np.float32))])
+    found = analyse(whole, [Measured("active", "", True, active[:, 0].astype(np.float32))])
     told = found["features"]["recurrent.0"]["properties"]["active"]
     assert told["feature"]["score"] > told["unit"]["score"]
     assert found["errors"]["symbols_scored"] == 8000
@@ -395,23 +397,23 @@ def test_all_of_what_has_labels(planted):
     for row in range(40):
         said[row][9] = "y" if row % 4 == 0 else "x"
     words = [f"word{i}" for i in range(400)]
-    one = reading(states[:400], words, 40, kind="tokens", losses=losses, labels=labels, said=said)
-    found = beyond(one, [Measured("active", "", True, active[:400, 0].astype(np.float32))])
+    one = reading(states[:400], words, 40, kind="tokens", losses=losses, labels=labels, predicted=said)
+    found = analyse(one, [Measured("active", "", True, active[:400, 0].astype(np.float32))])
     assert found["errors"]["accuracy"] == 0.75
     assert found["errors"]["confusions"][0]["said"] == "y"
     assert found["errors"]["confusions"][0]["examples"][0]["text"].endswith("word7 word8 word9")
     assert "x taken for y" in sections(found)
     assert any("75.0%" in line for line in lines(found))
-    assert beyond(reading(states[:400], words, 40, kind="series", labels=labels), [])["errors"] is None
+    assert analyse(reading(states[:400], words, 40, kind="series", labels=labels), [])["errors"] is None
 
 
 def test_whether_the_loss_falls_is_told_from_stretches_read_from_nothing():
     text = home() / "context.txt"
     text.write_text(prose(8_000), encoding="utf-8")
     run = helo.train("lm", text, out=home() / "context", seed=0, **SMALL)
-    source = opened(run, [text])
+    source = loader(run, [text])
     (one,) = source.read(gates=False)
-    found = beyond(one, [], source)["errors"]["curves"][0]
+    found = analyse(one, [], source)["errors"]["curves"][0]
     stretches, time = 64, 1023
     assert sum(p["count"] for p in found["points"]) == stretches * time
     ids = np.asarray(source.ids)

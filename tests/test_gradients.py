@@ -15,7 +15,7 @@ from test_no_torch import without_torch
 
 torch = pytest.importorskip("torch")
 
-from helo.inspection import gradients, problems, reach  # noqa: E402
+from helo.inspection import gradients, memory_problems, saliency  # noqa: E402
 from helo.layers import stack  # noqa: E402
 from helo.runs import load  # noqa: E402
 
@@ -62,18 +62,18 @@ def own(parameters, layer):
 @pytest.mark.parametrize("radius", [0.5, 0.9, 1.0, 1.1, 2.0])
 def test_a_linear_recurrence_goes_as_its_radius(linear, radius):
     spec = f"{linear},radius={radius}"
-    found = gradients.fading([spec], length=100)[spec]
+    found = gradients.gradient_norms([spec], length=100)[spec]
     want = found["norms"][0] * radius ** np.arange(100.0)
     np.testing.assert_allclose(found["norms"], want, rtol=0.01)
     assert found["factor"] == pytest.approx(radius, rel=0.01)
     assert found["spectral_radius"] == pytest.approx(radius, rel=0.01)
     np.testing.assert_allclose(
-        gradients.fading([linear], scales=[radius], length=100)[linear]["norms"], want, rtol=0.01
+        gradients.gradient_norms([linear], scales=[radius], length=100)[linear]["norms"], want, rtol=0.01
     )
 
 
 def test_it_explodes_where_the_radius_is_large_and_clipping_ends_that():
-    found = gradients.fading(["rnn,nonlinearity=relu", "rnn"], scales=[1, 4], length=50)
+    found = gradients.gradient_norms(["rnn,nonlinearity=relu", "rnn"], scales=[1, 4], length=50)
     for spec in ("rnn,nonlinearity=relu", "rnn"):
         calm, wild = (found[f"{spec}, scale {s}"] for s in (1, 4))
         assert calm["norms"][-1] < 1e-3 * calm["norms"][0]
@@ -86,7 +86,7 @@ def test_it_explodes_where_the_radius_is_large_and_clipping_ends_that():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_lag_is_that_of_autograd_by_hand_and_of_finite_differences(name):
     cell, parameters, xs, towards = small(name)
-    found = gradients.faded(cell, 1, parameters, xs, towards)
+    found = gradients.backpropagate(cell, 1, parameters, xs, towards)
     mine, time = own(parameters, 0), xs.shape[1]
     tensors = {n: torch.from_numpy(p) for n, p in mine.items()}
 
@@ -129,7 +129,7 @@ def test_every_lag_is_that_of_autograd_by_hand_and_of_finite_differences(name):
 
 def test_a_lower_layer_sends_its_gradient_through_those_above_too():
     cell, parameters, xs, towards = small("lstm", layers=2)
-    found = gradients.faded(cell, 2, parameters, xs, towards)
+    found = gradients.backpropagate(cell, 2, parameters, xs, towards)
     below, above = ({n: torch.from_numpy(p) for n, p in own(parameters, layer).items()} for layer in (0, 1))
     x, nodes = torch.from_numpy(xs), []
     low, high = cell.state(below, len(xs)), cell.state(above, len(xs))
@@ -150,13 +150,13 @@ def test_a_lower_layer_sends_its_gradient_through_those_above_too():
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_crosses_the_border_of_a_chunk(name):
     cell, parameters, xs, towards = small(name, layers=2, time=11)
-    whole = gradients.faded(cell, 2, parameters, xs, towards)
-    cut = gradients.faded(cell, 2, parameters, xs, towards, chunk=4)
+    whole = gradients.backpropagate(cell, 2, parameters, xs, towards)
+    cut = gradients.backpropagate(cell, 2, parameters, xs, towards, chunk=4)
     for uncut, layer in zip(whole["layers"], cut["layers"], strict=True):
         np.testing.assert_allclose(layer[:4], uncut[:4], rtol=1e-9)
         assert layer[4:] == [0.0] * 7
         assert all(uncut)
-    assert gradients.faded(cell, 2, parameters, xs, towards, chunk=11)["norms"] == pytest.approx(whole["norms"])
+    assert gradients.backpropagate(cell, 2, parameters, xs, towards, chunk=11)["norms"] == pytest.approx(whole["norms"])
 
 
 def test_the_four_cells_as_the_lecture_says(helo, tmp_path):  # noqa: F811
@@ -169,7 +169,7 @@ def test_the_four_cells_as_the_lecture_says(helo, tmp_path):  # noqa: F811
     assert all(len(cell["norms"]) == 200 for cell in found.values())
     assert found["mingru"]["spectral_radius"] is None
     assert (tmp_path / "g.png").read_bytes().startswith(b"\x89PNG")
-    closed = gradients.fading(["lstm,forget_bias=0"])["lstm,forget_bias=0"]
+    closed = gradients.gradient_norms(["lstm,forget_bias=0"])["lstm,forget_bias=0"]
     assert closed["norms"][40] < 0.01 * found["lstm"]["norms"][40]
 
 
@@ -212,10 +212,10 @@ def test_bad_input_of_fresh_cells(helo, linear, tmp_path):  # noqa: F811
     ):
         refused(helo("gradients", *words), *said)
     with pytest.raises(HeloError, match="lstm"):
-        gradients.fading(["lstn"])
+        gradients.gradient_norms(["lstn"])
     for wrong in ({"layers": 0}, {"hidden": 2.5}, {"length": True}, {"chunk": -1}, {"scales": ["2"]}, {"clip": None}):
         with pytest.raises(HeloError, match=next(iter(wrong)).removesuffix("s")[:5]):
-            gradients.fading(["rnn"], **wrong)
+            gradients.gradient_norms(["rnn"], **wrong)
 
 
 def test_without_torch_one_line_says_how_to_get_it(run):  # noqa: F811
@@ -238,7 +238,7 @@ def gru(helo):  # noqa: F811
 
 
 def test_a_prediction_is_that_of_autograd_by_hand(gru, tmp_path):
-    looked = reach.Reach(gru, ["text.txt"], length=13)
+    looked = saliency.Saliency(gru, ["text.txt"], length=13)
     got = looked.predictions(at=30, count=5)
     assert [p["at"] for p in got] == [26, 27, 28, 29, 30]
     text = (tmp_path / "text.txt").read_text()
@@ -258,7 +258,7 @@ def test_a_prediction_is_that_of_autograd_by_hand(gru, tmp_path):
 
 
 def test_lags_are_the_mean_over_places(gru):
-    looked = reach.Reach(gru, ["text.txt"], length=20)
+    looked = saliency.Saliency(gru, ["text.txt"], length=20)
     n = len(looked.symbols)
     lags = looked.lags(places=10**6)
     assert np.shape(lags["layers"]) == (2, 20)
@@ -347,22 +347,22 @@ def test_bad_input_of_a_run(helo, run, tmp_path):  # noqa: F811
 
 
 def test_what_is_to_be_remembered():
-    xs, sums = problems.adding(9).make(np.random.default_rng(1), 50)
+    xs, sums = memory_problems.adding(9).make(np.random.default_rng(1), 50)
     assert xs.shape == (50, 9, 2)
     np.testing.assert_allclose((xs[..., 0] * xs[..., 1]).sum(1), sums[:, 0, 0], rtol=1e-6)
     np.testing.assert_array_equal(xs[:, :4, 1].sum(1), 1)
     np.testing.assert_array_equal(xs[..., 1].sum(1), 2)
-    xs, letters = problems.copying(7).make(np.random.default_rng(1), 50)
+    xs, letters = memory_problems.copying(7).make(np.random.default_rng(1), 50)
     symbols = xs.argmax(2)
     np.testing.assert_array_equal(symbols[:, :2], letters + 1)
-    assert (symbols[:, 2:9] > problems.LETTERS).all()
+    assert (symbols[:, 2:9] > memory_problems.LETTERS).all()
     assert (symbols[:, 9:] == 0).all()
     assert symbols.shape == (50, 11)
 
 
 def test_tasks_are_learned_and_drawn(helo, monkeypatch, tmp_path):  # noqa: F811
-    monkeypatch.setattr(problems, "STEPS", 300)
-    monkeypatch.setattr(problems, "CHECKED", 100)
+    monkeypatch.setattr(memory_problems, "STEPS", 300)
+    monkeypatch.setattr(memory_problems, "CHECKED", 100)
     words = ("--tasks", "--cell", "gru", "--cell", "rnn", "--length", 4, "--hidden", 16)
     code, out, err = helo("gradients", *words, "--json", "--out", "t.png", "--quiet")
     assert code == 0, err
@@ -374,7 +374,7 @@ def test_tasks_are_learned_and_drawn(helo, monkeypatch, tmp_path):  # noqa: F811
             assert len(cell["steps"]) == len(cell["errors"])
             assert 0 <= cell["clipped"] <= 1
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
-    monkeypatch.setattr(problems, "STEPS", 50)
+    monkeypatch.setattr(memory_problems, "STEPS", 50)
     code, out, err = helo("gradients", *words)
     assert code == 0, err
     assert "not solved in 50 steps" in out

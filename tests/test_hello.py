@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from helo import engines, hello
-from helo.cli import cli
+from helo.cli import cli, flags
 from helo.cli import hello as verb
 from helo.errors import HeloError
 from helo.hello import network
@@ -283,12 +283,12 @@ def test_colours_change_no_letter(text):
 def test_colours_are_for_terminals_that_want_them(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
-    assert verb._coloured()
+    assert flags.colours()
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not verb._coloured()
+    assert not flags.colours()
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: False))
-    assert not verb._coloured()
+    assert not flags.colours()
 
 
 def test_a_seed_that_cannot_be_is_said_at_once():
@@ -387,14 +387,17 @@ def test_what_a_border_cuts(cell):
     """The loss stays, what comes after the border is as it was, and what is lost is what the later steps tell."""
     e = made(cell)
     whole, cut = [], []
-    full, short = network.backward(e.weights, e, sent=whole), network.backward(e.weights, e, e.border, sent=cut)
+    full, short = (
+        network.backward(e.weights, e, steps_back=whole),
+        network.backward(e.weights, e, e.border, steps_back=cut),
+    )
     after = len(e.read) - e.border
     for one, other in zip(whole[:after], cut[:after], strict=True):
         for name, value in one.numbers.items():
             np.testing.assert_array_equal(value, other.numbers[name])
     assert all((v == 0).all() for v in cut[after].later.values())
     assert all((v != 0).any() for v in whole[after].later.values())
-    lost = network.cut(e).lost
+    lost = network.truncated(e).lost
     assert all((lost[n] == 0).all() for n in ("W_hy", "b_y"))
     for name, d in lost.items():
         np.testing.assert_allclose(short[name] + d, full[name], atol=1e-15)

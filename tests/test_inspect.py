@@ -20,13 +20,13 @@ from helo import cells
 from helo.engines import Tap, tapped
 from helo.errors import HeloError
 from helo.inspection import inspect, properties
-from helo.inspection.memory import lasting
+from helo.inspection.ablation import Ablation
+from helo.inspection.loaders import WARM, loader
+from helo.inspection.memory import memory_lengths
+from helo.inspection.probes import probe
 from helo.inspection.properties import Measured, Property, measured
 from helo.inspection.ranks import ranked, weight
 from helo.inspection.scores import SHIFTS, scores
-from helo.inspection.sets import sets
-from helo.inspection.silence import Silenced
-from helo.inspection.sources import WARM, opened, traced
 from helo.inspection.traces import Reading, Recorder, Trace
 from helo.layers import part, stack
 from test_no_torch import without_torch
@@ -109,9 +109,9 @@ def test_memory_of_what_never_forgets_lasts():
 
 def test_memory_by_a_push_is_that_of_the_gate():
     run = trained(cell="mingru", hidden=8)
-    source = opened(helo.load(run), [text_file(20_000)], 4000)
+    source = loader(helo.load(run), [text_file(20_000)], 4000)
     (reading,) = source.read()
-    told = lasting(source, reading)["recurrent.0"]
+    told = memory_lengths(source, reading)["recurrent.0"]
     kept = reading.traces[0].kept
     assert kept is not None
     np.testing.assert_allclose(told["gate"], 1 / (1 - kept), rtol=1e-3)
@@ -199,7 +199,7 @@ def test_a_set_of_units_tells_what_no_single_one_does():
         [Measured("f", "", True, flag), Measured("chance", "", True, rng.permutation(flag))],
     )
     alone = scores(reading, known).best.max(1)
-    together, nothing = sets(reading, known)
+    together, nothing = probe(reading, known)
     assert {u for _, u in together["units"][:3]} == {2, 7, 9}
     assert together["score"] > alone[0] + 0.2
     assert together["floor"] < 0.15
@@ -272,7 +272,7 @@ def test_properties_stand_at_the_last_byte_of_a_character(tmp_path):
     text = tmp_path / "t.txt"
     text.write_text("“春眠不觉晓”，处处。\n" * 200, encoding="utf-8")
     run = train(text, tmp_path / "run", units="bytes")
-    (reading,) = traced(run, [text], 3000)
+    (reading,) = loader(run, [text], 3000).read()
     assert "".join(reading.pieces) == text.read_text(encoding="utf-8")[: len("".join(reading.pieces))]
     found = {m.name: m.values for m in measured(reading, [properties.find("inside_quotes")])}["inside quotes"]
     assert found[:3].tolist() == [np.isnan(0), np.isnan(0), 1] or found[2] == 1
@@ -334,7 +334,7 @@ def test_losses_are_those_that_eval_finds(tmp_path):
     text = tmp_path / "t.txt"
     text.write_text(prose(900))
     run = helo.load(trained())
-    (reading,) = traced(run, [text])
+    (reading,) = loader(run, [text]).read()
     assert len(reading.lengths) == 1
     assert np.isnan(reading.losses[0, 0])
     assert np.nanmean(reading.losses) == pytest.approx(run.evaluate(text)["nats"], abs=1e-5)
@@ -342,7 +342,7 @@ def test_losses_are_those_that_eval_finds(tmp_path):
 
 def test_stretches_side_by_side_are_warm():
     run = helo.load(trained())
-    (reading,) = traced(run, [text_file()])
+    (reading,) = loader(run, [text_file()]).read()
     assert len(reading.lengths) > 4
     assert "".join(reading.pieces) == prose(6000)[: int(reading.lengths.sum())]
     stream, row, time = run.stream(), 3, int(reading.lengths[0])
@@ -378,7 +378,7 @@ def test_both_directions_stand_as_the_steps_do():
     path, file = shapes()["tag"]
     run = helo.load(path)
     assert run.about["cell"] == "lstm"
-    source = opened(run, [file])
+    source = loader(run, [file])
     (reading,) = source.read()
     assert [t.name for t in reading.traces] == ["recurrent.0.backward", "recurrent.0.forward"]
 
@@ -394,8 +394,8 @@ def test_both_directions_stand_as_the_steps_do():
         whole = stack.read(run.task.model.cell, 1, part(p, "recurrent"), xs, batch["lengths"], True)
     assert isinstance(outputs, Outputs)
     hidden = reading.traces[0].hidden
-    np.testing.assert_allclose(outputs.found["recurrent.0.forward"]["units"], whole[..., :hidden], atol=1e-6)
-    turned = stack.reverse_sequences(outputs.found["recurrent.0.backward"]["units"], batch["lengths"])
+    np.testing.assert_allclose(outputs.scans["recurrent.0.forward"]["units"], whole[..., :hidden], atol=1e-6)
+    turned = stack.reverse_sequences(outputs.scans["recurrent.0.backward"]["units"], batch["lengths"])
     np.testing.assert_allclose(turned, whole[..., hidden:], atol=1e-6)
     assert reading.labels is not None
     assert reading.labels[0][: len(reading.steps[0])] == ["DET", "NOUN", "VERB", "NUM", "PUNCT"]
@@ -403,10 +403,10 @@ def test_both_directions_stand_as_the_steps_do():
 
 def test_silenced_units_are_at_their_means_and_taps_nest():
     run = helo.load(trained())
-    source = opened(run, [text_file(20_000)], 3000)
+    source = loader(run, [text_file(20_000)], 3000)
     (reading,) = source.read()
     trace = reading.traces[0]
-    with tapped(Silenced(run.parameters, reading.traces, [[(trace.name, 3)]])):
+    with tapped(Ablation(run.parameters, reading.traces, [[(trace.name, 3)]])):
         (silent,) = source.read()
     np.testing.assert_allclose(silent.traces[0].units[:, :, 3], trace.means[-2][3], rtol=1e-5)  # pyright: ignore
     assert np.nanmean(silent.losses) != np.nanmean(reading.losses)
@@ -476,7 +476,7 @@ def test_the_page_runs_in_a_browser(tmp_path):
 
 def test_one_short_row_is_enough():
     looked = inspect(helo.load(trained()), text_file(900))
-    assert len(looked.looked[0].reading.lengths) == 1
+    assert len(looked.results[0].reading.lengths) == 1
     assert looked.properties
 
 

@@ -100,3 +100,18 @@ def test_what_it_does_not_know_is_said_in_a_line(place):
     assert "rows.csv:122" in done.err
     assert "much" in done.err
     said("inspect", "run", "series.csv", "--out", "seen.html")
+
+
+def test_its_loss_and_its_own_metric_are_shown_as_they_declare(place):
+    for n, steps in enumerate((2, 30)):
+        said("train", "regression.py:Regression", *ROWS, "--steps", steps, "--seed", 1, "--out", f"run{n}")
+    found = json.loads(said("compare", "run0", "run1", "--json", "--out", "c.html"))
+    values = [r["figures"]["rmse"] for r in found["runs"]]
+    assert [values[i] for i in found["best"]["rmse"]] == [min(values)]
+    assert found["loss_unit"] == ""
+    from helo.inspection import watch
+    from helo.inspection.observer import Observer
+
+    assert "nats" not in Path("c.html").read_text() + watch.page(Observer(Path("run1")))
+    assert json.loads(said("info", "run1", "--json"))["cell"] is None, "a feed-forward model has none"
+    assert "feed-forward" in Path("run1/README.md").read_text()

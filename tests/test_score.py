@@ -38,7 +38,7 @@ def test_it_is_what_eval_says(units, text, monkeypatch):
     for room in (1 << 24, 100 * len(run.task.vocab)):  # in one stretch, and in many
         monkeypatch.setattr(scoring, "ROOM", room)
         rows = []
-        found = score(run, text, told=lambda number, stretch, rows=rows: rows.append(stretch))[0]
+        found = score(run, text, on_stretch=lambda number, stretch, rows=rows: rows.append(stretch))[0]
         assert found["nats_per_symbol"] == pytest.approx(figures["nats"], abs=1e-6)
         assert found["protocol"] == figures["protocol"]
         for name in ("symbols", "perplexity", "bits_per_character", "bits_per_byte"):
@@ -60,7 +60,7 @@ def test_unknown_characters_cost_what_eval_says(tmp_path):
 
 def test_ranks_and_what_else_was_likely():
     run, rows = helo.load(trained()), []
-    score(run, [_file("the state")], told=lambda number, stretch: rows.append(stretch))
+    score(run, [_file("the state")], on_stretch=lambda number, stretch: rows.append(stretch))
     stream = run.stream()
     for i, symbol in enumerate("the state"[1:]):
         stream.feed("the state"[i])

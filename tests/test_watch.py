@@ -19,8 +19,8 @@ import helo
 from fixtures import SMALL, copied, helo_command, text_file, train, trained
 from helo.errors import HeloError
 from helo.inspection import compare, curves, terminal, watch
-from helo.inspection.seen import Seen
-from helo.inspection.watched import Watched
+from helo.inspection.observer import Observer
+from helo.inspection.watch_process import WatchReporter
 from helo.runs import folder
 from helo.training.report import Reporter
 
@@ -43,11 +43,11 @@ def here(server):
     return f"/{server.secret}/"
 
 
-def looked(path, **more):
-    seen = Seen(path, **more)
-    seen.look()
-    assert seen.trouble == ""
-    return seen
+def observed(path, **more):
+    observer = Observer(path, **more)
+    observer.update()
+    assert observer.error == ""
+    return observer
 
 
 def marked(run, **changes):
@@ -61,7 +61,7 @@ def marked(run, **changes):
 
 
 def test_page_is_served_and_needs_nothing_else():
-    with watch.serving(looked(trained())) as server:
+    with watch.serve(observed(trained())) as server:
         assert server.server_address[0] == "127.0.0.1"
         status, headers, page = asked(server, here(server))
         assert status == 200
@@ -96,7 +96,7 @@ def test_page_is_served_and_needs_nothing_else():
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "", "10.0.0.1", "x@127.0.0.1"]
 )
 def test_other_names_are_refused(host):
-    with watch.serving(Seen(trained())) as server:
+    with watch.serve(Observer(trained())) as server:
         status, _, body = asked(server, here(server), host)
         assert status == 403
         assert "<" not in body
@@ -104,12 +104,12 @@ def test_other_names_are_refused(host):
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:9999", "LOCALHOST:1", "[::1]:8"])
 def test_this_machines_names_are_served(host):
-    with watch.serving(Seen(trained())) as server:
+    with watch.serve(Observer(trained())) as server:
         assert asked(server, here(server), host)[0] == 200
 
 
 def test_nothing_else_is_served():
-    with watch.serving(Seen(trained())) as server:
+    with watch.serve(Observer(trained())) as server:
         for path in (
             "/",
             "/run.json",
@@ -128,7 +128,7 @@ def test_nothing_else_is_served():
 def test_watching_writes_nothing(tmp_path):
     run = copied(trained(), tmp_path / "run")
     before = {p: p.stat().st_mtime_ns for p in sorted(run.rglob("*"))}
-    with watch.serving(looked(run)) as server:
+    with watch.serve(observed(run)) as server:
         asked(server, here(server))
     assert {p: p.stat().st_mtime_ns for p in sorted(run.rglob("*"))} == before
 
@@ -138,7 +138,7 @@ def test_texts_of_others_are_no_html(tmp_path):
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     lines[0] |= {"sample": "<script>alert(1)</script>", "norms": {"<i>": 1.0, "b": "x", "c": 10**400}, "rate": 10**400}
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"half')
-    page = watch.page(looked(run))
+    page = watch.page(observed(run))
     assert "alert(1)" in page
     assert "<script>alert" not in page
     assert "<i>" not in page
@@ -148,39 +148,39 @@ def test_texts_of_others_are_no_html(tmp_path):
 def test_a_run_without_weights_yet(tmp_path):
     run = marked(copied(trained(), tmp_path / "run"), finished=False)
     (run / "weights.safetensors").unlink()
-    seen = looked(run)
-    assert seen.look_ is None
-    assert "No weights yet" in watch.page(seen)
-    found = watch.shown(seen)
+    observer = observed(run)
+    assert observer.snapshot is None
+    assert "No weights yet" in watch.page(observer)
+    found = watch.to_json(observer)
     assert found["weights"] is None
     assert found["gates"] == []
     (run / "weights.safetensors").write_bytes((trained() / "weights.safetensors").read_bytes())
-    seen.look()
-    assert seen.look_ is not None
-    assert "No weights yet" not in watch.page(seen)
+    observer.update()
+    assert observer.snapshot is not None
+    assert "No weights yet" not in watch.page(observer)
 
 
 def test_damage_is_said_on_the_page(tmp_path):
     run = copied(trained(), tmp_path / "run")
-    seen = Seen(run)
+    observer = Observer(run)
     (run / "weights.safetensors").write_bytes(b"odd")
-    seen.look()
-    assert "weights.safetensors" in watch.page(seen)
+    observer.update()
+    assert "weights.safetensors" in watch.page(observer)
     (run / "run.json").write_text("{")
-    assert "run.json" in watch.view(seen)["parts"]["status"]
+    assert "run.json" in watch.view(observer)["parts"]["status"]
     (run / "run.json").unlink()
     (run / "metrics.jsonl").unlink()
-    assert watch.page(seen)
+    assert watch.page(observer)
 
 
 def test_gates_are_those_of_the_steps():
     """Shares counted by hand on the same text."""
-    seen = looked(trained())
-    look = seen.look_
-    assert look is not None
+    observer = observed(trained())
+    snapshot = observer.snapshot
+    assert snapshot is not None
     run = helo.load(trained())
-    ids = np.array([run.task.vocab.spelling.index(p.encode()) for p in look.pieces])
-    assert text_file().read_text(encoding="utf-8").endswith("".join(look.pieces))
+    ids = np.array([run.task.vocab.spelling.index(p.encode()) for p in snapshot.pieces])
+    assert text_file().read_text(encoding="utf-8").endswith("".join(snapshot.pieces))
     p = {n.removeprefix("recurrent.0."): a for n, a in run.parameters.items()}
     xs = run.task.model.cell.project(p, run.parameters["embedding"][ids])
     state, below, outputs = run.task.model.cell.state(p, 1), {"i": 0.0, "f": 0.0, "o": 0.0}, []
@@ -189,14 +189,14 @@ def test_gates_are_those_of_the_steps():
             below[gate] += float((value < 0.1).mean()) / len(ids)
         state, output = run.task.model.cell.step(p, state, x[None])
         outputs.append(output[0])
-    assert {g["gate"]: g["below"] for g in look.gates} == pytest.approx(below, abs=1e-5)
-    np.testing.assert_allclose(look.units["recurrent.0"], outputs, atol=1e-5)
+    assert {g["gate"]: g["below"] for g in snapshot.gates} == pytest.approx(below, abs=1e-5)
+    np.testing.assert_allclose(snapshot.units["recurrent.0"], outputs, atol=1e-5)
 
 
 def test_a_cell_without_gates_says_so():
-    seen = looked(trained(cell="rnn,nonlinearity=relu", layers=2))
-    assert "no gates" in watch.page(seen)
-    assert list(seen.look_.units) == ["recurrent.0", "recurrent.1"]
+    observer = observed(trained(cell="rnn,nonlinearity=relu", layers=2))
+    assert "no gates" in watch.page(observer)
+    assert list(observer.snapshot.units) == ["recurrent.0", "recurrent.1"]
 
 
 def test_where_the_text_is_gone_the_model_writes_one(tmp_path):
@@ -204,10 +204,10 @@ def test_where_the_text_is_gone_the_model_writes_one(tmp_path):
     text.write_text(text_file().read_text(encoding="utf-8"), encoding="utf-8")
     run = train(text, tmp_path / "run").path
     text.unlink()
-    look = looked(run).look_
-    assert look is not None
-    assert "wrote itself" in look.source
-    assert len(look.pieces) > 50
+    snapshot = observed(run).snapshot
+    assert snapshot is not None
+    assert "wrote itself" in snapshot.source
+    assert len(snapshot.pieces) > 50
 
 
 OTHERS = {
@@ -222,18 +222,18 @@ def test_every_shape(task, tmp_path):
     file = tmp_path / {"classify": "t.tsv", "tag": "t.conll", "translate": "t.tsv"}[task]
     file.write_text(OTHERS[task], encoding="utf-8")
     helo.train(task, file, out=tmp_path / "run", steps=2, hidden=8, embedding=8)
-    found = watch.shown(looked(tmp_path / "run"))
+    found = watch.to_json(observed(tmp_path / "run"))
     assert found["gates"]
     assert all(0 <= g["below"] <= 1 for g in found["gates"])
     assert found["reports"][-1]["sample"]
-    assert watch.page(looked(tmp_path / "run"))
+    assert watch.page(observed(tmp_path / "run"))
 
 
 def test_a_model_without_recurrence_says_so(tmp_path):
     file = tmp_path / "n.csv"
     file.write_text("a,b,label\n" + "".join(f"{i / 40},{i % 3},{'up' if i % 2 else 'down'}\n" for i in range(40)))
     helo.train("classify", file, out=tmp_path / "run", steps=2, hidden=8)
-    assert "No recurrence" in watch.page(looked(tmp_path / "run"))
+    assert "No recurrence" in watch.page(observed(tmp_path / "run"))
 
 
 def test_a_training_that_replaces_a_run_is_shown(tmp_path):
@@ -244,13 +244,13 @@ def test_a_training_that_replaces_a_run_is_shown(tmp_path):
         (new / name).write_bytes((run / name).read_bytes())
     marked(new, finished=False, figures={}, steps=0)
     (new / "metrics.jsonl").write_text("")
-    seen = Seen(run)
-    assert seen.home == new
-    assert seen.reports() == []
+    observer = Observer(run)
+    assert observer.home == new
+    assert observer.reports() == []
     old = time.time() - 3600  # what a kill left behind is nobody's training
     os.utime(new / folder.STATE, (old, old))
-    assert seen.home == run
-    assert len(seen.reports()) == 10
+    assert observer.home == run
+    assert len(observer.reports()) == 10
 
 
 # From the command line.
@@ -309,7 +309,7 @@ def test_terminal_on_a_pipe_says_a_line_a_report():
 
 
 def test_terminal_screen(tmp_path):
-    rows = terminal.screen(looked(trained()), 70, 20)
+    rows = terminal.screen(observed(trained()), 70, 20)
     assert len(rows) <= 20
     assert max(map(len, rows)) <= 70
     text = "\n".join(rows)
@@ -318,7 +318,7 @@ def test_terminal_screen(tmp_path):
     assert "recurrent.0" in text
     run = marked(copied(trained(), tmp_path / "run"), finished=False)
     (run / "weights.safetensors").unlink()
-    assert "no weights yet" in "\n".join(terminal.screen(looked(run)))
+    assert "no weights yet" in "\n".join(terminal.screen(observed(run)))
     assert terminal.sparkline([1, 2, 3]) == "▁▅█"
     assert terminal.sparkline([]) == ""
 
@@ -396,7 +396,7 @@ def test_from_python_and_with_its_end(tmp_path):
                 port, path = re.search(r":(\d+)(/\S+/)", said[0]).groups()
                 pages.append(json.loads(answers(int(port), path + "now")))
 
-    reporter = Watched(Looks(), said.append, browser=False)
+    reporter = WatchReporter(Looks(), said.append, browser=False)
     train(text_file(), tmp_path / "run", reporter=reporter)
     assert [page["ended"] for page in pages] == [False, False]
     assert "No weights yet" in pages[0]["parts"]["saturation"]
@@ -405,7 +405,7 @@ def test_from_python_and_with_its_end(tmp_path):
 
 
 def test_who_does_not_read_never_holds_training_up(tmp_path):
-    reporter = Watched(Reporter(), lambda line: None, browser=False)
+    reporter = WatchReporter(Reporter(), lambda line: None, browser=False)
     reporter.process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     os.set_blocking(reporter.process.stdin.fileno(), False)
     for step in range(3000):

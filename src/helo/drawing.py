@@ -245,7 +245,7 @@ def fading(
 
 
 def learned(path: Path, tasks: Mapping[str, Mapping[str, Any]], form: str = "png") -> None:
-    """How the error of each cell falls, or does not, a pair of axes a task: what `inspection.problems.remembered` gives."""
+    """How the error of each cell falls, or does not, a pair of axes a task: what `inspection.memory_problems.solve` gives."""
 
     def fill(figure: Any) -> None:
         for at, (name, task) in enumerate(tasks.items(), 1):

@@ -78,40 +78,40 @@ def main() -> None:
     with streams.standing():
         warnings.filterwarnings("ignore", append=True)  # they are for whoever writes code; -W still shows them
         try:
-            code = _answered(debug)
+            code = _run(debug)
             sys.stdout.flush()
         except HeloError as error:  # standard output cannot be written
-            code = _say(f"helo: {error}", 2, debug)
+            code = _exit(f"helo: {error}", 2, debug)
         except SystemExit as end:  # with 0 where whoever read us has had enough: head, less
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
     sys.exit(code)
 
 
-def _answered(debug: bool) -> int:
+def _run(debug: bool) -> int:
     try:
         here()
         code = cli.main(prog_name="helo", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except HeloError as error:
-        return _say(f"helo: {error}", 2, debug)
+        return _exit(f"helo: {error}", 2, debug)
     except click.exceptions.NoArgsIsHelpError as error:
         if sys.__stdout__ is None:  # closed: nobody reads the help
-            return _say("helo: no verb is given (helo --help tells more)", 2, debug)
+            return _exit("helo: no verb is given (helo --help tells more)", 2, debug)
         click.echo(error.format_message())
         return 2
     except click.UsageError as error:
-        return _say(f"helo: {_usage(error)}", 2, debug)
+        return _exit(f"helo: {_usage(error)}", 2, debug)
     except click.ClickException as error:
-        return _say(f"helo: {error.format_message()}", 2, debug)
+        return _exit(f"helo: {error.format_message()}", 2, debug)
     except (KeyboardInterrupt, click.Abort) as error:
-        said = str(error.__cause__ or "") if isinstance(error, click.Abort) else str(error)  # click wraps Ctrl-C
-        return _say(f"helo: {said or 'stopped'}", 130, debug)
+        reason = str(error.__cause__ or "") if isinstance(error, click.Abort) else str(error)  # click wraps Ctrl-C
+        return _exit(f"helo: {reason or 'stopped'}", 130, debug)
     except (Exception, SystemExit) as error:
         if (known := as_helo_error(error)) is not None:
-            return _say(f"helo: {known}", 2, debug)
+            return _exit(f"helo: {known}", 2, debug)
         if isinstance(error, SystemExit):
             raise
-        return _say(
+        return _exit(
             f"helo: this is a bug in helo: {type(error).__name__}: {error}; please report it, with what --debug shows",
             1,
             debug,
@@ -129,7 +129,7 @@ def _usage(error: click.UsageError) -> str:
     return f"{line} ({verb} --help tells more)"
 
 
-def _say(line: str, code: int, debug: bool) -> int:
+def _exit(line: str, code: int, debug: bool) -> int:
     if debug:
         import traceback
 

@@ -112,7 +112,7 @@ def _check(task: str) -> click.Command:
             raise HeloError("no files are given", expected=f"helo data check {task} {reports.find(task).example}")
         if given.get("reader") is not None:
             given["reader"] = readers.chosen(given["reader"])
-        options = build(kind.Options, {k: v for k, v in given.items() if v is not None})
+        options = build(kind.Options, flags.not_none(given))
         with collecting() as faults:
             try:
                 found = kind.summary(files, options)

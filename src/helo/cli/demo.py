@@ -64,13 +64,13 @@ def command(task, minutes, out, seed, quiet):
     if task == "lm":
         click.echo(f"\n$ helo sample {run} --prompt 'The '\n")
         click.echo("The " + done.sample("The ", 400, seed=seed or 0))
-        said = f"{done.figures['bits_per_character']:.2f} bits per character on text that it has not seen."
+        result = f"{done.figures['bits_per_character']:.2f} bits per character on text that it has not seen."
         tries = [
             (f"helo sample {run} --temperature 0.5", "more careful"),
             ("helo demo classify | tag | translate | caption", "the other shapes"),
         ]
     else:
-        shown = [(done, data)]
+        models = [(done, data)]
         if task == "caption":
             from helo.data.embedded import chinese
 
@@ -78,28 +78,27 @@ def command(task, minutes, out, seed, quiet):
             theirs = run.with_name(f"{run.name}-zh")
             if not quiet:
                 click.echo(f"\n$ helo train {task} {other} {words} --minutes {minutes:g} --out {theirs}", err=True)
-            shown.append(
-                (train(task, other, out=theirs, minutes=minutes, seed=seed, reporter=reporter(quiet), **options), other)
-            )
-        for model, asked in shown:
-            click.echo(f"\n$ helo predict {model.path} {'-' if task in TRIES else asked}\n")
-            for line in _answers(model, asked, TRIES.get(task)):
+            second = train(task, other, out=theirs, minutes=minutes, seed=seed, reporter=reporter(quiet), **options)
+            models.append((second, other))
+        for model, file in models:
+            click.echo(f"\n$ helo predict {model.path} {'-' if task in TRIES else file}\n")
+            for line in _answers(model, file, TRIES.get(task)):
                 click.echo(f"  {line}")
-        right = " and ".join(f"{model.figures[KEYS.get(task, 'accuracy')]:.1%}" for model, _ in shown)
-        said = f"{right} right of what it has not seen."
+        right = " and ".join(f"{model.figures[KEYS.get(task, 'accuracy')]:.1%}" for model, _ in models)
+        result = f"{right} right of what it has not seen."
         tries = [(f"helo eval {run}", "all figures"), (f"{run}/README.md", "what it is, with pictures")]
     tries += [
         (f"helo train {task} {data} {words}".strip() + f" --out {run}-longer --minutes 5", ""),
         (f"helo train {task} {reports.find(task).example}", "your own"),
         ("helo hello", "how it works, number by number"),
     ]
-    click.echo(f"\n{said}\n\nTry next:")
+    click.echo(f"\n{result}\n\nTry next:")
     for typed, why in tries:
         click.echo(f"  {typed:58}  {why}".rstrip())
 
 
 def _answers(run, data, tries):
-    """A few answers, each beside what was asked."""
+    """A few answers, each beside its input."""
     import numpy as np
 
     from helo import reports

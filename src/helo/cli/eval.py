@@ -14,7 +14,9 @@ from helo.cli import flags
 @click.argument("run")
 @click.argument("files", nargs=-1)
 @click.option(
-    "--report", type=flags.Written(file_okay=False), help="write a table, the worst errors and pictures into a folder"
+    "--report",
+    type=flags.OutputPath(file_okay=False),
+    help="write a table, the worst errors and pictures into a folder",
 )
 @click.option("--overwrite", is_flag=True, help="--report: replace an older report")
 @click.option("--metric", metavar="NAME|FILE.py:NAME", help="report this metric too (code that you trust)")

@@ -6,8 +6,8 @@ import click
 
 from helo.cli import flags
 
-MOST, SHORT = 40, 20  # pieces that are all shown; of more the largest
-NEAR = 4  # pieces beside each of several targets
+MOST, SHORT = 40, 20  # features that are all shown; of more the largest
+NEAR = 4  # features beside each of several targets
 
 
 @flags.common
@@ -46,7 +46,7 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, tas
     from helo import progress
     from helo.data.readers.files import standard_input
     from helo.errors import HeloError, place
-    from helo.inspection.explain import asked, explain, flawed
+    from helo.inspection.explain import explain, read_source, warnings
     from helo.runs import load
     from helo.training.report import working
 
@@ -57,17 +57,17 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, tas
         raise HeloError("no files are given", expected=f"helo explain {run} FILES…, or - for standard input")
     how = {"label": label, "step": step, "at": at, "window": window}
     with progress.listening(working(quiet)):
-        source = asked(model, files, standard_input)
+        source = read_source(model, files, standard_input)
         if state:
             how["stream"] = model.stream(state=state)
         # examples have places of their own; a text is one
         with place("standard input" if files[0] == "-" else files[0]):
-            found = explain(model, source, baseline=baseline, **{k: v for k, v in how.items() if v is not None})
+            found = explain(model, source, baseline=baseline, **flags.not_none(how))
     if out:
-        from helo.inspection.shown import explained
+        from helo.inspection.visualization import explanations
         from helo.runs.folder import write_text
 
-        write_text(out, explained(model.path.name, found))
+        write_text(out, explanations(model.path.name, found))
     if as_json:
         flags.show({"run": run, "answers": [f.to_json() for f in found]})
     elif not out:
@@ -76,7 +76,7 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, tas
     elif not quiet:
         flags.tell(f"{len(found):,} answer{'s' * (len(found) != 1)} in {out}", err=True)
     if not quiet:
-        for line in flawed(found):
+        for line in warnings(found):
             flags.tell(line, err=True)
 
 
@@ -84,55 +84,54 @@ def _tell(one):
     """An answer for a terminal: what it is, its input in colours, and the numbers."""
     import numpy as np
 
-    asked, found = one.asked, one.found
-    values = one.occlusion if found is None else found.values
-    names = (asked.patches or asked.pieces) if found is None else asked.pieces
-    told = "" if found is None else (
+    request, found, names = one.request, one.attribution, one.names
+    sums = "" if found is None else (
         f"   (log-odds {found.score.sum():+.2f} nats, baseline {found.baseline.sum():+.2f}, "
         f"completeness error {100 * found.error():.2f} %)"
     )  # fmt: skip
-    flags.tell(f"{one.line()}{told}")
-    total = values.sum(0)
+    flags.tell(f"{one.line()}{sums}")
+    total = one.values.sum(0)
     top = float(np.abs(total).max()) or 1.0
-    if asked.kind == "text" and len(names) == len(asked.pieces) and flags.colours():
-        gaps = asked.gaps or [""] * len(names)
-        end = f"[{flags.plain(asked.answer['text'])}]" if "at" in asked.answer else ""
+    if request.kind == "text" and len(names) == len(request.features) and flags.colours():
+        gaps = request.gaps or [""] * len(names)
+        end = f"[{flags.plain(request.answer['text'])}]" if "at" in request.answer else ""
         click.echo("".join(g + flags.shaded(n, v / top) for n, g, v in zip(names, gaps, total, strict=True)) + end)
-    if asked.kind in ("picture", "regions") and found is not None:
-        _grid(total[: asked.shape[0] * asked.shape[1]].reshape(asked.shape), top)
-    if len(asked.targets) == 1:
-        _table(one, names, total, top)
+    if request.kind in ("picture", "regions") and found is not None:
+        _grid(total[: request.shape[0] * request.shape[1]].reshape(request.shape), top)
+    if len(request.targets) == 1:
+        _table(one, total, top)
     else:
-        width = max(map(len, asked.targets))
-        for k, target in enumerate(asked.targets):
-            order = np.argsort(-np.abs(values[k]), kind="stable")[:NEAR]
-            rests = ", ".join(f"{one.shown(names[i])} {values[k, i]:+.2f}" for i in order)
-            looked = ""
-            if asked.attention is not None and asked.attention[k].any():
-                i = int(asked.attention[k].argmax())
-                looked = f"   (looked most at {one.shown(asked.pieces[i])} {asked.attention[k, i]:.2f})"
-            flags.tell(f"  {target:{width}}  {rests}{looked}")
+        width = max(map(len, request.targets))
+        for k, (target, values) in enumerate(zip(request.targets, one.values, strict=True)):
+            order = np.argsort(-np.abs(values), kind="stable")[:NEAR]
+            strongest = ", ".join(f"{one.one_line(names[i])} {values[i]:+.2f}" for i in order)
+            attention = ""
+            if request.attention is not None and request.attention[k].any():
+                i = int(request.attention[k].argmax())
+                attention = f"   (looked most at {one.one_line(request.features[i])} {request.attention[k, i]:.2f})"
+            flags.tell(f"  {target:{width}}  {strongest}{attention}")
     flags.tell()
 
 
-def _table(one, names, total, top):
-    """Each piece with its numbers and a bar; of many, those that count most."""
+def _table(one, total, top):
+    """Each feature with its numbers and a bar; of many, those that count most."""
     import numpy as np
 
-    from helo.inspection.questions import BEFORE
+    from helo.inspection.targets import BEFORE
 
-    same = len(one.asked.patches or one.asked.pieces) == len(names)
+    names, request = one.names, one.request
+    same = len(request.patches or request.features) == len(names)
     chosen = range(len(names)) if len(names) <= MOST else np.argsort(-np.abs(total), kind="stable")[:SHORT]
-    called = [one.shown(n) for n in names]
-    if "at" in one.asked.answer:  # symbols come again and again: how far back each stands
-        called = [f"{i - len(names):4} {n}" if n != BEFORE else f"     {n}" for i, n in enumerate(called)]
-    width = max(len(called[i]) for i in chosen)
-    head = "occlusion" if one.found is None else "attribution  occlusion" if same else "attribution"
+    labels = [one.one_line(n) for n in names]
+    if "at" in request.answer:  # symbols come again and again: how far back each stands
+        labels = [f"{i - len(names):4} {n}" if n != BEFORE else f"     {n}" for i, n in enumerate(labels)]
+    width = max(len(labels[i]) for i in chosen)
+    head = "occlusion" if one.attribution is None else "attribution  occlusion" if same else "attribution"
     flags.tell(f"  {'':{width}}  {head}")
     for i in chosen:
         bar = ("+" if total[i] > 0 else "-") * round(20 * abs(total[i]) / top)
-        occluded = f"  {one.occlusion[:, i].sum():+9.3f}" if same and one.found is not None else ""
-        flags.tell(f"  {called[i]:{width}}  {total[i]:+11.3f}{occluded}  {bar}".rstrip())
+        occlusion = f"  {one.occlusion[:, i].sum():+9.3f}" if same and one.attribution is not None else ""
+        flags.tell(f"  {labels[i]:{width}}  {total[i]:+11.3f}{occlusion}  {bar}".rstrip())
     if len(names) > MOST:
         flags.tell(f"  the {SHORT} largest of {len(names):,}")
 

@@ -67,9 +67,9 @@ def shaded(text: str, value: float) -> str:
     return click.style(plain(text), fg=16, bg=(ABOVE if value > 0 else BELOW)[strength - 1])
 
 
-class Written(click.Path):
-    """A file or folder that a verb writes at its end. A name that is empty, or nothing that can be written there, is said
-    before anything is computed for it.
+class OutputPath(click.Path):
+    """A file or folder that a verb writes at its end. A name that is empty, or one that cannot be written, is refused before
+    anything is computed for it.
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -85,14 +85,13 @@ class Written(click.Path):
         return value
 
 
-FILE = Written(dir_okay=False)
+FILE = OutputPath(dir_okay=False)
 
 
-def begun(state: str | None) -> str | None:
+def existing(state: str | None) -> str | None:
     """A --state file that there is something to go on from: not one that is missing, or empty as mktemp makes it."""
-    if not state or not os.path.lexists(state) or (os.path.isfile(state) and not os.path.getsize(state)):
-        return None
-    return state
+    empty = not state or not os.path.lexists(state) or (os.path.isfile(state) and not os.path.getsize(state))
+    return None if empty else state
 
 
 SIDES = ("source", "target")
@@ -198,13 +197,18 @@ def _named(args: Sequence[str]) -> list[str]:
     return []
 
 
+def not_none(values: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def given(run: Any, verb: str, values: dict[str, Any]) -> dict[str, Any]:
     """What was given of such options. Raises HeloError for one that the run's task does not have, and for a value that may
     not be.
     """
     from helo import tasks
 
-    values = {name: value for name, value in values.items() if value is not None}
+    values = not_none(values)
     own = tasks.declared(run.task, verb)
     if others := [name for name in values if name not in own]:
         having = [t for t, kind in tasks.installed().items() if others[0] in tasks.declared(kind, verb)]

@@ -48,69 +48,56 @@ def command(run, files, cells, layers, hidden, scales, length, chunk, clip, task
     if tasks:
         if wrong := [name for name in given if name != "--hidden"]:
             raise HeloError(f"{wrong[0]} beside --tasks", expected="--cell, --hidden, --length and --seed beside it")
-        found, drawn = _tasks(cells, hidden, length, seed, quiet)
+        found, draw = _problems(cells, hidden, length, seed, quiet)
     elif run is None:
         if at is not None:
             raise HeloError("--at without a run", expected="both, or neither")
-        found, drawn = _fresh(fresh, cells, length, seed)
+        found, draw = _fresh(fresh, cells, length, seed)
     else:
         if wrong := [name for name in given if name not in ("a run", "--at")]:
             raise HeloError(f"{wrong[0]} beside a run", expected="it without one: it is of fresh cells")
         if len(cells) > 1:
             raise HeloError(f"{len(cells)} cells beside a run", expected="one at most, the run's own")
-        found, drawn = _trained(run, files, cells, length, at, kind == "html", quiet)
+        found, draw = _trained(run, files, cells, length, at, kind == "html", quiet)
     if out:
         from pathlib import Path
 
         from helo.runs.folder import replacing
 
         with replacing(Path(out), named=True) as beside:
-            drawn(beside, kind)
+            draw(beside, kind)
     if as_json:
         flags.show(found | ({"out": out} if out else {}))
         return
-    if tasks:
-        _learned(found)
-    else:
-        _lags(found, quiet)
+    for line in _problem_lines(found["tasks"]) if tasks else _lines(found, quiet):
+        flags.tell(line)
+    if "prediction" in found:
+        _prediction(found["prediction"])
     if out and not quiet:
         flags.tell(f"\n{'written to' if kind == 'html' else 'drawn in'} {out}", err=True)
 
 
-def _lags(found, quiet):
-    if not quiet:
-        flags.tell(f"{found['of']}\n")
-    for line in _table(found["cells"]):
-        flags.tell(line)
-    if "prediction" in found:
-        _coloured(found["prediction"])
-
-
-def _tasks(cells, hidden, length, seed, quiet):
+def _problems(cells, hidden, length, seed, quiet):
     """What cells learn that has to be remembered, and what draws it."""
     from helo import drawing, progress
-    from helo.inspection import problems
+    from helo.inspection import memory_problems
     from helo.training.report import working
 
-    said = {} if hidden is None else {"hidden": hidden}
+    given = {} if hidden is None else {"hidden": hidden}
     with progress.listening(working(quiet)):
-        found = problems.remembered(cells or problems.CELLS, length=length, seed=seed or 0, **said)
+        found = memory_problems.solve(cells or memory_problems.CELLS, length=length, seed=seed or 0, **given)
     return {"tasks": found}, lambda path, form: drawing.learned(path, found, form)
 
 
-def _learned(found):
-    for i, (name, task) in enumerate(found["tasks"].items()):
-        flags.tell(f"{'' if i == 0 else chr(10)}{name} over {task['length']} steps: {task['error']}, "
-                   f"{task['chance']:.3f} by chance, solved below {task['solved']}")  # fmt: skip
-        for spec, cell in task["cells"].items():
-            how = (
-                f"solved at step {cell['solved_at']:,}"
-                if cell["solved_at"]
-                else f"not solved in {cell['steps'][-1]:,} steps"
-            )
-            flags.tell(
-                f"  {spec:20}  {cell['errors'][-1]:.4f}  {how:24}  {cell['clipped']:4.0%} clipped  {cell['seconds']:.0f} s"
-            )
+def _problem_lines(problems):
+    for i, (name, p) in enumerate(problems.items()):
+        yield from [""] * bool(i)
+        yield f"{name} over {p['length']} steps: {p['error']}, {p['chance']:.3f} by chance, solved below {p['solved']}"
+        for spec, cell in p["cells"].items():
+            at, steps = cell["solved_at"], cell["steps"][-1]
+            how = f"solved at step {at:,}" if at else f"not solved in {steps:,} steps"
+            figures = f"{cell['clipped']:4.0%} clipped  {cell['seconds']:.0f} s"
+            yield f"  {spec:20}  {cell['errors'][-1]:.4f}  {how:24}  {figures}"
 
 
 def _suffix(out, run):
@@ -135,92 +122,77 @@ def _fresh(given, cells, length, seed):
     from helo import drawing
     from helo.inspection import gradients
 
-    said = {**given, "length": length, "seed": seed, "scales": given["scales"] or None}
-    said = {name: value for name, value in said.items() if value is not None}
-    found = gradients.fading(cells or gradients.CELLS, **said)
+    options = flags.not_none({**given, "length": length, "seed": seed, "scales": given["scales"] or None})
+    found = gradients.gradient_norms(cells or gradients.CELLS, **options)
+    curves = {
+        name if len(cell["layers"]) == 1 else f"{name}, layer {i}": norms
+        for name, cell in found.items()
+        for i, norms in enumerate(cell["layers"], 1)
+    }
 
-    def drawn(path, form):
-        curves = {}
-        for name, cell in found.items():
-            for i, norms in enumerate(cell["layers"], 1):
-                curves[name if len(cell["layers"]) == 1 else f"{name}, layer {i}"] = norms
+    def draw(path, form):
         drawing.fading(path, curves, given["chunk"], form=form)
 
-    return {"of": gradients.OF, "chunk": given["chunk"], "cells": found}, drawn
+    return {"of": gradients.OF, "chunk": given["chunk"], "cells": found}, draw
 
 
 def _trained(run, files, cells, length, at, paged, quiet):
     """What a trained model does, and what draws it."""
     from helo import drawing, progress
-    from helo.inspection import reach
+    from helo.inspection import saliency
     from helo.runs import load
     from helo.training.report import working
 
     model = load(run, cell=cells[0] if cells else None)
     with progress.listening(working(quiet)):
-        looked = reach.Reach(model, files, length)
-        predictions = looked.predictions(at, reach.STRETCH if paged else 1)
-        lags = looked.lags()
+        gradient = saliency.Saliency(model, files, length)
+        predictions = gradient.predictions(at, saliency.STRETCH if paged else 1)
+        lags = gradient.lags()
     last = predictions[-1]
     before = [{"text": text, "value": value} for text, value in zip(last["before"], last["inputs"], strict=True)]
     found = {
-        "run": run, "of": f"{reach.OF}, mean over {lags['places']} places of the text",
+        "run": run, "of": f"{saliency.OF}, mean over {lags['places']} places of the text",
         "cells": {model.about["cell"]: lags},
         "prediction": {**{k: last[k] for k in ("at", "text", "probability")}, "inputs": before},
     }  # fmt: skip
 
-    def drawn(path, form):
+    def draw(path, form):
         if form == "html":
-            path.write_text(reach.page(model.path.resolve().name, lags, predictions), encoding="utf-8")
+            path.write_text(saliency.page(model.path.resolve().name, lags, predictions), encoding="utf-8")
             return
         curves = {f"state, layer {i}": norms for i, norms in enumerate(lags["layers"], 1)}
         drawing.fading(path, {**curves, "input": lags["inputs"]}, lags["chunk"], "trained", form)
 
-    return found, drawn
+    return found, draw
 
 
-def _coloured(prediction):
-    """One prediction and the text before it, on a terminal in colours."""
-    import sys
+def _prediction(found):
+    """One prediction and the text before it, where colours are shown the deeper the more it depends on a symbol."""
+    from helo.inspection import saliency
 
-    from helo.errors import plain
-    from helo.inspection import reach
-
-    told = {**prediction, "before": [b["text"] for b in prediction["inputs"]],
-            "inputs": [b["value"] for b in prediction["inputs"]]}  # fmt: skip
-    flags.tell(f"\n{reach.words(told)}")
-    pieces = list(zip(reversed(told["before"]), reversed(reach.shades(told)), strict=True))
-    if not sys.stdout.isatty():
-        flags.tell("".join(reach.visible(piece) for piece, _ in pieces) + f"[{reach.visible(prediction['text'])}]")
+    inputs = found["inputs"]
+    prediction = {**found, "before": [x["text"] for x in inputs], "inputs": [x["value"] for x in inputs]}
+    flags.tell(f"\n{saliency.words(prediction)}")
+    pieces, end = [saliency.visible(x["text"]) for x in reversed(inputs)], f"[{saliency.visible(prediction['text'])}]"
+    if not flags.colours():
+        flags.tell("".join(pieces) + end)
         return
-    try:
-        from rich.console import Console
-        from rich.text import Text
-    except ImportError:
-        flags.tell("".join(reach.visible(piece) for piece, _ in pieces) + f"[{reach.visible(prediction['text'])}]")
-        return
-    text = Text()
-    for piece, share in pieces:
-        # From the dark of a terminal to orange; what is nearly nothing keeps the terminal's own colours.
-        r, g, b = (round(low + (high - low) * share) for low, high in ((70, 255), (45, 138), (30, 61)))
-        text.append(
-            plain(reach.visible(piece)),
-            f"{'black' if share > 0.5 else 'white'} on rgb({r},{g},{b})" if share > 0.02 else "",
-        )
-    text.append(f"[{plain(reach.visible(prediction['text']))}]", "bold underline")
-    Console(highlight=False).print(text, soft_wrap=True)
+    shades = reversed(saliency.shades(prediction))
+    click.echo("".join(map(flags.shaded, pieces, shades)) + flags.plain(end))
 
 
-def _table(found):
+def _lines(found, quiet):
     """A column a cell, a row a lag, and under them what says how fast it goes; as many beside each other as have room."""
-    from helo.inspection.reach import SHOWN
+    from helo.inspection.saliency import table_lags
 
-    length = max(len(cell["norms"]) for cell in found.values())
-    lags = sorted({*(lag for lag in SHOWN if lag < length), length - 1})
+    if not quiet:
+        yield f"{found['of']}\n"
+    found = found["cells"]
+    lags = table_lags(max(len(cell["norms"]) for cell in found.values()))
     under = {"factor": ("factor a step", ".3f"), "spectral_radius": ("spectral radius", ".3f"),
              "parameter_gradient": ("parameters' gradient", ".1e"), "clipped": ("clipped to", ".1e")}  # fmt: skip
     one = next(iter(found.values()))
-    under = {key: said for key, said in under.items() if key in one}
+    under = {key: title for key, title in under.items() if key in one}
     first = ["lag", *map(str, lags), "", *(title for title, _ in under.values())]
     columns = []
     for name, cell in found.items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
 import click
@@ -35,14 +33,9 @@ def command(word, cell, seed, quiet, as_json):
     elif quiet:
         flags.tell(hello.written(seed, example))
     else:
-        for line in hello.lesson(seed, _paint if _coloured() else hello.plain, example):
+        for line in hello.lesson(seed, _paint if flags.colours() else hello.plain, example):
             click.echo(line)
 
 
 def _paint(text, role):
     return click.style(text, **STYLES[role])
-
-
-def _coloured():
-    """Whether a person looks at a terminal and has not declined colours (no-color.org: set, and not empty)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -19,6 +19,7 @@ def command(run, cell, task, seed, quiet, as_json):
     helo info runs/novel
     helo info runs/novel --json
     """
+    from helo.models.feed_forward import FeedForward
     from helo.runs import load
 
     model = load(run, cell=cell, task=task)
@@ -27,6 +28,8 @@ def command(run, cell, task, seed, quiet, as_json):
     if task is not None:
         model.kind  # noqa: B018
     about = model.about
+    if isinstance(model.task.model, FeedForward):
+        about["cell"] = None  # none runs
     if as_json:
         flags.show(about)
         return

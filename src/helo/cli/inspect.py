@@ -34,8 +34,8 @@ def command(run, files, out, properties, most, cell, task, seed, quiet, as_json)
     """
     from helo import progress
     from helo.inspection import inspect
-    from helo.inspection.beyond import lines
-    from helo.inspection.sources import MOST
+    from helo.inspection.analysis import lines
+    from helo.inspection.loaders import MOST
     from helo.inspection.units import numbers_beside
     from helo.runs import load
     from helo.training.report import working
@@ -52,17 +52,15 @@ def command(run, files, out, properties, most, cell, task, seed, quiet, as_json)
         return
     for name, p in found.properties.items():
         best = p["units"][0]
-        cost = (
-            ""
-            if best["cost"] is None
-            else f"   silenced {best['cost']:+.3f} nats, elsewhere {best['cost_elsewhere']:+.3f}"
+        line = (
+            f"{'found' if best['found'] else '  -  '}  {name:24} {best['layer']}:{best['unit']:<4} {best['score']:.2f}"
         )
-        mark = "found" if best["found"] else "  -  "
-        flags.tell(
-            f"{mark}  {name:24} {best['layer']}:{best['unit']:<4} {best['score']:.2f}, needed {p['needed']:.2f}{cost}"
-        )
-    for look in found.looked:
-        for line in lines(look.beyond):
+        cost = ""
+        if best["cost"] is not None:
+            cost = f"   silenced {best['cost']:+.3f} nats, elsewhere {best['cost_elsewhere']:+.3f}"
+        flags.tell(f"{line}, needed {p['needed']:.2f}{cost}")
+    for result in found.results:
+        for line in lines(result.analysis):
             flags.tell(line)
     if path is not None:
         flags.tell(f"\nthe page: {path}" + (f"; the numbers: {beside}" if beside else ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from itertools import count
 
 import click
 
@@ -46,9 +47,9 @@ def command(run, files, attention, out, stream, state, cell, task, seed, quiet, 
     from helo.training.report import working
 
     if stream:
-        _streams(run, files, {**options, "attention": attention, "out": out})
+        _check_stream(run, files, {**options, "attention": attention, "out": out})
         with progress.stoppable() if state else nullcontext() as stopping:
-            _live(load(run, cell=cell, task=task), state, as_json, stopping)
+            _stream(load(run, cell=cell, task=task), state, as_json, stopping)
         return
     if state:
         raise HeloError("--state without --stream", expected="both, or neither")
@@ -83,7 +84,7 @@ def command(run, files, attention, out, stream, state, cell, task, seed, quiet, 
         _page(out, model, examples, answers, quiet)
 
 
-def _streams(run, files, others):
+def _check_stream(run, files, others):
     """Raises HeloError for what has no meaning beside --stream."""
     from helo.errors import HeloError
 
@@ -94,9 +95,9 @@ def _streams(run, files, others):
         raise HeloError(f"--{given[0]} beside --stream", expected="--state alone beside it")
 
 
-def _live(model, state, as_json, stopping):
+def _stream(model, state, as_json, stopping):
     """Each line as it comes. However it ends, the state is kept: it stands behind the last line that was answered."""
-    live = model.live(flags.begun(state))
+    live = model.live(flags.existing(state))
     labels = [[]]
     try:
         for number, line in enumerate(_lines(stopping), 1):
@@ -121,8 +122,8 @@ def _lines(stopping):
     """Standard input, a line as soon as it is there. Whoever asks to stop is heard between two lines."""
     from helo.data.readers.encoding import STANDARD_INPUT, decoded
 
-    at = number = 0
-    while True:
+    at = 0
+    for number in count(1):
         if stopping is not None:
             stopping.end()
             stopping.waiting = True
@@ -131,7 +132,6 @@ def _lines(stopping):
             stopping.waiting = False
         if not line:
             return
-        number += 1
         yield decoded(line, STANDARD_INPUT, at, number)
         at += len(line)
 
@@ -163,11 +163,11 @@ def _draw(path, answers, task, quiet):
     from helo import drawing
     from helo.runs.folder import replacing
 
-    looks, form = [a["attention"] for a in answers], Path(path).suffix.lower()[1:]
+    attention, form = [a["attention"] for a in answers], Path(path).suffix.lower()[1:]
     with replacing(Path(path), named=True) as beside:
         if form == "json":
-            beside.write_text(json.dumps(looks, ensure_ascii=False), encoding="utf-8")
-        elif looks and "place" in looks[0]:
+            beside.write_text(json.dumps(attention, ensure_ascii=False), encoding="utf-8")
+        elif attention and "place" in attention[0]:
             import numpy as np
 
             from helo.data.readers.photos import Photo, middle, opened
@@ -182,9 +182,9 @@ def _draw(path, answers, task, quiet):
                 pictures.append((np.asarray(picture), answer["attention"]))
             drawing.looks(beside, pictures, form)
         else:
-            drawing.attention(beside, looks[:DRAWN], form)
-    if len(looks) > DRAWN and form != "json" and not quiet:
-        flags.tell(f"the first {DRAWN} of {len(looks):,} are drawn in {path}", err=True)
+            drawing.attention(beside, attention[:DRAWN], form)
+    if len(attention) > DRAWN and form != "json" and not quiet:
+        flags.tell(f"the first {DRAWN} of {len(attention):,} are drawn in {path}", err=True)
 
 
 def _page(path, model, examples, answers, quiet):
@@ -192,9 +192,8 @@ def _page(path, model, examples, answers, quiet):
     from helo.reports.gallery import page
     from helo.runs.folder import write_text
 
-    count = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
-    about = f"{count}, each with what the model says of it"
-    text = page(model.path.name, about, examples.inputs, answers, examples.labels)
-    write_text(path, text)
+    pictures = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
+    about = f"{pictures}, each with what the model says of it"
+    write_text(path, page(model.path.name, about, examples.inputs, answers, examples.labels))
     if not quiet:
-        flags.tell(f"{count} in {path}", err=True)
+        flags.tell(f"{pictures} in {path}", err=True)

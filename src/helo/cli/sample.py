@@ -49,12 +49,12 @@ def command(
     safely = progress.stoppable() if state is not None else nullcontext()
     stopping = click.get_current_context().with_resource(safely)
     given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
-    choice = Choice(**{k: v for k, v in given.items() if v is not None})
+    choice = Choice(**flags.not_none(given))
     if prompt == "-":
         prompt = sys.stdin.read()
     model = load(run, cell=cell, task=task)
-    stream = model.stream(streams, flags.begun(state))
-    texts = [[] for _ in range(stream.rows)]
+    stream = model.stream(streams, flags.existing(state))
+    texts = [""] * stream.rows
     live = stream.rows == 1 and not as_json
     pieces = model.writing(prompt, length, seed, stop, stream, choice)
     if live and not quiet:
@@ -65,14 +65,12 @@ def command(
             if live:
                 flags.tell(piece[0], end="")
                 sys.stdout.flush()
-            for text, p in zip(texts, piece, strict=True):
-                text.append(p)
+            texts = [text + p for text, p in zip(texts, piece, strict=True)]
             if stopping is not None:
                 stopping.end()
     finally:
         if state:
             stream.save(state)
-    texts = ["".join(text) for text in texts]
     if as_json:
         flags.show({"texts": texts})
     elif live:

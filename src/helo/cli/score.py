@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import click
 
 from helo.cli import flags
@@ -46,18 +48,18 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
         raise HeloError(f"--out of a {model.about['task']} model", expected="it of a language model")
     page = suffix.startswith(".htm")
     most = DRAWN if page else 0 if as_json or out else SHOWN
-    if suffix == ".tsv":
-        with replacing(Path(out), named=True) as beside, beside.open("w", encoding="utf-8", newline="") as table:
-            kept = _Kept(model.task, most, table)
-            texts = score(model, files, lines, kept.take)
-    else:
-        kept = _Kept(model.task, most)
+    with ExitStack() as stack:
+        table = None
+        if suffix == ".tsv":
+            beside = stack.enter_context(replacing(Path(out), named=True))
+            table = stack.enter_context(beside.open("w", encoding="utf-8", newline=""))
+        kept = _Symbols(model.task, most, table)
         texts = score(model, files, lines, kept.take)
     if page:
-        from helo.inspection.shown import scored
+        from helo.inspection.visualization import scores
 
-        told = [(t, kept.symbols.get(i, []), i in kept.more) for i, t in kept.pairs(texts)]
-        write_text(out, scored(model.path.name, told))
+        colours = [(t, kept.symbols.get(i, []), i in kept.more) for i, t in kept.pairs(texts)]
+        write_text(out, scores(model.path.name, colours))
     if as_json:
         flags.show({"run": run, "texts": texts})
     elif not out:
@@ -66,7 +68,7 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
         flags.tell(f"{len(texts):,} text{'s' * (len(texts) != 1)} in {out}", err=True)
 
 
-class _Kept:
+class _Symbols:
     """What comes of texts symbol by symbol: rows of a table, and the first symbols of all for people."""
 
     def __init__(self, task, most, table=None):
@@ -98,12 +100,15 @@ class _Kept:
             if self.left > 0:
                 self.left -= 1
                 bits = 0.0 if math.isnan(nats) else nats / math.log(2)
-                said = ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in others)
-                self.symbols.setdefault(text, []).append((written, bits, said))
+                self.symbols.setdefault(text, []).append((written, bits, _others(others)))
 
     def pairs(self, texts):
         """Each text with its number; of lines some may have had nothing to score."""
         return [(t["line"] - 1 if "line" in t else i, t) for i, t in enumerate(texts)]
+
+
+def _others(likely):
+    return ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in likely)
 
 
 def _escaped(text):
@@ -117,20 +122,18 @@ def _tell(kept, texts, lines):
     for i, text in kept.pairs(texts):
         symbols = kept.symbols.get(i, [])
         coloured = flags.colours() and bool(symbols)
-        shown = "".join(flags.shaded(s, min(1, b / BITS)) for s, b, _ in symbols)
+        shaded = "".join(flags.shaded(s, min(1, b / BITS)) for s, b, _ in symbols)
         if lines:
             click.echo(f"{text['nats_per_symbol']:.3f}\t", nl=False)
-            flags.tell(text["text"]) if not coloured else click.echo(shown.removesuffix("\n"))
+            flags.tell(text["text"]) if not coloured else click.echo(shaded.removesuffix("\n"))
             continue
         if coloured:
-            click.echo(shown + ("" if shown.endswith("\n") else "\n"))
+            click.echo(shaded + ("" if shaded.endswith("\n") else "\n"))
             if i in kept.more:
                 flags.tell(f"… the first {len(symbols):,} symbols; --out FILE.html or FILE.tsv has more\n")
         count = f"{text['symbols']:,} symbol{'s' * (text['symbols'] != 1)}"
         flags.tell(f"{text['text']}: {text['nats']:.2f} nats, {count}, {text['nats_per_symbol']:.4f} per symbol"
                    + (f", {text['bits_per_character']:.3f} bits per character" if "bits_per_character" in text else ""))  # fmt: skip
         for w in text.get("surprising", []):
-            others = ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in w["likely"])
-            flags.tell(
-                f"  {w['nats'] / math.log(2):5.1f} bits  {w['before'][-20:]!r} then {w['text']!r}, rank {w['rank']:,}; likelier {others}"
-            )
+            where = f"{w['before'][-20:]!r} then {w['text']!r}, rank {w['rank']:,}"
+            flags.tell(f"  {w['nats'] / math.log(2):5.1f} bits  {where}; likelier {_others(w['likely'])}")

@@ -58,12 +58,12 @@ def _command(task: str) -> click.Command:
             raise HeloError("--no-browser without --watch", expected="both, or neither")
         shown = reporter(quiet)
         if watch:
-            from helo.inspection.watched import Watched
+            from helo.inspection.watch_process import WatchReporter
 
-            tell = shown.say if not quiet else lambda line: flags.tell(line, err=True)
-            shown = Watched(shown, tell, not no_browser, options.get("cell"))
-        given = {k: v for k, v in options.items() if v is not None}
-        done = train(task, files, valid, out, like=like, resume=resume, overwrite=overwrite, reporter=shown, **given)
+            announce = shown.say if not quiet else lambda line: flags.tell(line, err=True)
+            shown = WatchReporter(shown, announce, not no_browser, options.get("cell"))
+        given = flags.not_none(options) | {"like": like, "resume": resume, "overwrite": overwrite}
+        done = train(task, files, valid, out, reporter=shown, **given)
         if os.environ.get("RANK", "0") != "0":  # under torchrun the first process speaks for all
             return
         if as_json:

@@ -28,20 +28,20 @@ def command(run, port, no_browser, terminal, cell, task, seed, quiet, as_json):
 
     from helo.errors import HeloError
     from helo.inspection import watch
-    from helo.inspection.seen import Seen
+    from helo.inspection.observer import Observer
 
     if terminal and (port or no_browser):
         raise HeloError("--terminal with a flag of the page", expected="one of them")
-    seen = Seen(Path(run), cell, task=task)
+    observer = Observer(Path(run), cell, task=task)
     if as_json:
-        seen.look()
-        flags.show(watch.shown(seen))
+        observer.update()
+        flags.show(watch.to_json(observer))
     elif terminal:
         from helo.inspection import terminal as view
 
-        view.follow(seen)
+        view.follow(observer)
     else:
-        with watch.serving(seen, port) as server:
+        with watch.serve(observer, port) as server:
             flags.tell(f"watch it at {server.address}   (Ctrl-C ends it)", err=True)
             if not no_browser:
                 watch.open_browser(server.address)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
@@ -32,11 +32,12 @@ class Tap:
         return after, output
 
 
+T = TypeVar("T", bound=Tap)
 _NOW: ContextVar[Tap | None] = ContextVar("tap", default=None)
 
 
 @contextmanager
-def tapped(tap: Tap) -> Iterator[Tap]:
+def tapped(tap: T) -> Iterator[T]:
     """While this holds, scans are shown to a tap."""
     token = _NOW.set(tap)
     try:

@@ -19,7 +19,7 @@ from helo.errors import HeloError, nearest
 Network = Mapping[str, Array]
 Numbers = dict[str, np.ndarray]  # of a step, by the names of the equations
 Round = Callable[[Array], Array]  # what becomes of a number before it is carried on: itself, or the digits on paper
-Way = tuple[str, str, float]  # a number's name, how it is computed in full, the number
+Working = tuple[str, str, float]  # a number's name, how it is computed in full, the number
 
 LONGEST = 40  # letters of a word
 JOINERS = "\u200c\u200d"  # stand inside words of some scripts
@@ -35,7 +35,7 @@ class Hand(ABC):
     parts: ClassVar[tuple[str, ...]] = ("h",)
     #: Units on paper.
     hidden: ClassVar[int] = 2
-    #: Formulas of a step, each with what it means, and of the way back.
+    #: Formulas of a step, each with what it means, and of the step backwards.
     formulas: ClassVar[tuple[tuple[str, str], ...]]
     back_formulas: ClassVar[tuple[tuple[str, str], ...]]
 
@@ -57,15 +57,15 @@ class Hand(ABC):
         """The numbers of a step, from x `(letters,)` and those of the step before; each goes through r."""
 
     @abstractmethod
-    def back(
+    def backward(
         self, w: Network, d: Numbers, x: np.ndarray, before: Numbers, now: Numbers, later: Numbers
     ) -> tuple[Numbers, Numbers]:
-        """From the gradient by the state after a step, `later`, to the numbers of the way back by their names, and the
+        """From the gradient by the state after a step, `later`, to the numbers of the step backwards by their names, and the
         gradient by the state before the step. What the weights get is added to d.
         """
 
     @abstractmethod
-    def ways(self, w: Network, letter: int, before: Numbers | None, now: Numbers, k: int) -> Iterator[Way]:
+    def working(self, w: Network, letter: int, before: Numbers | None, now: Numbers, k: int) -> Iterator[Working]:
         """Unit k of each number of a step in full; before: None at the first step, whose state is zeros."""
 
 
@@ -129,17 +129,13 @@ class Example:
         from helo.hello import network
 
         rng = np.random.default_rng(1)
-        best: tuple[float, Network] | None = None
+        best: tuple[float, Network] = -1.0, {}
         for _ in range(50):
-            w = {
-                name: _digit(rng, name, value.shape) for name, value in network.start(self, 0, self.hand.hidden).items()
-            }
-            least = float(network.on_paper(self, w).right.min())
-            if best is None or least > best[0]:
-                best = least, w
-            if least > 0.02:
+            start = network.start(self, 0, self.hand.hidden)
+            w = {name: _digit(rng, name, value.shape) for name, value in start.items()}
+            best = max(best, (float(network.on_paper(self, w).right.min()), w), key=lambda drawn: drawn[0])
+            if best[0] > 0.02:
                 break
-        assert best is not None
         return best[1]
 
 
@@ -152,24 +148,17 @@ def _digit(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.nd
 
 def example(word: str = "hello", cell: str = "rnn") -> Example:
     """A word to learn with a cell. Raises HeloError for what is no word, or has one letter alone, and for other cells."""
-    hands = {hand.name: hand for hand in known()}
+    from helo.hello.gru import GRU
+    from helo.hello.lstm import LSTM
+    from helo.hello.rnn import LECTURE, RNN
+
+    hands: dict[str, Hand] = {hand.name: hand() for hand in (RNN, LSTM, GRU)}
     if cell not in hands:
         raise HeloError(f"the cell {cell!r}", mend=nearest(cell, hands), where="--cell")
     letters = _letters(unicodedata.normalize("NFC", word))
     if letters == tuple("hello") and cell == "rnn":
-        from helo.hello.rnn import LECTURE
-
         return Example(letters, hands[cell], 3, LECTURE)
     return Example(letters, hands[cell], max(8, len(letters)))
-
-
-def known() -> list[Hand]:
-    """The cells by hand."""
-    from helo.hello.gru import GRU
-    from helo.hello.lstm import LSTM
-    from helo.hello.rnn import RNN
-
-    return [RNN(), LSTM(), GRU()]
 
 
 def _letters(word: str) -> tuple[str, ...]:
@@ -192,8 +181,8 @@ def _letters(word: str) -> tuple[str, ...]:
     if len(letters) > LONGEST:
         raise HeloError(f"{word[:60]!r} has {len(letters):,} letters", expected=f"{LONGEST} at most")
     if len(set(letters)) < 2:
-        said = "an empty word" if not letters else f"{word[:60]!r} has one letter alone"
-        raise HeloError(said, expected="two different letters at least, so that there is something to learn")
+        found = "an empty word" if not letters else f"{word[:60]!r} has one letter alone"
+        raise HeloError(found, expected="two different letters at least, so that there is something to learn")
     return tuple(letters)
 
 

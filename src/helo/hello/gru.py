@@ -39,24 +39,14 @@ class GRU(Hand):
         b = stacked(w, "b", GATES)
         none = 0 * w["b_m"]
         inside = namespace(b).concat([none, none, w["b_m"]])
-        return {
-            "weight_ih": stacked(w, "W", GATES),
-            "weight_hh": stacked(w, "R", GATES),
-            "bias_ih": b,
-            "bias_hh": inside,
-        }
+        weights = {"weight_ih": stacked(w, "W", GATES), "weight_hh": stacked(w, "R", GATES)}
+        return weights | {"bias_ih": b, "bias_hh": inside}
 
     def network(self, parameters):
-        outside, inside = (parted(parameters[name], GATES) for name in ("bias_ih", "bias_hh"))
-        stacks = {"W": parameters["weight_ih"], "R": parameters["weight_hh"]}
+        inside = parted(parameters["bias_hh"], GATES)
+        stacks = {"W": parameters["weight_ih"], "R": parameters["weight_hh"], "b": parameters["bias_ih"]}
         w = {f"{m}_{k}": part for m, stack in stacks.items() for k, part in parted(stack, GATES).items()}
-        b = {
-            "b_r": outside["r"] + inside["r"],
-            "b_z": outside["z"] + inside["z"],
-            "b_n": outside["n"],
-            "b_m": inside["n"],
-        }
-        return w | b
+        return w | {"b_r": w["b_r"] + inside["r"], "b_z": w["b_z"] + inside["z"], "b_m": inside["n"]}
 
     def step(self, w, x, before, r):
         h = before["h"]
@@ -66,7 +56,7 @@ class GRU(Hand):
         n = r(np.tanh(w["W_n"] @ x + w["b_n"] + reset * m))
         return {"r": reset, "z": z, "m": m, "n": n, "h": r((1 - z) * n + z * h)}
 
-    def back(self, w, d, x, before, now, later):
+    def backward(self, w, d, x, before, now, later):
         r, z, m, n, h, dh = now["r"], now["z"], now["m"], now["n"], before["h"], later["h"]
         dn = dh * (1 - z) * (1 - n**2)
         da = {"r": dn * m * r * (1 - r), "z": dh * (h - n) * z * (1 - z), "n": dn}
@@ -79,7 +69,7 @@ class GRU(Hand):
         sends = {"h": dh * z + sum(w[f"R_{k}"].T @ through[k] for k in GATES)}
         return {"dh": dh, "da_n": dn, "dm": through["n"], "da_z": da["z"], "da_r": da["r"]}, sends
 
-    def ways(self, w, letter, before, now, k):
+    def working(self, w, letter, before, now, k):
         for gate in "rz":
             recurrent = [] if before is None else inner(w[f"R_{gate}"], k, before["h"])
             a = total([(w[f"W_{gate}"][k, letter], "·1"), *recurrent, (w[f"b_{gate}"][k], "")])

@@ -48,11 +48,11 @@ def right(text: str, columns: int) -> str:
 
 def wrapped(text: str, most: int = 76) -> Iterator[str]:
     """A paragraph, broken between words."""
-    line = ""
-    for word in text.split(" "):
-        if line and width(line) + 1 + width(word) > most:
+    line, *words = text.split(" ")
+    for word in words:
+        if width(line) + 1 + width(word) > most:
             yield f"  {line}"
             line = word
         else:
-            line = f"{line} {word}" if line else word
+            line += f" {word}"
     yield f"  {line}"

@@ -9,9 +9,9 @@ import numpy as np
 from helo.hello import layout, network
 from helo.hello.base import Example, inner, total
 from helo.hello.layout import Paint, plain
-from helo.hello.network import HELLO, MOST, Moment, Paper, Sent
+from helo.hello.network import HELLO, MOST, BackwardStep, Paper, Progress
 
-REPORTED = frozenset(10 * 2**n for n in range(9))  # steps that get a line
+REPORTED = frozenset({0, *(10 * 2**n for n in range(9))})  # steps that get a line
 STEPS = 5  # that stand side by side
 LETTERS = 4  # of which a row each, or a vector, has room
 FULL = 4  # steps of which one number of each kind is shown in full
@@ -94,12 +94,11 @@ def _weights(e: Example, paint: Paint) -> Iterator[str]:
             row = f"{layout.row(w['W_xh'][i])}         {layout.row(w['W_hh'][i])}   {w['b'][i]:6.1f}"
             yield f"  {paint(f'h[{i}]', 'faint')} {row}"
     else:
-        names = [n.removeprefix("W_") for n in w if n.startswith("W_") and n != "W_hy"]
-        plain_rnn = names == ["xh", "hh"]
-        names = [""] if plain_rnn else names
+        plain_rnn = e.hand.name == "rnn"
+        names = [""] if plain_rnn else [n.removeprefix("W_") for n in w if n.startswith("W_") and n != "W_hy"]
         heads = "".join(f"{n + u if n else 'h' + u:>6}" for n in names for u in units)
         yield paint(f"  W     {heads}   by letter read", "faint")
-        for letter, i in zip(e.vocabulary, range(len(e.vocabulary)), strict=True):
+        for i, letter in enumerate(e.vocabulary):
             row = "".join(layout.row(w[f"W_{n}" if n else "W_xh"][:, i]) for n in names)
             yield f"  {paint(layout.left(f'x[{letter}]', 6), 'faint')}{row}"
         for k in range(hidden):
@@ -118,8 +117,8 @@ def _table(e: Example, paper: Paper, some: slice, paint: Paint) -> Iterator[str]
     steps, right = range(len(e.read))[some], e.next[some]
 
     def line(name: str, texts: Sequence[str], letter: str = "") -> str:
-        shown = [paint(text, "right") if right[t] == letter else text for t, text in enumerate(texts)]
-        return paint(f"  {layout.left(name, 10)}", "faint") + "".join(shown)
+        columns = [paint(text, "right") if right[t] == letter else text for t, text in enumerate(texts)]
+        return paint(f"  {layout.left(name, 10)}", "faint") + "".join(columns)
 
     yield line("step t", [f"{t + 1:>11}" for t in steps])
     yield line("reads", [layout.right(e.read[t], 11) for t in steps])
@@ -152,27 +151,25 @@ def _in_full(e: Example, t: int, paper: Paper, paint: Paint) -> Iterator[str]:
     share = f"({'+'.join(f'exp({value:.3f})' for value in y)})" if e.few else f"{paper.sums[t]:.4f}"
     yield ""
     yield paint(f"  step {t + 1} reads {e.read[t]}, and {e.next[t]} is right", "faint")
-    ways = e.hand.ways(w, read, paper.steps[t - 1] if t else None, now, t % e.hand.hidden)
-    rows = [(name, way, f"{value:z.4f}") for name, way, value in ways]
+    working = e.hand.working(w, read, paper.steps[t - 1] if t else None, now, t % e.hand.hidden)
+    rows = [(name, formula, f"{value:z.4f}") for name, formula, value in working]
     rows += [
         (f"y[{e.next[t]}]", score, f"{y[right]:z.3f}"),
         (f"p[{e.next[t]}]", f"exp({y[right]:.3f})/{share}", f"{paper.right[t]:.4f}"),
         ("loss", f"-log {paper.right[t]:.4f}", f"{paper.loss[t]:z.3f}"),
     ]
     width = max(layout.width(name) for name, _, _ in rows)
-    for name, way, result in rows:
-        yield f"  {layout.left(name, width)} = {way:{62 - width}} = {result:>7}"
+    for name, formula, result in rows:
+        yield f"  {layout.left(name, width)} = {formula:{62 - width}} = {result:>7}"
 
 
 # Part 2
 
 
-def _training(seed: int, e: Example, paint: Paint) -> Generator[str, None, Moment]:
-    """The lines of training; it returns the last moment."""
-    steps = f"{len(e.read)} steps" if len(e.read) > 1 else "one step"
-    yield from layout.heading(
-        f"2  Training: the gradient, backwards through the {WORDS.get(len(e.read), steps)}", paint
-    )
+def _training(seed: int, e: Example, paint: Paint) -> Generator[str, None, Progress]:
+    """The lines of training; it returns how it ended."""
+    steps = {1: "one step", 4: "four steps"}.get(len(e.read), f"{len(e.read)} steps")
+    yield from layout.heading(f"2  Training: the gradient, backwards through the {steps}", paint)
     yield from _bptt(e, paint)
     yield ""
     yield from _need(e)
@@ -184,12 +181,11 @@ def _training(seed: int, e: Example, paint: Paint) -> Generator[str, None, Momen
     yield paint(f"  {f'random start, seed {seed}':26}p of the right letter", "faint")
     pairs = "".join(layout.right(f"{a}-{b}", 8) for a, b in zip(e.read, e.next, strict=True)) if side else "   least"
     yield paint(f"  step     loss {pairs}    fed '{e.letters[0]}', it writes", "faint")
-    moments = network.train(seed, e)
-    end = next(moments)
-    yield _report(end, e, side, paint)
-    for end in moments:
+    end = None
+    for end in network.train(seed, e):
         if end.last or end.step in REPORTED:
             yield _report(end, e, side, paint)
+    assert end is not None
     h, _, _ = network.forward(end.network, e, e.read)
     yield ""
     verdict = "Learned" if end.learned else f"Not learned in {MOST:,} steps: try another --seed"
@@ -208,9 +204,6 @@ def _training(seed: int, e: Example, paint: Paint) -> Generator[str, None, Momen
     return end
 
 
-WORDS = {4: "four steps"}
-
-
 def _need(e: Example) -> Iterator[str]:
     """Why a state is needed for this word."""
     if e.lecture:
@@ -223,16 +216,16 @@ def _need(e: Example) -> Iterator[str]:
         yield "  No letter of it is followed by different ones: it could do without a state."
         return
     letter, after = several[0]
-    said = ", ".join(f"'{b}'" for b in after)
+    letters = ", ".join(f"'{b}'" for b in after)
     yield from layout.wrapped(
-        f"'{letter}' must give {said}, in this order. The input is the same: only the state "
+        f"'{letter}' must give {letters}, in this order. The input is the same: only the state "
         f"tells them apart. With no state the loss stays above {network.without_state(e):.3f}: the best is then to say each "
         "as often as it comes."
     )
 
 
 def _bptt(e: Example, paint: Paint) -> Iterator[str]:
-    """The lines of the way back and of training, as formulas, and one of them with its numbers."""
+    """The lines of the steps backwards and of training, as formulas, and one of them with its numbers."""
     steps = [str(t) for t in range(len(e.read), 0, -1)]
     yield f"  for t = {', '.join(steps if len(steps) <= 8 else [*steps[:3], '...', '1'])}:"
     formulas = ("dy = p_t - x_{t+1}", "what it said, minus what was right"), *e.hand.back_formulas
@@ -240,25 +233,25 @@ def _bptt(e: Example, paint: Paint) -> Iterator[str]:
     for formula, meaning in formulas:
         yield f"    {formula:{width}} {paint(meaning, 'faint')}".rstrip()
     yield f"  {'m += dW²,  W -= 0.1·dW / sqrt(m)':{width + 2}} {paint('then Adagrad, for every weight', 'faint')}"
-    sent: list[Sent] = []
-    network.backward(e.weights, e, sent=sent)
+    steps_back: list[BackwardStep] = []
+    network.backward(e.weights, e, steps_back=steps_back)
     yield ""
     yield "  At the weights of part 1:"
     yield ""
-    yield from _back(e, [("", name, sent) for name in sent[0].numbers], paint)
-    dy = sent[-1].numbers["dy"]
+    yield from _back(e, [("", name, steps_back) for name in steps_back[0].numbers], paint)
+    dy = steps_back[-1].numbers["dy"]
     yield ""
     most = e.vocabulary[int(dy.argmax())]
     if len(e.vocabulary) <= LETTERS:
         yield f"  At step 1, dy = {layout.vector(dy, 2)}: more of {e.next[0]}, and less of {most}"
 
 
-def _report(moment: Moment, e: Example, side: bool, paint: Paint) -> str:
-    right = moment.p[np.arange(len(e.next)), e.ids(e.next)]
-    shown = "".join(f"{p:8.3f}" for p in (right if side else [right.min()]))
-    text = network.word(moment.network, e)
+def _report(progress: Progress, e: Example, side: bool, paint: Paint) -> str:
+    right = progress.p[np.arange(len(e.next)), e.ids(e.next)]
+    columns = "".join(f"{p:8.3f}" for p in (right if side else [right.min()]))
+    text = network.word(progress.network, e)
     text = paint(text, "right") if text == e.word else text
-    return f"  {moment.step:4}  {moment.loss:7.3f} {shown}    {text}"
+    return f"  {progress.step:4}  {progress.loss:7.3f} {columns}    {text}"
 
 
 # Parts 3 and 4
@@ -272,9 +265,10 @@ def _writing(w: network.Network, e: Example, paint: Paint) -> Iterator[str]:
     text = e.letters[0]
     for fed, p, letter in network.write(w, e):
         text += letter
-        shown = range(len(p)) if few else [e.vocabulary.index(letter)]
-        said = [paint(f"{p[i]:8.3f}", "right") if e.vocabulary[i] == letter else f"{p[i]:8.3f}" for i in shown]
-        yield f"  {layout.left(fed, 3)}{''.join(said)}    {text}"
+        at = e.vocabulary.index(letter)
+        columns = range(len(p)) if few else [at]
+        shares = [paint(f"{p[i]:8.3f}", "right") if i == at else f"{p[i]:8.3f}" for i in columns]
+        yield f"  {layout.left(fed, 3)}{''.join(shares)}    {text}"
     yield ""
     yield f"  {paint(text, 'right')}"
 
@@ -311,7 +305,7 @@ def _chunks(e: Example, paint: Paint) -> Iterator[str]:
         f"{border} tells nothing to what is before."
     )
     yield ""
-    cut = network.cut(e)
+    cut = network.truncated(e)
     whole, chunks = cut.whole_steps, cut.chunks_steps
     at = len(e.read) - border  # the last step stands first
     title = f"gradient at step {border}"
@@ -341,16 +335,16 @@ def _chunks(e: Example, paint: Paint) -> Iterator[str]:
         yield f"  autograd, with the state detached there, differs by {most:.1e} at most."
 
 
-def _back(e: Example, rows: Sequence[tuple[str, str, Sequence[Sent]]], paint: Paint) -> Iterator[str]:
-    """Numbers of the way back, a column a step: (what is added to the name, name, the steps, the last first)."""
+def _back(e: Example, rows: Sequence[tuple[str, str, Sequence[BackwardStep]]], paint: Paint) -> Iterator[str]:
+    """Numbers of the steps backwards, a column a step: (what is added to the name, name, the steps, the last first)."""
     count = len(e.read)
     for first in range(0, count, STEPS):
         steps = range(first, min(count, first + STEPS))
         if first:
             yield ""
         yield paint(layout.left("  step t", 20) + "".join(f"{t + 1:>11}" for t in steps), "faint")
-        for what, name, sent in rows:
+        for what, name, steps_back in rows:
             places = e.vocabulary if name == "dy" else range(e.hand.hidden)
             for k, place in enumerate(places):
-                numbers = "".join(f"{sent[count - 1 - t].numbers[name][k]:z11.4f}" for t in steps)
+                numbers = "".join(f"{steps_back[count - 1 - t].numbers[name][k]:z11.4f}" for t in steps)
                 yield f"  {paint(layout.left(f'{name}_t [{place}] {what}'.rstrip(), 18), 'faint')}{numbers}"

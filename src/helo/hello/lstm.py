@@ -38,12 +38,8 @@ class LSTM(Hand):
 
     def parameters(self, w):
         b = stacked(w, "b", GATES)
-        return {
-            "weight_ih": stacked(w, "W", GATES),
-            "weight_hh": stacked(w, "R", GATES),
-            "bias_ih": b,
-            "bias_hh": 0 * b,
-        }
+        weights = {"weight_ih": stacked(w, "W", GATES), "weight_hh": stacked(w, "R", GATES)}
+        return weights | {"bias_ih": b, "bias_hh": 0 * b}
 
     def network(self, parameters):
         biases = parameters["bias_ih"] + parameters["bias_hh"]
@@ -56,15 +52,15 @@ class LSTM(Hand):
         c = r(f * before["c"] + i * g)
         return {"i": i, "f": f, "g": g, "o": o, "c": c, "h": r(o * np.tanh(c))}
 
-    def back(self, w, d, x, before, now, later):
-        i, f, g, o, shown = now["i"], now["f"], now["g"], now["o"], np.tanh(now["c"])
+    def backward(self, w, d, x, before, now, later):
+        i, f, g, o, output = now["i"], now["f"], now["g"], now["o"], np.tanh(now["c"])
         dh = later["h"]
-        dc = later["c"] + dh * o * (1 - shown**2)  # c goes two ways: to h, and on to the memory after
+        dc = later["c"] + dh * o * (1 - output**2)  # c goes two ways: to h, and on to the memory after
         da = {
             "i": dc * g * i * (1 - i),
             "f": dc * before["c"] * f * (1 - f),
             "g": dc * i * (1 - g**2),
-            "o": dh * shown * o * (1 - o),
+            "o": dh * output * o * (1 - o),
         }
         for k, a in da.items():
             d[f"W_{k}"] += np.outer(a, x)
@@ -73,7 +69,7 @@ class LSTM(Hand):
         sends = {"h": sum(w[f"R_{k}"].T @ a for k, a in da.items()), "c": dc * f}
         return {"dh": dh, "dc": dc, **{f"da_{k}": a for k, a in da.items()}}, sends
 
-    def ways(self, w, letter, before, now, k):
+    def working(self, w, letter, before, now, k):
         for gate in GATES:
             recurrent = [] if before is None else inner(w[f"R_{gate}"], k, before["h"])
             a = total([(w[f"W_{gate}"][k, letter], "·1"), *recurrent, (w[f"b_{gate}"][k], "")])

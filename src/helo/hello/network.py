@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -37,34 +38,27 @@ def softmax(y: Array) -> Array:
     return namespace(y).exp(log_softmax(y))
 
 
-def losses(y: Array, right: list[int]) -> Array:
+def losses(y: Array, target: list[int]) -> Array:
     """-log p of the right letter at each step `(T,)`, from scores `(T, V)`."""
-    return -log_softmax(y)[list(range(len(right))), right]
+    return -log_softmax(y)[list(range(len(target))), target]
 
 
-def exactly(number: Array) -> Array:
-    """A number is carried on as it is."""
-    return number
-
-
-def trace(w: Network, e: Example, r: Round = exactly) -> list[Numbers]:
+def trace(w: Network, e: Example, r: Round = lambda number: number) -> list[Numbers]:
     """The numbers of every step by hand; the state before the first is zeros."""
-    steps: list[Numbers] = []
-    before = nothing(w, e)
+    steps = [zero_state(w, e)]
     for x in e.one_hot(e.read):
-        before = e.hand.step(w, x, before, r)
-        steps.append(before)
-    return steps
+        steps.append(e.hand.step(w, x, steps[-1], r))
+    return steps[1:]
 
 
-def nothing(w: Network, e: Example) -> Numbers:
+def zero_state(w: Network, e: Example) -> Numbers:
     """A state of zeros."""
     return {name: np.zeros(w["W_hy"].shape[1]) for name in e.hand.state}
 
 
 @dataclass(frozen=True)
-class Sent:
-    """Of one step of the way back: what y and what the step after send to its state, and all numbers by their names."""
+class BackwardStep:
+    """Of one step backwards: what y and what the step after send to its state, and all numbers by their names."""
 
     y: np.ndarray
     later: Numbers
@@ -72,28 +66,28 @@ class Sent:
 
 
 def backward(
-    w: Network, e: Example, border: int | None = None, sent: list[Sent] | None = None
+    w: Network, e: Example, border: int | None = None, steps_back: list[BackwardStep] | None = None
 ) -> dict[str, np.ndarray]:
     """The gradient of the summed loss by every weight, by hand: backpropagation through time.
 
     Each d… has the shape of what it is the gradient by; the weights are the same at every step, so their gradients add up
-    over the steps. border: after so many steps a chunk ends; the state crosses it, the gradient does not. sent: gets the
-    numbers of the way, the last step first.
+    over the steps. border: after so many steps a chunk ends; the state crosses it, the gradient does not. steps_back: gets
+    the numbers on the way, the last step first.
     """
     steps, x, target = trace(w, e), e.one_hot(e.read), e.one_hot(e.next)
     d = {name: np.zeros_like(value) for name, value in w.items()}
-    later = nothing(w, e)  # nothing comes back from beyond the last step
+    later = zero_state(w, e)  # nothing comes back from beyond the last step
     for t in reversed(range(len(steps))):
         if t + 1 == border:
-            later = nothing(w, e)
-        now, before = steps[t], steps[t - 1] if t else nothing(w, e)
+            later = zero_state(w, e)
+        now, before = steps[t], steps[t - 1] if t else zero_state(w, e)
         dy = softmax(w["W_hy"] @ now["h"] + w["b_y"]) - target[t]  # (V)  loss = -log softmax(y)[right]
         d["W_hy"] += np.outer(dy, now["h"])  # y = W_hy h + b_y
         d["b_y"] += dy
         from_y, from_later = w["W_hy"].T @ dy, later
-        numbers, later = e.hand.back(w, d, x[t], before, now, later | {"h": later["h"] + from_y})
-        if sent is not None:
-            sent.append(Sent(from_y, from_later, {"dy": dy} | numbers))
+        numbers, later = e.hand.backward(w, d, x[t], before, now, later | {"h": later["h"] + from_y})
+        if steps_back is not None:
+            steps_back.append(BackwardStep(from_y, from_later, {"dy": dy} | numbers))
     return d
 
 
@@ -104,10 +98,10 @@ def autograd(w: Network, e: Example, border: int | None = None) -> dict[str, np.
     except ImportError:
         return None
     tensors = {name: engine.array(value, like=engine.Tensor()).requires_grad_() for name, value in w.items()}
-    state, right = None, e.ids(e.next)
+    state, target = None, e.ids(e.next)
     for part in (slice(None, border), slice(border, None)) if border else (slice(None),):
         _, y, state = forward(tensors, e, e.read[part], state)
-        losses(y, right[part]).sum().backward()
+        losses(y, target[part]).sum().backward()
         state = tuple(s.detach() for s in state)
     return {name: tensor.grad.numpy() for name, tensor in tensors.items() if tensor.grad is not None}
 
@@ -178,7 +172,7 @@ def start(e: Example, seed: int, units: int | None = None) -> dict[str, np.ndarr
 
 
 @dataclass(frozen=True)
-class Moment:
+class Progress:
     """Training after a number of steps: the network, its probabilities p `(T, V)` and its loss."""
 
     step: int
@@ -196,15 +190,15 @@ class Moment:
         return self.learned or self.step == MOST
 
 
-def train(seed: int, e: Example = HELLO) -> Iterator[Moment]:
+def train(seed: int, e: Example = HELLO) -> Iterator[Progress]:
     """Adagrad, as in min-char-rnn: the larger a weight's gradients have been, the smaller its steps."""
     w: Network = start(e, seed)
     memory = {name: np.zeros_like(value) for name, value in w.items()}
     for step in range(MOST + 1):
         _, y, _ = forward(w, e, e.read)
-        moment = Moment(step, w, softmax(y), float(losses(y, e.ids(e.next)).sum()))
-        yield moment
-        if moment.last:
+        progress = Progress(step, w, softmax(y), float(losses(y, e.ids(e.next)).sum()))
+        yield progress
+        if progress.last:
             return
         d = backward(w, e)
         memory = {name: memory[name] + d[name] ** 2 for name in w}
@@ -236,13 +230,13 @@ def written(seed: int, e: Example = HELLO) -> str:
 
 
 @dataclass(frozen=True)
-class Cut:
-    """The gradient by each weight, and the steps of the way back, the last first: of the whole word, and of two chunks of it."""
+class Truncation:
+    """The gradient by each weight, and the steps backwards, the last first: of the whole word, and of two chunks of it."""
 
     whole: dict[str, np.ndarray]
     chunks: dict[str, np.ndarray]
-    whole_steps: list[Sent]
-    chunks_steps: list[Sent]
+    whole_steps: list[BackwardStep]
+    chunks_steps: list[BackwardStep]
 
     @property
     def lost(self) -> dict[str, np.ndarray]:
@@ -254,57 +248,40 @@ class Cut:
         return float(np.linalg.norm(self.lost[name]) / max(1e-12, float(np.linalg.norm(self.whole[name]))))
 
 
-def cut(e: Example) -> Cut:
+def truncated(e: Example) -> Truncation:
     """Truncated backpropagation beside the whole, at the weights of part 1."""
-    whole: list[Sent] = []
-    chunks: list[Sent] = []
-    return Cut(backward(e.weights, e, sent=whole), backward(e.weights, e, e.border, chunks), whole, chunks)
+    whole: list[BackwardStep] = []
+    chunks: list[BackwardStep] = []
+    gradients = backward(e.weights, e, None, whole), backward(e.weights, e, e.border, chunks)
+    return Truncation(*gradients, whole, chunks)
 
 
-def lists(arrays: Any) -> dict[str, Any]:
+def _lists(arrays: Any) -> dict[str, Any]:
     return {name: value.tolist() for name, value in arrays.items()}
 
 
 def numbers(seed: int, e: Example = HELLO) -> dict[str, Any]:
     """The whole lesson as one object of plain lists and numbers, none of them rounded."""
     h, y, _ = forward(e.weights, e, e.read)
-    loss = losses(y, e.ids(e.next))
-    steps = trace(e.weights, e)
+    loss, steps, truncation = losses(y, e.ids(e.next)), trace(e.weights, e), truncated(e)
     *before, end = train(seed, e)
+    chunks = {
+        "border": e.border, "gradient": _lists(truncation.chunks), "lost": _lists(truncation.lost),
+        "autograd": compare(e, e.border),
+    }  # fmt: skip
     return {
-        "word": e.word,
-        "cell": e.hand.name,
-        "vocabulary": list(e.vocabulary),
-        "read": list(e.read),
-        "next": list(e.next),
-        "weights": lists(e.weights),
-        "hidden": h.tolist(),
+        "word": e.word, "cell": e.hand.name, "vocabulary": list(e.vocabulary), "read": list(e.read), "next": list(e.next),
+        "weights": _lists(e.weights), "hidden": h.tolist(),
         "steps": {name: [s[name].tolist() for s in steps] for name in e.hand.parts},
-        "scores": y.tolist(),
-        "softmax": softmax(y).tolist(),
-        "losses": loss.tolist(),
-        "loss": float(loss.sum()),
-        "gradient": lists(backward(e.weights, e)),
+        "scores": y.tolist(), "softmax": softmax(y).tolist(), "losses": loss.tolist(), "loss": float(loss.sum()),
+        "gradient": _lists(backward(e.weights, e)),
         "training": {
-            "seed": seed,
-            "units": e.units,
-            "steps": end.step,
-            "learned": end.learned,
-            "losses": [moment.loss for moment in (*before, end)],
-            "weights": lists(end.network),
+            "seed": seed, "units": e.units, "steps": end.step, "learned": end.learned,
+            "losses": [progress.loss for progress in (*before, end)], "weights": _lists(end.network),
         },
         "writing": [{"fed": fed, "softmax": p.tolist(), "written": letter} for fed, p, letter in write(end.network, e)],
-        "written": word(end.network, e),
-        "autograd": compare(e),
-        "chunks": None
-        if not e.border
-        else {
-            "border": e.border,
-            "gradient": lists(cut(e).chunks),
-            "lost": lists(cut(e).lost),
-            "autograd": compare(e, e.border),
-        },
-    }
+        "written": word(end.network, e), "autograd": compare(e), "chunks": chunks if e.border else None,
+    }  # fmt: skip
 
 
 def ambiguous(e: Example) -> Sequence[tuple[str, list[str]]]:
@@ -322,8 +299,7 @@ def without_state(e: Example) -> float:
 
 def twice(e: Example) -> tuple[int, int] | None:
     """The first two steps that read the same letter, of which different ones come next; None where there are none."""
-    for t, letter in enumerate(e.read):
-        for later in range(t + 1, len(e.read)):
-            if e.read[later] == letter and e.next[later] != e.next[t] and letter not in e.read[:t]:
-                return t, later
+    for t, later in combinations(range(len(e.read)), 2):
+        if e.read[t] == e.read[later] and e.next[later] != e.next[t] and e.read[t] not in e.read[:t]:
+            return t, later
     return None

@@ -40,14 +40,14 @@ class RNN(Hand):
     def step(self, w, x, before, r):
         return {"h": r(np.tanh(w["W_xh"] @ x + w["W_hh"] @ before["h"] + w["b"]))}
 
-    def back(self, w, d, x, before, now, later):
+    def backward(self, w, d, x, before, now, later):
         da = (1 - now["h"] ** 2) * later["h"]  # h = tanh(a), and tanh' = 1 - tanh²
         d["W_xh"] += np.outer(da, x)  # a = W_xh x + W_hh h_before + b
         d["W_hh"] += np.outer(da, before["h"])
         d["b"] += da
         return {"dh": later["h"], "da": da}, {"h": w["W_hh"].T @ da}
 
-    def ways(self, w, letter, before, now, k):
+    def working(self, w, letter, before, now, k):
         recurrent = [] if before is None else inner(w["W_hh"], k, before["h"])
         state = total([(w["W_xh"][k, letter], "·1"), *recurrent, (w["b"][k], "")])
         yield f"h[{k}]", f"tanh({state})", now["h"][k]

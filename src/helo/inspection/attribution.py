@@ -1,10 +1,10 @@
 """What of its inputs a number rests on that a model computes: integrated gradients, and occlusion. It knows no task.
 
-integrated gradients (Sundararajan, Taly and Yan 2017)   a_p = ∫₀¹ ∂f(b + α (x - b)) / ∂α_p dα, along the straight way from
-    a baseline b to the inputs x, α_p being how far piece p has come. They are complete: Σ_p a_p = f(x) - f(b).
-occlusion (Zeiler and Fergus 2014)                       o_p = f(x) - f(x with piece p at its baseline).
+integrated gradients (Sundararajan, Taly and Yan 2017)   a_p = ∫₀¹ ∂f(b + α (x - b)) / ∂α_p dα, along the straight path from
+    a baseline b to the inputs x, α_p being how far feature p has come. They are complete: Σ_p a_p = f(x) - f(b).
+occlusion (Zeiler and Fergus 2014)                       o_p = f(x) - f(x with feature p at its baseline).
 
-A piece is whatever is shown as one: a word, a step, a pixel, all of a carried state. The slope along each piece is taken
+A feature is whatever is shown as one: a word, a step, a pixel, all of a carried state. The slope along each is taken
 by central differences in float64 where that costs little, so that torch need not be there, and by torch's backward pass
 where it costs more.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,152 +23,133 @@ from helo import progress
 from helo.cells.functions import Array, namespace
 
 TOLERANCE = 0.005  # of f(x) - f(b), by which the sum of all attributions may be off
-APART = 0.01  # of the sum of their sizes, by which the parts of the way may be off, each by itself, together
-NODES, FIRST, MOST = 2, 8, 1600  # Gauss-Legendre nodes a part of the way; parts to begin with; nodes in all
-STEP = 1e-4  # of the way, for central differences; what is left of f's third derivative is far below TOLERANCE
+APART = 0.01  # of the sum of their sizes, by which the parts of the path may be off, each by itself, together
+NODES, FIRST, MOST = 2, 8, 1600  # Gauss-Legendre nodes a part of the path; parts to begin with; nodes in all
+STEP = 1e-4  # of the path, for central differences; what is left of f's third derivative is far below TOLERANCE
 # Products (differences do some 1e10 a second). To import torch takes more than CHEAP, and AGAIN is what differences may cost
 # where it is there already; without torch up to DEAR is done.
 CHEAP, AGAIN, DEAR = 4e9, 4e8, 1e11
 LONGEST = 3e11  # of all backward passes together: a minute or so; then it ends with the error that it has
 OCCLUDED = 4e10  # for all patches together
 TARGETS, SEVERAL = 60, 3e9  # words or steps of one example; products of a row for all of them
-FEW = 3  # questions that are answered without torch if they are cheap
+FEW = 3  # attributions that are made without torch if they are cheap
 ROOM = 1 << 22  # numbers of inputs and what is made of them side by side
 
 
-def products(parameters: Mapping[str, np.ndarray], steps: int) -> float:
-    """About how many multiplications so many steps of a model cost."""
+def cost(parameters: Mapping[str, np.ndarray], steps: int) -> float:
+    """About how many multiplications so many steps of a model take."""
     return steps * float(sum(p.size for n, p in parameters.items() if p.ndim > 1 and "embedding" not in n))
 
 
-def most(parameters: Mapping[str, np.ndarray], steps: int) -> int:
+def max_targets(parameters: Mapping[str, np.ndarray], steps: int) -> int:
     """So many targets of one example are explained at most: each takes a backward pass of its own."""
-    return int(min(TARGETS, max(1.0, SEVERAL / max(1.0, products(parameters, steps)))))
+    return int(min(TARGETS, max(1.0, SEVERAL / max(1.0, cost(parameters, steps)))))
 
 
 Model = Callable[[Mapping[str, Array], Sequence[Array]], Array]
 
 
 @dataclass
-class Question:
+class Forward:
     """model(parameters, inputs): inputs `(n, …)` each to numbers `(n, targets)`; rows never meet.
 
-    inputs: of the example, without the axis n. owners: for each input which piece each of its numbers belongs to, of a
-    shape that broadcasts to it; patches: the same for occlusion, where pieces are too small to be missed. baselines: where
-    the way begins; zeros where nothing else is said.
+    inputs: of the example, without the axis n. feature_mask: for each input which feature each of its numbers belongs to, of
+    a shape that broadcasts to it; patch_mask: the same for occlusion, where features are too small to be missed. baselines:
+    where the path begins; zeros where nothing else is said.
     """
 
     model: Model
     parameters: Mapping[str, np.ndarray]
     inputs: Sequence[np.ndarray]
-    owners: Sequence[np.ndarray]
+    feature_mask: Sequence[np.ndarray]
     baselines: Sequence[np.ndarray] = ()
-    patches: Sequence[np.ndarray] = ()
+    patch_mask: Sequence[np.ndarray] = ()
     steps: int = 1
-    _double: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self):
+        def shaped(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+            return [np.broadcast_to(a, x.shape) for a, x in zip(arrays, self.inputs, strict=True)]
+
         self.inputs = [np.asarray(x, np.float64) for x in self.inputs]
-        given = self.baselines or [np.zeros(())] * len(self.inputs)
-        self.baselines = [
-            np.broadcast_to(b, x.shape).astype(np.float64) for b, x in zip(given, self.inputs, strict=True)
-        ]
-        self.owners = [np.broadcast_to(o, x.shape) for o, x in zip(self.owners, self.inputs, strict=True)]
-        patches = self.patches or self.owners
-        self.patches = [np.broadcast_to(o, x.shape) for o, x in zip(patches, self.inputs, strict=True)]
+        self.baselines = shaped(self.baselines or [np.zeros(())] * len(self.inputs))
+        self.feature_mask, self.patch_mask = shaped(self.feature_mask), shaped(self.patch_mask or self.feature_mask)
+        self.features = 1 + max(int(m.max(initial=0)) for m in self.feature_mask)
+        self.cost = cost(self.parameters, self.steps)
+        self.rows = max(1, ROOM // (16 * (sum(x.size for x in self.inputs) + 1)))  # of inputs side by side
         self._double = {n: p.astype(np.float64) for n, p in self.parameters.items()}
 
     @property
-    def pieces(self) -> int:
-        return 1 + max(int(o.max(initial=0)) for o in self.owners)
+    def patches(self) -> int:
+        return 1 + max(int(m.max(initial=0)) for m in self.patch_mask)
 
-    @property
-    def masks(self) -> int:
-        """How many patches there are."""
-        return 1 + max(int(o.max(initial=0)) for o in self.patches)
-
-    def joined(self) -> int:
+    def join_patches(self) -> int:
         """Patches are joined, so many to one, until to occlude each takes seconds at the most."""
-        most = max(8, int(OCCLUDED / max(1.0, self.products())))
-        size = -(-self.masks // most)
-        self.patches = [o // size for o in self.patches]
+        size = -(-self.patches // max(8, int(OCCLUDED / max(1.0, self.cost))))
+        self.patch_mask = [m // size for m in self.patch_mask]
         return size
 
-    def products(self) -> float:
-        """About how many multiplications one row costs."""
-        return products(self.parameters, self.steps)
+    def values(self, alphas: np.ndarray) -> np.ndarray:
+        """f where each feature has come some way from its baseline, 0, to the input, 1: `(n, features)` to `(n, targets)`."""
+        return self._values(alphas, self.feature_mask)
 
-    def values(self, way: np.ndarray) -> np.ndarray:
-        """f where each piece has come some way from its baseline, 0, to the input, 1: `(n, pieces)` to `(n, targets)`."""
-        return self._along(way, self.owners)
-
-    def _along(self, way: np.ndarray, owners: Sequence[np.ndarray], exact: bool = True) -> np.ndarray:
-        size = sum(x.size for x in self.inputs) + 1
-        rows = max(1, ROOM // (16 * size))
+    def _values(self, alphas: np.ndarray, masks: Sequence[np.ndarray], exact: bool = True) -> np.ndarray:
         found = []
-        for i in range(0, len(way), rows):
-            some = way[i : i + rows]
-            inputs = [b + some[:, o] * (x - b) for x, b, o in zip(self.inputs, self.baselines, owners, strict=True)]
+        for i in range(0, len(alphas), self.rows):
+            some = alphas[i : i + self.rows]
+            inputs = [b + some[:, m] * (x - b) for x, b, m in zip(self.inputs, self.baselines, masks, strict=True)]
             if not exact:
                 inputs = [x.astype(np.float32) for x in inputs]
             found.append(np.asarray(self.model(self._double if exact else self.parameters, inputs), np.float64))
         return np.concatenate(found)
 
     def straight(self, alphas: np.ndarray) -> np.ndarray:
-        """f on the straight way, `(alphas,)` to `(alphas, targets)`."""
-        return self.values(np.repeat(np.asarray(alphas, np.float64)[:, None], self.pieces, 1))
+        """f on the straight path, `(alphas,)` to `(alphas, targets)`."""
+        return self.values(np.repeat(np.asarray(alphas, np.float64)[:, None], self.features, 1))
 
-    def occluded(self) -> np.ndarray:
+    def occlusion(self) -> np.ndarray:
         """Occlusion `(targets, patches)`: what f loses without each. No difference is taken in the limit: float32 is enough."""
-        count = self.masks
-        found = self._along(np.concatenate([np.ones((1, count)), 1 - np.eye(count)]), self.patches, exact=False)
+        count = self.patches
+        found = self._values(np.concatenate([np.ones((1, count)), 1 - np.eye(count)]), self.patch_mask, exact=False)
         return (found[:1] - found[1:]).T
 
 
-def differences(question: Question, alphas: np.ndarray) -> np.ndarray:
-    """Slopes along each piece by central differences: `(alphas, targets, pieces)`."""
-    pieces = question.pieces
-    apart = np.concatenate([np.eye(pieces), -np.eye(pieces)]) * STEP
-    found = question.values((alphas[:, None, None] + apart).reshape(-1, pieces))
-    found = found.reshape(len(alphas), 2, pieces, -1)
+def differences(forward: Forward, alphas: np.ndarray) -> np.ndarray:
+    """Slopes along each feature by central differences: `(alphas, targets, features)`."""
+    n = forward.features
+    apart = np.concatenate([np.eye(n), -np.eye(n)]) * STEP
+    found = forward.values((alphas[:, None, None] + apart).reshape(-1, n)).reshape(len(alphas), 2, n, -1)
     return ((found[:, 0] - found[:, 1]) / (2 * STEP)).transpose(0, 2, 1)
 
 
-def backward(question: Question, alphas: np.ndarray) -> np.ndarray:
+def backward(forward: Forward, alphas: np.ndarray) -> np.ndarray:
     """The same by torch's backward pass, in float32: half the time, and off by far less than TOLERANCE."""
     import torch
 
-    parameters = {n: torch.from_numpy(p) for n, p in question.parameters.items()}
-    apart = [x - b for x, b in zip(question.inputs, question.baselines, strict=True)]
-    rows = max(1, ROOM // (16 * (sum(x.size for x in question.inputs) + 1)))
+    parameters = {n: torch.from_numpy(p) for n, p in forward.parameters.items()}
+    apart = [x - b for x, b in zip(forward.inputs, forward.baselines, strict=True)]
     found = []
-    for i in range(0, len(alphas), rows):
-        some = alphas[i : i + rows]
-        inputs = []
-        for b, d in zip(question.baselines, apart, strict=True):
-            x = b + some.reshape(-1, *[1] * b.ndim) * d
-            inputs.append(torch.from_numpy(x.astype(np.float32)).requires_grad_())
-        y = question.model(parameters, inputs)
-        for_each = []
+    for some in np.split(alphas, range(forward.rows, len(alphas), forward.rows)):
+        inputs = [
+            torch.from_numpy((b + some.reshape(-1, *[1] * b.ndim) * d).astype(np.float32)).requires_grad_()
+            for b, d in zip(forward.baselines, apart, strict=True)
+        ]
+        y = forward.model(parameters, inputs)
+        own = np.zeros((len(some), y.shape[1], forward.features))
         for k in range(y.shape[1]):
-            slopes = torch.autograd.grad(y[:, k].sum(), inputs, retain_graph=k + 1 < y.shape[1], allow_unused=True)
-            own = np.zeros((len(some), question.pieces))
-            for g, d, o in zip(slopes, apart, question.owners, strict=True):
-                if g is not None:
-                    flat = (g.numpy() * d).reshape(len(some), -1)
-                    for row in range(len(some)):
-                        own[row] += np.bincount(o.reshape(-1), flat[row], question.pieces)
-            for_each.append(own)
-        found.append(np.stack(for_each, 1))
+            gradients = torch.autograd.grad(y[:, k].sum(), inputs, retain_graph=k + 1 < y.shape[1], allow_unused=True)
+            for g, d, m in zip(gradients, apart, forward.feature_mask, strict=True):
+                for row, slope in enumerate(() if g is None else g.numpy()):
+                    own[row, k] += np.bincount(m.reshape(-1), (slope * d).reshape(-1), forward.features)
+        found.append(own)
     return np.concatenate(found)
 
 
-Slopes = Callable[[Question, np.ndarray], np.ndarray]
+Slopes = Callable[[Forward, np.ndarray], np.ndarray]
 
 
-def slopes(question: Question, nodes: int) -> Slopes | None:
-    """The way to so many slopes that costs least here; None where there is none in reasonable time."""
-    cost = 2 * nodes * question.pieces * question.products()
+def cheapest(forward: Forward, nodes: int) -> Slopes | None:
+    """The implementation of so many slopes that costs least here; None where there is none in reasonable time."""
+    cost = 2 * nodes * forward.features * forward.cost
     if cost <= (CHEAP if "torch" not in sys.modules else AGAIN):
         return differences
     if importlib.util.find_spec("torch") is not None:
@@ -176,15 +157,15 @@ def slopes(question: Question, nodes: int) -> Slopes | None:
     return differences if cost <= DEAR else None
 
 
-def ready(questions: int) -> None:
-    """Told how many questions there will be: for many torch is worth its import, where it is there."""
-    if questions > FEW and importlib.util.find_spec("torch") is not None:
+def prepare(count: int) -> None:
+    """For so many attributions torch may be worth its import, where it is there."""
+    if count > FEW and importlib.util.find_spec("torch") is not None:
         importlib.import_module("torch")
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """values `(targets, pieces)`; score and baseline `(targets,)`: f(x) and f(b); nodes: at how many places of the way the
+    """values `(targets, features)`; score and baseline `(targets,)`: f(x) and f(b); nodes: at how many places of the path the
     slope was taken.
     """
 
@@ -193,40 +174,39 @@ class Attribution:
     baseline: np.ndarray
     nodes: int
 
-    def error(self, target: int | None = None) -> float:
+    def error(self, of: int | slice = slice(None)) -> float:
         """How far the sum of the attributions lies from f(x) - f(b), as a share of it; of all targets together by default."""
-        each = slice(None) if target is None else target
-        difference = float(np.sum(self.score[each] - self.baseline[each]))
-        off = abs(float(np.sum(self.values[each])) - difference)
+        difference = float(np.sum(self.score[of] - self.baseline[of]))
+        off = abs(float(np.sum(self.values[of])) - difference)
         return 0.0 if off < 1e-12 else off / max(abs(difference), 1e-12)
 
 
-def integrated(question: Question, by: Slopes | None = None) -> Attribution | None:
-    """Integrated gradients, or None where they cost too much here. by: the way to the slopes, the cheapest by default.
+def integrated_gradients(forward: Forward, slopes: Slopes | None = None) -> Attribution | None:
+    """Integrated gradients, or None where they cost too much here. slopes: their implementation, the cheapest by default.
 
-    On each part of the way what the slopes add up to is compared with what f really gains there, which is known; the parts
+    On each part of the path what the slopes add up to is compared with what f really gains there, which is known; the parts
     that are farthest off are halved, until all together are off by TOLERANCE at most and their sizes by APART. So a model
-    that is saturated over most of the way (gates), or bends sharply (max over time, relu), gets nodes where it needs them.
+    that is saturated over most of the path (gates), or bends sharply (max over time, relu), gets nodes where it needs them.
     """
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     nodes, weights = (nodes + 1) / 2, weights / 2
     ends = np.linspace(0, 1, FIRST + 1)
-    at = {float(a): v for a, v in zip(ends, question.straight(ends), strict=True)}
+    at = {float(a): v for a, v in zip(ends, forward.straight(ends), strict=True)}
     gain = at[1.0] - at[0.0]
     whole = abs(np.append(gain, gain.sum()))  # all targets together have to be right too
-    each = (1 + 2 * len(gain)) * question.products()  # of a node: forward once, and back for each target
+    each = (1 + 2 * len(gain)) * forward.cost  # of a node: forward once, and back for each target
     most = int(np.clip(LONGEST / max(each, 1.0), NODES * FIRST, MOST))
     fresh, left, done, spent = list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)), [], [], 0
     while True:
         alphas = np.concatenate([a + (b - a) * nodes for a, b in fresh])
-        if (way := by or slopes(question, spent + len(alphas))) is None:
+        if (method := slopes or cheapest(forward, spent + len(alphas))) is None:
             if not spent:
                 return None
             break  # what was found so far, with its error
         progress.tell("integrated gradients, places of at most", spent, most)
         spent += len(alphas)
         done = left
-        found = way(question, alphas).reshape(len(fresh), NODES, *_shape(question, at))
+        found = method(forward, alphas).reshape(len(fresh), NODES, len(gain), forward.features)
         for (a, b), parts in zip(fresh, found, strict=True):
             values = np.tensordot(weights, parts, 1) * (b - a)
             done.append((a, b, values, values.sum(1) - (at[b] - at[a])))
@@ -242,13 +222,9 @@ def integrated(question: Question, by: Slopes | None = None) -> Attribution | No
         halved = [(d[0], d[1]) for d, w in zip(done, bad, strict=True) if w]
         left = [d for d, w in zip(done, bad, strict=True) if not w]
         middles = np.array([(a + b) / 2 for a, b in halved])
-        at |= {float(m): v for m, v in zip(middles, question.straight(middles), strict=True)}
+        at |= {float(m): v for m, v in zip(middles, forward.straight(middles), strict=True)}
         fresh = [part for (a, b), m in zip(halved, middles.tolist(), strict=True) for part in ((a, m), (m, b))]
     return Attribution(np.sum([d[2] for d in done], axis=0), at[1.0], at[0.0], spent)
-
-
-def _shape(question: Question, at: Mapping[float, np.ndarray]) -> tuple[int, int]:
-    return len(at[0.0]), question.pieces
 
 
 def log_odds(scores: Array, answer: int) -> Array:

@@ -8,14 +8,17 @@ units.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from helo import metrics, pages
+from helo import metrics, pages, registry, reports
 from helo.errors import HeloError, door
 from helo.inspection import curves
-from helo.inspection.curves import Line, chart, drawn
+from helo.inspection.curves import chart, drawn
 from helo.runs import folder
+from helo.runs.run import Run
+from helo.tasks.base import Task
 
 BY_SYMBOL = frozenset({"nats", "perplexity", "loss", "valid"})  # figures of a symbol, whatever a symbol is
 MOST = 16  # runs
@@ -38,6 +41,7 @@ def compare(paths: Sequence[str | Path]) -> dict[str, Any]:
     alike      by figure, and "valid" and "loss" of the curves, the groups of runs (their places) within which it compares
     best       by figure, the place of the best of each such group of two or more
     curves     for each run: step, seconds, loss, valid, the figure by which its best weights are known, bits_per_byte
+    loss_unit  of loss and valid, as the task declares it; "" where it has none
 
     Raises HeloError for fewer than two, for runs of several tasks, and where one is none or has no report yet.
     """
@@ -48,18 +52,18 @@ def compare(paths: Sequence[str | Path]) -> dict[str, Any]:
     tasks = list(dict.fromkeys(a["task"] for a in abouts))
     if len(tasks) > 1:
         raise HeloError(f"runs of {' and '.join(tasks)}", expected="runs of one task: their figures do not compare")
-    reports = [folder.metrics(folder.inside(p, "metrics.jsonl")) for p in places]
-    for path, found in zip(places, reports, strict=True):
+    histories = [folder.metrics(folder.inside(p, "metrics.jsonl")) for p in places]
+    for path, found in zip(places, histories, strict=True):
         if not found:
             raise HeloError("no report yet", mend="let it train a little longer (--resume)", where=str(path))
     options = [a["options"] | a["training"] | {"cell": a["cell"]} for a in abouts]
     names = list(dict.fromkeys(n for o in options for n in o))
     differ = [n for n in names if len({repr(o.get(n)) for o in options}) > 1]
     figures = list(dict.fromkeys(f for a in abouts for f, v in a["figures"].items() if isinstance(v, float)))
-    less = metrics.lower_is_better(m for a in abouts if (m := a["training"].get("metric")))
-    alike = {
-        f: _alike([_taken(p, a, f) for p, a in zip(places, abouts, strict=True)]) for f in [*figures, "valid", "loss"]
-    }
+    task = _task(tasks[0], places)
+    less = _lower_is_better(task, abouts)
+    pairs = list(zip(places, abouts, strict=True))
+    alike = {f: _alike([_condition(p, a, f) for p, a in pairs]) for f in [*figures, "valid", "loss"]}
     return {
         "runs": [
             {
@@ -73,11 +77,31 @@ def compare(paths: Sequence[str | Path]) -> dict[str, Any]:
         "held_out": next((a["data"]["valid"] for a in abouts if isinstance(a["data"]["valid"], str)), None),
         "alike": alike,
         "best": {f: best for f in figures if (best := _best(f, alike[f], [a["figures"] for a in abouts], less))},
-        "curves": [_curve(r, a["figures"]) for r, a in zip(reports, abouts, strict=True)],
+        "curves": [_curve(r, a["figures"]) for r, a in zip(histories, abouts, strict=True)],
+        "loss_unit": _loss_unit(tasks[0], task),
     }  # fmt: skip
 
 
-def _taken(path: Path, about: dict[str, Any], figure: str) -> tuple[Any, ...] | None:
+def _task(name: str, places: Sequence[Path]) -> Task | None:
+    """The task of the runs where it is code in a file that a person has vouched for: its metrics may stand beside it."""
+    if registry.outside(name) and registry.remembered(name):
+        with suppress(HeloError):
+            return Run(places[0]).task
+    return None
+
+
+def _loss_unit(name: str, task: Task | None) -> str:
+    return reports.of(task).loss_unit if task else "" if registry.outside(name) else reports.find(name).loss_unit
+
+
+def _lower_is_better(task: Task | None, abouts: Sequence[dict[str, Any]]) -> frozenset[str]:
+    """The figures of which less is better, as their metrics say."""
+    chosen = {m for a in abouts if (m := a["training"].get("metric"))}
+    own = [m for m in map(metrics.find, task.scoring.metrics if task else ()) if not m.higher_is_better]
+    return metrics.lower_is_better(chosen).union(*(m.figures for m in own))
+
+
+def _condition(path: Path, about: dict[str, Any], figure: str) -> tuple[Any, ...] | None:
     """What must be the same for a figure to compare; None where the run has no such figure."""
     data, figures = about["data"], about["figures"]
     curve = figure in ("valid", "loss")
@@ -89,13 +113,8 @@ def _taken(path: Path, about: dict[str, Any], figure: str) -> tuple[Any, ...] | 
     if not curve:
         what += [figures.get("protocol"), figures.get("signature")]
     if figure in BY_SYMBOL:
-        what.append(_symbols(path))
+        what.append(folder.content(folder.inside(path, "vocab.json")))
     return tuple(what)
-
-
-def _symbols(path: Path) -> bytes:
-    """The vocabulary of a run, as its file has it."""
-    return folder.content(folder.inside(path, "vocab.json"))
 
 
 def _alike(keys: Sequence[Any]) -> list[list[int]]:
@@ -135,19 +154,18 @@ def names(found: dict[str, Any]) -> list[str]:
 
 def notes(found: dict[str, Any]) -> list[str]:
     """What does not compare, in words."""
-    said = names(found)
-    lines = []
-    groups: dict[str, list[str]] = {}
+    runs, groups = names(found), {}
     for figure, parts in found["alike"].items():
         if len(parts) > 1:
-            groups.setdefault(" | ".join(", ".join(said[i] for i in part) for part in parts), []).append(figure)
-    for parts, figures in groups.items():
-        lines.append(f"{', '.join(figures)} compare only within: {parts} (other data, symbols, or way of taking them)")
+            groups.setdefault(" | ".join(", ".join(runs[i] for i in part) for part in parts), []).append(figure)
+    lines = [
+        f"{', '.join(figures)} compare only within: {parts} (other data, symbols, or way of taking them)"
+        for parts, figures in groups.items()
+    ]
     units = {r["options"].get("units") for r in found["runs"]}
     if len(units) > 1 and found["held_out"]:
         lines.append(f"{found['held_out']} held out are of each run's own symbols: not the same text to the letter")
-    unfinished = [said[i] for i, r in enumerate(found["runs"]) if not r["finished"]]
-    if unfinished:
+    if unfinished := [runs[i] for i, r in enumerate(found["runs"]) if not r["finished"]]:
         lines.append(f"not finished: {', '.join(unfinished)}")
     return lines
 
@@ -156,19 +174,14 @@ def rows(found: dict[str, Any]) -> tuple[list[list[str]], list[list[str]]]:
     """Options that differ, and figures, each a row of its name and a text a run; the best of its kind ends with *."""
     runs = found["runs"]
     done = ("parameters", "steps", "seconds")
-    said = [n for n in found["differ"] if n not in done]  # what was asked for; what was done stands below
-    facts = [[n.replace("_", " "), *(_text(r["options"].get(n)) for r in runs)] for n in said]
-    for name in done:
-        facts.append([name, *(f"{round(r[name]):,}" for r in runs)])
+    options = [n for n in found["differ"] if n not in done]  # the budget; what was done stands below
+    facts = [[n.replace("_", " "), *(_text(r["options"].get(n)) for r in runs)] for n in options]
+    facts += [[name, *(f"{round(r[name]):,}" for r in runs)] for name in done]
     figures = []
     for name in [f for f in found["alike"] if f not in ("valid", "loss")]:
-        best = found["best"].get(name, [])
-        figures.append(
-            [
-                name.replace("_", " "),
-                *(_text(r["figures"].get(name)) + ("*" if i in best else "") for i, r in enumerate(runs)),
-            ]
-        )
+        stars = ["*" if i in found["best"].get(name, []) else "" for i in range(len(runs))]
+        values = [_text(r["figures"].get(name)) + star for r, star in zip(runs, stars, strict=True)]
+        figures.append([name.replace("_", " "), *values])
     return facts, figures
 
 
@@ -190,33 +203,31 @@ def table(found: dict[str, Any]) -> str:
 
 def page(found: dict[str, Any]) -> str:
     """Side by side, as a page with the curves."""
-    said = names(found)
+    runs = names(found)
     facts, figures = rows(found)
-    head = ["", *said]
+    head = ["", *runs]
     mark = [[pages.Markup(f"<b>{pages.text(c)}</b>") if c.endswith("*") else c for c in row] for row in figures]
     parts = [f"<p>{pages.text(line)}.</p>" for line in notes(found)]
     parts += ["<h2>Figures</h2>", pages.table(head, mark, "* the best of those that compare")]
     parts += ["<h2>What differs</h2>", pages.table(head, facts)]
     keys = list(dict.fromkeys(k for c in found["curves"] for k in c if k not in ("step", "seconds")))
-    titles = {"valid": "Validation, nats", "loss": "Training, nats", "bits_per_byte": "Validation, bits per byte"}
+    unit = found["loss_unit"] and f", {found['loss_unit']}"
+    titles = {"valid": f"Validation{unit}", "loss": f"Training{unit}", "bits_per_byte": "Validation, bits per byte"}
     if len(found["alike"]["valid"]) == 1 and "bits_per_byte" in keys:
         keys.remove("bits_per_byte")  # the same picture
     for key in sorted(keys, key=lambda k: (k == "loss", k != "bits_per_byte", k != "valid")):
-        groups = found["alike"].get(key) or [list(range(len(said)))]
+        groups = found["alike"].get(key) or [list(range(len(runs)))]
         for group in groups:
-            of = f" ({', '.join(said[i] for i in group)})" if len(groups) > 1 else ""
+            of = f" ({', '.join(runs[i] for i in group)})" if len(groups) > 1 else ""
             title = (titles.get(key) or key.replace("_", " ")) + of
             parts.append(f'<h2>{pages.text(title)}</h2><div class="two">')
             for across in ("step", "seconds"):
-                lines = [_line(found, said, i, key, across, group) for i in range(len(said))]
+                lines = []
+                for i, (run, curve) in enumerate(zip(runs, found["curves"], strict=True)):
+                    curve = curve if i in group else {}  # an empty one, so that a run has its colour everywhere
+                    points = zip(curve.get(across, ()), curve.get(key, ()), strict=False)
+                    lines.append(curves.line(run, [{across: x, key: y} for x, y in points], key, across))
                 parts.append(chart(f"{title} by {across}", across, lines))
             parts.append("</div>")
-    about = f"{len(said)} runs of {found['runs'][0]['task']}, side by side."
-    return pages.page(" · ".join(said), about, "\n".join(parts), STYLE, language="")
-
-
-def _line(found: dict[str, Any], said: Sequence[str], i: int, key: str, across: str, group: Sequence[int]) -> Line:
-    """A run's curve; an empty one where it is not of the group, so that a run has its colour everywhere."""
-    curve = found["curves"][i] if i in group else {}
-    reports = [{across: x, key: y} for x, y in zip(curve.get(across, ()), curve.get(key, ()), strict=False)]
-    return curves.line(said[i], reports, key, across)
+    about = f"{len(runs)} runs of {found['runs'][0]['task']}, side by side."
+    return pages.page(" · ".join(runs), about, "\n".join(parts), STYLE, language="")

@@ -35,12 +35,10 @@ class Line:
 
 def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> str:
     """A picture of some lines. title: what it shows, said to who does not see it; across: what x is; log: y as powers of 10."""
-    kept = [(i, _points(line, log)) for i, line in enumerate(lines)]
-    kept = [(i, points) for i, points in kept if points]
-    if not kept:
+    drawn = [(i, points) for i, line in enumerate(lines) if (points := _points(line, log))]
+    if not drawn:
         return f'<p class="faint">{text(title)}: nothing yet.</p>'
-    xs = [x for _, points in kept for x, _ in points]
-    ys = [y for _, points in kept for _, y in points]
+    xs, ys = zip(*(point for _, points in drawn for point in points), strict=True)
     first = 0.0 if min(xs) == max(xs) > 0 else min(xs)  # of one point: from the beginning
     (x0, x1), (y0, y1) = _span(first, max(xs)), _span(min(ys), max(ys), 0.06)
 
@@ -53,9 +51,9 @@ def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> 
     parts = []
     for y in _ticks(y0, y1, whole=log):
         v = at(x0, y)[1]
-        shown = f"{10**y:.3g}" if log else f"{y:.6g}"
+        tick = f"{10**y:.3g}" if log else f"{y:.6g}"
         parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{v:.1f}" y2="{v:.1f}"/>')
-        parts.append(f'<text class="tick" x="{LEFT - 6}" y="{v + 4:.1f}" text-anchor="end">{shown}</text>')
+        parts.append(f'<text class="tick" x="{LEFT - 6}" y="{v + 4:.1f}" text-anchor="end">{tick}</text>')
     for x in _ticks(x0, x1, 4):
         h = at(x, y0)[0]
         parts.append(
@@ -64,15 +62,15 @@ def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> 
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(f'<text class="tick" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{text(across)}</text>')
     ends = []
-    for i, points in kept:
+    for i, points in drawn:
         where = [at(x, y) for x, y in points]
         dash = f' stroke-dasharray="{DASHES[i % 8]}"' if i % 8 else ""
         if len(where) == 1:
             where = [where[0], (where[0][0] + 0.1, where[0][1])]
             dash = ' style="stroke-width: 6; stroke-linecap: round"'
         way = "M" + "L".join(f"{h:.1f} {v:.1f}" for h, v in where)
-        said = f"{lines[i].name}: {_value(points[-1][1], log)} at the end"
-        parts.append(f'<path class="l{i % 8}" d="{way}"{dash}><title>{text(said)}</title></path>')
+        end = f"{lines[i].name}: {_value(points[-1][1], log)} at the end"
+        parts.append(f'<path class="l{i % 8}" d="{way}"{dash}><title>{text(end)}</title></path>')
         ends.append((where[-1][1], where[-1][0], i))
     below = -math.inf
     for v, h, i in sorted(ends):
@@ -80,10 +78,10 @@ def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> 
         name = lines[i].name
         name = name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
         parts.append(f'<text class="n{i % 8}" x="{h + 6:.1f}" y="{below:.1f}">{text(name)}</text>')
-    said = "; ".join(f"{lines[i].name} from {_value(p[0][1], log)} to {_value(p[-1][1], log)}" for i, p in kept)
+    label = "; ".join(f"{lines[i].name} from {_value(p[0][1], log)} to {_value(p[-1][1], log)}" for i, p in drawn)
     height = max(HEIGHT, below + 8)
     return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{text(f"{title}: {said}")}">'
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{text(f"{title}: {label}")}">'
         f"{''.join(parts)}</svg>"
     )
 

@@ -72,7 +72,7 @@ def compute(
     directions = max(1, min(directions, len(ours) // 8))
     active = max(1, min(active, directions, units // 2))
 
-    book = _Book(x, directions, active, rng)
+    book = _Dictionary(x, directions, active, rng)
     codes = book.codes(rest)
     held = np.sort(rng.choice(len(theirs), min(LOOKED, len(theirs)), replace=False))
     some = np.sort(rng.choice(len(ours), min(LOOKED, len(ours)), replace=False))
@@ -91,30 +91,20 @@ def compute(
     several = [
         n for n, v in values.items() if all(len(np.unique(v[p][np.isfinite(v[p])])) > 1 for p in (at_ours, at_theirs))
     ]
-    likely = {
-        kind: _correlations(learned, [values[n][at_ours] for n in several]) for kind, (learned, _) in here.items()
-    }
-    told = {
-        n: _told(here, {k: v[i] for k, v in likely.items()}, values[n][at_ours], values[n][at_theirs], score)
+    likely = {kind: _correlations(ours, [values[n][at_ours] for n in several]) for kind, (ours, _) in here.items()}
+    best = {
+        n: _best(here, {k: v[i] for k, v in likely.items()}, values[n][at_ours], values[n][at_theirs], score)
         for i, n in enumerate(several)
     }
-    energy = (codes.astype(np.float64) ** 2).sum(0)
+    kinds_scored = ("unit", "feature", "random") if best else ()
+    text, known = Snippets(symbols, starts, gap), {n: v[at_theirs] for n, v in values.items()}
     return {
-        "directions": directions,
-        "active": active,
-        "steps_learned": len(ours),
-        "steps_scored": len(theirs),
+        "directions": directions, "active": active, "steps_learned": len(ours), "steps_scored": len(theirs),
         "variance": _variance(book, rest[held], codes[held], random, first),
-        "properties": told,
-        "means": {
-            kind: float(np.mean([t[kind]["score"] for t in told.values()])) for kind in ("unit", "feature", "random")
-        }
-        if told
-        else {},
-        "features": _features(
-            codes, theirs, Snippets(symbols, starts, gap), energy, values, here["activation"][1], at_theirs, told, score
-        ),
-    }
+        "properties": best,
+        "means": {kind: float(np.mean([b[kind]["score"] for b in best.values()])) for kind in kinds_scored},
+        "features": _features(codes, theirs, text, known, here["activation"][1], best, score),
+    }  # fmt: skip
 
 
 def halves(steps: int, starts: Sequence[int]) -> np.ndarray:
@@ -140,7 +130,7 @@ def scaled(states: np.ndarray, like: np.ndarray) -> np.ndarray:
     return x
 
 
-class _Book:
+class _Dictionary:
     """The k-sparse autoencoder: D (directions, units), E the same, b (directions,)."""
 
     def __init__(self, x: np.ndarray, directions: int, active: int, rng: np.random.Generator):
@@ -191,7 +181,7 @@ def pursued(x: np.ndarray, D: np.ndarray, active: int) -> np.ndarray:
 
 
 def _variance(
-    book: _Book, x: np.ndarray, codes: np.ndarray, random: np.ndarray, learned: np.ndarray
+    book: _Dictionary, x: np.ndarray, codes: np.ndarray, random: np.ndarray, learned: np.ndarray
 ) -> dict[str, float]:
     """Shares of the variance with so many active a step. Units and random directions are given the better way to choose which."""
     whole = float((x.astype(np.float64) ** 2).sum()) or 1.0
@@ -208,7 +198,7 @@ def _variance(
     }
 
 
-def _told(
+def _best(
     here: Mapping[str, tuple[np.ndarray, np.ndarray]],
     likely: Mapping[str, np.ndarray],
     ours: np.ndarray,
@@ -216,25 +206,28 @@ def _told(
     score: Score,
 ) -> dict[str, Any]:
     """The best of each kind for one property: chosen on the half that was learned, scored on the other."""
-    found = {}
-    known, asked = np.isfinite(ours), np.isfinite(theirs)
-    for kind, (learned, other) in here.items():
+    found, learned = {}, {}
+    fit, test = np.isfinite(ours), np.isfinite(theirs)
+    for kind, (first, second) in here.items():
         some = np.argsort(-np.abs(likely[kind]), kind="stable")[:TRIED]
-        tried = np.nan_to_num(score(learned[known][:, some], ours[known]))
+        tried = np.nan_to_num(score(first[fit][:, some], ours[fit]))
         best = int(tried.argmax())
-        value = np.nan_to_num(score(other[asked][:, some[best : best + 1]], theirs[asked]))
-        found[kind] = {"number": int(some[best]), "score": float(value[0]), "learned": float(tried[best])}
-    way = max(("activation", "encoder", "decoder"), key=lambda kind: found[kind]["learned"])
-    told = {
-        "unit": found["unit"], "feature": {**found[way], "by": way}, "activation": found["activation"],
+        value = np.nan_to_num(score(second[test][:, some[best : best + 1]], theirs[test]))
+        found[kind], learned[kind] = {"number": int(some[best]), "score": float(value[0])}, float(tried[best])
+    by = max(("activation", "encoder", "decoder"), key=lambda kind: learned[kind])
+    feature = {**found[by], "by": by}
+    more = feature["score"] - found["unit"]["score"]
+    return {
+        "unit": found["unit"],
+        "feature": feature,
+        "activation": found["activation"],
         "random": found["random"],
-    }  # fmt: skip
-    told = {kind: {k: v for k, v in best.items() if k != "learned"} for kind, best in told.items()}
-    return {**told, "more": told["feature"]["score"] - told["unit"]["score"]}
+        "more": more,
+    }
 
 
 def _correlations(activations: np.ndarray, properties: Sequence[np.ndarray]) -> np.ndarray:
-    """(properties, any) of each column with each property; steps where a property is not told count as its mean."""
+    """(properties, any) of each column with each property; steps where a property has no value count as its mean."""
     a = activations - activations.mean(0)
     a /= np.maximum(np.linalg.norm(a, axis=0), 1e-9)
     p = np.zeros((len(properties), len(a)), np.float32)
@@ -248,46 +241,37 @@ def _features(
     codes: np.ndarray,
     places: np.ndarray,
     text: Snippets,
-    energy: np.ndarray,
     values: Mapping[str, np.ndarray],
     some: np.ndarray,
-    at: np.ndarray,
-    told: Mapping[str, Any],
+    best: Mapping[str, Any],
     score: Score,
 ) -> list[dict[str, Any]]:
-    """Each feature: how much of it there is, on which symbols and before which, its most active contexts, its properties."""
+    """Each feature: how much of it there is, on which symbols and before which, its most active contexts, its properties.
+    values: of the properties where the activations `some` are.
+    """
+    energy = (codes.astype(np.float64) ** 2).sum(0)
     numbers = {s: i for i, s in enumerate(dict.fromkeys(text.symbols))}
     names, ids = list(numbers), np.array([numbers[s] for s in text.symbols])
     now, after = ids[places], np.append(ids[1:], 0)[places]
     ended = np.isin(places + 1, text.borders)  # nothing comes after
-    related = _correlations(some, [values[n][at] for n in told])
-    chosen: dict[int, list[str]] = {}
-    for name in told:
-        chosen.setdefault(told[name]["feature"]["number"], []).append(name)
+    properties = list(best)
+    related = _correlations(some, [values[n] for n in properties])
     found = []
     for f in np.argsort(-energy, kind="stable"):
         if not energy[f]:
             continue
-        a = codes[:, f]
-        near = [
-            list(told)[i] for i in np.argsort(-np.abs(related[:, f]), kind="stable")[:2] if abs(related[i, f]) > AROUND
-        ]
-        scores = []
-        for name in near:
-            there = np.isfinite(values[name][at])
-            scores.append(float(np.nan_to_num(score(some[there][:, f : f + 1], values[name][at][there]))[0]))
-        found.append(
-            {
-                "number": int(f),
-                "share": float(energy[f] / energy.sum()),
-                "active": float((a > 0).mean()),
-                "symbols": _most(a, now, names),
-                "next": _most(np.where(ended, 0, a), after, names),
-                "best_for": chosen.get(int(f), []),
-                "properties": [{"property": n, "score": s} for n, s in zip(near, scores, strict=True)],
-                "contexts": _contexts(a, places, text),
-            }
-        )
+        a, near = codes[:, f], []
+        for i in np.argsort(-np.abs(related[:, f]), kind="stable")[:2]:
+            if abs(related[i, f]) > AROUND:
+                known = np.isfinite(value := values[properties[i]])
+                figure = float(np.nan_to_num(score(some[known][:, f : f + 1], value[known]))[0])
+                near.append({"property": properties[i], "score": figure})
+        found.append({
+            "number": int(f), "share": float(energy[f] / energy.sum()), "active": float((a > 0).mean()),
+            "symbols": _most(a, now, names), "next": _most(np.where(ended, 0, a), after, names),
+            "best_for": [n for n in properties if best[n]["feature"]["number"] == f],
+            "properties": near, "contexts": _contexts(a, places, text),
+        })  # fmt: skip
     return found
 
 
@@ -305,12 +289,10 @@ def _contexts(a: np.ndarray, places: np.ndarray, text: Snippets) -> list[dict[st
     """Where a feature is most active; never twice within one stretch of the text, and first those that differ before it."""
     high = np.argpartition(-a, min(200, len(a)) - 1)[:200]
     likely: list[dict[str, Any]] = []
-    seen = set()
     for i in high[np.argsort(-a[high], kind="stable")]:
         t = int(places[i])
         here = text.at(t, BACK, ON)
-        if a[i] and tuple(here.values()) not in seen and all(abs(t - c["at"]) > BACK for c in likely):
-            seen.add(tuple(here.values()))
+        if a[i] and all(abs(t - c["at"]) > BACK and not here.items() <= c.items() for c in likely):
             likely.append({"at": t, "activation": float(a[i]), **here})
     endings = [c["before"][-8:] for c in likely]
     new = [e not in endings[:i] for i, e in enumerate(endings)]
@@ -319,7 +301,7 @@ def _contexts(a: np.ndarray, places: np.ndarray, text: Snippets) -> list[dict[st
 
 
 def section(found: Mapping[str, Any], key: str = "feature") -> str:
-    """What `compute` found, as HTML. key: what its links are called, another for each of several on one page."""
+    """What `compute` gives, as HTML. key: what its links are called, another for each of several on one page."""
     if "missing" in found:
         return f"<p>There is no dictionary: {pages.text(found['missing'])}.</p>"
     features, means, k = found["features"], found["means"], found["active"]
@@ -339,7 +321,7 @@ def section(found: Mapping[str, Any], key: str = "feature") -> str:
         (f"features, {k} active", "features"), (f"units, the best {k} of each step", "units"),
         (f"random directions, {k} active", "random"), (f"the first {k} principal components", "principal_components"),
     )  # fmt: skip
-    rows = [(said, max(0.0, share[name])) for said, name in names]
+    rows = [(title, max(0.0, share[name])) for title, name in names]
     parts.append(pages.bars(("of", "share of the variance"), rows, "Variance explained", ".0%"))
     if found["properties"]:
         parts.append(_properties(found["properties"], key))
@@ -360,11 +342,11 @@ def section(found: Mapping[str, Any], key: str = "feature") -> str:
 
 def _properties(properties: Mapping[str, Any], key: str) -> str:
     rows = []
-    for name, told in sorted(properties.items(), key=lambda item: -item[1]["more"]):
-        feature, n = told["feature"], told["feature"]["number"]
-        scores = [round(told[kind]["score"], 3) for kind in ("feature", "unit", "random", "activation")]
+    for name, best_of in sorted(properties.items(), key=lambda item: -item[1]["more"]):
+        feature, n = best_of["feature"], best_of["feature"]["number"]
+        scores = [round(best_of[kind]["score"], 3) for kind in ("feature", "unit", "random", "activation")]
         best = pages.Markup(f'<a href="#{key}-{n}">{n}</a>&nbsp;by&nbsp;its&nbsp;{feature["by"]}')
-        rows.append((name, *scores[:3], f"{told['more']:+.3f}", best, told["unit"]["number"], scores[3]))
+        rows.append((name, *scores[:3], f"{best_of['more']:+.3f}", best, best_of["unit"]["number"], scores[3]))
     head = (
         "property", "best feature", "best unit", "best random direction", "more", "which feature", "which unit", "best activation"
     )  # fmt: skip
@@ -372,14 +354,14 @@ def _properties(properties: Mapping[str, Any], key: str) -> str:
 
 
 def _card(feature: Mapping[str, Any], key: str) -> str:
-    def said(most: Sequence[Mapping[str, Any]]) -> str:
+    def shares(most: Sequence[Mapping[str, Any]]) -> str:
         return ", ".join(f"<code>{pages.text(pages.spelled(m['symbol']))}</code> {m['share']:.0%}" for m in most)
 
     facts = [f"{feature['share']:.1%} of what is explained", f"active at {feature['active']:.1%} of the steps"]
     if feature["symbols"]:
-        facts.append(f"on {said(feature['symbols'])}")
+        facts.append(f"on {shares(feature['symbols'])}")
     if feature["next"]:
-        facts.append(f"before {said(feature['next'])}")
+        facts.append(f"before {shares(feature['next'])}")
     facts += [f"{pages.text(p['property'])} {p['score']:.2f}" for p in feature["properties"]]
     title = f"Feature {feature['number']}"
     if feature["best_for"]:

@@ -1,7 +1,7 @@
 """The errors that remain: on which kinds of symbols the loss falls, and whether it falls with context.
 
 compute(symbols, nats)                 of a language model, `{"kinds": [...], "places": [...], "curves": [...], "symbols": [...]}`
-labelled(truth, said, nats, labels)    of a classifier or a tagger, `{"labels": [...], "confusions": [...], "curves": [...]}`
+labelled(truth, predicted, nats, labels)    of a classifier or a tagger, `{"labels": [...], "confusions": [...], "curves": [...]}`
 section(found)                         either as HTML for a page
 
 After section 4.4 of Karpathy, Johnson and Li 2015, "Visualizing and understanding recurrent networks", who take one kind of
@@ -12,8 +12,9 @@ Shares are from 0 to 1, losses in nats per symbol.
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # written w
 WORD = re.compile(rf"[{IDEOGRAPHS}]|[^\W{IDEOGRAPHS}]+(?:['’][^\W\d{IDEOGRAPHS}]+)*")
 OPENING, CLOSING, EITHER = "([“«「『（《", ")]”»」』）》", '"'  # an apostrophe is no quote that could be told apart
 
-#: Kinds in the order in which they are asked, and what they are.
+#: Kinds in the order in which they are tried, and what they are.
 KINDS = {
     "known to an n-gram": f"the longest context of up to {LONGEST} symbols that occurred before was mostly followed by this symbol",
     "after newline": "the first symbol of a line",
@@ -70,7 +71,8 @@ def compute(
     scored = np.isfinite(nats)
     text = _Text(symbols, before, starts)
     names = list(KINDS)
-    kind = np.select([text.fits(name) for name in names[:-1]], list(range(len(names) - 1)), len(names) - 1)
+    fits = list(text.fits().values())
+    kind = np.select(fits, range(len(fits)), len(fits))
     places = {"inside quotes": text.quoted, "inside brackets": text.depth > 0, **(flags or {})}
     return {
         "symbols_scored": int(scored.sum()),
@@ -86,9 +88,7 @@ def compute(
             if (scored & (inside := np.asarray(f).astype(bool))).any()
         ],
         "curves": [
-            _fresh(fresh)
-            if fresh is not None
-            else _curve(READ, nats, scored, text.position - 1 if read is None else read),
+            _curve(READ, nats, scored, text.position - 1 if read is None else read) if fresh is None else _fresh(fresh),
             _curve("place in the line", nats, scored, text.line),
             _curve("place in the word", nats, scored, text.place, most=12),
             _curve(f"symbols since the same {text.context} came before", nats, scored, text.distance, none="never"),
@@ -99,7 +99,7 @@ def compute(
 
 def labelled(
     truth: np.ndarray,
-    said: np.ndarray,
+    predicted: np.ndarray,
     nats: np.ndarray,
     labels: Sequence[str],
     lengths: np.ndarray | None = None,
@@ -107,29 +107,31 @@ def labelled(
 ) -> dict[str, Any]:
     """The loss of a classifier by example, or of a tagger by step.
 
-    truth, said: (examples,) places in `labels`; where `truth` is below 0 there is none. nats: (examples,) the loss of the true
+    truth, predicted: (examples,) places in `labels`; where `truth` is below 0 there is none. nats: (examples,) the loss of the true
     label. lengths: (examples,) steps of the text that each belongs to. texts: what each is, as people read it.
     """
-    truth, said, nats = np.asarray(truth), np.asarray(said), np.asarray(nats, np.float64)
+    truth, predicted, nats = np.asarray(truth), np.asarray(predicted), np.asarray(nats, np.float64)
     scored = np.isfinite(nats) & (truth >= 0)
-    wrong = scored & (truth != said)
-    pair = truth * len(labels) + said
+    wrong = scored & (truth != predicted)
     confusions = []
-    for code in np.unique(pair[wrong]):
-        here = wrong & (pair == code)
-        confusion = {"truth": labels[int(code) // len(labels)], "said": labels[int(code) % len(labels)]}
+    for a, b in sorted({*zip(truth[wrong].tolist(), predicted[wrong].tolist(), strict=True)}):
+        here = wrong & (truth == a) & (predicted == b)
         examples: dict[str, float] = {}  # each text once
         if texts is not None:
             for i in np.flatnonzero(here)[np.argsort(-nats[here], kind="stable")].tolist():
                 examples.setdefault(str(texts[i])[:200], float(nats[i]))
-        dear = [{"text": text, "nats": cost} for text, cost in list(examples.items())[:EXAMPLES]]
-        confusions.append({**confusion, **_share(nats, scored, here), "examples": dear})
+        worst = [{"text": text, "nats": loss} for text, loss in list(examples.items())[:EXAMPLES]]
+        confusions.append({"truth": labels[a], "said": labels[b], **_share(nats, scored, here), "examples": worst})
     return {
         "examples_scored": int(scored.sum()),
         "nats": _mean(nats[scored]),
-        "accuracy": _mean((truth == said)[scored]),
+        "accuracy": _mean((truth == predicted)[scored]),
         "labels": [
-            {"label": label, **_share(nats, scored, truth == i), "accuracy": _mean((said == i)[scored & (truth == i)])}
+            {
+                "label": label,
+                **_share(nats, scored, truth == i),
+                "accuracy": _mean((predicted == i)[scored & (truth == i)]),
+            }
             for i, label in enumerate(labels)
         ],
         "confusions": sorted(confusions, key=lambda c: -c["share"]),
@@ -138,7 +140,7 @@ def labelled(
 
 
 class _Text:
-    """What can be told of each symbol from the text up to it."""
+    """What each symbol is, from the text up to it."""
 
     def __init__(self, symbols: Sequence[str], before: Sequence[str], starts: Sequence[int]):
         self.symbols, self.known, steps = list(symbols), len(before), len(symbols)
@@ -171,17 +173,19 @@ class _Text:
         """Whether an n-gram knows each symbol, and how long ago the context of each occurred."""
         knows, distance = np.zeros(len(ids), bool), np.full(len(ids), -1)
         followed = np.append(places[1:] > 0, False)[: len(ids)]  # the last of a row leads to nothing
-        gram, _, seen, last = _alike(ids, followed)
+        gram, _, count, last = _alike(ids, followed)
         for n in range(1, LONGEST + 1):
             longer = np.concatenate([[-1], gram[:-1]]) * (1 + ids.max(initial=0)) + ids
             # A context that reaches beyond the beginning of its row is no context: nothing else is equal to it.
-            longer, together, then, there = _alike(np.where(places >= n, longer, -2 - np.arange(len(ids))), followed)
-            alone = np.concatenate([[0], seen[:-1]])
+            longer, together, next_count, next_last = _alike(
+                np.where(places >= n, longer, -2 - np.arange(len(ids))), followed
+            )
+            alone = np.concatenate([[0], count[:-1]])
             met = (places >= n) & (alone > 0)
             knows = np.where(met, 2 * together > alone, knows)
             if n == self.context:
                 distance = np.where(met, np.arange(len(ids)) - 1 - np.concatenate([[-1], last[:-1]]), -1)
-            gram, seen, last = longer, then, there
+            gram, count, last = longer, next_count, next_last
         self.knows, self.distance = knows[self.known :], distance[self.known :]
 
     def _words(self) -> None:
@@ -228,28 +232,18 @@ class _Text:
             quotes = sum(c in '"”»」』' for c in was)
             self.quoted[t], self.depth[t] = quotes > 0, len(was) - quotes
 
-    def fits(self, kind: str) -> np.ndarray:
-        """(steps,) whether each symbol is of a kind, whatever others it is of."""
-        if kind == "known to an n-gram":
-            return self.knows
-        if kind == "after newline":
-            return self.newline
-        if kind == "closing quote or bracket":
-            return self.closes
-        if kind == "opening quote or bracket":
-            return self.opens
-        inner = (self.place > 1) | self.whole
-        if kind == "unseen word":
-            return inner & (self.often == 0)
-        if kind == "rare word":
-            return inner & (self.often <= RARE)
-        if kind == "word start":
-            return self.place == 1
-        if kind == "common word":
-            return inner
+    def fits(self) -> dict[str, np.ndarray]:
+        """(steps,) of each kind but the last whether a symbol is of it, whatever others it is of."""
         heads = [s.strip()[:1] for s in self.names]
-        of = {"digit": str.isdigit, "capital": str.isupper, "blank": lambda s: not s}[kind]
-        return np.array([of(h) for h in heads], bool)[self.ids]
+        digit, capital, blank = (
+            np.array([of(h) for h in heads], bool)[self.ids] for of in (str.isdigit, str.isupper, operator.not_)
+        )
+        inner = (self.place > 1) | self.whole
+        fits = [
+            self.knows, self.newline, self.closes, self.opens, digit, capital, inner & (self.often == 0),
+            inner & (self.often <= RARE), self.place == 1, inner, blank,
+        ]  # fmt: skip
+        return dict(zip(KINDS, fits, strict=False))
 
     def costly(self, nats: np.ndarray, here: np.ndarray) -> list[dict[str, Any]]:
         """The symbols that cost most, each with the text round it; of one text only once."""
@@ -339,9 +333,8 @@ def _curve(
 
 def _fresh(nats: np.ndarray) -> dict[str, Any]:
     """The loss by what was read, of stretches (stretches, time) read from nothing: before the first of them one symbol was."""
-    before = np.broadcast_to(np.arange(nats.shape[1]) + 1, nats.shape).ravel()
     flat = np.asarray(nats, np.float64).ravel()
-    return _curve(READ, flat, np.isfinite(flat), before)
+    return _curve(READ, flat, np.isfinite(flat), np.broadcast_to(np.arange(nats.shape[1]) + 1, nats.shape).ravel())
 
 
 def _by_symbol(text: _Text, nats: np.ndarray, scored: np.ndarray) -> list[dict[str, Any]]:
@@ -349,20 +342,13 @@ def _by_symbol(text: _Text, nats: np.ndarray, scored: np.ndarray) -> list[dict[s
     ids, cost = text.ids[scored], nats[scored]
     count, total = np.bincount(ids, minlength=len(text.names)), np.bincount(ids, cost, minlength=len(text.names))
     whole = max(float(cost.sum()), 1e-12)
-    return [
-        {
-            "symbol": text.names[i],
-            "count": int(count[i]),
-            "nats": float(total[i] / count[i]),
-            "share": float(total[i] / whole),
-        }
-        for i in np.argsort(-total, kind="stable")[:500]
-        if count[i]
-    ]
+    most = [i for i in np.argsort(-total, kind="stable")[:500] if count[i]]
+    rows = [(text.names[i], int(count[i]), float(total[i] / count[i]), float(total[i] / whole)) for i in most]
+    return [dict(zip(("symbol", "count", "nats", "share"), row, strict=True)) for row in rows]
 
 
 def section(found: Mapping[str, Any]) -> str:
-    """What `compute` or `labelled` found, as HTML."""
+    """What `compute` or `labelled` gives, as HTML."""
     return _labels(found) if "confusions" in found else _kinds(found)
 
 
@@ -393,23 +379,18 @@ def _kinds(found: Mapping[str, Any]) -> str:
             (p["place"], f"{p['share_of_symbols']:.1%}", _nats(p["nats_outside"]), p["nats"]) for p in found["places"]
         ]
         parts.append(pages.bars(("place", "symbols", "outside", "nats inside"), rows, "Loss inside and outside"))
-    for curve in found["curves"]:
-        if len(curve["points"]) > 1:
-            rows = [(p["name"], p["count"], p["nats"]) for p in curve["points"]]
-            parts.append(pages.bars((curve["by"], "symbols", "nats per symbol"), rows, f"Loss by {curve['by']}"))
+    parts += _curves(found, "symbols", "nats per symbol")
     symbols = found["symbols"]
     least = max(5, found["symbols_scored"] // 5000)
     dear = sorted((s for s in symbols if s["count"] >= least), key=lambda s: -s["nats"])
-    for chosen, value, form, other, caption in (
-        (symbols[:12], "share", ".1%", "nats", "Symbols that cost most"),
-        (dear[:12], "nats", ".2f", "share", f"Hardest symbols, of those that occur at least {least} times"),
+    forms = {"share": ".1%", "nats": ".2f"}
+    for chosen, value, other, caption in (
+        (symbols[:12], "share", "nats", "Symbols that cost most"),
+        (dear[:12], "nats", "share", f"Hardest symbols, of those that occur at least {least} times"),
     ):
-        rows = [
-            (pages.spelled(s["symbol"]), s["count"], f"{s[other]:{'.1%' if other == 'share' else '.2f'}}", s[value])
-            for s in chosen
-        ]
+        rows = [(pages.spelled(s["symbol"]), s["count"], f"{s[other]:{forms[other]}}", s[value]) for s in chosen]
         if rows:
-            parts.append(pages.bars(("symbol", "times", _AXIS[other], _AXIS[value]), rows, caption, form))
+            parts.append(pages.bars(("symbol", "times", _AXIS[other], _AXIS[value]), rows, caption, forms[value]))
     return "\n".join([*parts, "</div>"])
 
 
@@ -423,29 +404,24 @@ def _labels(found: Mapping[str, Any]) -> str:
     labels = sorted((k for k in found["labels"] if k["count"]), key=lambda k: -k["share"])[:30]
     rows = [(k["label"], k["count"], f"{k['accuracy']:.1%}", _nats(k["nats"]), k["share"]) for k in labels]
     parts.append(pages.bars(("label", "times", "right", "nats", _AXIS["share"]), rows, "Loss by label", ".1%"))
-    for curve in found["curves"]:
-        rows = [(p["name"], p["count"], p["nats"]) for p in curve["points"]]
-        if len(rows) > 1:
-            parts.append(pages.bars((curve["by"], "times", "nats"), rows, f"Loss by {curve['by']}"))
-    parts.append("</div>")
-    confused = found["confusions"][:15]
+    parts += [*_curves(found, "times", "nats"), "</div>"]
+    confused = {f"{c['truth']} taken for {c['said']}": c for c in found["confusions"][:15]}
     if confused:
-        rows = [(f"{c['truth']} taken for {c['said']}", c["count"], _nats(c["nats"]), c["share"]) for c in confused]
-        parts.append(
-            pages.bars(("confusion", "times", "nats", _AXIS["share"]), rows, "Confusions that cost most", ".1%")
-        )
-        told = [
-            (f"{c['truth']} taken for {c['said']}", f"{e['nats']:.2f}", e["text"])
-            for c in confused
-            for e in c["examples"]
-        ]
-        if told:
-            parts += [
-                "<details><summary>Examples</summary>",
-                pages.table(("confusion", "nats", "text"), told),
-                "</details>",
-            ]
+        rows = [(name, c["count"], _nats(c["nats"]), c["share"]) for name, c in confused.items()]
+        head = ("confusion", "times", "nats", _AXIS["share"])
+        parts.append(pages.bars(head, rows, "Confusions that cost most", ".1%"))
+        examples = [(name, f"{e['nats']:.2f}", e["text"]) for name, c in confused.items() for e in c["examples"]]
+        if examples:
+            table = pages.table(("confusion", "nats", "text"), examples)
+            parts += ["<details><summary>Examples</summary>", table, "</details>"]
     return "\n".join(parts)
+
+
+def _curves(found: Mapping[str, Any], count: str, value: str) -> Iterator[str]:
+    for curve in found["curves"]:
+        if len(curve["points"]) > 1:
+            rows = [(p["name"], p["count"], p["nats"]) for p in curve["points"]]
+            yield pages.bars((curve["by"], count, value), rows, f"Loss by {curve['by']}")
 
 
 _AXIS = {"share": "share of the loss", "nats": "nats per symbol"}

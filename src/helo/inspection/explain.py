@@ -1,9 +1,9 @@
 """Why this answer: what of its input an answer of a trained model rests on.
 
 What is explained is the log-odds of an answer, log p - log(1 - p), in nats: with two labels what speaks for one speaks
-against the other by as much, and a model that is sure still shows what of. The pieces are what enters the recurrence: a
+against the other by as much, and a model that is sure still shows what of. The features are what enters the recurrence: a
 word (with all that its letters say), a symbol, a step of numbers, an utterance, a region of a picture; and a carried state,
-or the words that were written so far, as a piece of its own.
+or the words that were written so far, as a feature of its own.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from helo import progress
 from helo.data.readers.files import text as file_text
 from helo.data.readers.text import meant
 from helo.errors import HeloError, door, place
-from helo.inspection import attribution, questions
-from helo.inspection.attribution import integrated
-from helo.inspection.questions import Asked
+from helo.inspection import attribution, targets
+from helo.inspection.targets import Request
 from helo.models.classifier import Classifier
 from helo.models.encoder_decoder import EncoderDecoder
 from helo.models.feed_forward import FeedForward
@@ -29,59 +28,67 @@ from helo.models.tagger import Tagger
 from helo.runs.run import Run
 from helo.runs.stream import Stream
 
-WINDOW = 80  # symbols of a text that are pieces of their own; what came before is one piece
+WINDOW = 80  # symbols of a text that are features of their own; what came before is one feature
 LABELS = 12  # of a sequence that stand in a heading
 BASELINES = ("zero", "mean", "unknown")
 
 
 @dataclass
-class Explained:
-    """An answer and what it rests on: attributions `(targets, pieces)` or None, occlusion `(targets, patches)`."""
+class Explanation:
+    """An answer and what it rests on: attributions `(targets, features)` or None, occlusion `(targets, patches)`."""
 
-    asked: Asked
-    found: attribution.Attribution | None
+    request: Request
+    attribution: attribution.Attribution | None
     occlusion: np.ndarray
+
+    @property
+    def values(self) -> np.ndarray:
+        """The attributions, or where there are none the occlusion."""
+        return self.occlusion if self.attribution is None else self.attribution.values
+
+    @property
+    def names(self) -> list[str]:
+        """What `values` are of."""
+        request = self.request
+        return (request.patches or request.features) if self.attribution is None else request.features
 
     def to_json(self) -> dict[str, Any]:
         """The answer as `predict` gives it, and in nats of log-odds: attributions, occlusion, and how far the former are
         from complete; of several targets their sum, and `targets`, each by itself.
         """
-        asked, found = self.asked, self.found
-        out = dict(asked.answer)
-        every = None if found is None else found.values.sum(0)
-        out |= self._said(every, self.occlusion.sum(0), None)
-        if len(asked.targets) > 1 or "labels" in asked.answer or "score" in asked.answer:
-            out["targets"] = []
-            for k, name in enumerate(asked.targets):
-                values = None if found is None else found.values[k]
-                one = {"text": name} | self._said(values, self.occlusion[k], k)
-                if asked.attention is not None:
-                    one["attention"] = asked.attention[k].round(5).tolist()
-                out["targets"].append(one)
-        else:
-            out["explains"] = asked.targets[0]
+        request = self.request
+        out = request.answer | self._figures(slice(None))
+        if len(request.targets) == 1 and not {"labels", "score"} & request.answer.keys():
+            return out | {"explains": request.targets[0]}
+        out["targets"] = [{"text": name} | self._figures(slice(k, k + 1)) for k, name in enumerate(request.targets)]
+        if request.attention is not None:
+            for target, weights in zip(out["targets"], request.attention, strict=True):
+                target["attention"] = weights.round(5).tolist()
         return out
 
-    def _said(self, values: np.ndarray | None, occlusion: np.ndarray, target: int | None) -> dict[str, Any]:
-        asked, found = self.asked, self.found
-        out: dict[str, Any] = {"attributions": [] if values is None else _named(asked.pieces, values)}
-        out["occlusion"] = _named(asked.patches or asked.pieces, occlusion)
-        out["completeness_error"] = None if found is None else found.error(target)
+    def _figures(self, of: slice) -> dict[str, Any]:
+        """The figures of some of the targets, together."""
+        found, features = self.attribution, self.request.features
+        out: dict[str, Any] = {
+            "attributions": [] if found is None else _named(features, found.values[of].sum(0)),
+            "occlusion": _named(self.request.patches or features, self.occlusion[of].sum(0)),
+            "completeness_error": None if found is None else found.error(of),
+        }
         if found is not None:
-            each = slice(None) if target is None else target
-            out |= {"log_odds": float(found.score[each].sum()), "log_odds_baseline": float(found.baseline[each].sum())}
+            out |= {"log_odds": float(found.score[of].sum()), "log_odds_baseline": float(found.baseline[of].sum())}
         return out
 
-    def shown(self, name: str) -> str:
-        """The name of a piece on one line."""
+    @staticmethod
+    def one_line(name: str) -> str:
+        """The name of a feature on one line."""
         return name if name.strip() and name.isprintable() else repr(name)
 
     def line(self) -> str:
         """The answer for a terminal, in one line."""
-        answer, targets = self.asked.answer, self.asked.targets
+        answer, targets = self.request.answer, self.request.targets
         if "at" in answer:
-            others = ", ".join(f"{self.shown(x['text'])} {x['probability']:.3f}" for x in answer["likely"])
-            return f"{self.shown(answer['text'])} with probability {answer['probability']:.3f}; likeliest: {others}"
+            others = ", ".join(f"{self.one_line(x['text'])} {x['probability']:.3f}" for x in answer["likely"])
+            return f"{self.one_line(answer['text'])} with probability {answer['probability']:.3f}; likeliest: {others}"
         if "probabilities" in answer:
             return ", ".join(f"{t} with probability {answer['probabilities'][t]:.3f}" for t in targets)
         if "text" in answer:
@@ -94,8 +101,8 @@ def _named(names: Sequence[str], values: np.ndarray) -> list[dict[str, Any]]:
     return [{"text": n, "value": float(v)} for n, v in zip(names, values, strict=True)]
 
 
-def asked(run: Run, files: Sequence[str], standard_input: Callable[[], str]) -> Any:
-    """What a person asks about, out of files or standard input (`-`), as `explain` takes it: examples, a line each where they
+def read_source(run: Run, files: Sequence[str], standard_input: Callable[[], str]) -> Any:
+    """What is to be explained, out of files or standard input (`-`), as `explain` takes it: examples, a line each where they
     stand in standard input; or for a language model the whole text, without the line ends at its end.
     """
     if not isinstance(run.task.model, LanguageModel):
@@ -105,26 +112,24 @@ def asked(run: Run, files: Sequence[str], standard_input: Callable[[], str]) -> 
     if files[0] == "-":
         return standard_input().rstrip("\r\n")
     with place(files[0]):
-        found = meant(files[0])
-        if len(found) > 1:
-            raise HeloError(f"{len(found):,} files", expected="one text")
-        text = file_text(found[0])
-    return text.rstrip("\r\n")
+        paths = meant(files[0])
+        if len(paths) > 1:
+            raise HeloError(f"{len(paths):,} files", expected="one text")
+        return file_text(paths[0]).rstrip("\r\n")
 
 
-def flawed(found: Sequence[Explained]) -> list[str]:
-    """What has to be said of explanations, a line each."""
-    said = []
-    if any(f.found is None for f in found):
-        said.append(
+def warnings(explanations: Sequence[Explanation]) -> list[str]:
+    """What explanations lack, a line each."""
+    lines, found = [], [e.attribution for e in explanations if e.attribution is not None]
+    if len(found) < len(explanations):
+        lines.append(
             "occlusion alone: for integrated gradients over so much torch is needed (pip install 'helo[train]')"
         )
-    if left := max(f.asked.left for f in found):
-        said.append(f"of an answer the first words or steps are explained, and up to {left:,} more are not")
-    worst = max((f.found.error() for f in found if f.found is not None), default=0.0)
-    if worst > 0.01:
-        said.append(f"the attributions miss up to {100 * worst:.1f} % of what they should add up to")
-    return said
+    if omitted := max(e.request.omitted for e in explanations):
+        lines.append(f"of an answer the first words or steps are explained, and up to {omitted:,} more are not")
+    if (worst := max((a.error() for a in found), default=0.0)) > 0.01:
+        lines.append(f"the attributions miss up to {100 * worst:.1f} % of what they should add up to")
+    return lines
 
 
 @door
@@ -137,13 +142,13 @@ def explain(
     window: int | None = None,
     baseline: str = "zero",
     stream: Stream | None = None,
-) -> list[Explained]:
+) -> list[Explanation]:
     """What each answer rests on. source: as for `Run.predict`; for a language model a text, of which one symbol is
     explained, by default the last.
 
     label: another answer than the model's own (another symbol than the one that stands there). step: of a tagger, from 1.
-    at, window: of a language model: which symbol, from 1, and so many before it as pieces of their own. baseline: what a
-    piece is compared with: `zero` (vectors of zeros; of numbers the mean of training), `mean` (of all word vectors),
+    at, window: of a language model: which symbol, from 1, and so many before it as features of their own. baseline: what a
+    feature is compared with: `zero` (vectors of zeros; of numbers the mean of training), `mean` (of all word vectors),
     `unknown` (the vector of an unknown word). stream: of a language model, where the text goes on from.
 
     Raises HeloError for what the model does not know, or has no such view of.
@@ -160,39 +165,40 @@ def explain(
             raise HeloError(shape, expected="a language model", where=f"--{flag}")
     with run.computing():
         if text:
-            asked = [questions.written(run, source, label, at, WINDOW if window is None else window, baseline, stream)]
+            window = WINDOW if window is None else window
+            requests = [targets.symbol_request(run, source, label, at, window, baseline, stream)]
         elif isinstance(task.model, Tagger | Classifier | FeedForward) and hasattr(task, "labels"):
             examples = task.given(source)
-            asked = [questions.labelled(run, examples, i, label, step, baseline) for i in range(len(examples))]
+            requests = [targets.label_request(run, examples, i, label, step, baseline) for i in range(len(examples))]
         elif isinstance(task.model, EncoderDecoder):
             if label is not None:
                 raise HeloError(shape, expected="one that chooses among labels", where="--label")
             if baseline != "zero":
                 raise HeloError(f"{baseline}, of {shape}", expected="zero", where="--baseline")
             examples = task.given(source)
-            if (ask := questions.WRITING.get(examples.kind)) is None:
-                raise HeloError(f"{shape}, of {examples.kind}", expected=f"one of {' or '.join(questions.WRITING)}")
-            asked = [ask(run, examples.take(np.array([i]))) for i in range(len(examples))]
+            if (request := targets.GENERATION.get(examples.kind)) is None:
+                raise HeloError(f"{shape}, of {examples.kind}", expected=f"one of {' or '.join(targets.GENERATION)}")
+            requests = [request(run, examples.take(np.array([i]))) for i in range(len(examples))]
         else:
             raise HeloError(shape, expected="one of another: of it there is no such view yet")
-        if not asked:
+        if not requests:
             raise HeloError("nothing to explain", expected="one example or more", where="input")
-        attribution.ready(len(asked))
+        attribution.prepare(len(requests))
         out = []
-        for a in asked:
-            out.append(_answered(a))
-            if len(asked) > attribution.FEW:
-                progress.tell("explained", len(out), len(asked))
+        for request in requests:
+            out.append(_explanation(request))
+            if len(requests) > attribution.FEW:
+                progress.tell("explained", len(out), len(requests))
         return out
 
 
-def _answered(asked: Asked) -> Explained:
-    size = asked.question.joined()
-    if size > 1:
-        names = asked.patches or asked.pieces
+def _explanation(request: Request) -> Explanation:
+    forward = request.forward
+    if (size := forward.join_patches()) > 1:
+        names = request.patches or request.features
         several = [names[i : i + size] for i in range(0, len(names), size)]
-        asked.patches = [n[0] if len(n) == 1 else f"{n[0]} to {n[-1]}" for n in several]
-    occlusion = asked.question.occluded()
+        request.patches = [n[0] if len(n) == 1 else f"{n[0]} to {n[-1]}" for n in several]
+    occlusion = forward.occlusion()
     if not np.isfinite(occlusion).all():  # before the way is divided on and on
         raise FloatingPointError("log-odds")
-    return Explained(asked, integrated(asked.question), occlusion)
+    return Explanation(request, attribution.integrated_gradients(forward), occlusion)

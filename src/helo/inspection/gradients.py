@@ -25,7 +25,7 @@ from helo.layers import part, stack
 CELLS = ("rnn", "lstm", "gru", "mingru")
 ROWS = 16  # random sequences, over which norms are averaged
 ROOM = 4e9  # bytes that the steps of one backward pass may fill
-KEPT = 16  # arrays of a state's size that the backward pass of a step keeps, about
+SAVED = 16  # arrays of a state's size that the backward pass of a step keeps, about
 MOST = {"layers": 32, "hidden": 1024, "length": 5000, "chunk": 5000}
 CLIP = 1.0  # as `helo train` clips
 OF = (
@@ -34,7 +34,7 @@ OF = (
 )
 
 
-def torch_here() -> ModuleType:
+def require_torch() -> ModuleType:
     """torch, or a HeloError that says how to get it."""
     try:
         import torch
@@ -43,27 +43,24 @@ def torch_here() -> ModuleType:
     return torch
 
 
-def whole(flag: str, value: Any, least: int = 1) -> None:
-    """Raises HeloError for what is no whole number within the bounds of a flag; None was not given."""
-    most = MOST[flag]
-    if value is not None and (
-        isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most
-    ):
-        raise HeloError(f"{value!r}", expected=f"a whole number from {least} to {most:,}", where=f"--{flag}")
-
-
-def bounded(flag: str, value: Any, least: float = 0.0, most: float = 1e6) -> None:
-    """The same of a number."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not least <= float(value) <= most:
-        raise HeloError(
-            f"{value!r}", expected=f"a number {'above 0, up' if least else 'from 0'} to {most:,.0f}", where=flag
-        )
+def check(flag: str, value: Any, least: float = 1) -> None:
+    """Raises HeloError for a value of --flag that is out of its bounds, or no whole number where it must be one; None: not
+    given.
+    """
+    kind, most = (Integral, MOST[flag]) if flag in MOST else (Real, 1e6)
+    if value is None and flag in MOST:
+        return
+    number: Any = value if isinstance(value, kind) and not isinstance(value, bool) else -1
+    if least <= number <= most:
+        return
+    bounds = f"above 0, up to {most:,.0f}" if 0 < least < 1 else f"from {least:g} to {most:,.0f}"
+    raise HeloError(f"{value!r}", expected=f"a {'whole ' if flag in MOST else ''}number {bounds}", where=f"--{flag}")
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Products of small sizes are not shared out: beside other work, threads that wait for each other take minutes."""
-    torch = torch_here()
+    torch = require_torch()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -73,7 +70,7 @@ def one_thread() -> Iterator[None]:
 
 
 @door
-def fading(
+def gradient_norms(
     specs: Sequence[str] = CELLS,
     *,
     layers: int = 1,
@@ -84,17 +81,17 @@ def fading(
     clip: float = CLIP,
     seed: int = 0,
 ) -> dict[str, dict[str, Any]]:
-    """How far the gradient reaches back in fresh cells: of each, and each scale, what `faded` says, by the cell's
+    """How far the gradient reaches back in fresh cells: of each, and each scale, what `backpropagate` gives, by the cell's
     specification (and the scale, where there are several).
 
     Raises HeloError for a cell that is not known, and for numbers that grow beyond all bounds on the way.
     """
-    torch_here()
+    require_torch()
     for flag, value in (("layers", layers), ("hidden", hidden), ("length", length), ("chunk", chunk)):
-        whole(flag, value)
-    bounded("--clip", clip, least=5e-324)
+        check(flag, value)
+    check("clip", clip, least=5e-324)
     for scale in scales:
-        bounded("--scale", scale)
+        check("scale", scale, least=0)
     fits(ROWS, length, layers, hidden)
     found: dict[str, dict[str, Any]] = {}
     for spec in dict.fromkeys(specs):
@@ -107,9 +104,8 @@ def fading(
             xs = rng.standard_normal((ROWS, length, hidden))
             towards = rng.standard_normal((ROWS, hidden))
             with one_thread():
-                found[name] = faded(cell, layers, parameters, xs, towards, chunk, name) | {"scale": scale}
-            norm = found[name]["parameter_gradient"]
-            found[name]["clipped"] = min(norm, clip)
+                found[name] = backpropagate(cell, layers, parameters, xs, towards, chunk, name) | {"scale": scale}
+            found[name]["clipped"] = min(found[name]["parameter_gradient"], clip)
     return found
 
 
@@ -118,7 +114,7 @@ def _recurs(cell: Cell, name: str) -> bool:
     return name.partition(".")[2] in cell.recurrent
 
 
-def faded(
+def backpropagate(
     cell: Cell,
     layers: int,
     parameters: Mapping[str, np.ndarray],
@@ -139,18 +135,19 @@ def faded(
     chunk: the state is handed on without its gradient at each border of chunks of so many steps, the last of which ends
     with T: truncated backpropagation as in training. In double precision, in which 1e-300 is still a number.
     """
-    torch = torch_here()
+    torch = require_torch()
     own = {n: torch.from_numpy(np.asarray(p, np.float64)).requires_grad_() for n, p in parameters.items()}
     trace = trace_of(layers, own)
     inputs, time = torch.from_numpy(np.asarray(xs, np.float64)), xs.shape[1]
     state = outputs = None
+    # The last chunk ends with the text, and the first may be shorter.
+    borders = sorted({0, time, *(range(time, 0, -chunk) if chunk else ())})
     with engines.tapped(trace):
-        for start, stop in _chunks(time, chunk):
+        for start, stop in pairwise(borders):
             state = state and tuple(tuple(s.detach() for s in layer) for layer in state)
             outputs, state = stack.run(cell, layers, own, inputs[:, start:stop], state)
     assert outputs is not None
-    loss = (outputs[:, -1] * torch.from_numpy(towards)).sum()
-    loss.backward()
+    (outputs[:, -1] * torch.from_numpy(towards)).sum().backward()
     norms = trace.norms().mean(2)
     gradients = [p.grad for p in own.values() if p.grad is not None]
     total = float(torch.stack([g.norm() for g in gradients]).norm()) / len(xs) if gradients else 0.0
@@ -159,11 +156,11 @@ def faded(
             f"{name or type(cell).__name__}: numbers grow beyond all bounds within {time} steps",
             mend="a smaller --scale, or a smaller --length",
         )
-    return described(cell, parameters, norms) | {"parameter_gradient": total}
+    return summary(cell, parameters, norms) | {"parameter_gradient": total}
 
 
-def described(cell: Cell, parameters: Mapping[str, np.ndarray], norms: np.ndarray) -> dict[str, Any]:
-    """What is said of norms `(layers, lags)` and of the matrices that multiply the state: as `faded` says."""
+def summary(cell: Cell, parameters: Mapping[str, np.ndarray], norms: np.ndarray) -> dict[str, Any]:
+    """Of norms `(layers, lags)` and of the matrices that multiply the state: as `backpropagate` has it."""
     radii = {n: r for n, p in parameters.items() if _recurs(cell, n) and (r := radius(p)) is not None}
     top = norms[-1]
     last = int(np.flatnonzero(top).max(initial=0))  # beyond a chunk's border there is nothing
@@ -176,15 +173,9 @@ def described(cell: Cell, parameters: Mapping[str, np.ndarray], norms: np.ndarra
     }
 
 
-def _chunks(time: int, chunk: int | None) -> list[tuple[int, int]]:
-    """Where each chunk of so many steps begins and ends; the last one ends with the text, and the first may be shorter."""
-    borders = sorted({0, time, *(range(time, 0, -chunk) if chunk else ())})
-    return list(pairwise(borders))
-
-
 def fits(rows: int, time: int, layers: int, hidden: int) -> None:
     """Raises HeloError where the way back would fill more than there is room for."""
-    need = 8.0 * rows * time * layers * hidden * KEPT
+    need = 8.0 * rows * time * layers * hidden * SAVED
     if need > ROOM:
         raise HeloError(
             f"{time:,} steps of {layers} x {hidden} units, which fill about {need / 1e9:,.0f} GB on the way back",
@@ -202,15 +193,12 @@ def radius(matrix: np.ndarray) -> list[float] | None:
 
 def trace_of(layers: int, parameters: Mapping[str, Any], steps: bool = True) -> Any:
     """A tap that keeps, of every step of every layer of a stack, what it hands on, with its gradient, and of the lowest layer
-    the inputs. parameters: of the stack, `0.weight_hh`. steps: whether states are asked for; without, fast kernels run.
+    the inputs. parameters: of the stack, `0.weight_hh`. steps: whether states are kept; without, fast kernels run.
     """
-    torch = torch_here()
-    whose = {id(p): i for i in range(layers) for p in part(parameters, str(i)).values()}
-    asked = steps
+    torch = require_torch()
+    layer_of = {id(p): i for i in range(layers) for p in part(parameters, str(i)).values()}
 
     class Trace(engines.Tap):
-        steps = asked
-
         def __init__(self):
             self.nodes: list[list[list[Any]]] = [[] for _ in range(layers)]
             self.inputs: list[Any] = []
@@ -235,17 +223,19 @@ def trace_of(layers: int, parameters: Mapping[str, Any], steps: bool = True) -> 
 
         def _layer(self, parameters) -> int | None:
             """None of a scan that belongs to no layer of the stack."""
-            return whose.get(next((id(p) for p in parameters.values()), 0))
+            return layer_of.get(next((id(p) for p in parameters.values()), 0))
 
         def norms(self) -> np.ndarray:
             """‖gradient‖ of the states, `(layers, lags, rows)`, lag 0 being the last step."""
             return np.stack([np.stack([_norm(torch, step) for step in reversed(own)]) for own in self.nodes])
 
-        def reached(self) -> np.ndarray:
+        def input_norms(self) -> np.ndarray:
             """‖gradient‖ of the inputs of the last scan, `(rows, time)`."""
             return self.inputs[-1].grad.norm(dim=2).numpy()
 
-    return Trace()
+    trace = Trace()
+    trace.steps = steps
+    return trace
 
 
 def _norm(torch: ModuleType, nodes: Sequence[Any]) -> np.ndarray:

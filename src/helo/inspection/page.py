@@ -5,22 +5,23 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from helo import pages
-from helo.inspection.beyond import sections
+from helo.inspection.analysis import sections
 from helo.inspection.scores import CLEARLY, LAGS, SHIFTS
 from helo.inspection.traces import Reading, Trace
-from helo.inspection.units import SEEDS, Inspection, Looked
+from helo.inspection.units import SEEDS, Inspection, Result
 from helo.pages import Markup, table, text
 
 ROOM = 1_900_000  # bytes of units and gates on the page, which are a third more as text
 WINDOW = 6_000  # steps of a text on the page, at most
-SHOWN = 700  # steps of the excerpt of a unit that was found
-PICTURE = 5  # of properties that were found, those whose best unit is shown without asking
+EXCERPT = 700  # steps of the text on which a unit that was found is shown
+EXCERPTS = 5  # properties that were found, whose best unit is shown at once
 
 STYLE = """
 [hidden] { display: none !important } .held { border-bottom: 2px solid var(--more) } .yes { color: var(--more); font-weight: 600 }
@@ -35,51 +36,42 @@ td .bar { display: inline-block; height: .7em; background: var(--below); vertica
 
 def page(found: Inspection) -> str:
     numbers = found.numbers
-    steps = ", ".join(
-        f"{n:,} {look.reading.unit}" for look, n in zip(found.looked, numbers["steps"].values(), strict=True)
-    )
+    results = found.results
+    layers = ", ".join(f"{n} of {about['units']} units" for n, about in numbers["layers"].items())
+    steps = ", ".join(f"{int(r.reading.lengths.sum()):,} {r.reading.unit}" for r in results)
     files = ", ".join(Path(f).name for f in found.files) or "its validation data"
-    about = f"{numbers['task']}, {numbers['cell']}, {_layers(found)}; {steps} of {files}"
-    body = [_properties(found), _method()]
-    body += [_excerpts(look) for look in found.looked]
-    data = [_data(found, look) for look in found.looked]
-    body.append(_any(found))
-    body += [_gates(look) for look in found.looked] + [_memory(look) for look in found.looked]
-    for i, look in enumerate(found.looked):
-        of = f"<h2>Of the {text(look.reading.name)}</h2>" if len(found.looked) > 1 else ""
-        body.append(of + sections(look.beyond, f"feature-{i}" if i else "feature"))
+    about = f"{numbers['task']}, {numbers['cell']}, {layers}; {steps} of {files}"
+    body = [_properties(found), _method(), *map(_excerpts, results), _any(found), *map(_gates, results)]
+    body += map(_memory, results)
+    for i, result in enumerate(results):
+        of = f"<h2>Of the {text(result.reading.name)}</h2>" if len(results) > 1 else ""
+        body.append(of + sections(result.analysis, f"feature-{i}" if i else "feature"))
     script = resources.files("helo.inspection").joinpath("page.js").read_text(encoding="utf-8")
-    return pages.page(
-        f"What the units of {found.run.path.name} know", about, "\n".join(b for b in body if b), STYLE, script, data
-    )
-
-
-def _layers(found: Inspection) -> str:
-    return ", ".join(f"{n} of {about['units']} units" for n, about in found.numbers["layers"].items())
+    title, data = f"What the units of {found.run.path.name} know", [_data(result, len(results)) for result in results]
+    return pages.page(title, about, "\n".join(filter(None, body)), STYLE, script, data)
 
 
 # What was found.
 
 
 def _properties(found: Inspection) -> str:
-    rows = []
-    ordered = sorted(
-        found.properties.items(),
-        key=lambda item: (not item[1]["units"][0]["found"], item[1]["needed"] - item[1]["units"][0]["score"]),
-    )
+    def rank(item: tuple[str, dict[str, Any]]) -> tuple[bool, float]:
+        best = item[1]["units"][0]
+        return not best["found"], item[1]["needed"] - best["score"]
+
+    def cost(x: dict[str, Any]) -> str:
+        return "" if x["cost"] is None else f"{x['cost']:+.3f}; {x['cost_elsewhere']:+.3f}"
+
+    rows, ordered = [], sorted(found.properties.items(), key=rank)
     for name, p in ordered:
         best, several = p["units"][0], p["set"]
-        where = f"{best['layer']}:{best['unit']}"
-        mark = Markup('<span class="yes">found</span>') if best["found"] else "no"
-        together = f"{several['score']:.2f} by {len(several['units'])} (needed {several['needed']:.2f})"
-        costs = ["" if x["cost"] is None else f"{x['cost']:+.3f}; {x['cost_elsewhere']:+.3f}" for x in (best, several)]
-        title = Markup(f'<span title="{text(p["about"])}">{text(name)}</span>')
-        lag = "" if not best["lag"] else f", {best['lag']} later"
-        sign = "high" if best["high"] else "low"
-        kind = "AUC" if "auc" in best else "R²"
+        lag = f", {best['lag']} later" if best["lag"] else ""
         rows.append([
-            title, mark, f"{where} ({sign}{lag})", f"{best['score']:.2f}", f"{p['needed']:.2f}", f"{p['floor']:.2f}", f"{p['untrained']:.2f}", kind,
-            costs[0], together, costs[1],
+            Markup(f'<span title="{text(p["about"])}">{text(name)}</span>'),
+            Markup('<span class="yes">found</span>') if best["found"] else "no",
+            f"{best['layer']}:{best['unit']} ({'high' if best['high'] else 'low'}{lag})", f"{best['score']:.2f}",
+            *(f"{p[key]:.2f}" for key in ("needed", "floor", "untrained")), "AUC" if "auc" in best else "R²", cost(best),
+            f"{several['score']:.2f} by {len(several['units'])} (needed {several['needed']:.2f})", cost(several),
         ])  # fmt: skip
     count = sum(p["units"][0]["found"] for p in found.properties.values())
     head = (
@@ -106,40 +98,38 @@ mean while the model reads on; the nats are those
 that it then loses a step, where the property holds (or is above its median) and elsewhere.</p></details>"""
 
 
-def _excerpts(look: Looked) -> str:
+def _excerpts(result: Result) -> str:
     """The best units of what was found, on the text, where the property both holds and does not."""
-    out = []
-    chosen = [k for k in range(len(look.properties)) if look.units(k)[0]["found"]]
-    chosen.sort(key=lambda k: look.needed(k) - float(look.scores.best[k].max()))
-    for k in chosen[:PICTURE]:
-        m, best = look.properties[k], look.units(k)[0]
-        trace = next(t for t in look.reading.traces if t.name == best["layer"])
-        row, start, stop = _telling(look.reading, m.values)
+    out, reading = [], result.reading
+    chosen = [k for k in range(len(result.properties)) if result.units(k)[0]["found"]]
+    chosen.sort(key=lambda k: result.needed(k) - float(result.scores.best[k].max()))
+    for k in chosen[:EXCERPTS]:
+        m, best = result.properties[k], result.units(k)[0]
+        trace = next(t for t in reading.traces if t.name == best["layer"])
+        row, start, stop = _excerpt(reading, m.values)
         unit = trace.units[:, :, best["unit"]]
-        values = _levels(unit[row, start:stop], look.reading.flat(unit)) / 127
-        holds = _laid(look.reading, m.values > (0 if m.flag else np.nanmedian(m.values)))[row, start:stop]
+        values = _levels(unit[row, start:stop], reading.flat(unit)) / 127
+        holds = _laid(reading, m.values > (0 if m.flag else np.nanmedian(m.values)))[row, start:stop]
         sign = "orange" if best["high"] else "blue"
         there = "the property holds" if m.flag else "it is above its median"
         out.append(
             f"<h2>{text(m.name)}: {text(best['layer'])}, unit {best['unit']}</h2><p class='faint'>{text(m.about)} Score "
             f"{best['score']:.2f}; expected {sign} where {there}, which is underlined.</p>"
-            + _shaded(look.reading.steps[row][start:stop], values, holds, look.reading.kind == "text", m.name)
+            + _shaded(reading.steps[row][start:stop], values, holds, reading.kind == "text", m.name)
         )
     return "\n".join(out)
 
 
-def _telling(reading: Reading, values: np.ndarray) -> tuple[int, int, int]:
+def _excerpt(reading: Reading, values: np.ndarray) -> tuple[int, int, int]:
     """The row and the stretch of it in which a property changes most."""
     laid = _laid(reading, np.nan_to_num(values))
-    size = min(SHOWN, len(laid[0]))
-    best, found = -1.0, (0, 0, min(size, int(reading.lengths[0])))
-    for row in range(0, len(laid), max(1, len(laid) // 16)):
-        for start in range(0, max(1, int(reading.lengths[row]) - size), max(1, size // 2)):
-            stop = min(start + size, int(reading.lengths[row]))
-            spread = float(laid[row, start:stop].std()) * (stop - start)
-            if spread > best:
-                best, found = spread, (row, start, stop)
-    return found
+    size = min(EXCERPT, len(laid[0]))
+    stretches = [
+        (row, start, min(start + size, int(reading.lengths[row])))
+        for row in range(0, len(laid), max(1, len(laid) // 16))
+        for start in range(0, max(1, int(reading.lengths[row]) - size), max(1, size // 2))
+    ]
+    return max(stretches, key=lambda s: float(laid[s[0], s[1] : s[2]].std()) * (s[2] - s[1]))
 
 
 def _laid(reading: Reading, values: np.ndarray) -> np.ndarray:
@@ -151,21 +141,18 @@ def _laid(reading: Reading, values: np.ndarray) -> np.ndarray:
 
 def _shaded(steps: Sequence[str], values: np.ndarray, holds: np.ndarray, letters: bool, title: str) -> str:
     """Steps in the colours of a unit, underlined where a property holds; steps alike stand in one piece."""
-    out, at = [], 0
+    out, gap = [], "" if letters else " "
     shades = np.round(values * 20).astype(int)
-    while at < len(steps):
-        stop = at + 1
-        while stop < len(steps) and shades[stop] == shades[at] and holds[stop] == holds[at]:
-            stop += 1
-        said = ("" if letters else " ").join(map(_seen, steps[at:stop])) + ("" if letters else " ")
-        v, mark = shades[at] / 20, " held" if holds[at] else ""
-        out.append(f'<span class="{"a" if v > 0 else "b"}{mark}" style="--v:{abs(v):.2f}">{text(said)}</span>')
-        at = stop
+    for (shade, held), pieces in groupby(zip(shades, holds, steps, strict=True), key=lambda s: s[:2]):
+        words, mark = "".join(_visible(piece) + gap for _, _, piece in pieces), " held" if held else ""
+        out.append(
+            f'<span class="{"a" if shade > 0 else "b"}{mark}" style="--v:{abs(shade / 20):.2f}">{text(words)}</span>'
+        )
     return f'<div class="text" role="figure" aria-label="{text(title)}, by its best unit">{"".join(out)}</div>'
 
 
-def _seen(piece: str) -> str:
-    """A step as a reader sees it: a line end stands there and is one."""
+def _visible(piece: str) -> str:
+    """A step with its line end to be seen."""
     return piece.replace("\r", "").replace("\n", "↵\n")
 
 
@@ -183,8 +170,8 @@ def _levels(values: np.ndarray, every: np.ndarray) -> np.ndarray:
 
 
 def _any(found: Inspection) -> str:
-    options = "".join(f'<option value="{i}">{text(look.reading.name)}</option>' for i, look in enumerate(found.looked))
-    several = "" if len(found.looked) > 1 else " hidden"
+    options = "".join(f'<option value="{i}">{text(r.reading.name)}</option>' for i, r in enumerate(found.results))
+    several = "" if len(found.results) > 1 else " hidden"
     return f"""<section class="screen" id="any" aria-label="any unit"><h2>Any unit, on the text</h2>
 <p class="faint">Orange is high, blue is low. The arrow keys on the slider go through the units. Select a span of the text, or give a
 place, to see where else the units are like there.</p>
@@ -207,61 +194,53 @@ place, to see where else the units are like there.</p>
 <noscript><p>Any other unit can be shown where scripts run.</p></noscript>"""
 
 
-def _data(found: Inspection, look: Looked) -> dict[str, Any]:
-    """What the script shows: a window of the steps, all units on it a byte each, gates half of one."""
-    reading = look.reading
-    letters = {t.name: list(t.gates) for t in reading.traces}
-    each = sum(t.hidden * (1 + len(letters[t.name]) / 2) for t in reading.traces)
-    room = int(min(WINDOW, ROOM / len(found.looked) / max(1, each)))
-    rows, count = [], 0
+def _data(result: Result, count: int) -> dict[str, Any]:
+    """What the script shows: a window of the steps, all units on it a byte each, gates half of one. count: of results that
+    share the page.
+    """
+    reading = result.reading
+    each = sum(t.hidden * (1 + len(t.gates) / 2) for t in reading.traces)
+    left, rows = int(min(WINDOW, ROOM / count / max(1, each))), []
     for row in reading.gated if len(reading.gated) else range(len(reading.lengths)):
-        take = min(int(reading.lengths[row]), room - count)
+        take = min(int(reading.lengths[row]), left)
         if take <= 0:
             break
         rows.append((int(row), take))
-        count += take
-    traces = [_packed(reading, t, rows) for t in reading.traces]
-    best = []
-    for k, m in enumerate(look.properties):
-        one = look.units(k)[0]
-        best.append([m.name, one["layer"], one["unit"], one["score"], one["found"]])
+        left -= take
+    best = [(m.name, result.units(k)[0]) for k, m in enumerate(result.properties)]
     return {
-        "steps": [[_seen(p) for p in reading.steps[row][:take]] for row, take in rows], "gap": reading.kind != "text",
-        "traces": traces, "best": best,
+        "steps": [[_visible(p) for p in reading.steps[row][:take]] for row, take in rows], "gap": reading.kind != "text",
+        "traces": [_packed(reading, t, rows) for t in reading.traces],
+        "best": [[name, *(unit[key] for key in ("layer", "unit", "score", "found"))] for name, unit in best],
     }  # fmt: skip
 
 
 def _packed(reading: Reading, trace: Trace, rows: list[tuple[int, int]]) -> dict[str, Any]:
-    held = np.concatenate([trace.units[row, :take] for row, take in rows])
-    held = (_levels(held, reading.flat(trace.units)) + 128).astype(np.uint8)
+    units = np.concatenate([trace.units[row, :take] for row, take in rows])
+    units = (_levels(units, reading.flat(trace.units)) + 128).astype(np.uint8)
     places = {int(row): i for i, row in enumerate(reading.gated)}
     gates = {}
     for letter, values in trace.gates.items():
-        shown = np.concatenate([values[places[row], :take] for row, take in rows])
-        fine = np.clip(np.round(shown.astype(np.float32) * 15), 0, 15).astype(np.uint8)
+        window = np.concatenate([values[places[row], :take] for row, take in rows])
+        fine = np.clip(np.round(window.astype(np.float32) * 15), 0, 15).astype(np.uint8)
         if fine.shape[1] % 2:
             fine = np.concatenate([fine, np.zeros((len(fine), 1), np.uint8)], 1)
         gates[letter] = base64.b64encode((fine[:, ::2] << 4 | fine[:, 1::2]).tobytes()).decode()
-    return {
-        "name": trace.name,
-        "hidden": trace.hidden,
-        "units": base64.b64encode(held.tobytes()).decode(),
-        "gates": gates,
-    }
+    units = base64.b64encode(units.tobytes()).decode()
+    return {"name": trace.name, "hidden": trace.hidden, "units": units, "gates": gates}
 
 
 # Gates and memory.
 
 
-def _gates(look: Looked) -> str:
-    pictures, none = [], []
-    for name, letters in look.gates.items():
-        if not letters:
-            none.append(name)
-        for letter, shares in letters.items():
-            pictures.append(_scatter(shares["closed"], shares["open"], f"{name}, gate {letter}"))
+def _gates(result: Result) -> str:
+    pictures = [
+        _scatter(shares["closed"], shares["open"], f"{name}, gate {letter}")
+        for name, letters in result.gates.items()
+        for letter, shares in letters.items()
+    ]
     if not pictures:
-        return f"<h2>Gates</h2><p>The cell has no gates: {text(', '.join(none))}.</p>"
+        return f"<h2>Gates</h2><p>The cell has no gates: {text(', '.join(result.gates))}.</p>"
     return (
         "<h2>How far the gates are open</h2><p class='faint'>A dot is a unit: to the right, the share of steps at which its gate is "
         "below 0.1, closed; upwards, above 0.9, open. Units at the left bottom are never far to either side; a forget gate at the top "
@@ -286,25 +265,19 @@ def _scatter(xs: list[float], ys: list[float], title: str) -> str:
  x="0" y="{size // 2}">open</text></svg><figcaption>{text(title)}</figcaption></figure>"""
 
 
-def _memory(look: Looked) -> str:
+def _memory(result: Result) -> str:
     rows = []
-    for name, told in look.memory.items():
-        half = np.array([h for h in told["half"] if h is not None], float)
-        units = len(told["half"])
-        gate = "no such gate" if told["gate"] is None else _three(np.array(told["gate"], float))
-        pushed = "not measured" if not len(half) else _three(half)
-        longest = sorted(range(units), key=lambda u: -(told["half"][u] or 0))[:6] if len(half) else []
-        longer = int((half >= told["reach"]).sum()) if len(half) else 0
-        rows.append([
-            name, gate, pushed, f"{longer} of {units} beyond {told['reach']}", ", ".join(map(str, longest)),
-        ])  # fmt: skip
+    for name, memory in result.memory.items():
+        half = np.array([h for h in memory["half"] if h is not None], float)
+        units = len(memory["half"])
+        gate = "no such gate" if memory["gate"] is None else _three(np.array(memory["gate"], float))
+        pushed = _three(half) if len(half) else "not measured"
+        longest = sorted(range(units), key=lambda u: -(memory["half"][u] or 0))[:6] if len(half) else []
+        longer = f"{int((half >= memory['reach']).sum())} of {units} beyond {memory['reach']}"
+        rows.append([name, gate, pushed, longer, ", ".join(map(str, longest))])
     head = (
-        "layer",
-        "by the gate that keeps: steps",
-        "half of a push is left after: steps",
-        "units that last",
-        "longest",
-    )
+        "layer", "by the gate that keeps: steps", "half of a push is left after: steps", "units that last", "longest"
+    )  # fmt: skip
     return (
         "<h2>How long units remember</h2>"
         "<p class='faint'>By the gate: 1 / (1 − the share that is kept a step). By a push: a unit alone is moved by one standard deviation, "

@@ -43,6 +43,6 @@ def weight(values: np.ndarray, flag: bool) -> np.ndarray:
             out[there] = np.where(yes, 1 / yes.sum(), -1 / (~yes).sum())
     elif len(v) > 1:
         r = _ranks(v)
-        if r.any():  # asked of the ranks: rounding leaves a constant a spread of its own
+        if r.any():  # of the ranks: rounding leaves a constant a spread of its own
             out[there] = r / (len(r) * r.std())
     return out

@@ -46,7 +46,7 @@ class Stretch:
 
 
 @dataclass
-class Scored:
+class TextScore:
     """What is kept of a text, however long it is. worst: (nats, at, symbol, what came before, others)."""
 
     name: str
@@ -61,17 +61,17 @@ class Scored:
         return {"text": self.name, "nats": self.score.total, "nats_per_symbol": each} | figures | worst
 
 
-Told = Callable[[int, Stretch], None]
+Callback = Callable[[int, Stretch], None]
 
 
 @door
 def score(
-    run: Run, files: str | Path | Sequence[str | Path], lines: bool = False, told: Told | None = None
+    run: Run, files: str | Path | Sequence[str | Path], lines: bool = False, on_stretch: Callback | None = None
 ) -> list[dict[str, Any]]:
     """How likely texts are, one object each: nats (in all), symbols, nats_per_symbol, and for a language model the other
     figures of `evaluate`. files: one text each, from a fresh state (`-`: standard input); a folder is one text. lines: each
-    line is a text, which begins behind a line end and ends with one. told: given (which text, stretch) as they come, so
-    that a text of any length can be written down.
+    line is a text, which begins behind a line end and ends with one. on_stretch: called with (which text, stretch) as they
+    come, so that a text of any length can be written down.
 
     Of a model that answers, the files are as for training and a text is an example: how likely its own label or text is.
     """
@@ -85,60 +85,49 @@ def score(
         with run.computing():
             return _answers(run, names, lines)
     with engines.fastest(run.parameters) as parameters, run.computing():
-        return list(_lines(run, parameters, names, told) if lines else _texts(run, parameters, names, told))
+        return list((_lines if lines else _texts)(run, parameters, names, on_stretch))
 
 
-def _texts(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -> Iterator[dict[str, Any]]:
+def _texts(run: Run, parameters: Any, names: Sequence[Any], on_stretch: Callback | None) -> Iterator[dict[str, Any]]:
     task: Any = run.task
     for number, name in enumerate(names):
         symbols = task.text(run.about["data"], [name])[0]
-        called = "standard input" if str(name) == "-" else str(name)
-        _known(task, symbols, called)
-        found, before = Scored(called), np.zeros(0, np.int64)
-        at = 0
+        title = "standard input" if str(name) == "-" else str(name)
+        _check(task, symbols, title)
+        found, before, at = TextScore(title), np.zeros(0, np.int64), 0
         for stretch in stream(task, parameters, symbols):
-            _take(task, found, stretch, at, before)
+            _add(task, found, stretch, at, before)
             before = np.concatenate([before, stretch.ids])[-CONTEXT:]
             at += len(stretch.ids)
-            if told is not None:
-                told(number, stretch)
+            if on_stretch is not None:
+                on_stretch(number, stretch)
         yield found.to_json(protocol())
 
 
-def _known(task: Any, symbols: Symbols, name: str) -> None:
+def _check(task: Any, symbols: Symbols, name: str) -> None:
     if len(symbols) < 2:
         units = task.options.units.removesuffix("s") if len(symbols) == 1 else task.options.units
         raise HeloError(f"a text of {len(symbols)} {units}", where=name,
                         expected="two or more: the second is predicted from the first")  # fmt: skip
     unknown = np.isin(symbols.ids, task.vocab.silent)
-    if unknown.any() and (unknown | np.isin(symbols.ids, _blanks(task))).all():
+    # Every text ends with a line end, whatever it is written in.
+    blanks = [i for i, s in enumerate(task.vocab.spelling) if s and not s.strip()]
+    if unknown.any() and (unknown | np.isin(symbols.ids, blanks)).all():
         raise HeloError("no character of it is in the model's vocabulary", mend="give a text like that of the training",
                         where=name)  # fmt: skip
 
 
-def _blanks(task: Any) -> list[int]:
-    """The symbols that are blank: every text ends with a line end, whatever it is written in."""
-    return [i for i, s in enumerate(task.vocab.spelling) if s and not s.strip()]
-
-
 def stream(task: Any, parameters: Any, symbols: Symbols) -> Iterator[Stretch]:
     """A text as stretches, the first of one symbol, each from all before it with carried state."""
-    n = len(symbols)
-    yield _begun(symbols.take(np.zeros(1, np.int64), 1)[0])
-    state, step = None, _step(task)
+    n, none = len(symbols), np.zeros((1, 0))
+    yield Stretch(
+        symbols.take(np.zeros(1, np.int64), 1)[0], np.full(1, np.nan), np.zeros(1, int), none.astype(int), none
+    )
+    state, step = None, max(16, min(4096, ROOM // len(task.vocab)))
     for t in range(0, n - 1, step):
         window = symbols.take(np.array([t]), min(step, n - 1 - t) + 1)
         scores, state = task.model.forward(parameters, engines.array(window[:, :-1], parameters["embedding"]), state)
         yield _stretch(task, scores[0], window[0, 1:])
-
-
-def _step(task: Any) -> int:
-    return max(16, min(4096, ROOM // len(task.vocab)))
-
-
-def _begun(ids: np.ndarray) -> Stretch:
-    n = len(ids)
-    return Stretch(ids, np.full(n, np.nan), np.zeros(n, int), np.zeros((n, 0), int), np.zeros((n, 0)))
 
 
 def _stretch(task: Any, scores: Any, targets: np.ndarray) -> Stretch:
@@ -147,7 +136,7 @@ def _stretch(task: Any, scores: Any, targets: np.ndarray) -> Stretch:
     each = np.arange(len(targets))
     own = logs[each, targets]
     nats = -own.astype(np.float64)
-    if task.vocab.silent:  # which of all characters an unknown one is has to be said too
+    if task.vocab.silent:  # which of all characters an unknown one is costs too
         nats = nats + np.isin(targets, task.vocab.silent) * math.log(CODE_POINTS - len(task.vocab))
     rank = 1 + (logs > own[:, None]).sum(1)
     rest = logs.copy()
@@ -160,7 +149,7 @@ def _stretch(task: Any, scores: Any, targets: np.ndarray) -> Stretch:
     return Stretch(targets, nats, rank, others, np.exp(np.take_along_axis(rest, others, 1).astype(np.float64)))
 
 
-def _take(task: Any, found: Scored, stretch: Stretch, at: int, before: np.ndarray, most: int = WORST) -> None:
+def _add(task: Any, found: TextScore, stretch: Stretch, at: int, before: np.ndarray, most: int = WORST) -> None:
     """Add a stretch to what is kept. at: symbols before it."""
     scored = ~np.isnan(stretch.nats)
     ids = stretch.ids[scored]
@@ -194,7 +183,7 @@ def spelled(task: Any, symbol: int) -> str:
     return task.vocab.decode([symbol]).decode(errors="backslashreplace")
 
 
-def _lines(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -> Iterator[dict[str, Any]]:
+def _lines(run: Run, parameters: Any, names: Sequence[Any], on_stretch: Callback | None) -> Iterator[dict[str, Any]]:
     """Each line behind a line end, and with one; those of like length are read side by side."""
     task: Any = run.task
     start = task.start
@@ -203,7 +192,7 @@ def _lines(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -
     texts: list[str] = []
     for name in names:
         symbols = task.text(run.about["data"], [name])[0]
-        _known(task, symbols, str(name))
+        _check(task, symbols, str(name))
         texts += parted(task.vocab.decode(symbols.ids).decode(errors="replace"))
     for first in range(0, len(texts), BLOCK):
         block = texts[first : first + BLOCK]
@@ -215,12 +204,12 @@ def _lines(run: Run, parameters: Any, names: Sequence[Any], told: Told | None) -
             _beside(task, parameters, start, {i: ids[i] for i in order[:rows]}, stretches)
             order = order[rows:]
         for i, text in enumerate(block):
-            found, at = Scored(text), 0
+            found, at = TextScore(text), 0
             for stretch in stretches[i]:
-                _take(task, found, stretch, at, ids[i][:at][-CONTEXT:], OTHERS)
+                _add(task, found, stretch, at, ids[i][:at][-CONTEXT:], OTHERS)
                 at += len(stretch.ids)
-                if told is not None:
-                    told(first + i, stretch)
+                if on_stretch is not None:
+                    on_stretch(first + i, stretch)
             if found.score.symbols:
                 yield {"line": first + i + 1} | found.to_json("each line from a state of zeros")
 
@@ -254,9 +243,8 @@ def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]
     for i in range(len(examples)):
         row = np.array([i])
         batch = on(encoded.batch(row) | task.target_batch(targets, row), next(iter(run.parameters.values())))
-        nats, count = task.evaluate_batch(run.parameters, batch, True)[:2]
-        nats, count = float(np.asarray(nats)), int(np.asarray(count))
-        found.append(
-            {"text": examples.place(i), "nats": nats, "symbols": count, "nats_per_symbol": nats / max(1, count)}
-        )
+        loss, count = task.evaluate_batch(run.parameters, batch, True)[:2]
+        nats, count = float(np.asarray(loss)), int(np.asarray(count))
+        each = nats / max(1, count)
+        found.append({"text": examples.place(i), "nats": nats, "symbols": count, "nats_per_symbol": each})
     return found

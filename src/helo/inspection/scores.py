@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from helo.inspection.loaders import Loader
+from helo.inspection.probes import probe
 from helo.inspection.properties import Measured
 from helo.inspection.ranks import ranked, weight
-from helo.inspection.sets import sets
-from helo.inspection.sources import Source
 from helo.inspection.traces import Reading
 
 SHIFTS, NEAR = 200, 10  # of the text's circle; so many on either side of 0 are no chance
@@ -49,8 +49,8 @@ class Scores:
 
 
 def scores(reading: Reading, properties: Sequence[Measured], shifted: bool = True) -> Scores:
-    """Every unit of every trace with every property. shifted: whether the floor is asked for; needs SHIFTS steps."""
-    every, best, lags, high, maxima = [], [], [], [], np.zeros((len(properties), SHIFTS))
+    """Every unit of every trace with every property. shifted: whether the floor is computed; needs SHIFTS steps."""
+    columns, maxima = [], np.zeros((len(properties), SHIFTS))
     flags = np.array([m.flag for m in properties])
     forms: dict[bool, tuple[np.ndarray, np.ndarray]] = {}
     for trace in reading.traces:
@@ -65,22 +65,15 @@ def scores(reading: Reading, properties: Sequence[Measured], shifted: bool = Tru
             found = found.reshape(len(found), len(LAGS), len(properties), -1)  # shifts, lags, properties, units
             size = _sized(found, flags, spread)
             top = size[0].argmax(0)
-            every.append(size[0].transpose(1, 0, 2).reshape(len(properties), -1))
-            best.append(np.take_along_axis(size[0], top[None], 0)[0])
-            lags.append(np.array(LAGS)[top])
-            high.append(np.take_along_axis(found[0], top[None], 0)[0] > 0)
+            every = size[0].transpose(1, 0, 2).reshape(len(properties), -1)
+            best, sums = (np.take_along_axis(x[0], top[None], 0)[0] for x in (size, found))
+            columns.append((every, best, np.array(LAGS)[top], sums > 0))
             if shifted:
                 np.maximum(maxima, size.max((1, 3)).T, out=maxima)
     chance = np.quantile(maxima[:, NEAR : SHIFTS - NEAR + 1], LEVEL, axis=1) if shifted else np.zeros(len(properties))
     layers = [(t.name, u) for t in reading.traces for u in range(t.hidden)]
-    return Scores(
-        np.concatenate(every, 1),
-        np.concatenate(best, 1),
-        np.concatenate(lags, 1),
-        np.concatenate(high, 1),
-        chance,
-        layers,
-    )
+    every, best, lag, high = (np.concatenate(parts, 1) for parts in zip(*columns, strict=True))
+    return Scores(every, best, lag, high, chance, layers)
 
 
 def _weights(reading: Reading, properties: Sequence[Measured], way: int) -> np.ndarray:
@@ -95,10 +88,9 @@ def _weights(reading: Reading, properties: Sequence[Measured], way: int) -> np.n
         for i, lag in enumerate(LAGS):
             moved = np.full(shape, np.nan, np.float32)
             if lag <= reading.lengths.mean() / FEW:  # in short rows too little would be left
-                if way > 0:
-                    moved[:, lag:] = laid[:, : shape[1] - lag]
-                else:
-                    moved[:, : shape[1] - lag] = laid[:, lag:]
+                late, early = slice(lag, None), slice(shape[1] - lag)
+                to, since = (late, early) if way > 0 else (early, late)
+                moved[:, to] = laid[:, since]
             out[:, i, k] = weight(moved[inside], m.flag)
     return out.reshape(len(out), -1)
 
@@ -127,7 +119,7 @@ def _sized(found: np.ndarray, flags: np.ndarray, spread: np.ndarray) -> np.ndarr
 
 
 def untrained(
-    source: Source, reading: Reading, properties: Sequence[Measured], seeds: Sequence[int]
+    loader: Loader, reading: Reading, properties: Sequence[Measured], seeds: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """What networks that never learned tell of each property, `(P,)`: the best unit, and the best set of units. It is the
     second floor: what the input alone makes of any units. Of some of the steps; the unit is chosen on one half of them and
@@ -139,8 +131,8 @@ def untrained(
         laid[k][reading.inside] = m.values
     one, several = (np.zeros((len(seeds), len(properties))) for _ in range(2))
     for i, seed in enumerate(seeds):
-        fresh = source.run.task.model.init(np.random.default_rng(seed))
-        found = next(r for r in source.read(fresh, rows, gates=False, time=most) if r.name == reading.name)
+        fresh = loader.run.task.model.init(np.random.default_rng(seed))
+        found = next(r for r in loader.read(fresh, rows, gates=False, time=most) if r.name == reading.name)
         own = laid[:, rows][:, :, : found.losses.shape[1]]
         if len(rows) == 1:  # its halves
             found, time = found.halved(), found.losses.shape[1] // 2
@@ -154,7 +146,7 @@ def untrained(
         for a, b in (halves, halves[::-1]):
             one[i] += np.take_along_axis(b, a.argmax(1)[:, None], 1)[:, 0] / 2
         known = [replace(m, values=own[k][found.inside]) for k, m in enumerate(properties)]
-        several[i] = [s["score"] for s in sets(found, known, floor=False)]
+        several[i] = [s["score"] for s in probe(found, known, floor=False)]
     return one.max(0), several.max(0)
 
 

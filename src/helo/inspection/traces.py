@@ -1,12 +1,12 @@
 """What a model's units hold while it reads: the memory of every recurrent layer, step by step, beside what stands there.
 
 A `Reading` is rows of steps: the stretches of one text, read side by side, or one example a row. A `Trace` of it is the
-memory of one recurrent layer in one direction. `sources` makes them. From NumPy alone.
+memory of one recurrent layer in one direction. `loaders` makes them. From NumPy alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -57,8 +57,8 @@ class Reading:
     name: text, examples, source or target. kind: what a step is: "text", a symbol; "tokens", a word or a turn; "series",
     numbers. steps: each row's steps as text, whose own texts joined are the row's. joined: the rows are one text, each going
     on where the one before ended. numbers: of a series each row's numbers `(time, features)`. lengths `(rows,)`. losses
-    `(rows, time)` float32: nats of what stands at a step, or of the label there; nan where none is told. labels: one a step
-    of each row; None where there are none. said: what the model holds likeliest in place of each, where its loss is told.
+    `(rows, time)` float32: nats of what stands at a step, or of the label there; nan where there is none. labels: one a step
+    of each row; None where there are none. predicted: what the model holds likeliest in place of each that has a loss.
     gated: the rows of which gates are kept.
     """
 
@@ -71,7 +71,7 @@ class Reading:
     joined: bool = False
     numbers: list[np.ndarray] | None = None
     labels: list[list[str]] | None = None
-    said: list[list[str]] | None = None
+    predicted: list[list[str]] | None = None
     gated: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     traces: list[Trace] = field(default_factory=list)
 
@@ -89,26 +89,19 @@ class Reading:
     def take(self, rows: np.ndarray) -> Reading:
         """Some of the rows, `(rows,)` flags, without gates."""
         at = np.flatnonzero(rows)
-        own = [replace(t, units=t.units[at], gates={}) for t in self.traces]
-        return replace(
-            self, steps=[self.steps[i] for i in at], lengths=self.lengths[at], losses=self.losses[at], joined=False,
-            numbers=None if self.numbers is None else [self.numbers[i] for i in at],
-            labels=None if self.labels is None else [self.labels[i] for i in at],
-            said=None, gated=np.zeros(0, np.int64), traces=own,
-        )  # fmt: skip
+        return self._rows(lambda values: [values[i] for i in at], self.lengths[at])
 
     def halved(self) -> Reading:
         """The two halves of a single row as rows, without gates."""
         half = int(self.lengths[0]) // 2
+        return self._rows(lambda values: [values[0][:half], values[0][half : 2 * half]], np.array([half, half]))
 
-        def parted(row: Any) -> list[Any]:
-            return [row[0][:half], row[0][half : 2 * half]]
-
-        own = [replace(t, units=np.stack(parted(t.units)), gates={}) for t in self.traces]
+    def _rows(self, choose: Callable[[Any], list[Any]], lengths: np.ndarray) -> Reading:
         return replace(
-            self, steps=parted(self.steps), lengths=np.array([half, half]), losses=np.stack(parted(self.losses)), joined=False,
-            numbers=None if self.numbers is None else parted(self.numbers),
-            labels=None if self.labels is None else parted(self.labels), said=None, gated=np.zeros(0, np.int64), traces=own,
+            self, steps=choose(self.steps), lengths=lengths, losses=np.stack(choose(self.losses)), joined=False,
+            numbers=None if self.numbers is None else choose(self.numbers),
+            labels=None if self.labels is None else choose(self.labels), predicted=None, gated=np.zeros(0, np.int64),
+            traces=[replace(t, units=np.stack(choose(t.units)), gates={}) for t in self.traces],
         )  # fmt: skip
 
     @property
@@ -125,8 +118,8 @@ def layers(parameters: Parameters) -> dict[int, tuple[str, str]]:
 
 def layer(known: Mapping[int, tuple[str, str]], own: Parameters) -> str | None:
     """The layer that a scan belongs to; None for one that reads the letters of a word or the words of a turn."""
-    found = next((known[id(p)][0] for p in own.values() if id(p) in known), None)
-    return None if found is None or found.startswith("input.") else found
+    name = next((known[id(p)][0] for p in own.values() if id(p) in known), None)
+    return None if name is None or name.startswith("input.") else name
 
 
 def memory(state: State, output: Array) -> Array:
@@ -143,17 +136,15 @@ class Recorder(Tap):
         """
         self.known = layers(parameters)
         self.gated, self.lengths, self.first = gated, lengths, now()
-        self.found: dict[str, dict[str, Any]] = {}
+        self.scans: dict[str, dict[str, Any]] = {}
         self.scan: dict[str, Any] | None = None
 
     def begin(self, cell, parameters, xs, state):
         if self.first is not None:
             xs, state = self.first.begin(cell, parameters, xs, state)
-        name = layer(self.known, parameters)
-        if name is None:
-            self.scan = None
-            return xs, state
-        self.scan = self.found[name] = {"cell": cell, "t": 0, "time": xs.shape[1], "units": None, "gates": {}}
+        self.scan = None
+        if (name := layer(self.known, parameters)) is not None:
+            self.scan = self.scans[name] = {"cell": cell, "t": 0, "time": xs.shape[1], "units": None, "gates": {}}
         return xs, state
 
     def step(self, cell, parameters, before, x, after, output):
@@ -162,11 +153,14 @@ class Recorder(Tap):
         scan = self.scan
         if scan is None:
             return after, output
-        t, held = scan["t"], memory(after, output)
+        t, units = scan["t"], memory(after, output)
         if scan["units"] is None:
-            scan["units"] = np.empty((held.shape[0], scan["time"], held.shape[1]), np.float32)
-            scan["sums"] = [np.zeros(held.shape[1]) if s.shape == held.shape else None for s in (*after, output)]
-        scan["units"][:, t] = held
+            scan["units"], scan["hidden"] = (
+                np.empty((len(units), scan["time"], units.shape[1]), np.float32),
+                units.shape[1],
+            )
+            scan["sums"] = [np.zeros(units.shape[1]) if s.shape == units.shape else None for s in (*after, output)]
+        scan["units"][:, t] = units
         counts = slice(None) if self.lengths is None else t < self.lengths
         for total, s in zip(scan["sums"], (*after, output), strict=True):
             if total is not None:
@@ -179,16 +173,6 @@ class Recorder(Tap):
                 scan["gates"][letter][:, t] = gate
         scan["t"] = t + 1
         return after, output
-
-
-@contextmanager
-def recorded(
-    parameters: Parameters, gated: np.ndarray | None = None, lengths: np.ndarray | None = None
-) -> Iterator[Recorder]:
-    """The scans inside, kept."""
-    with tapped(Recorder(parameters, gated, lengths)) as recorder:
-        assert isinstance(recorder, Recorder)
-        yield recorder
 
 
 class Collector:
@@ -206,33 +190,29 @@ class Collector:
     ) -> Iterator[None]:
         """The scans inside, which are of some rows and begin at step t. lengths: of these, where some are padded."""
         gated = np.flatnonzero(np.isin(rows, self.gated))
-        with recorded(parameters, gated, lengths) as recorder:
+        with tapped(Recorder(parameters, gated, lengths)) as recorder:
             yield
-
-        def placed(a: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-            return (stack.reverse_sequences(a, lengths) if name.endswith(".backward") else a)[:, : self.time - t]
-
         own = None if lengths is None else lengths[gated]
-        for name, found in recorder.found.items():
-            gates = {letter: placed(gate, own) for letter, gate in found["gates"].items()}
-            self._put(
-                name, found, placed(found["units"], lengths), gates, rows, np.searchsorted(self.gated, rows[gated]), t
-            )
+        for name, scan in recorder.scans.items():
+            if name not in self.traces:
+                self.traces[name] = Trace(
+                    name, scan["cell"], np.zeros((self.rows, self.time, scan["hidden"]), np.float32)
+                )
+                self.sums[name] = [None if s is None else np.zeros_like(s) for s in scan["sums"]]
+            trace = self.traces[name]
+            self._put(trace, trace.units, rows, t, scan["units"], lengths)
+            for letter, gate in scan["gates"].items():
+                if letter not in trace.gates:
+                    trace.gates[letter] = np.zeros((len(self.gated), self.time, trace.hidden), np.float16)
+                self._put(trace, trace.gates[letter], np.searchsorted(self.gated, rows[gated]), t, gate, own)
+            for total, s in zip(self.sums[name], scan["sums"], strict=True):
+                if total is not None:
+                    total += s
 
-    def _put(self, name, found, units, gates, rows, gated, t) -> None:
-        hidden = units.shape[2]
-        if name not in self.traces:
-            self.traces[name] = Trace(name, found["cell"], np.zeros((self.rows, self.time, hidden), np.float32))
-            self.sums[name] = [None if s is None else np.zeros_like(s) for s in found["sums"]]
-        trace, reach = self.traces[name], slice(t, t + units.shape[1])
-        trace.units[rows, reach] = units
-        for letter, gate in gates.items():
-            if letter not in trace.gates:
-                trace.gates[letter] = np.zeros((len(self.gated), self.time, hidden), np.float16)
-            trace.gates[letter][gated, reach] = gate
-        for total, s in zip(self.sums[name], found["sums"], strict=True):
-            if total is not None:
-                total += s
+    def _put(self, trace, whole, rows, t, values, lengths) -> None:
+        """Values of some rows and steps in their place."""
+        values = (stack.reverse_sequences(values, lengths) if trace.backward else values)[:, : self.time - t]
+        whole[rows, t : t + values.shape[1]] = values
 
     def finish(self, reading: Reading) -> Reading:
         """The reading with its traces."""

@@ -1,4 +1,4 @@
-"""What the units of a run know of what it reads, found and not hand-picked; silenced, timed, and told in one place."""
+"""What the units of a run know of what it reads, found and not hand-picked; silenced, timed, and reported in one place."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy as np
 from helo.data.readers.files import listed
 from helo.errors import HeloError, door
 from helo.inspection import properties as known
-from helo.inspection.beyond import beyond
-from helo.inspection.memory import gates, lasting
+from helo.inspection.ablation import costs
+from helo.inspection.analysis import analyse
+from helo.inspection.loaders import MOST, Loader, loader
+from helo.inspection.memory import gates, memory_lengths
+from helo.inspection.probes import probe
 from helo.inspection.properties import Measured
 from helo.inspection.scores import CLEARLY, LAGS, LEVEL, SHIFTS, Scores, scores, untrained
-from helo.inspection.sets import sets
-from helo.inspection.silence import costs
-from helo.inspection.sources import MOST, Source, opened
 from helo.inspection.traces import Reading
 from helo.progress import tell
 from helo.runs.folder import write_text
@@ -31,18 +31,18 @@ PARTS = 7  # of an inspection, for whoever waits: read, score, untrained network
 
 
 @dataclass
-class Looked:
-    """What was found in one reading."""
+class Result:
+    """Of one reading."""
 
     reading: Reading
     properties: list[Measured]
     scores: Scores
     untrained: np.ndarray  # `(properties,)`: what the best unit of networks that never learned tells
-    sets: list[dict[str, Any]]
+    probes: list[dict[str, Any]]
     costs: list[dict[str, float] | None]
     gates: dict[str, Any]
     memory: dict[str, Any]
-    beyond: dict[str, Any]  # single units: features, state space, errors
+    analysis: dict[str, Any]  # beyond single units: features, state space, errors
 
     def needed(self, k: int) -> float:
         """The score above which a unit is found to tell property k: `needed`."""
@@ -67,8 +67,8 @@ class Looked:
 class Inspection:
     """What `inspect` gives. numbers: everything, as JSON has it; `page()`: for people."""
 
-    def __init__(self, run: Run, files: Sequence[str | Path], source: Source, looked: list[Looked]):
-        self.run, self.files, self.source, self.looked = run, files, source, looked
+    def __init__(self, run: Run, files: Sequence[str | Path], results: list[Result]):
+        self.run, self.files, self.results = run, files, results
         self.numbers = self._numbers()
 
     @property
@@ -80,23 +80,23 @@ class Inspection:
         about = self.run.about
         found: dict[str, Any] = {
             "run": str(self.run.path), "files": [str(f) for f in self.files], "task": about["task"], "cell": about["cell"],
-            "steps": {look.reading.name: int(look.reading.lengths.sum()) for look in self.looked},
+            "steps": {r.reading.name: int(r.reading.lengths.sum()) for r in self.results},
             "method": {"lags": list(LAGS), "shifts": SHIFTS, "level": LEVEL, "untrained": SEEDS, "clearly": CLEARLY},
-            "properties": {}, "layers": {}, "beyond": {look.reading.name: look.beyond for look in self.looked},
+            "properties": {}, "layers": {}, "beyond": {r.reading.name: r.analysis for r in self.results},
         }  # fmt: skip
-        for look in self.looked:
-            before = f"{look.reading.name}: " if len(self.looked) > 1 else ""
-            for k, m in enumerate(look.properties):
+        for result in self.results:
+            before = f"{result.reading.name}: " if len(self.results) > 1 else ""
+            for k, m in enumerate(result.properties):
                 there = np.isfinite(m.values)
                 found["properties"][before + m.name] = {
                     "about": m.about, "score": "|2 AUC - 1|" if m.flag else "rank correlation squared",
                     "share" if m.flag else "mean": round(float(m.values[there].mean()), 5),
-                    "floor": round(float(look.scores.chance[k]), 4), "untrained": round(float(look.untrained[k]), 4),
-                    "needed": round(look.needed(k), 4), "units": look.units(k), "set": look.sets[k],
+                    "floor": round(float(result.scores.chance[k]), 4), "untrained": round(float(result.untrained[k]), 4),
+                    "needed": round(result.needed(k), 4), "units": result.units(k), "set": result.probes[k],
                 }  # fmt: skip
-            for trace in look.reading.traces:
+            for trace in result.reading.traces:
                 found["layers"][before + trace.name] = {
-                    "units": trace.hidden, "gates": look.gates[trace.name], "memory": look.memory[trace.name]
+                    "units": trace.hidden, "gates": result.gates[trace.name], "memory": result.memory[trace.name]
                 }  # fmt: skip
         return found
 
@@ -119,11 +119,9 @@ class Inspection:
         return beside
 
 
-def _cost(told: dict[str, float] | None) -> dict[str, float | None]:
-    return {
-        "cost": None if told is None else round(told["holds"], 5),
-        "cost_elsewhere": None if told is None else round(told["elsewhere"], 5),
-    }
+def _cost(cost: dict[str, float] | None) -> dict[str, float | None]:
+    keys = {"cost": "holds", "cost_elsewhere": "elsewhere"}
+    return {key: None if cost is None else round(cost[where], 5) for key, where in keys.items()}
 
 
 def numbers_beside(page: Path) -> Path:
@@ -141,7 +139,7 @@ def numbers_beside(page: Path) -> Path:
 
 def needed(floor: float, untrained: float) -> float:
     """The score above which something is found. Of what units that never learned leave to tell, chance may add its share to the
-    best of many, and of what is left then a share of CLEARLY more is asked.
+    best of many, and of what is left then a share of CLEARLY more is needed.
     """
     return 1 - (1 - untrained) * (1 - floor) * (1 - CLEARLY)
 
@@ -153,34 +151,34 @@ def inspect(
     """What the units of a run know of files, or of its own validation data: see `Inspection`.
 
     properties: more of them than the registered ones, each `FILE.py:NAME`, or the names of registered ones, which then are
-    all that are asked. most: steps at the most. Raises HeloError for a model without a recurrence, for a text of which most is unknown to the
+    all that are scored. most: steps at the most. Raises HeloError for a model without a recurrence, for a text of which most is unknown to the
     model, and for one that is too short for its shifts.
     """
     names = listed(files)
     own = [p for p in dict.fromkeys(properties) if ".py:" in p]
     named = [p for p in dict.fromkeys(properties) if ".py:" not in p]
-    asked = [known.find(p) for p in [*(named or known.names()), *own]]
-    called = [known.called(p) for p in asked]
-    if twice := [name for i, name in enumerate(called) if name in called[:i]]:
+    chosen = [known.find(p) for p in [*(named or known.names()), *own]]
+    titles = [known.title(p) for p in chosen]
+    if twice := [name for i, name in enumerate(titles) if name in titles[:i]]:
         raise HeloError(f"two properties are called {twice[0]!r}", expected="names that differ", where="--property")
-    source = opened(run, names, most)
-    _enough(source, source.steps, names)
+    source = loader(run, names, most)
+    _check_length(source, source.steps, names)
     readings = source.read()
     for reading in readings:  # of a caption, say, the words are fewer than the regions of its picture
-        _enough(source, int(reading.lengths.sum()), names)
-    found = [known.measured(reading, asked) for reading in readings]
+        _check_length(source, int(reading.lengths.sum()), names)
+    found = [known.measured(reading, chosen) for reading in readings]
     if not any(found):
         raise HeloError(
             "no property that is known occurs in it", expected="a longer text, or one of your own: --property FILE.py:NAME",
             where=source.where,
         )  # fmt: skip
     tell("inspected", 0, PARTS)
-    looked = [_looked(source, reading, own) for reading, own in zip(readings, found, strict=True) if own]
+    results = [_result(source, reading, own) for reading, own in zip(readings, found, strict=True) if own]
     tell("inspected", PARTS, PARTS)
-    return Inspection(run, names, source, looked)
+    return Inspection(run, names, results)
 
 
-def _enough(source: Source, steps: int, files: Sequence[str | Path]) -> None:
+def _check_length(source: Loader, steps: int, files: Sequence[str | Path]) -> None:
     if steps < SHIFTS:
         raise HeloError(
             f"{steps} step{'s' * (steps != 1)}", expected=f"{SHIFTS} or more, so that chance can be told by shifting",
@@ -188,7 +186,7 @@ def _enough(source: Source, steps: int, files: Sequence[str | Path]) -> None:
         )  # fmt: skip
 
 
-def _looked(source: Source, reading: Reading, found: list[Measured]) -> Looked:
+def _result(source: Loader, reading: Reading, found: list[Measured]) -> Result:
     tell("inspected", 1, PARTS)
     scored = scores(reading, found)
     tell("inspected", 2, PARTS)
@@ -196,18 +194,19 @@ def _looked(source: Source, reading: Reading, found: list[Measured]) -> Looked:
     seed = seed if isinstance(seed, int) and seed >= 0 else 0  # a folder may say anything
     fresh, freshes = untrained(source, reading, found, [seed + i for i in range(SEEDS)])
     tell("inspected", 3, PARTS)
-    several = sets(reading, found)
-    for one, theirs in zip(several, freshes.tolist(), strict=True):
+    probes = probe(reading, found)
+    for one, theirs in zip(probes, freshes.tolist(), strict=True):
         least = needed(one["floor"], theirs)
         one |= {"untrained": theirs, "needed": least, "found": one["score"] > least}
         one |= {name: round(one[name], 4) for name in ("score", "floor", "untrained", "needed")}
     best = [scored.layers[u] for u in scored.best.argmax(1)] if found else []
     tell("inspected", 4, PARTS)
-    sought = [*([unit] for unit in best), *([(layer, unit) for layer, unit in s["units"]] for s in several)]
-    worse = costs(source, reading, [*found, *found], sought)
-    for one, cost in zip(several, worse[len(found) :], strict=True):
+    silenced = [*([unit] for unit in best), *([(layer, unit) for layer, unit in p["units"]] for p in probes)]
+    worse = costs(source, reading, [*found, *found], silenced)
+    for one, cost in zip(probes, worse[len(found) :], strict=True):
         one |= _cost(cost)
     tell("inspected", 5, PARTS)
-    lasts = lasting(source, reading)
+    lengths = memory_lengths(source, reading)
     tell("inspected", 6, PARTS)
-    return Looked(reading, found, scored, fresh, several, worse, gates(reading), lasts, beyond(reading, found, source))
+    analysis = analyse(reading, found, source)
+    return Result(reading, found, scored, fresh, probes, worse, gates(reading), lengths, analysis)

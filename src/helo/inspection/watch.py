@@ -1,7 +1,7 @@
-"""A run seen in a browser while it trains, or afterwards: one page, served on this machine to this machine alone.
+"""A run in a browser while it trains, or afterwards: one page, served on this machine to this machine alone.
 
-serving(seen, port)   a server in threads of its own; its `address` is what to open
-view(seen, …)         what the page shows, as parts of HTML: the first time with the page, then whenever they change
+serve(observer, port)   a server in threads of its own; its `address` is what to open
+view(observer, …)       what the page shows, as parts of HTML: the first time with the page, then whenever they change
 
 Who may read it: whoever knows the address, whose path is drawn anew each time, on this machine; and no page from
 elsewhere, since a name that is not this machine's is refused (DNS rebinding) and nothing is shared with other origins.
@@ -26,12 +26,12 @@ from helo import pages
 from helo.errors import HeloError, as_helo_error
 from helo.inspection import curves
 from helo.inspection.curves import Line, chart
-from helo.inspection.seen import OPEN, SHUT, Look, Seen
+from helo.inspection.observer import CLOSED, OPEN, Observer, Snapshot
 from helo.pages import text
 
 HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
-IDLE = 5.0  # seconds without a question after which no page is open
-SHARE = 100  # of its time, one part in so many, is spent on looking at weights: a training feels more of it than that
+IDLE = 5.0  # seconds without a request after which no page is open
+SHARE = 100  # of its time, one part in so many, is spent on snapshots: a training feels more of it than that
 SAMPLES = 12  # newest that are shown
 
 STYLE = (
@@ -102,45 +102,52 @@ BODY = """
 # What is shown.
 
 
-def view(seen: Seen, layer: str = "", unit: str = "") -> dict[str, Any]:
+def view(observer: Observer, layer: str = "", unit: str = "") -> dict[str, Any]:
     """parts: HTML by the id of its place; layers, layer, units, unit: what can be chosen, and what is; ended."""
     try:
-        about, reports, trouble = seen.about(), seen.reports(), seen.trouble
-    except (
-        Exception
-    ) as error:  # a file that is being written, or that somebody changed: the page says so and asks again
-        about, reports, trouble = None, [], str(as_helo_error(error) or f"{type(error).__name__}: {error}")
-    look = seen.look_
-    layers = list(look.units) if look else []
-    layer = layer if layer in layers else next(iter(layers), "")
-    width = look.units[layer].shape[1] if look and layer else 0
-    chosen = int(unit) if unit.isdecimal() and len(unit) < 9 and int(unit) < width else _liveliest(look, layer)
+        about, reports, problem = observer.about(), observer.reports(), observer.error
+    except Exception as error:  # a file that is being written, or that somebody changed: the page says so and goes on
+        about, reports, problem = None, [], str(as_helo_error(error) or f"{type(error).__name__}: {error}")
+    snapshot = observer.snapshot
+    units = snapshot.units if snapshot else {}
+    layer = layer if layer in units else next(iter(units), "")
+    width = units[layer].shape[1] if layer else 0
+    chosen = int(unit) if unit.isdecimal() and len(unit) < 9 and int(unit) < width else -1
+    if chosen < 0:  # the one that changes most
+        chosen = int(np.argmax(units[layer].std(0))) if layer else 0
     parts = {
-        "status": text(trouble if about is None and trouble else status(seen, about)),
+        "status": text(problem if about is None and problem else status(observer, about)),
         "figures": _figures(about),
-        "loss": _loss(seen, reports),
+        "loss": _loss(observer, about, reports),
         "rate": chart("Learning rate, a share of its peak", "step", [curves.line("rate", reports, "rate")]),
         "norms": chart("Norm of the gradient", "step", _norms(reports), log=True),
-        "gates": _over_training(seen),
+        "gates": _over_training(observer),
         "samples": _samples(reports),
-        "saturation": _saturation(look, trouble),
-        "colours": _colours(look, layer, chosen),
+        "saturation": _saturation(snapshot, problem),
+        "colours": _colours(snapshot, layer, chosen),
     }
-    return {"parts": parts, "layers": layers, "layer": layer, "units": width, "unit": chosen, "ended": seen.ended}
+    return {
+        "parts": parts,
+        "layers": list(units),
+        "layer": layer,
+        "units": width,
+        "unit": chosen,
+        "ended": observer.ended,
+    }
 
 
-def status(seen: Seen, about: Mapping[str, Any] | None) -> str:
+def status(observer: Observer, about: Mapping[str, Any] | None) -> str:
     """Where the training stands, in a line."""
-    now = seen.now
+    now = observer.progress
     if about and about.get("finished"):
         return f"Finished: {about.get('steps', 0):,} steps in {clock(about.get('seconds', 0))}."
-    if seen.ended:
-        return f"Training has ended; helo watch {seen.path} shows this page again."
+    if observer.ended:
+        return f"Training has ended; helo watch {observer.path} shows this page again."
     if now:
         left = "" if now["left"] is None else f", {clock(now['left'])} left"
         total = f" of {now['total']:,}" if now["total"] else ""
         return f"Step {now['step']:,}{total}, loss {now['loss']:.3f}, {now['speed']:,.0f} a second{left}."
-    age = seen.age()
+    age = observer.age()
     if about is None or age is None:
         return "Training has not started: the data is being read."
     return f"Not finished; last written to {clock(age)} ago."
@@ -148,10 +155,8 @@ def status(seen: Seen, about: Mapping[str, Any] | None) -> str:
 
 def clock(seconds: float) -> str:
     """Minutes and seconds."""
-    seconds = round(seconds)
-    hours = f"{seconds // 3600}:" if seconds >= 3600 else ""
-    minutes = seconds // 60 % 60
-    return f"{hours}{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}" if minutes >= 60 else f"{minutes}:{seconds:02d}"
 
 
 def _figures(about: Mapping[str, Any] | None) -> str:
@@ -162,101 +167,96 @@ def _figures(about: Mapping[str, Any] | None) -> str:
     return pages.table(["", ""], [(k.replace("_", " "), str(v)) for k, v in (facts | figures).items()], "best so far")
 
 
-def _loss(seen: Seen, reports: list[dict[str, Any]]) -> str:
-    live = [Line("now", [x for x, _ in seen.live], [y for _, y in seen.live])] if seen.live else []
+def _loss(observer: Observer, about: Mapping[str, Any] | None, reports: list[dict[str, Any]]) -> str:
+    live = [Line("now", *zip(*observer.live, strict=True))] if observer.live else []
     lines = [curves.line("learning", reports, "loss"), curves.line("validation", reports, "valid"), *live]
-    return chart("Loss, nats", "step", lines)
+    return chart(f"Loss{observer.loss_unit(about)}", "step", lines)
 
 
 def _norms(reports: list[dict[str, Any]]) -> list[Line]:
-    norms = [r["norms"] for r in reports if isinstance(r.get("norms"), dict)]
-    layers = list(dict.fromkeys(k for n in norms for k in n))[:8]
-    flat = [{"step": r["step"], **r["norms"]} for r in reports if isinstance(r.get("norms"), dict)]
-    return [curves.line(k, flat, k) for k in layers]
+    rows = [{"step": r["step"], **r["norms"]} for r in reports if isinstance(r.get("norms"), dict)]
+    return [curves.line(k, rows, k) for k in list(dict.fromkeys(k for row in rows for k in row if k != "step"))[:8]]
 
 
-def _over_training(seen: Seen) -> str:
-    if len(seen.gates) < 2:
+def _over_training(observer: Observer) -> str:
+    if len(observer.gates) < 2:
         return '<p class="faint">Drawn while training is watched: a point at each new best.</p>'
-    names = list(dict.fromkeys(k for _, shares in seen.gates for k in shares))
+    names = list(dict.fromkeys(k for _, shares in observer.gates for k in shares))
     lines = [
-        Line(f"{name} {sign}{bound}".removeprefix("recurrent."), steps, [shares[name][i] for _, shares in seen.gates])
+        Line(
+            f"{name} {sign}{bound}".removeprefix("recurrent."), steps, [shares[name][i] for _, shares in observer.gates]
+        )
         for name in names
-        for i, (sign, bound) in enumerate((("<", SHUT), (">", OPEN)))
-        if (steps := [step for step, shares in seen.gates if name in shares])
+        for i, (sign, bound) in enumerate((("<", CLOSED), (">", OPEN)))
+        if (steps := [step for step, shares in observer.gates if name in shares])
     ]
     return chart("Shares of the gates below and above", "step", lines[:8])
 
 
 def _samples(reports: list[dict[str, Any]]) -> str:
-    said = [(r["step"], r["sample"]) for r in reports if isinstance(r.get("sample"), str)]
-    if not said:
+    samples = [(r["step"], r["sample"]) for r in reports if isinstance(r.get("sample"), str)]
+    if not samples:
         return '<p class="faint">None yet: there is one at each validation.</p>'
-    rows = [f"<dt>step {step:,}</dt><dd>{text(sample)}</dd>" for step, sample in reversed(said[-SAMPLES:])]
+    rows = [f"<dt>step {step:,}</dt><dd>{text(sample)}</dd>" for step, sample in reversed(samples[-SAMPLES:])]
     return f"<dl>{''.join(rows)}</dl>"
 
 
-def _saturation(look: Look | None, trouble: str) -> str:
-    if trouble:
-        return f'<p class="faint">{text(trouble)}</p>'
-    if look is None:
-        return '<p class="faint">No weights yet: they are kept at the first validation.</p>'
-    if not look.units:
-        return '<p class="faint">No recurrence is run by this model.</p>'
-    if not look.gates:
-        return '<p class="faint">This cell has no gates.</p>'
-    rows = [
-        (g["layer"], g["gate"], f"{g['below']:.0%}", f"{g['above']:.0%}", pages.Markup(_bar(g))) for g in look.gates
-    ]
-    said = f"at step {look.step:,}, on {look.source}: shares of all units and steps"
-    return pages.table(["layer", "gate", f"below {SHUT}", f"above {OPEN}", "shut / open"], rows, said)
+def _saturation(snapshot: Snapshot | None, problem: str) -> str:
+    if not problem and snapshot is None:
+        problem = "No weights yet: they are kept at the first validation."
+    elif not problem and snapshot is not None and not snapshot.gates:
+        problem = "This cell has no gates." if snapshot.units else "No recurrence is run by this model."
+    if problem or snapshot is None:
+        return f'<p class="faint">{text(problem)}</p>'
+    rows = []
+    for g in snapshot.gates:
+        parts = [
+            f'<i class="{k}" style="width:{100 * g[side]:.1f}%"></i>' for k, side in (("lo", "below"), ("hi", "above"))
+        ]
+        bar = pages.Markup(f'<span class="bar" aria-hidden="true">{"".join(parts)}</span>')
+        rows.append((g["layer"], g["gate"], f"{g['below']:.0%}", f"{g['above']:.0%}", bar))
+    caption = f"at step {snapshot.step:,}, on {snapshot.source}: shares of all units and steps"
+    return pages.table(["layer", "gate", f"below {CLOSED}", f"above {OPEN}", "shut / open"], rows, caption)
 
 
-def _bar(gate: Mapping[str, Any]) -> str:
-    low, high = 100 * gate["below"], 100 * gate["above"]
-    return f'<span class="bar" aria-hidden="true"><i class="lo" style="width:{low:.1f}%"></i><i class="hi" style="width:{high:.1f}%"></i></span>'
-
-
-def _liveliest(look: Look | None, layer: str) -> int:
-    return int(np.argmax(look.units[layer].std(0))) if look and layer else 0
-
-
-def _colours(look: Look | None, layer: str, unit: int) -> str:
-    if look is None or not layer:
+def _colours(snapshot: Snapshot | None, layer: str, unit: int) -> str:
+    if snapshot is None or not layer:
         return '<p class="faint">Nothing to colour yet.</p>'
-    values = look.units[layer][:, unit].astype(float)
-    most = float(np.abs(values).max()) or 1.0
-    pieces = look.pieces if len(look.pieces) == len(values) else [f"{i + 1} " for i in range(len(values))]
-    said = f"unit {unit} of {layer}, after each symbol of {look.source}"
-    shown = pages.shaded(zip(pieces, values / most, strict=True), said)
-    return f'<p class="faint">{text(said)}: orange above 0, blue below, up to {most:.3g}.</p>{shown}'
+    values = snapshot.units[layer][:, unit].astype(float)
+    most, pieces = float(np.abs(values).max()) or 1.0, snapshot.pieces
+    pieces = pieces if len(pieces) == len(values) else [f"{i + 1} " for i in range(len(values))]
+    title = f"unit {unit} of {layer}, after each symbol of {snapshot.source}"
+    shaded = pages.shaded(zip(pieces, values / most, strict=True), title)
+    return f'<p class="faint">{text(title)}: orange above 0, blue below, up to {most:.3g}.</p>{shaded}'
 
 
-def page(seen: Seen) -> str:
+def page(observer: Observer) -> str:
     """The whole page, as it is now; with its script it goes on by itself."""
-    now = view(seen)
+    now = view(observer)
     options = "".join(f"<option>{text(name)}</option>" for name in now["layers"])
     body = BODY.format(**now["parts"], options=options, unit=now["unit"], most=max(0, now["units"] - 1))
-    gone = f"No answer any more: training has ended. helo watch {seen.path} shows this page again."
-    about = "Loss in nats. The page asks this machine alone, once a second."
-    return pages.page(seen.path.name or "run", about, body, STYLE, SCRIPT, {"gone": gone}, language="")
+    gone = f"No answer any more: training has ended. helo watch {observer.path} shows this page again."
+    about = "The page asks this machine alone, once a second."
+    with suppress(HeloError, OSError):  # the page itself says what is wrong with the run
+        unit = observer.loss_unit(observer.about()).removeprefix(", ")
+        about = f"Loss in {unit}. {about}" if unit else about
+    return pages.page(observer.path.name or "run", about, body, STYLE, SCRIPT, {"gone": gone}, language="")
 
 
-def shown(seen: Seen) -> dict[str, Any]:
+def to_json(observer: Observer) -> dict[str, Any]:
     """What the page shows, for programs."""
-    look = seen.look_
-    about = seen.about() or {}
+    snapshot, about = observer.snapshot or Snapshot(0), observer.about() or {}
     keys = ("task", "cell", "parameters", "steps", "seconds", "finished", "figures")
     return {
-        "run": str(seen.path),
+        "run": str(observer.path),
         **{k: about[k] for k in keys if k in about},
-        "status": status(seen, about or None),
-        "reports": seen.reports(),
-        "weights": None if look is None else look.step,
-        "gates": [] if look is None else look.gates,
-        "layers": {} if look is None else {n: a.shape[1] for n, a in look.units.items()},
-        "text": "" if look is None else "".join(look.pieces),
-        "trouble": seen.trouble,
+        "status": status(observer, about or None),
+        "reports": observer.reports(),
+        "weights": None if observer.snapshot is None else snapshot.step,
+        "gates": snapshot.gates,
+        "layers": {n: a.shape[1] for n, a in snapshot.units.items()},
+        "text": "".join(snapshot.pieces),
+        "trouble": observer.error,
     }
 
 
@@ -269,23 +269,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if not HOSTS.fullmatch(self.headers.get("Host", "")):
-            self._say(403, "text/plain", b"only this machine is served\n")
+            self._respond(403, "text/plain", b"only this machine is served\n")
             return
         server = self.server
         assert isinstance(server, Server)
-        where, seen = urlsplit(self.path), server.seen
-        if where.path == f"/{server.secret}/":
-            server.asked = time.monotonic()
-            self._say(200, "text/html; charset=utf-8", page(seen).encode())
-        elif where.path == f"/{server.secret}/now":
-            server.asked = time.monotonic()
-            asked = {k: v[0] for k, v in parse_qs(where.query).items()}
-            now = view(seen, asked.get("layer", ""), asked.get("unit", ""))
-            self._say(200, "application/json", json.dumps(now).encode())
+        where = urlsplit(self.path)
+        if where.path not in (f"/{server.secret}/", f"/{server.secret}/now"):
+            self._respond(404, "text/plain", b"nothing here\n")
+            return
+        server.last_request = time.monotonic()
+        if where.path.endswith("/"):
+            self._respond(200, "text/html; charset=utf-8", page(server.observer).encode())
         else:
-            self._say(404, "text/plain", b"nothing here\n")
+            query = {k: v[0] for k, v in parse_qs(where.query).items()}
+            now = view(server.observer, query.get("layer", ""), query.get("unit", ""))
+            self._respond(200, "application/json", json.dumps(now).encode())
 
-    def _say(self, code: int, kind: str, body: bytes) -> None:
+    def _respond(self, code: int, kind: str, body: bytes) -> None:
         self.send_response(code)
         for name, value in (
             ("Content-Type", kind),
@@ -299,7 +299,7 @@ class _Handler(BaseHTTPRequestHandler):
         ):  # fmt: skip
             self.send_header(name, value)
         self.end_headers()
-        with suppress(OSError):  # who asked has gone
+        with suppress(OSError):  # the browser has gone
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -307,12 +307,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one run. asked: when a page last asked, by `time.monotonic()`."""
+    """Serves one run. last_request: when a page last sent one, by `time.monotonic()`."""
 
     daemon_threads = True
 
-    def __init__(self, seen: Seen, port: int):
-        self.seen, self.secret, self.asked = seen, secrets.token_urlsafe(8), -IDLE
+    def __init__(self, observer: Observer, port: int):
+        self.observer, self.secret, self.last_request = observer, secrets.token_urlsafe(8), -IDLE
         super().__init__(("127.0.0.1", port), _Handler)
 
     @property
@@ -325,27 +325,26 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(seen: Seen, port: int = 0) -> Iterator[Server]:
+def serve(observer: Observer, port: int = 0) -> Iterator[Server]:
     """A server while this holds. port: 0 is any free one. Raises HeloError where it cannot be had."""
     try:
-        server = Server(seen, port)
+        server = Server(observer, port)
     except (OSError, OverflowError) as error:
-        said = getattr(error, "strerror", None) or str(error)
-        raise HeloError(f"port {port}: {said}", mend="leave it out for any free one", where="--port") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise HeloError(f"port {port}: {reason}", mend="leave it out for any free one", where="--port") from error
     stop = threading.Event()
 
-    def looks() -> None:
-        """New weights are looked at while a page is open, a small part of the time."""
+    def update() -> None:
+        """Of new weights a snapshot is made while a page is open, a small part of the time."""
         rest = 0.5
         while not stop.wait(rest):
-            if time.monotonic() - server.asked < IDLE:
+            if time.monotonic() - server.last_request < IDLE:
                 began = time.monotonic()
-                seen.look()
+                observer.update()
                 rest = max(0.5, SHARE * (time.monotonic() - began))
 
-    threads = [threading.Thread(target=server.serve_forever, daemon=True), threading.Thread(target=looks, daemon=True)]
-    for thread in threads:
-        thread.start()
+    for target in (server.serve_forever, update):
+        threading.Thread(target=target, daemon=True).start()
     try:
         yield server
     finally:

@@ -11,6 +11,7 @@ import numpy as np
 
 from helo.cells.functions import Array
 from helo.data.dataset import Dataset
+from helo.models.feed_forward import FeedForward
 from helo.tasks.base import Task
 
 Parameters = Mapping[str, Array]
@@ -34,7 +35,7 @@ class Report:
 
     def body(self) -> str:
         """What computes, in a word or two."""
-        return self.task.options.cell
+        return "feed-forward" if isinstance(self.task.model, FeedForward) else self.task.options.cell
 
     def describe(self) -> str:
         """What is about to be trained on what, in half a line."""

@@ -18,9 +18,6 @@ class ClassifyReport(Report):
 
     example = "reviews.tsv"
 
-    def body(self):
-        return self.task.options.cell if self.task.form.sequence else "feed-forward"
-
     def describe(self):
         o, n, sequence = self.task.options, self.task.data["examples"], self.task.form.sequence
         body = f"{self.body()} {o.layers} x {o.hidden}"

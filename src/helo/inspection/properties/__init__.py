@@ -45,8 +45,8 @@ def find(name: str) -> Property:
     return kind()
 
 
-def called(prop: Property) -> str:
-    """What pages call it."""
+def title(prop: Property) -> str:
+    """Its name on pages."""
     return str(prop.name or type(prop).__module__.rpartition(".")[2]).replace("_", " ")
 
 
@@ -80,9 +80,8 @@ def _measured(reading: Reading, prop: Property, kind: str, rows: list[Any]) -> l
     lengths = [len(r) for r in rows]
     several: dict[str, list[np.ndarray]] = {}
     for k, row in enumerate(rows):
-        given = _asked(prop, row)
-        given = given if isinstance(given, Mapping) else {"": given}
-        for key, values in given.items():
+        result = _values(prop, row)
+        for key, values in (result if isinstance(result, Mapping) else {"": result}).items():
             if key not in several:  # a label that earlier rows lacked
                 several[key] = [np.zeros(n, np.float32) for n in lengths]
             several[key][k] = _numbers(values, lengths[k], prop)
@@ -95,12 +94,12 @@ def _measured(reading: Reading, prop: Property, kind: str, rows: list[Any]) -> l
         # -1, no character read yet, takes the NaN at the end; there may be no character at all.
         joined = {key: np.append(values, np.nan)[np.maximum(at, -1)] for key, values in joined.items()}
     about = " ".join(str(getattr(prop, "about", None) or type(prop).__doc__ or "").split())
-    name = called(prop)
+    name = title(prop)
     return [Measured(f"{name} {key}".strip(), about, _flag(v), v.astype(np.float32)) for key, v in joined.items()]
 
 
-def _asked(prop: Property, row: Any) -> Any:
-    """What a property says of a row. Of a person's own that cannot even be called so, that is said."""
+def _values(prop: Property, row: Any) -> Any:
+    """A property's values of a row. Raises HeloError for a person's own that cannot be called with it."""
     try:
         return prop.values(row)
     except TypeError as error:
@@ -108,7 +107,7 @@ def _asked(prop: Property, row: Any) -> Any:
         if not own or as_helo_error(error) is not None:
             raise
         raise HeloError(
-            f"TypeError: {error}", expected="what takes a text, or a list of steps", where=called(prop)
+            f"TypeError: {error}", expected="what takes a text, or a list of steps", where=title(prop)
         ) from error
 
 
@@ -127,10 +126,10 @@ def _numbers(values: Any, length: int, prop: Property) -> np.ndarray:
             found = np.array(values, np.float32).reshape(-1)
     except (TypeError, ValueError) as error:
         raise HeloError(
-            f"values that are no numbers ({error})", expected="a flag or a number each", where=called(prop)
+            f"values that are no numbers ({error})", expected="a flag or a number each", where=title(prop)
         ) from error
     if len(found) != length:
-        raise HeloError(f"{len(found)} values of {length} characters or steps", expected="one each", where=called(prop))
+        raise HeloError(f"{len(found)} values of {length} characters or steps", expected="one each", where=title(prop))
     found[~np.isfinite(found)] = np.nan
     return found
 

@@ -19,9 +19,9 @@ class Property(ABC):
     """
 
     #: What it is read off: "text", a string, a value a character; "tokens", a list of words; "series", numbers
-    #: `(time, features)`; "labels", a list of one label a step. Words and characters can often be asked alike.
+    #: `(time, features)`; "labels", a list of one label a step. Words and characters can often be read alike.
     kinds: ClassVar[tuple[str, ...]] = ("text",)
-    #: What it is called; by default as its file.
+    #: Its name; by default that of its file.
     name: str | None = None
 
     @abstractmethod
@@ -32,7 +32,7 @@ class Property(ABC):
 
 
 def since(row: Sequence[Any], marks: Any) -> list[float]:
-    """How many characters or steps ago one of the marks stood; nan before the first. marks: whatever `in` asks."""
+    """How many characters or steps ago one of the marks stood; nan before the first. marks: whatever `in` takes."""
     found, last = [], float("nan")
     for c in row:
         last = 0.0 if c in marks else last + 1

@@ -17,7 +17,7 @@ import numpy as np
 
 from helo import progress
 from helo.errors import HeloError, door
-from helo.inspection.gradients import CLIP, fits, one_thread, torch_here, whole
+from helo.inspection.gradients import CLIP, check, fits, one_thread, require_torch
 
 CELLS = ("rnn", "lstm", "gru")
 # Of copying: letters there are, so many of which are kept, and symbols that say nothing.
@@ -27,7 +27,7 @@ CHECKED = 1000  # fresh sequences, always the same ones, on which the error is t
 
 
 @dataclass(frozen=True)
-class Task:
+class Problem:
     """length: of the stretch over which has to be remembered. inputs, outputs: numbers a step. read: so many of the last
     outputs are the answer. chance: the error of who remembers nothing; solved: it is, below this error.
     """
@@ -42,7 +42,7 @@ class Task:
     make: Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
 
 
-def adding(length: int = 50) -> Task:
+def adding(length: int = 50) -> Problem:
     """The sum of two marked numbers out of so many."""
 
     def make(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -52,11 +52,11 @@ def adding(length: int = 50) -> Task:
         sums = numbers[row, first] + numbers[row, second]
         return np.stack([numbers, marks], 2).astype(np.float32), sums[:, None, None].astype(np.float32)
 
-    return Task(length, 2, 1, 1, 1 / 6, 0.01, "mean squared error", make)
+    return Problem(length, 2, 1, 1, 1 / 6, 0.01, "mean squared error", make)
 
 
-def copying(length: int = 40) -> Task:
-    """Letters, kept over so many symbols that say nothing. Symbol 0 asks for them."""
+def copying(length: int = 40) -> Problem:
+    """Letters, kept over so many symbols that say nothing. Symbol 0 calls for them."""
 
     def make(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
         letters = rng.integers(0, LETTERS, (rows, KEPT))
@@ -64,56 +64,55 @@ def copying(length: int = 40) -> Task:
         symbols = np.concatenate([1 + letters, noise, np.zeros((rows, KEPT), np.int64)], 1)
         return np.eye(1 + LETTERS + NOISE, dtype=np.float32)[symbols], letters
 
-    return Task(length, 1 + LETTERS + NOISE, LETTERS, KEPT, 1 - 1 / LETTERS, 0.01, "share of wrong letters", make)
+    return Problem(length, 1 + LETTERS + NOISE, LETTERS, KEPT, 1 - 1 / LETTERS, 0.01, "share of wrong letters", make)
 
 
-TASKS: dict[str, Callable[..., Task]] = {"adding": adding, "copying": copying}
+PROBLEMS: dict[str, Callable[..., Problem]] = {"adding": adding, "copying": copying}
 
 
 @door
-def remembered(
+def solve(
     specs: Sequence[str] = CELLS, *, hidden: int = 64, length: int | None = None, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """Each task learned by each cell, with Adam, gradients clipped to norm 1, until it is solved or given up: of each task its
+    """Each problem learned by each cell, with Adam, gradients clipped to norm 1, until it is solved or given up: of each problem its
     length, error (what it is), chance, solved (the error below which it is), and cells: of each steps and errors (a curve),
     solved_at (a step, or None), clipped (the share of steps whose gradient was longer than 1), and seconds.
 
     length: over how many steps has to be remembered; None: 50 to add, 40 to copy. Raises HeloError for an unknown cell.
     """
-    torch_here()
-    whole("hidden", hidden)
-    whole("length", length, least=2)
+    require_torch()
+    check("hidden", hidden)
+    check("length", length, least=2)
     found: dict[str, dict[str, Any]] = {}
     with one_thread():
-        for name, kind in TASKS.items():
-            task = kind() if length is None else kind(length)
-            fits(CHECKED, task.length + 2 * KEPT, 1, hidden)
-            learned = {spec: _learned(f"{name}, {spec}", task, spec, hidden, seed) for spec in dict.fromkeys(specs)}
-            found[name] = {"length": task.length, "error": task.error, "chance": task.chance, "solved": task.solved,
-                           "cells": learned}  # fmt: skip
+        for name, kind in PROBLEMS.items():
+            problem = kind() if length is None else kind(length)
+            fits(CHECKED, problem.length + 2 * KEPT, 1, hidden)
+            found[name] = {k: getattr(problem, k) for k in ("length", "error", "chance", "solved")}
+            found[name]["cells"] = {s: _train(f"{name}, {s}", problem, s, hidden, seed) for s in dict.fromkeys(specs)}
     return found
 
 
-def _learned(what: str, task: Task, spec: str, hidden: int, seed: int) -> dict[str, Any]:
+def _train(what: str, problem: Problem, spec: str, hidden: int, seed: int) -> dict[str, Any]:
     import torch
 
     from helo.nn import Recurrent
 
     started, rng = time.monotonic(), np.random.default_rng(seed)
-    body = Recurrent(spec, task.inputs, hidden, seed=seed)
-    head = torch.nn.Linear(hidden, task.outputs)
+    body = Recurrent(spec, problem.inputs, hidden, seed=seed)
+    head = torch.nn.Linear(hidden, problem.outputs)
     with torch.no_grad():  # of our own seed, and not of torch's, which is the caller's
-        weight = np.random.default_rng(seed + 1).uniform(-1, 1, (task.outputs, hidden)) * hidden**-0.5
+        weight = np.random.default_rng(seed + 1).uniform(-1, 1, (problem.outputs, hidden)) * hidden**-0.5
         head.weight.copy_(torch.from_numpy(weight))
         head.bias.zero_()
     parameters = [*body.parameters(), *head.parameters()]
     optimiser = torch.optim.Adam(parameters, RATE)
-    checked = tuple(map(torch.from_numpy, task.make(np.random.default_rng(99), CHECKED)))
-    sums = task.outputs == 1
+    checked = tuple(map(torch.from_numpy, problem.make(np.random.default_rng(99), CHECKED)))
+    sums = problem.outputs == 1
 
-    def judged(xs: Any, targets: Any) -> tuple[Any, Any]:
+    def evaluate(xs: Any, targets: Any) -> tuple[Any, Any]:
         """(loss, error)"""
-        answers = head(body(xs)[0][:, -task.read :])
+        answers = head(body(xs)[0][:, -problem.read :])
         if sums:
             loss = (answers - targets).square().mean()
             return loss, loss
@@ -122,25 +121,25 @@ def _learned(what: str, task: Task, spec: str, hidden: int, seed: int) -> dict[s
 
     steps, errors, long = [], [], 0
     for step in range(1, STEPS + 1):
-        loss, _ = judged(*map(torch.from_numpy, task.make(rng, ROWS)))
+        loss, _ = evaluate(*map(torch.from_numpy, problem.make(rng, ROWS)))
         optimiser.zero_grad()
         loss.backward()
         long += int(torch.nn.utils.clip_grad_norm_(parameters, CLIP) > CLIP)
         optimiser.step()
         if step % EVERY == 0:
             with torch.no_grad():
-                error = float(judged(*checked)[1])
+                error = float(evaluate(*checked)[1])
             if not np.isfinite(error):
                 raise HeloError(f"{what}: the error is {error} after {step} steps", mend="another --cell or --seed")
             steps.append(step)
             errors.append(error)
             progress.tell(what, step, STEPS)
-            if error < task.solved:
+            if error < problem.solved:
                 break
     return {
         "steps": steps,
         "errors": errors,
-        "solved_at": steps[-1] if errors[-1] < task.solved else None,
+        "solved_at": steps[-1] if errors[-1] < problem.solved else None,
         "clipped": long / steps[-1],
         "seconds": time.monotonic() - started,
     }

@@ -1,20 +1,20 @@
 """What a run reads while it is looked into: a text in stretches, or examples.
 
-traced(run, files)     read once, with what its units hold: a `Reading` of `traces`
-opened(run, files)     the same, to be read more than once
+loader(run, files)     to be read more than once: `read()` gives `Reading`s of `traces`, with what the units hold
 """
 
 from __future__ import annotations
 
 import codecs
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from helo import reports
 from helo.cells.base import Parameters
 from helo.cells.functions import log_softmax
 from helo.data.buckets import in_order
@@ -36,36 +36,25 @@ GATED = 20_000  # steps of which gates are kept
 CHUNK = 8_192  # symbols of all rows whose scores are held at once
 
 
-def traced(
-    run: Run,
-    files: Sequence[str | Path] = (),
-    most: int = MOST,
-    parameters: Parameters | None = None,
-    gates: bool = True,
-) -> list[Reading]:
-    """Let a run read files, or its own validation data, and keep what its units hold: one `Reading`, or two of a
-    translator, of the source and of the target. most: steps at the most. parameters: others of the same shapes, such as
-    untrained ones. gates: whether they are kept.
+def loader(run: Run, files: Sequence[str | Path] = (), most: int = MOST) -> Loader:
+    """Of files, or of the run's own validation data. most: steps at the most.
 
     Raises HeloError for a model without a recurrence, and for files that it cannot read.
     """
-    return opened(run, files, most).read(parameters, gates=gates)
-
-
-def opened(run: Run, files: Sequence[str | Path] = (), most: int = MOST) -> Source:
-    """What `traced` reads, so that it can be read more than once."""
     task = run.task
     if isinstance(task.model, FeedForward):
         raise HeloError(
             "a feed-forward model: it has no recurrence to look into",
             expected="a model with a recurrent layer", mend="helo explain says what an answer rests on", where=str(run.path),
         )  # fmt: skip
-    run.parameters  # noqa: B018  a run without weights is told of before anything is read
-    most = max(1, min(most, ROOM // max(1, _width(run))))
-    return (TextSource if isinstance(task.model, LanguageModel) else ExampleSource)(run, list(files), most)
+    run.parameters  # noqa: B018  a run without weights is refused before anything is read
+    o = task.options
+    width = (getattr(o, "layers", None) or 2) * o.hidden * (2 if getattr(o, "bidirectional", False) else 1)
+    most = max(1, min(most, ROOM // max(1, width)))  # width: numbers a step of all traces together
+    return (TextLoader if isinstance(task.model, LanguageModel) else ExampleLoader)(run, list(files), most)
 
 
-class Source(ABC):
+class Loader(ABC):
     """What a run reads, in so many rows and steps. before: symbols of a text that stand before what is read."""
 
     rows: int
@@ -82,7 +71,10 @@ class Source(ABC):
         gates: bool = True,
         time: int | None = None,
     ) -> list[Reading]:
-        """As `traced`. rows: of these stretches or examples alone. time: of a text so many symbols of each stretch."""
+        """One `Reading`, or two of a translator, of the source and of the target. parameters: others of the same shapes, such
+        as untrained ones. rows: of these stretches or examples alone. gates: whether they are kept. time: of a text so many
+        symbols of each stretch.
+        """
         parameters = self.run.parameters if parameters is None else parameters
         with self.run.computing():
             return self._read(parameters, np.arange(self.rows) if rows is None else rows, gates, time)
@@ -91,7 +83,7 @@ class Source(ABC):
     def _read(self, parameters: Parameters, rows: np.ndarray, gates: bool, time: int | None) -> list[Reading]: ...
 
 
-class TextSource(Source):
+class TextLoader(Loader):
     """A text in stretches. ids: its symbols."""
 
     def __init__(self, run: Run, files: Sequence[str | Path], most: int):
@@ -103,7 +95,7 @@ class TextSource(Source):
         return [_text(self.run, parameters, self.ids, self.pieces, self.rows, rows, gates, time)]
 
 
-class ExampleSource(Source):
+class ExampleLoader(Loader):
     """Examples, evenly spaced."""
 
     def __init__(self, run: Run, files: Sequence[str | Path], most: int):
@@ -117,16 +109,8 @@ class ExampleSource(Source):
         self.examples, self.rows, self.steps = examples.take(chosen), len(chosen), int(lengths[chosen].sum())
 
     def _read(self, parameters, rows, gates, time):
-        examples = self.examples.take(rows)
-        return (_written if isinstance(self.run.task.model, EncoderDecoder) else _read)(
-            self.run, parameters, examples, gates
-        )
-
-
-def _width(run: Run) -> int:
-    """Numbers a step of all traces together."""
-    o = run.task.options
-    return (getattr(o, "layers", None) or 2) * o.hidden * (2 if getattr(o, "bidirectional", False) else 1)
+        read = _encoder_decoder if isinstance(self.run.task.model, EncoderDecoder) else _examples
+        return read(self.run, parameters, self.examples.take(rows), gates)
 
 
 # A text.
@@ -178,10 +162,10 @@ def _text(
         before = np.stack([ids[s - warm : s] for s in starts[later]])
         scores, after = run.task.model.forward(parameters, before)
         losses[later, 0] = nll(scores[:, -1], ids[starts[later]])
-        state = tuple(
-            tuple(_with(s, later, a) for s, a in zip(own, new, strict=True))
-            for own, new in zip(state, after, strict=True)
-        )
+        state = tuple(tuple(np.array(s) for s in own) for own in state)
+        for own, new in zip(state, after, strict=True):
+            for s, a in zip(own, new, strict=True):
+                s[later] = a
     window = np.stack([ids[s : s + time] for s in starts])
     step = max(1, CHUNK // rows)
     for t in range(0, time, step):
@@ -196,12 +180,6 @@ def _text(
     return collector.finish(reading)
 
 
-def _with(whole: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
-    whole = np.array(whole)
-    whole[rows] = values
-    return whole
-
-
 # Examples.
 
 
@@ -210,7 +188,7 @@ def _gated(lengths: np.ndarray, gates: bool) -> np.ndarray:
     return np.arange(max(1, int((np.cumsum(lengths) <= GATED).sum()))) if gates else np.zeros(0, np.int64)
 
 
-def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[Reading]:
+def _examples(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[Reading]:
     """A classifier or a tagger over its examples."""
     task = run.task
     encoded = task.encode(examples)
@@ -220,7 +198,8 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
     losses = np.full((rows, time), np.nan, np.float32)
     numbers: list[Any] = [None] * rows
     labels = _labels(examples, lengths)
-    said = None if labels is None else [[""] * len(row) for row in labels]
+    likelihood = labels is not None and hasattr(task, "labels") and reports.of(task).loss_unit == "nats"
+    predicted = [[""] * len(row) for row in labels or ()] if likelihood else None
     for batch_rows in in_order(encoded.lengths):
         batch = encoded.batch(batch_rows)
         with collector.recorded(parameters, batch_rows, np.asarray(batch["lengths"])):
@@ -228,12 +207,12 @@ def _read(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[
         if "xs" in batch:
             for i, row in enumerate(batch_rows):
                 numbers[row] = np.asarray(batch["xs"][i, : lengths[row]])
-        if labels is not None and hasattr(task, "labels"):
-            _told(task, scores, batch_rows, labels, lengths, losses, said)
+        if likelihood:  # of a task with another loss than a cross entropy nothing is shown in nats
+            _label_losses(task, scores, batch_rows, labels, lengths, losses, predicted)
     steps, kind, unit = _steps(task, examples, lengths, numbers)
     reading = Reading(
         "examples", kind, unit, steps, lengths, losses, numbers=numbers if kind == "series" else None,
-        labels=None if labels is None else [list(y) for y in labels], said=said, gated=collector.gated,
+        labels=labels, predicted=predicted, gated=collector.gated,
     )  # fmt: skip
     return [collector.finish(reading)]
 
@@ -245,17 +224,14 @@ def _labels(examples: Any, lengths: np.ndarray) -> list[list[str]] | None:
     steps = examples.kind not in ("text", "pair", "photo") and any(
         not isinstance(y, str) and len(y) == len(x) for x, y in zip(examples.inputs, examples.labels, strict=True)
     )
-    found = []
-    for y, n in zip(examples.labels, lengths, strict=True):
-        if steps:
-            found.append([str(v) for v in list(y)[:n]])
-        else:
-            found.append([", ".join(y) if isinstance(y, list | tuple) else str(y)] * int(n))
-    return found
+    pairs = zip(examples.labels, lengths, strict=True)
+    if steps:
+        return [[str(v) for v in list(y)[:n]] for y, n in pairs]
+    return [[", ".join(y) if isinstance(y, list | tuple) else str(y)] * int(n) for y, n in pairs]
 
 
-def _told(
-    task: Any, scores: Any, rows: np.ndarray, labels: Any, lengths: np.ndarray, losses: np.ndarray, said: Any
+def _label_losses(
+    task: Any, scores: Any, rows: np.ndarray, labels: Any, lengths: np.ndarray, losses: np.ndarray, predicted: Any
 ) -> None:
     """The nats of each step's label, or of an example's at its last step, where the model knows the label, and which it holds
     likeliest.
@@ -267,10 +243,10 @@ def _told(
         if logs.ndim == 3:
             for t, k in enumerate(known):
                 losses[row, t] = np.nan if k < 0 else -logs[i, t, k]
-                said[row][t] = task.labels[int(logs[i, t].argmax())]
+                predicted[row][t] = task.labels[int(logs[i, t].argmax())]
         elif known and known[0] >= 0 and not getattr(task, "many", False):
             losses[row, lengths[row] - 1] = -logs[i, known[0]]
-            said[row][-1] = task.labels[int(logs[i].argmax())]
+            predicted[row][-1] = task.labels[int(logs[i].argmax())]
 
 
 def _steps(task: Any, examples: Any, lengths: np.ndarray, numbers: list[Any]) -> tuple[list[list[str]], str, str]:
@@ -280,7 +256,7 @@ def _steps(task: Any, examples: Any, lengths: np.ndarray, numbers: list[Any]) ->
         rows = [tokens(x) if isinstance(x, str) else list(x) for x in examples.inputs]
         return [list(map(str, r[:n])) for r, n in zip(rows, lengths, strict=True)], "tokens", "words"
     if examples.kind == "dialogue":
-        rows = [[f"{who}: {said}" for who, said in turns] for turns in examples.inputs]
+        rows = [[f"{who}: {text}" for who, text in turns] for turns in examples.inputs]
         return [r[:n] for r, n in zip(rows, lengths, strict=True)], "tokens", "turns"
     if (vocab := getattr(form, "vocab", None)) is not None:
         ids = form.encode(examples).ids
@@ -291,7 +267,7 @@ def _steps(task: Any, examples: Any, lengths: np.ndarray, numbers: list[Any]) ->
 # Texts for texts.
 
 
-def _written(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[Reading]:
+def _encoder_decoder(run: Run, parameters: Parameters, examples: Any, gates: bool) -> list[Reading]:
     """A translator's encoder over its sources, and the decoder of one that writes over the true targets."""
     task = run.task
     if isinstance(examples.labels[0] if examples.labels else "", list):  # a picture's captions: the first of each
@@ -306,11 +282,11 @@ def _written(run: Run, parameters: Parameters, examples: Any, gates: bool) -> li
     for batch_rows in in_order(np.maximum(encoded.lengths, ids.lengths), 4096, 64):
         batch = encoded.batch(batch_rows)
         with collectors["source"].recorded(parameters, batch_rows, np.asarray(batch["lengths"])):
-            seen = task.model.memory(parameters, batch)
-        told = task.before_and_after(ids, batch_rows)
+            memory = task.model.memory(parameters, batch)
+        pair = task.before_and_after(ids, batch_rows)
         with collectors["target"].recorded(parameters, batch_rows, ids.lengths[batch_rows] + 1):
-            scores = task.model.decode(parameters, seen, told["before"], task.model.fresh(parameters, seen))[0]
-        nats = nll(scores, told["targets"])
+            scores = task.model.decode(parameters, memory, pair["before"], task.model.fresh(parameters, memory))[0]
+        nats = nll(scores, pair["targets"])
         for i, row in enumerate(batch_rows):
             n = int(kinds["target"][row])
             losses["target"][row, 1:n] = nats[i, : n - 1]
@@ -319,13 +295,9 @@ def _written(run: Run, parameters: Parameters, examples: Any, gates: bool) -> li
         if not collectors[side].traces:
             continue
         if side == "target":
-            steps = [["", *_spelled_by(task.text, ids[i][: n - 1])] for i, n in enumerate(lengths)]
+            steps = [["", *(task.text([int(k)]) for k in ids[i][: n - 1])] for i, n in enumerate(lengths)]
         else:
-            steps = [_spelled_by(task.text, encoded.ids[i][:n]) for i, n in enumerate(lengths)]
+            steps = [[task.text([int(k)]) for k in encoded.ids[i][:n]] for i, n in enumerate(lengths)]
         reading = Reading(side, "text", task.options.units, steps, lengths, losses[side], gated=collectors[side].gated)
         readings.append(collectors[side].finish(reading))
     return readings
-
-
-def _spelled_by(text: Callable[[Any], str], ids: np.ndarray) -> list[str]:
-    return [text([int(i)]) for i in ids]

@@ -49,7 +49,7 @@ def compute(
 
     `components`: shares of the variance. `points`: `at`, their steps, `texts`, `x` and `y` on the first two components.
     `properties`: by name `x`, `y`, `value` of each point, and `told`, the share of the property's variance that its direction
-    tells on the other half, below 0 where it is worse than the mean. `paths`: `start`, `symbols`, `x` and `y` of each step.
+    explains on the other half, below 0 where it is worse than the mean. `paths`: `start`, `symbols`, `x` and `y` of each step.
     """
     total, units = states.shape
     if not np.isfinite(states).all():
@@ -64,15 +64,12 @@ def compute(
     theirs = np.flatnonzero(~learned)
     at = np.sort(rng.choice(theirs, min(points, len(theirs)), replace=False))
     plane = x @ axes[:, :2].astype(np.float32)
-    begun = _begun(symbols, starts, theirs, steps, rng) if paths is None else paths
     ends = np.append(np.asarray(starts)[1:], total)
     ways, text = [], Snippets(symbols, starts, gap)
-    for start in begun:
-        end = int(min(ends[np.searchsorted(ends, start, side="right")], start + steps))
-        way = slice(start, end)
-        ways.append(
-            {"start": int(start), "symbols": list(symbols[way]), "x": _round(plane[way, 0]), "y": _round(plane[way, 1])}
-        )
+    for start in _path_starts(symbols, starts, theirs, steps, rng) if paths is None else paths:
+        way = slice(int(start), int(min(ends[np.searchsorted(ends, start, side="right")], start + steps)))
+        x_of, y_of = (_round(plane[way, i]) for i in (0, 1))
+        ways.append({"start": way.start, "symbols": list(symbols[way]), "x": x_of, "y": y_of})
     return {
         "components": [float(s) for s in shares[:COMPONENTS]],
         "points": {
@@ -100,25 +97,22 @@ def _directions(
 ) -> dict[str, Any]:
     """The plane of each property."""
     found = {}
-    whole: tuple[np.ndarray, np.ndarray, np.ndarray] | None = (
-        None  # of all that is learned from, for the properties that are told everywhere
-    )
-    for name, given in properties.items():
-        value = np.asarray(given, np.float32)
+    moments: dict[bytes, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}  # of states, by where a property is known
+    for name, values in properties.items():
+        value = np.asarray(values, np.float32)
         known = np.isfinite(value)
         fit = known & learned
         if len(np.unique(value[fit])) < 2 or len(np.unique(value[known & ~learned])) < 2:
             continue
-        if (everywhere := bool((fit == learned).all())) and whole is not None:
-            seen, mean, inner = whole
-        else:
-            seen = x[fit]
-            mean = seen.mean(0)
-            inner = seen.T @ seen - len(seen) * np.outer(mean, mean)
-            inner[np.diag_indices(len(inner))] += RIDGE * len(seen)
-            whole = (seen, mean, inner) if everywhere else whole
+        if (key := fit.tobytes()) not in moments:
+            states = x[fit]
+            mean = states.mean(0)
+            inner = states.T @ states - len(states) * np.outer(mean, mean)
+            inner[np.diag_indices(len(inner))] += RIDGE * len(states)
+            moments = {key: (states, mean, inner)}  # of the last alone: most are known everywhere
+        states, mean, inner = moments[key]
         middle = value[fit].mean()
-        weights = np.linalg.solve(inner, seen.T @ (value[fit] - middle))
+        weights = np.linalg.solve(inner, states.T @ (value[fit] - middle))
         size = float(np.linalg.norm(weights))
         if not size:
             continue
@@ -137,16 +131,16 @@ def _directions(
     return dict(sorted(found.items(), key=lambda item: -item[1]["told"]))
 
 
-def _begun(
+def _path_starts(
     symbols: Sequence[str], starts: Sequence[int], theirs: np.ndarray, steps: int, rng: np.random.Generator
 ) -> list[int]:
     """Where paths begin: with rows of several, and else with lines or words, if there are any."""
     rows = np.intersect1d(starts, theirs) if len(starts) > 1 else np.zeros(0, np.int64)
     if len(rows):
         return np.sort(rng.choice(rows, min(PATHS, len(rows)), replace=False)).tolist()
-    room, said = theirs[theirs <= len(symbols) - steps], list(symbols)
+    room, texts = theirs[theirs <= len(symbols) - steps], list(symbols)
     for sign in ("\n", " ", ""):
-        likely = [int(t) for t in room if t and said[t - 1].endswith(sign) and said[t].strip()]
+        likely = [int(t) for t in room if t and texts[t - 1].endswith(sign) and texts[t].strip()]
         if len(likely) >= PATHS:
             return [likely[int((i + 0.5) * len(likely) / PATHS)] for i in range(PATHS)]
     return theirs[:1].tolist()
@@ -157,8 +151,8 @@ def _round(values: np.ndarray) -> list[float]:
 
 
 def section(found: Mapping[str, Any], first: str | None = None, key: str = "space") -> str:
-    """What `compute` found, as HTML. first: the property in whose colours it stands; else the one that is told best. key: what its
-    controls are called, another for each of several on one page.
+    """What `compute` gives, as HTML. first: the property in whose colours it stands; else the one that is explained best. key: what
+    its controls are called, another for each of several on one page.
     """
     if "missing" in found:
         return f"<p>There is no map: {pages.text(found['missing'])}.</p>"
@@ -173,12 +167,12 @@ def section(found: Mapping[str, Any], first: str | None = None, key: str = "spac
         options = "".join(f"<option{' selected' if n == name else ''}>{pages.text(n)}</option>" for n in properties)
         parts.append(
             f'<p class="screen"><label>Colour by <select id="{key}-by">{options}</select></label></p>'
-            f'<p class="legend" aria-live="polite">{_said(name, properties[name], ends[name])}</p>'
+            f'<p class="legend" aria-live="polite">{_caption(name, properties[name], ends[name])}</p>'
         )
-    shown = colours.get(name or "", "-" * len(points["x"]))
+    levels = colours.get(name or "", "-" * len(points["x"]))
     parts += [
         '<div class="beside"><figure class="space">',
-        _dots(points, points["x"], points["y"], scale, shown, "all", "States on the first two principal components"),
+        _dots(points, points["x"], points["y"], scale, levels, "all", "States on the first two principal components"),
         f"<figcaption>The first two principal components: {one:.1%} and {two:.1%} of the variance of the units. Each dot is the "
         "state after one symbol.</figcaption></figure>",
     ]
@@ -191,7 +185,7 @@ def section(found: Mapping[str, Any], first: str | None = None, key: str = "spac
                 own["x"],
                 own["y"],
                 _Scale(own["x"], own["y"]),
-                shown,
+                levels,
                 "own",
                 "States along the property's direction",
             ),
@@ -210,7 +204,7 @@ def section(found: Mapping[str, Any], first: str | None = None, key: str = "spac
             "</div>",
         ]
     data = {
-        n: [colours[n], *_Scale(p["x"], p["y"]).places(p["x"], p["y"]), _said(n, p, ends[n])]
+        n: [colours[n], *_Scale(p["x"], p["y"]).places(p["x"], p["y"]), _caption(n, p, ends[n])]
         for n, p in properties.items()
     }
     return "\n".join(["<section>", _STYLE, *parts, _SCRIPT.replace("DATA", pages.spoken(data)), "</section>"])
@@ -234,26 +228,26 @@ class _Scale:
         )
 
 
-def _levels(told: Mapping[str, Any]) -> str:
+def _levels(prop: Mapping[str, Any]) -> str:
     """A sign for each point: `-` where there is no value, else its level from 0 to 4."""
-    values = [v for v in told["value"] if v is not None]
-    if told["flag"] or not values:
-        return "".join("-" if v is None else "4" if v else "0" for v in told["value"])
+    values = [v for v in prop["value"] if v is not None]
+    if prop["flag"] or not values:
+        return "".join("-" if v is None else "4" if v else "0" for v in prop["value"])
     borders = np.quantile(values, np.arange(1, LEVELS) / LEVELS)
-    return "".join("-" if v is None else str(int((v > borders).sum())) for v in told["value"])
+    return "".join("-" if v is None else str(int((v > borders).sum())) for v in prop["value"])
 
 
-def _legend(told: Mapping[str, Any]) -> tuple[str, str]:
+def _legend(prop: Mapping[str, Any]) -> tuple[str, str]:
     """What blue is, and orange."""
-    if told["flag"]:
+    if prop["flag"]:
         return "no", "yes"
-    values = [v for v in told["value"] if v is not None] or [0.0]
+    values = [v for v in prop["value"] if v is not None] or [0.0]
     low, high = np.quantile(values, (1 / LEVELS, 1 - 1 / LEVELS))
     return f"up to {low:.3g}", f"above {high:.3g}"
 
 
-def _said(name: str, told: Mapping[str, Any], ends: tuple[str, str]) -> str:
-    share = max(0.0, told["told"])
+def _caption(name: str, prop: Mapping[str, Any], ends: tuple[str, str]) -> str:
+    share = max(0.0, prop["told"])
     return (
         f'<b>{pages.text(name)}</b>: <span class="dot d0"></span> {ends[0]}, <span class="dot d4"></span> {ends[1]}. Its direction '
         f"tells {share:.0%} of its variance on text that it was not learned on."
@@ -280,13 +274,13 @@ def _path(way: Mapping[str, Any], points: Mapping[str, Any], gap: str, key: str)
     line = " ".join(f"{i},{j}" for i, j in zip(across, up, strict=True))
     # What is short stands in its circle, longer things stand above theirs.
     size, lift = (9, -4) if all(len(symbol) < 3 for symbol in way["symbols"]) else (4, 8)
-    said, last = gap.join(way["symbols"]), max(1, len(across) - 1)
+    last = max(1, len(across) - 1)
     steps = "".join(
         f'<g style="--v:{t / last:.2f}"><circle cx="{i}" cy="{j}" r="{size}"></circle><text x="{i}" y="{j - lift}">'
         f"{pages.text(pages.spelled(symbol)[:12])}</text><title>step {t + 1}: {pages.text(pages.spelled(symbol))}</title></g>"
         for t, (symbol, i, j) in enumerate(zip(way["symbols"], across, up, strict=True))
     )
-    about = pages.text(said.translate(pages.SIGNS))
+    about = pages.text(gap.join(way["symbols"]).translate(pages.SIGNS))
     return (
         f'<figure class="path"><figcaption><code>{about}</code></figcaption>'
         f'<svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="The way of the state through: {about}">'

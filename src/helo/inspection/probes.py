@@ -1,4 +1,4 @@
-"""Small sets of units: what up to eight of them tell of a property together, by a sparse linear probe.
+"""Sparse linear probes: what a small set of units, up to eight of them, tells of a property together.
 
 Units are taken one by one, each time the one that explains most of what is left (orthogonal least squares: Chen, Billings
 and Luo 1989), on the first half of the steps; the sum is scored on the other half, on the scale of single units.
@@ -20,9 +20,9 @@ STEPS = 60_000  # of a reading that are looked at
 TURNS = 20  # shifts of the property of which the best is the floor
 
 
-def sets(reading: Reading, properties: Sequence[Measured], floor: bool = True) -> list[dict[str, Any]]:
+def probe(reading: Reading, properties: Sequence[Measured], floor: bool = True) -> list[dict[str, Any]]:
     """Of each property {"units": [[layer, unit], …], "score", "floor"}: the floor is the best score of the same probe on
-    the property rolled along the text. floor: whether it is asked for.
+    the property rolled along the text. floor: whether it is computed.
     """
     count = int(reading.lengths.sum())
     every = max(1, -(-count // STEPS))
@@ -39,19 +39,17 @@ def sets(reading: Reading, properties: Sequence[Measured], floor: bool = True) -
         tops = units[:half].T @ weights  # (units, 1 + turns)
         chosen, scores = [], []
         for k in range(tops.shape[1]):
-            which, by = _selected(gram, tops[:, k])
-            chosen.append(which)
-            told = units[half:][:, which] @ by if len(which) else np.zeros(len(units) - half)
-            scores.append(_score(told, whole[k][half:], m.flag))
-        found.append({
-            "units": [list(names[u]) for u in chosen[0]], "score": scores[0], "floor": max(scores[1:], default=0.0),
-        })  # fmt: skip
+            which, weight_of = _fit(gram, tops[:, k])
+            chosen.append([list(names[u]) for u in which])
+            sums = units[half:][:, which] @ weight_of if len(which) else np.zeros(len(units) - half)
+            scores.append(_score(sums, whole[k][half:], m.flag))
+        found.append({"units": chosen[0], "score": scores[0], "floor": max(scores[1:], default=0.0)})
     return found
 
 
-def _selected(gram: np.ndarray, tops: np.ndarray) -> tuple[list[int], np.ndarray]:
+def _fit(gram: np.ndarray, tops: np.ndarray) -> tuple[list[int], np.ndarray]:
     """Units one by one, and what each is multiplied with. gram `(units, units)`, tops `(units,)`: their products with each
-    other and with what is to be told.
+    other and with the property.
     """
     left, power = tops.astype(np.float64), np.diag(gram).astype(np.float64)
     least = 1e-3 * power.max(initial=0)
@@ -68,13 +66,11 @@ def _selected(gram: np.ndarray, tops: np.ndarray) -> tuple[list[int], np.ndarray
         power = power - row**2
         rows.append(row)
         chosen.append(best)
-    by = np.linalg.lstsq(gram[np.ix_(chosen, chosen)].astype(np.float64), tops[chosen].astype(np.float64), rcond=None)[
-        0
-    ]
-    return chosen, by.astype(np.float32)
+    square, top = gram[np.ix_(chosen, chosen)].astype(np.float64), tops[chosen].astype(np.float64)
+    return chosen, np.linalg.lstsq(square, top, rcond=None)[0].astype(np.float32)
 
 
-def _score(told: np.ndarray, values: np.ndarray, flag: bool) -> float:
-    ranks, spread = ranked(told[:, None].astype(np.float32))
+def _score(sums: np.ndarray, values: np.ndarray, flag: bool) -> float:
+    ranks, spread = ranked(sums[:, None].astype(np.float32))
     found = float(weight(values, flag) @ ranks[:, 0])
     return min(1.0, 2 * max(0.0, found) if flag else max(0.0, found / float(spread[0])) ** 2)

@@ -21,34 +21,34 @@ import helo
 from helo.errors import HeloError, as_helo_error
 from helo.training.report import Reporter
 
-EVERY = 1.0  # seconds between two lines of what the training says
+EVERY = 1.0  # seconds between two lines of what the training reports
 LINGER = 2.5  # seconds that an open page still has to hear that training has ended
 ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-class Watched(Reporter):
-    """A reporter that shows a page of the training beside what another reporter tells."""
+class WatchReporter(Reporter):
+    """A reporter that shows a page of the training beside what another reporter does."""
 
-    def __init__(self, inner: Reporter, tell: Callable[[str], None], browser: bool = True, cell: str | None = None):
-        """tell: says where the page is, however quiet the other reporter is."""
-        self.inner, self.tell, self.browser, self.cell = inner, tell, browser, cell
+    def __init__(self, inner: Reporter, announce: Callable[[str], None], browser: bool = True, cell: str | None = None):
+        """announce: says where the page is, however quiet the other reporter is."""
+        self.inner, self.announce, self.browser, self.cell = inner, announce, browser, cell
         self.process: subprocess.Popen[bytes] | None = None
         self.sent, self.sum, self.count = 0.0, 0.0, 0
 
     def begin(self, path: Path) -> None:
         self.inner.begin(path)
-        self.process = _started({"path": str(path.absolute()), "browser": self.browser, "cell": self.cell})
+        self.process = _start({"path": str(path.absolute()), "browser": self.browser, "cell": self.cell})
         assert self.process.stdout is not None
         try:
-            found = json.loads(self.process.stdout.readline() or b"{}")
+            answer = json.loads(self.process.stdout.readline() or b"{}")
         except ValueError:
-            found = {}
-        if "address" not in found:
-            raise HeloError(found.get("error", "the process that serves the page did not start"), where="--watch")
+            answer = {}
+        if "address" not in answer:
+            raise HeloError(answer.get("error", "the process that serves the page did not start"), where="--watch")
         assert self.process.stdin is not None
         with suppress(AttributeError, OSError):
             os.set_blocking(self.process.stdin.fileno(), False)  # training goes on whether or not anybody reads
-        self.tell(f"watch it at {found['address']}")
+        self.announce(f"watch it at {answer['address']}")
 
     def say(self, line: str) -> None:
         self.inner.say(line)
@@ -61,7 +61,9 @@ class Watched(Reporter):
             return
         line = {"step": done, "total": total, "loss": self.sum / self.count, "speed": speed, "left": left}
         self.sent, self.sum, self.count = now, 0.0, 0
-        self._send(line)
+        if self.process is not None and self.process.stdin is not None:
+            with suppress(OSError, ValueError):  # it has ended, or does not read: nothing of that is the training's
+                os.write(self.process.stdin.fileno(), (json.dumps(line) + "\n").encode())
 
     def work(self, what: str, done: int, total: int) -> None:
         self.inner.work(what, done, total)
@@ -77,48 +79,41 @@ class Watched(Reporter):
         # It may stay a moment longer than the training, for a page that is open: nobody waits for that but this thread.
         threading.Thread(target=self.process.wait, daemon=True).start()
 
-    def _send(self, line: dict[str, Any]) -> None:
-        if self.process is not None and self.process.stdin is not None:
-            with suppress(OSError, ValueError):  # it has ended, or does not read: nothing of that is the training's
-                os.write(self.process.stdin.fileno(), (json.dumps(line) + "\n").encode())
 
-
-def _started(what: dict[str, Any]) -> subprocess.Popen[bytes]:
-    code = "from helo.inspection.watched import serve; serve()"
-    home = str(Path(helo.__file__).parent.parent)
-    before = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([home, *([before] if before else [])])
+def _start(request: dict[str, Any]) -> subprocess.Popen[bytes]:
+    code = "from helo.inspection.watch_process import main; main()"
+    path = os.pathsep.join(filter(None, [str(Path(helo.__file__).parent.parent), os.environ.get("PYTHONPATH")]))
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env=os.environ | ALONE | {"PYTHONPATH": path}, start_new_session=True,
         )  # fmt: skip
         assert process.stdin is not None
-        os.write(process.stdin.fileno(), (json.dumps(what) + "\n").encode())
+        os.write(process.stdin.fileno(), (json.dumps(request) + "\n").encode())
     except OSError as error:
         raise HeloError(f"the process that serves the page did not start: {error.strerror}", where="--watch") from error
     return process
 
 
-def serve() -> None:
-    """The process: its orders and what the training says are lines of standard input, the address one of its output."""
+def main() -> None:
+    """The process: the request and what the training reports are lines of standard input, the address one of its output."""
     with suppress(AttributeError, OSError):
         os.nice(19)
-    from helo.inspection.seen import Seen
-    from helo.inspection.watch import IDLE, open_browser, serving
+    from helo.inspection.observer import Observer
+    from helo.inspection.watch import IDLE, open_browser, serve
 
-    orders = json.loads(sys.stdin.readline())
-    seen = Seen(Path(orders["path"]), orders["cell"], begun=False)
+    request = json.loads(sys.stdin.readline())
+    observer = Observer(Path(request["path"]), request["cell"], must_exist=False)
     try:
-        with serving(seen) as server:
+        with serve(observer) as server:
             print(json.dumps({"address": server.address}), flush=True)
-            if orders["browser"]:
+            if request["browser"]:
                 open_browser(server.address)
             for line in sys.stdin:
                 with suppress(ValueError, KeyError, TypeError):
-                    seen.told(json.loads(line))
-            seen.ended = True
-            if time.monotonic() - server.asked < IDLE:
+                    observer.on_step(json.loads(line))
+            observer.ended = True
+            if time.monotonic() - server.last_request < IDLE:
                 time.sleep(LINGER)
     except HeloError as error:
         print(json.dumps({"error": str(as_helo_error(error))}), flush=True)

@@ -13,7 +13,8 @@ import numpy as np
 
 from helo import engines, pages, reports
 from helo.errors import HeloError, door
-from helo.inspection.gradients import ROOM, described, fits, torch_here, trace_of, whole
+from helo.inspection import curves
+from helo.inspection.gradients import ROOM, check, fits, require_torch, summary, trace_of
 from helo.layers import part
 from helo.models.language_model import LanguageModel
 from helo.runs import Run
@@ -29,8 +30,8 @@ OF = (
 UNKNOWN = 0.1  # a text of which more than this share is not in the vocabulary is not the model's
 
 
-class Reach:
-    """A language model and a text, to be looked back on. Raises HeloError for a run of another shape, and for a text that is
+class Saliency:
+    """Of a language model's predictions on a text. Raises HeloError for a run of another shape, and for a text that is
     too short or of another vocabulary.
     """
 
@@ -42,8 +43,8 @@ class Reach:
                 f"a model of the task {run.about['task']}", expected=f"a language model ({', '.join(reports.after('sample'))})", where=str(run.path),
                 mend="helo explain says what its answers rest on",
             )  # fmt: skip
-        torch_here()
-        whole("length", length)
+        require_torch()
+        check("length", length)
         self.run = run
         self.task: Any = run.task
         run.parameters  # noqa: B018  a run without weights is refused before its text is read
@@ -84,15 +85,15 @@ class Reach:
             ends = np.full(len(some), self.length - 1)
             self._back(own, some, ends, before, trace)
             states.append(trace.norms())
-            inputs.append(trace.reached()[:, ::-1])
+            inputs.append(trace.input_norms()[:, ::-1])
         norms = np.concatenate(states, 2).mean(2)
-        found = described(self.task.model.cell, part(self.run.parameters, "recurrent"), norms)
+        found = summary(self.task.model.cell, part(self.run.parameters, "recurrent"), norms)
         return found | {"inputs": np.concatenate(inputs).mean(0).tolist(), "places": len(starts), "chunk": o.chunk}
 
     @door
     def predictions(self, at: int | None = None, count: int = STRETCH) -> list[dict[str, Any]]:
         """So many predictions in a row, the last one that of the at-th symbol of the text (from 1; None: as near to the
-        beginning as all can look back as far as asked for). Of each: at; text, the symbol; probability; inputs, of each symbol
+        beginning as all can look back over the whole length). Of each: at; text, the symbol; probability; inputs, of each symbol
         that it looks back on, the newest first, ‖d log p / d x‖, x being the vector that the symbol becomes; before, their
         texts in the same order.
         """
@@ -115,7 +116,7 @@ class Reach:
             before = min(self.length, start - self.start)
             starts = np.full(len(targets), start)
             probability = self._back(own, starts, targets - 1 - start, before, trace)
-            for row, (target, norms) in enumerate(zip(targets, trace.reached(), strict=True)):
+            for row, (target, norms) in enumerate(zip(targets, trace.input_norms(), strict=True)):
                 lags = min(self.length, int(target) - self.start)
                 newest = int(target) - 1 - start
                 found.append({
@@ -136,14 +137,14 @@ class Reach:
         return int(ROOM / 10 / (8.0 * time * len(self.task.vocab)))
 
     def _parameters(self, dtype: type) -> dict[str, Any]:
-        torch = torch_here()
+        torch = require_torch()
         return {n: torch.from_numpy(np.asarray(p, dtype)) for n, p in self.run.parameters.items()}
 
     def _back(self, own: dict[str, Any], starts: np.ndarray, ends: np.ndarray, before: int, trace: Any) -> np.ndarray:
         """Backwards from log p of the symbol after the step `ends` of each row, `(rows,)`, to what the trace keeps; the
         probabilities. The rows begin at `starts`, with the state of `before` symbols more.
         """
-        torch = torch_here()
+        torch = require_torch()
         like, state = own["embedding"], None
         if before:
             with torch.no_grad():
@@ -152,27 +153,24 @@ class Reach:
         with engines.tapped(trace):
             scores = self.task.model.forward(own, window[:, :-1], state)[0]
         rows, at = torch.arange(len(starts)), torch.from_numpy(ends)
-        said = torch.log_softmax(scores[rows, at], -1)[rows, window[rows, at + 1]]
-        said.sum().backward()
-        if not torch.isfinite(said).all():
+        logs = torch.log_softmax(scores[rows, at], -1)[rows, window[rows, at + 1]]
+        logs.sum().backward()
+        if not torch.isfinite(logs).all():
             with self.run.computing():
                 raise FloatingPointError("log p")
-        return said.detach().exp().numpy()
+        return logs.detach().exp().numpy()
 
 
 # The page.
 
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # a number from 0 to 63 is one of them
-SHOWN = (0, 1, 2, 3, 5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 2000, 3000, 5000)  # lags of a table
+LAGS = (0, 1, 2, 3, 5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 2000, 3000, 5000)  # of a table
 STRONGEST = 5  # symbols that are named in words
 
 STYLE = """
 .text span.t { cursor: pointer } .text .now { outline: 2px solid var(--below); background: none }
 .text .far { opacity: .65 } input[type=range] { width: min(100%, 46rem); vertical-align: middle }
-#said { min-height: 3em } caption { white-space: nowrap } svg .l { fill: none; stroke-width: 2 }
-svg .g { stroke: var(--line) } svg .axis { stroke: var(--faint) }
-svg .l0 { stroke: var(--below) } svg .l1 { stroke: var(--above); stroke-dasharray: 7 3 }
-svg .l2 { stroke: var(--more); stroke-dasharray: 2 3 } svg .l3 { stroke: var(--ink); stroke-dasharray: 9 3 2 3 }
+#said { min-height: 3em } caption { white-space: nowrap }
 """
 
 SCRIPT = """
@@ -203,9 +201,8 @@ show(data.rows.length - 1);
 
 
 def page(name: str, lags: dict[str, Any], predictions: Sequence[dict[str, Any]]) -> str:
-    """A page of what `Reach.lags` and `Reach.predictions` found. name: of the run."""
-    last = predictions[-1]
-    first = predictions[0]
+    """A page of what `Saliency.lags` and `predictions` give. name: of the run."""
+    first, last = predictions[0], predictions[-1]
     text = [*reversed(first["before"]), *(p["text"] for p in predictions)]
     known = len(first["before"])  # before the first symbol that is predicted
     shade = [0.0] * (len(text) - 1 - len(last["inputs"])) + shades(last)[::-1]
@@ -223,14 +220,13 @@ def page(name: str, lags: dict[str, Any], predictions: Sequence[dict[str, Any]])
         "probability": [round(p["probability"], 4) for p in predictions],
         "rows": ["".join(DIGITS[round(63 * v)] for v in shades(p)) for p in predictions],
     }
-    curves = {f"layer {i}": norms for i, norms in enumerate(lags["layers"], 1)}
-    if len(curves) == 1:
-        curves = {"state": lags["norms"]}
-    curves["input"] = lags["inputs"]
-    rows = [
-        [lag, *(float(norms[lag]) for norms in curves.values())]
-        for lag in sorted({*(lag for lag in SHOWN if lag < len(lags["norms"])), len(lags["norms"]) - 1})
-    ]
+    norms = {f"layer {i}": norms for i, norms in enumerate(lags["layers"], 1)}
+    if len(norms) == 1:
+        norms = {"state": lags["norms"]}
+    norms["input"] = lags["inputs"]
+    rows = [[lag, *(float(n[lag]) for n in norms.values())] for lag in table_lags(len(lags["norms"]))]
+    least = 1e-18 * max(map(max, norms.values()))  # what is less is drawn no more
+    lines = [curves.Line(name, range(len(n)), [v if v > least else 0.0 for v in n]) for name, n in norms.items()]
     body = f"""<h2>One prediction, and what it looks back on</h2>
 <p>The framed symbol is predicted from all before it. The deeper the orange behind a symbol, the more the logarithm of the
 probability of the framed one would change with it: the norm of its gradient with respect to the vector that the symbol
@@ -243,18 +239,23 @@ becomes, the root of its share of the largest (Madsen, Visualizing memorization 
 <p>The same on average over {lags["places"]} places of the text: with respect to the state that each layer hands on after the
 symbol k steps back (of an LSTM h and c together), and with respect to the input there. Lag 0 is the newest symbol that was
 read. {pages.text(reading(lags))}</p>
-{_chart(curves)}
-{pages.table(["lag", *curves], rows, "norm of the gradient of log p, on average")}"""
+{curves.chart("Norm of the gradient, lag by lag", "lag (symbols back)", lines, log=True)}
+{pages.table(["lag", *norms], rows, "norm of the gradient of log p, on average")}"""
     return pages.page(
         f"What {name} looks back on", "The gradient of its predictions with respect to what it has read, and to its state.",
-        body, STYLE, SCRIPT, data, language="en",
+        body, curves.STYLE + STYLE, SCRIPT, data,
     )  # fmt: skip
+
+
+def table_lags(length: int) -> list[int]:
+    """The lags of a table, the last of so many among them."""
+    return sorted({*(lag for lag in LAGS if lag < length), length - 1})
 
 
 def shades(prediction: dict[str, Any]) -> list[float]:
     """The root of each norm as a share of the largest, the newest symbol first: a root, so that what is faint is seen."""
-    most = max(prediction["inputs"]) or 1.0
-    return [(v / most) ** 0.5 for v in prediction["inputs"]]
+    norms = prediction["inputs"]
+    return [(v / (max(norms) or 1.0)) ** 0.5 for v in norms]
 
 
 def visible(symbol: str) -> str:
@@ -280,41 +281,8 @@ def reading(lags: dict[str, Any]) -> str:
     """What the lags say, in a sentence."""
     norms = lags["norms"]
     half, hundredth = (next((k for k, v in enumerate(norms) if v < share * norms[0]), None) for share in (0.5, 0.01))
-    said = [f"{share} at lag {k}" for share, k in (("a half", half), ("a hundredth", hundredth)) if k is not None]
+    parts = [f"{share} at lag {k}" for share, k in (("a half", half), ("a hundredth", hundredth)) if k is not None]
     fallen = (
-        f"It has fallen below {' and below '.join(said)}" if said else f"It stays above a half for {len(norms)} steps"
+        f"It has fallen below {' and below '.join(parts)}" if parts else f"It stays above a half for {len(norms)} steps"
     )
     return f"{fallen}; a step multiplies it by {lags['factor']:.3f} on average." if lags["factor"] else f"{fallen}."
-
-
-def _chart(curves: dict[str, Sequence[float]]) -> str:
-    """Norms, lag by lag, on a scale of powers of ten. Small enough that its words are legible on a phone."""
-    width, height, left, top, bottom = 460, 280, 50, 26, 40
-    logs = {name: np.log10(np.maximum(norms, 1e-300)) for name, norms in curves.items()}
-    most = max(1, max(len(v) for v in logs.values()) - 1)
-    high = float(np.ceil(max(v.max() for v in logs.values())))
-    low = min(high - 1, max(high - 18, float(np.floor(min(v.min() for v in logs.values())))))
-
-    def place(lag: float, log: float) -> tuple[float, float]:
-        return left + (width - left - 12) * lag / most, top + (height - top - bottom) * (high - log) / (high - low)
-
-    parts = []
-    for power in range(int(high), int(low) - 1, -max(1, round((high - low) / 6))):
-        x, y = place(0, power)
-        parts.append(f'<line class="g" x1="{left}" x2="{width - 12}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">1e{power}</text>')
-    apart = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if most / step <= 6)
-    for lag in range(0, most + 1, apart):
-        x, y = place(lag, low)
-        parts.append(f'<text x="{x:.1f}" y="{y + 18:.1f}" text-anchor="middle">{lag}</text>')
-    parts.append(f'<text x="{(left + width) / 2:.0f}" y="{height - 4}" text-anchor="middle">lag (symbols back)</text>')
-    for i, (name, log) in enumerate(logs.items()):
-        points = " ".join("{:.1f},{:.1f}".format(*place(lag, v)) for lag, v in enumerate(log) if v >= low)
-        x = left + i * (width - left - 12) / len(logs)
-        parts.append(f'<polyline class="l l{i % 4}" points="{points}"/>')
-        parts.append(f'<line class="l l{i % 4}" x1="{x:.0f}" x2="{x + 24:.0f}" y1="10" y2="10"/>')
-        parts.append(f'<text x="{x + 30:.0f}" y="14">{pages.text(name)}</text>')
-    return (
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
-        f'aria-label="Norm of the gradient, lag by lag; the table below has the numbers">{"".join(parts)}</svg>'
-    )

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from helo.engines import Tap, tapped
+from helo.inspection.loaders import Loader, TextLoader
 from helo.inspection.properties import Measured
-from helo.inspection.sources import Source, TextSource
 from helo.inspection.traces import Reading, Trace, layer, layers, nll
 
 WINDOWS, WINDOW, WARM = 12, 192, 64  # of a text: how many, symbols of each that count, and symbols before
@@ -17,7 +17,7 @@ EXAMPLES = 48  # of which a unit is silenced
 BATCH = 384  # rows at once
 
 
-class Silenced(Tap):
+class Ablation(Tap):
     """Holds units at their means, in each row of the batch other ones."""
 
     def __init__(self, parameters: Any, traces: Sequence[Trace], units: Sequence[Sequence[tuple[str, int]]]):
@@ -41,23 +41,23 @@ class Silenced(Tap):
         mask = self.masks.get(self.now or "")
         if mask is None:
             return after, output
-        *means, shown = self.means[self.now or ""]
+        *means, mean = self.means[self.now or ""]
         after = tuple(s if m is None else np.where(mask, m, s) for s, m in zip(after, means, strict=True))
-        return after, np.where(mask, shown, output)
+        return after, np.where(mask, mean, output)
 
 
 def costs(
-    source: Source, reading: Reading, properties: Sequence[Measured], units: Sequence[Sequence[tuple[str, int]]]
+    loader: Loader, reading: Reading, properties: Sequence[Measured], units: Sequence[Sequence[tuple[str, int]]]
 ) -> list[dict[str, float] | None]:
     """Of each property what silencing its unit, or units, costs in nats per step: {"holds", "elsewhere"}. Where a flag holds,
     or a number is above its median; the loss is that of the symbol that comes next, or of the label at the step. None where
-    no loss is told step by step, or the property is never met.
+    there is no loss step by step, or the property is never met.
     """
-    if isinstance(source, TextSource):
-        return _text(source, reading, properties, units)
+    if isinstance(loader, TextLoader):
+        return _text(loader, reading, properties, units)
     if reading.name == "source" or not np.isfinite(reading.losses).any():
         return [None] * len(properties)
-    return _examples(source, reading, properties, units)
+    return _examples(loader, reading, properties, units)
 
 
 def _laid(reading: Reading, m: Measured) -> np.ndarray:
@@ -69,16 +69,13 @@ def _laid(reading: Reading, m: Measured) -> np.ndarray:
     return laid
 
 
-def _parted(worse: np.ndarray, holds: np.ndarray) -> dict[str, float] | None:
-    told = np.isfinite(worse)
-    found = [worse[told & (holds == yes)] for yes in (1, 0)]
-    if not len(found[0]) or not len(found[1]):
-        return None
-    return {"holds": float(found[0].mean()), "elsewhere": float(found[1].mean())}
+def _means(worse: np.ndarray, holds: np.ndarray) -> dict[str, float] | None:
+    parts = {name: worse[np.isfinite(worse) & (holds == yes)] for name, yes in (("holds", 1), ("elsewhere", 0))}
+    return {name: float(p.mean()) for name, p in parts.items()} if all(map(len, parts.values())) else None
 
 
-def _text(source: TextSource, reading: Reading, properties: Sequence[Measured], units: Sequence[Any]) -> list[Any]:
-    ids, count = source.ids, int(reading.lengths.sum())
+def _text(loader: TextLoader, reading: Reading, properties: Sequence[Measured], units: Sequence[Any]) -> list[Any]:
+    ids, count = loader.ids, int(reading.lengths.sum())
     window = min(WINDOW, count // 4)
     warm = min(WARM, count // 4)
     found: list[Any] = []
@@ -89,16 +86,16 @@ def _text(source: TextSource, reading: Reading, properties: Sequence[Measured], 
         rows = np.concatenate([np.tile(s, 2) for s in starts])
         who = [u for (_, unit), s in zip(some, starts, strict=True) for u in [()] * len(s) + [unit] * len(s)]
         taken = np.stack([ids[s - warm : s + window + 1] for s in rows])
-        with tapped(Silenced(source.run.parameters, reading.traces, who)):
-            scores, _ = source.run.task.model.forward(source.run.parameters, taken[:, :-1])
+        with tapped(Ablation(loader.run.parameters, reading.traces, who)):
+            scores, _ = loader.run.task.model.forward(loader.run.parameters, taken[:, :-1])
         nats = nll(scores[:, warm:], taken[:, warm + 1 :])
         at = 0
         for (m, _), s in zip(some, starts, strict=True):
             n = len(s)
             worse = nats[at + n : at + 2 * n] - nats[at : at + n]
             at += 2 * n
-            held = _laid(reading, m).reshape(-1)
-            found.append(_parted(worse, np.stack([held[i : i + window] for i in s])))
+            holds = _laid(reading, m).reshape(-1)
+            found.append(_means(worse, np.stack([holds[i : i + window] for i in s])))
     return found
 
 
@@ -111,15 +108,15 @@ def _windows(holds: np.ndarray, window: int, warm: int) -> np.ndarray:
     return starts[np.sort(chosen)]
 
 
-def _examples(source: Source, reading: Reading, properties: Sequence[Measured], units: Sequence[Any]) -> list[Any]:
-    chosen = np.unique(np.linspace(0, source.rows - 1, min(EXAMPLES, source.rows)).round().astype(np.int64))
+def _examples(loader: Loader, reading: Reading, properties: Sequence[Measured], units: Sequence[Any]) -> list[Any]:
+    chosen = np.unique(np.linspace(0, loader.rows - 1, min(EXAMPLES, loader.rows)).round().astype(np.int64))
     found = []
     for m, unit in zip(properties, units, strict=True):
-        with tapped(Silenced(source.run.parameters, reading.traces, [unit])):
-            silent = next(r for r in source.read(rows=chosen, gates=False) if r.name == reading.name)
+        with tapped(Ablation(loader.run.parameters, reading.traces, [unit])):
+            silent = next(r for r in loader.read(rows=chosen, gates=False) if r.name == reading.name)
         time = silent.losses.shape[1]
         worse, holds = silent.losses - reading.losses[chosen, :time], _laid(reading, m)[chosen, :time]
         if reading.name == "target":  # what a state foretells is the next symbol
             worse, holds = worse[:, 1:], holds[:, :-1]
-        found.append(_parted(worse, holds))
+        found.append(_means(worse, holds))
     return found

@@ -1,5 +1,5 @@
-"""The pieces of an example, which an answer may rest on: words, symbols, turns, steps of numbers, pixels; and what each is
-compared with.
+"""The features of an example, which an answer may rest on: words, symbols, turns, steps of numbers, pixels; and the baseline
+that each is compared with.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from helo.inputs.vectors import Vectors
 from helo.inputs.words import Words, tokens
 from helo.runs.run import Run
 
-APART = 16  # features of a step that are pieces of their own; of more a step is one
+APART = 16  # numbers of a step that are features of their own; of more a step is one
 MASKED = 64  # windows of a long series, or patches of a picture, that are masked in turn
 
 
-def pieces_of(task: Any, x: Any, given: np.ndarray, examples: Dataset) -> dict[str, Any]:
-    """The pieces of one example, as `Asked` and `Question` have them. given: its vectors, `(time, width)` or `(width,)`."""
-    form, n = task.form, len(given)
+def features_of(task: Any, x: Any, vectors: np.ndarray, examples: Dataset) -> dict[str, Any]:
+    """The features of one example, as `Request` and `Forward` have them. vectors: its own, `(time, width)` or `(width,)`."""
+    form, n = task.form, len(vectors)
     if isinstance(form, Words | Symbols):
         if isinstance(form, Words):
             words = tokens(x) if isinstance(x, str) else list(x)
         else:
             words = texts_of(form.vocab, form.encode(Dataset("text", [x], None, examples.place)).ids[0])
         gaps = [" "] * n if not isinstance(x, str) else _gaps(x, words) if isinstance(form, Words) else [""] * n
-        return {"kind": "text", "pieces": words, "gaps": gaps, "owners": [np.arange(n)[:, None]]}
+        return {"kind": "text", "features": words, "gaps": gaps, "feature_mask": [np.arange(n)[:, None]]}
     if isinstance(form, Dialogue):
-        said = [f"{who}: {text}" if who else text for who, text in x]
-        return {"kind": "text", "pieces": said, "gaps": ["\n"] * n, "owners": [np.arange(n)[:, None]]}
+        turns = [f"{who}: {text}" if who else text for who, text in x]
+        return {"kind": "text", "features": turns, "gaps": ["\n"] * n, "feature_mask": [np.arange(n)[:, None]]}
     if isinstance(form, Pictures):
         height, width = form.shape[:2]
         pixels = np.arange(height * width)
@@ -48,43 +48,35 @@ def pieces_of(task: Any, x: Any, given: np.ndarray, examples: Dataset) -> dict[s
             for a in range(-(-height // down))
             for b in range(across)
         ]
-        channels = given.size // len(pixels)
-        owner, mask = (np.repeat(o, channels).reshape(given.shape) for o in (pixels, rows * across + columns))
+        mask, patch_mask = (
+            np.repeat(o, vectors.size // len(pixels)).reshape(vectors.shape) for o in (pixels, rows * across + columns)
+        )
+        x = np.asarray(x)
+        if x.shape != form.shape:
+            from helo.data.readers.images import fitted
+
+            x = fitted(x, form.shape)
         return {
-            "kind": "picture", "pieces": names, "patches": patches, "owners": [owner], "masks": [mask],
-            "shape": (height, width), "shown": np.asarray(_pictured(form, x)),
+            "kind": "picture", "features": names, "patches": patches, "feature_mask": [mask], "patch_mask": [patch_mask],
+            "shape": (height, width), "display": x,
         }  # fmt: skip
     numbers = form.numbers if isinstance(form, Vectors) else form
-    features = len(numbers.mean)
-    names = numbers.names or [f"feature {i + 1}" for i in range(features)]
-    column = np.arange(given.shape[-1]) % features  # a missing value has a number of its own, behind all others
+    width = len(numbers.mean)
+    names = list(numbers.names or [f"feature {i + 1}" for i in range(width)])
+    column = np.arange(vectors.shape[-1]) % width  # a missing value has a number of its own, behind all others
     if isinstance(form, Vectors):
-        return {
-            "kind": "numbers",
-            "pieces": list(names),
-            "owners": [column],
-            "shape": (1, features),
-            "shown": np.asarray(x)[None],
-        }
-    if features > APART:
-        names, features, column = [""], 1, np.zeros_like(column)
+        shape, x = (1, width), np.asarray(x)[None]
+        return {"kind": "numbers", "features": names, "feature_mask": [column], "shape": shape, "display": x}
+    if width > APART:
+        names, width, column = [""], 1, np.zeros_like(column)
     steps = np.arange(n)[:, None]
-    pieces = [
-        " ".join(filter(None, (f"step {t + 1}", name if features > 1 else ""))) for t in range(n) for name in names
-    ]
+    features = [f"step {t + 1} {name if width > 1 else ''}".rstrip() for t in range(n) for name in names]
     size = -(-n // MASKED)
-    masks = [f"step {a + 1}" if size == 1 else f"steps {a + 1} to {min(n, a + size)}" for a in range(0, n, size)]
+    patches = [f"step {a + 1}" if size == 1 else f"steps {a + 1} to {min(n, a + size)}" for a in range(0, n, size)]
     return {
-        "kind": "series", "pieces": pieces, "patches": masks, "owners": [steps * features + column], "masks": [steps // size],
-        "shape": (n, features), "shown": np.asarray(x),
+        "kind": "series", "features": features, "patches": patches, "feature_mask": [steps * width + column],
+        "patch_mask": [steps // size], "shape": (n, width), "display": np.asarray(x),
     }  # fmt: skip
-
-
-def _pictured(form: Pictures, x: Any) -> np.ndarray:
-    from helo.data.readers.images import fitted
-
-    x = np.asarray(x)
-    return x if x.shape == form.shape else fitted(x, form.shape)
 
 
 def _gaps(text: str, words: Sequence[str]) -> list[str]:
@@ -93,9 +85,9 @@ def _gaps(text: str, words: Sequence[str]) -> list[str]:
 
     text, at, gaps = unicodedata.normalize("NFC", text), 0, []
     for word in words:
-        found = text.index(word, at)
-        gaps.append(text[at:found])
-        at = found + len(word)
+        start = text.index(word, at)
+        gaps.append(text[at:start])
+        at = start + len(word)
     return gaps
 
 
@@ -103,7 +95,7 @@ def texts_of(vocab: Vocab, ids: Any) -> list[str]:
     return [vocab.decode([int(i)]).decode(errors="backslashreplace") for i in ids]
 
 
-def baseline_of(run: Run, form: Any, given: np.ndarray, name: str) -> np.ndarray:
+def baseline_of(run: Run, form: Any, vectors: np.ndarray, name: str) -> np.ndarray:
     """What the vectors of an example are compared with."""
     table = run.parameters.get("input.embedding")
     if name == "zero":
@@ -115,7 +107,9 @@ def baseline_of(run: Run, form: Any, given: np.ndarray, name: str) -> np.ndarray
     if name == "unknown" and not isinstance(form, Words) and 0 not in form.vocab.silent:
         raise HeloError("unknown, of a model without an unknown symbol", expected="zero or mean", where="--baseline")
     row = table[0] if name == "unknown" else table.mean(0)
-    return np.concatenate([row, np.zeros(given.shape[-1] - len(row))])  # of letters that are not there nothing is said
+    return np.concatenate(
+        [row, np.zeros(vectors.shape[-1] - len(row))]
+    )  # of letters that are not there nothing is said
 
 
 def words_of(spelled: Sequence[str], units: str) -> tuple[np.ndarray, list[str], list[str]]:
@@ -133,8 +127,5 @@ def words_of(spelled: Sequence[str], units: str) -> tuple[np.ndarray, list[str],
             gaps[-1] += piece[: len(piece) - len(piece.lstrip())]
         words[-1] += bare
         owners.append(len(words) - 1)
-    return (
-        np.array(owners),
-        [w or g for w, g in zip(words, gaps, strict=True)],
-        [g if w else "" for w, g in zip(words, gaps, strict=True)],
-    )
+    pairs = list(zip(words, gaps, strict=True))
+    return np.array(owners), [w or g for w, g in pairs], [g if w else "" for w, g in pairs]

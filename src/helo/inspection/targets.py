@@ -1,8 +1,8 @@
-"""The question that an answer of a model is asked with: a function of what enters its recurrence, a kind of model each.
+"""What is explained of an answer, as a function of what enters the recurrence of a model, a kind of model each.
 
-labelled(run, examples, …)     a label, of a whole or of its steps
-written(run, text, …)          the next symbol of a text
-translated, captioned          each word of a text that is written for another, or for a picture
+label_request(run, examples, …)          a label, of a whole or of its steps
+symbol_request(run, text, …)             the next symbol of a text
+translation_request, caption_request     each word of a text that is written for another, or for a picture
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import groupby
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,56 +23,47 @@ from helo.data.dataset import Dataset
 from helo.errors import HeloError, place
 from helo.inputs.words import Words
 from helo.inspection import attribution
-from helo.inspection.attribution import Question, log_odds, tree
-from helo.inspection.pieces import baseline_of, pieces_of, texts_of, words_of
+from helo.inspection.attribution import Forward, log_odds, tree
+from helo.inspection.features import baseline_of, features_of, texts_of, words_of
 from helo.layers import part
 from helo.models.tagger import Tagger
 from helo.runs.run import Run
 from helo.runs.stream import Stream
 
-SEGMENTS = 8  # stretches of one label that are explained where no step is asked for
+SEGMENTS = 8  # stretches of one label that are explained where no step is given
 LIKELY = 3  # symbols that are named beside the one that stands there
-BEFORE = "(before)"  # the piece that is a carried state, or what was written so far
+BEFORE = "(before)"  # the feature that is a carried state, or what was written so far
 WHOLE = "(the whole picture)"
 
 
 @dataclass
-class Asked:
-    """An answer with the question what it rests on. kind: text, series, numbers, picture, or regions of one.
+class Request:
+    """An answer, and the function whose attributions explain it. kind: text, series, numbers, picture, or regions of one.
 
-    pieces, patches: their names (of `Question.owners` and `Question.patches`); gaps: what stands before each piece in
-    running text; targets: what is explained, each by itself; attention `(targets, pieces)`, where the model has some.
+    features, patches: their names (of `Forward.feature_mask` and `patch_mask`); gaps: what stands before each feature in
+    running text; targets: what is explained, each by itself; attention `(targets, features)`, where the model has some.
     """
 
     kind: str
     answer: dict[str, Any]
-    question: Question
-    pieces: list[str]
+    forward: Forward
+    features: list[str]
     targets: list[str]
     gaps: list[str] = field(default_factory=list)
     patches: list[str] = field(default_factory=list)
     attention: np.ndarray | None = None
-    shape: tuple[int, ...] = ()  # of the pieces, where they lie in rows: (steps, features), (height, width)
-    shown: Any = None  # what a person sees: numbers `(steps, features)`, pixels, a photo
-    left: int = 0  # targets that are not explained, since there are so many
-    crop: bool = False  # of a photo its middle square alone was seen
-    about: str = ""
+    shape: tuple[int, ...] = ()  # of the features, where they lie in rows: (steps, numbers), (height, width)
+    display: Any = None  # what a person sees: numbers `(steps, numbers of each)`, pixels, a photo
+    omitted: int = 0  # targets that are not explained, since there are so many
+    crop: bool = False  # of a photo its middle square alone was read
+    place: str = ""  # of the example, for a person
 
 
 # Labels: of a whole, or of its steps.
 
 
-class _Given:
-    """In the place of a form of input: the vectors are given."""
-
-    def __init__(self, form: Any):
-        self.sequence = form.sequence
-
-    def forward(self, parameters: Any, batch: Mapping[str, Any], cell: Any, noise: Any) -> Any:
-        return batch["given"]
-
-
-def labelled(run: Run, examples: Dataset, row: int, label: str | None, step: int | None, baseline: str) -> Asked:
+def label_request(run: Run, examples: Dataset, row: int, label: str | None, step: int | None, baseline: str) -> Request:
+    """Of an example's label, or of those of its steps."""
     task, one = run.task, examples.take(np.array([row]))
     where, x = examples.place(row), examples.inputs[row]
     answer = task.predict(run.parameters, one)[0]
@@ -79,43 +71,44 @@ def labelled(run: Run, examples: Dataset, row: int, label: str | None, step: int
     if encoded.lengths[0] == 0:
         raise HeloError("nothing", expected="a word or more", where=where)
     form = task.form
-    given = form.forward(part(run.parameters, "input"), encoded.batch(np.zeros(1, np.int64)), task.model.cell, None)[0]
+    vectors = form.forward(part(run.parameters, "input"), encoded.batch(np.zeros(1, np.int64)), task.model.cell, None)[
+        0
+    ]
     tagger = isinstance(task.model, Tagger)
     if label is not None and label not in task.labels:
-        shown = ", ".join(task.labels[:12]) + (", …" if len(task.labels) > 12 else "")
-        raise HeloError(f"unknown label {label!r}", expected=f"one of {shown}", where="--label")
+        known = ", ".join(task.labels[:12]) + (", …" if len(task.labels) > 12 else "")
+        raise HeloError(f"unknown label {label!r}", expected=f"one of {known}", where="--label")
     if tagger:
-        chosen = _steps(task, one, task.predict_batches(run.parameters, encoded)[2][0], answer, label, step)
+        chosen = _step_targets(task, one, task.predict_batches(run.parameters, encoded)[2][0], answer, label, step)
     else:
-        chosen = _labels(task, answer, label)
+        chosen = _label_targets(task, answer, label)
     parameters = {n: p for n, p in run.parameters.items() if not n.startswith("input.")}
-    steps = len(given) if form.sequence else 1
-    every, chosen = len(chosen), chosen[: attribution.most(parameters, steps)]
+    steps = len(vectors) if form.sequence else 1
+    count, chosen = len(chosen), chosen[: attribution.max_targets(parameters, steps)]
     inside = copy(task.model)
-    inside.form = _Given(form)
+    # In the place of the form of input: the vectors are there already.
+    inside.form = SimpleNamespace(sequence=form.sequence, forward=lambda parameters, batch, cell, noise: batch["xs"])
 
     def model(parameters: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
         xs = inputs[0]
-        lengths = engines.array(np.full(len(xs), len(given) if form.sequence else 1), xs)
-        scores = inside.forward(parameters, {"given": xs, "lengths": lengths})
-        found = []
-        for _, several in chosen:
-            odds = 0.0
-            for t, y in several:
-                own = scores[:, t] if tagger else scores
-                odds = odds + (own[:, y] if not tagger and task.many else log_odds(own, y))
-            found.append(odds)
-        return namespace(xs).stack(found, axis=1)
+        scores = inside.forward(parameters, {"xs": xs, "lengths": engines.array(np.full(len(xs), steps), xs)})
 
-    asked = pieces_of(task, x, given, examples)
-    question = Question(
-        model, parameters, [given], asked.pop("owners"), [baseline_of(run, form, given, baseline)], asked.pop("masks", ()), steps
-    )  # fmt: skip
+        def odds(t: int, y: int) -> Any:
+            own = scores[:, t] if tagger else scores
+            return own[:, y] if not tagger and task.many else log_odds(own, y)
+
+        return namespace(xs).stack([sum(odds(t, y) for t, y in several) for _, several in chosen], axis=1)
+
+    request = features_of(task, x, vectors, examples)
+    base = [baseline_of(run, form, vectors, baseline)]
+    forward = Forward(
+        model, parameters, [vectors], request.pop("feature_mask"), base, request.pop("patch_mask", ()), steps
+    )
     names = [name for name, _ in chosen]
-    return Asked(answer=answer, question=question, targets=names, left=every - len(names), about=where, **asked)
+    return Request(answer=answer, forward=forward, targets=names, omitted=count - len(names), place=where, **request)
 
 
-def _labels(task: Any, answer: Mapping[str, Any], label: str | None) -> list[tuple[str, list[tuple[int, int]]]]:
+def _label_targets(task: Any, answer: Mapping[str, Any], label: str | None) -> list[tuple[str, list[tuple[int, int]]]]:
     if label is not None:
         names = [label]
     elif task.many:
@@ -126,10 +119,10 @@ def _labels(task: Any, answer: Mapping[str, Any], label: str | None) -> list[tup
     return [(n, [(0, task.labels.index(n))]) for n in names]
 
 
-def _steps(
+def _step_targets(
     task: Any, one: Dataset, ids: np.ndarray, answer: Mapping[str, Any], label: str | None, step: int | None
 ) -> list[tuple[str, list[tuple[int, int]]]]:
-    """What is explained of a sequence, (name, [(step, label), …]): a step that is asked for; else each span; else each word;
+    """What is explained of a sequence, (name, [(step, label), …]): the step that is given; else each span; else each word;
     of other steps the middle one of each of the longest stretches of one label. ids: the answered labels.
     """
     if label is not None:
@@ -161,9 +154,10 @@ def _steps(
 # The next symbol of a text.
 
 
-def written(
+def symbol_request(
     run: Run, text: Any, label: str | None, at: int | None, window: int, baseline: str, stream: Stream | None
-) -> Asked:
+) -> Request:
+    """Of a symbol of a text: the at-th, or another in its place."""
     task: Any = run.task
     if not isinstance(text, str):
         raise TypeError(f"{text!r:.80} is no text")
@@ -186,10 +180,10 @@ def written(
     target = int(ids[at - 1])
     if label is not None:
         with place("--label"):
-            wanted = task.encode(label)
-        if len(wanted) != 1:
-            raise HeloError(f"{label!r} is {len(wanted)} {task.options.units}", expected="one", where="--label")
-        target = int(wanted[0])
+            symbols = task.encode(label)
+        if len(symbols) != 1:
+            raise HeloError(f"{label!r} is {len(symbols)} {task.options.units}", expected="one", where="--label")
+        target = int(symbols[0])
     read = np.concatenate([lead, ids[: at - 1]])
     earlier, near = read[:-window], read[-window:]
     for t in range(0, len(earlier), 1024):
@@ -200,11 +194,11 @@ def written(
 
     def model(parameters: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
         xs, states = inputs[0], None if state is None else tree(inputs[1:], state)
-        # The scores of the last symbol alone are asked for: for all before it the head has no rows.
+        # The scores of the last symbol alone are needed: for all before it the head has no rows.
         headless = dict(parameters) | {n: parameters[n][:0] for n in ("head.weight", "head.bias")}
         if len(near) > 1:
-            states = task.model.forward(*_looked_up(headless, xs[:, :-1]), states)[1]
-        scores = task.model.forward(*_looked_up(parameters, xs[:, -1:]), states)[0][:, 0]
+            states = task.model.forward(*_embedded(headless, xs[:, :-1]), states)[1]
+        scores = task.model.forward(*_embedded(parameters, xs[:, -1:]), states)[0][:, 0]
         return log_odds(scores, target)[:, None]
 
     base = {"zero": np.zeros(table.shape[1]), "mean": table.mean(0), "unknown": table[0]}[baseline]
@@ -212,7 +206,7 @@ def written(
         raise HeloError("unknown, of a model without an unknown symbol", expected="zero or mean", where="--baseline")
     parameters = {n: p for n, p in run.parameters.items() if n != "embedding"}
     carried = int(state is not None)
-    question = Question(
+    forward = Forward(
         model, parameters, [vectors, *flat], [np.arange(carried, carried + len(near))[:, None], *(np.zeros((), int) for _ in flat)],
         [base, *(np.asarray(s[0]) for layer in task.model.zero_state(run.parameters, 1) for s in layer)][: 1 + len(flat)], (), len(near),
     )  # fmt: skip
@@ -224,11 +218,11 @@ def written(
         "text": name, "at": at, "nats": float(-logs[target]), "probability": float(np.exp(logs[target])),
         "likely": [{"text": texts_of(task.vocab, [i])[0], "probability": float(np.exp(logs[i]))} for i in likely],
     }  # fmt: skip
-    pieces = [BEFORE] * carried + texts_of(task.vocab, near)
-    return Asked("text", answer, question, pieces, [name], [""] * len(pieces))
+    features = [BEFORE] * carried + texts_of(task.vocab, near)
+    return Request("text", answer, forward, features, [name], [""] * len(features))
 
 
-def _looked_up(parameters: Mapping[str, Any], xs: Any) -> tuple[dict[str, Any], Any]:
+def _embedded(parameters: Mapping[str, Any], xs: Any) -> tuple[dict[str, Any], Any]:
     """Parameters and ids such that the model looks up just these vectors `(n, time, width)`."""
     n, time, width = xs.shape
     ids = np.arange(n * time).reshape(n, time)
@@ -238,35 +232,37 @@ def _looked_up(parameters: Mapping[str, Any], xs: Any) -> tuple[dict[str, Any], 
 # Texts for texts and for pictures.
 
 
-def translated(run: Run, one: Dataset) -> Asked:
+def translation_request(run: Run, one: Dataset) -> Request:
+    """Of each word of a translation."""
     task: Any = run.task
     encoded = task.encode(one)
     if encoded.lengths[0] == 0:
         raise HeloError("nothing", expected="a text", where=one.place(0))
     batch = encoded.batch(np.zeros(1, np.int64))
     memory = task.model.memory(run.parameters, batch)
-    found = task.search(run.parameters, memory, task.most(batch), 5)
-    symbols = found[0][0].symbols
-    finished = task.finished(run.parameters, memory, batch, found)[0][0].symbols
+    beam = task.search(run.parameters, memory, task.most(batch), 5)
+    symbols = beam[0][0].symbols
+    finished = task.finished(run.parameters, memory, batch, beam)[0][0].symbols
     source = encoded.ids[0]
     strangers = encoded.strangers[0]
     vectors = run.parameters["embedding"][source]
 
     def remember(parameters: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
         xs = inputs[0]
-        own, ids = _looked_up(parameters, xs)
+        own, ids = _embedded(parameters, xs)
         return task.model.memory(own, {"ids": ids, "lengths": engines.array(np.full(len(xs), len(source)), xs)})
 
     spelled = [task.text([i]) for i in np.where(strangers > 0, task.model.symbols + strangers, source)]
-    owners, pieces, gaps = words_of(spelled, task.options.units)
-    looks = task.attention_weights(run.parameters, memory, encoded.lengths, [symbols])[0]
-    return _writing(
-        run, one, symbols, [task.text([i]) for i in finished], remember, [vectors], [owners[:, None]], pieces, gaps,
-        looks, len(source),
-    )  # fmt: skip
+    words, names, gaps = words_of(spelled, task.options.units)
+    weights = task.attention_weights(run.parameters, memory, encoded.lengths, [symbols])[0]
+    finished = [task.text([i]) for i in finished]
+    return _text_request(
+        run, one, symbols, finished, remember, [vectors], [words[:, None]], names, gaps, weights, len(source)
+    )
 
 
-def captioned(run: Run, one: Dataset) -> Asked:
+def caption_request(run: Run, one: Dataset) -> Request:
+    """Of each word of a picture's caption."""
     task: Any = run.task
     if task.model.attention == "none":
         raise HeloError(
@@ -282,30 +278,30 @@ def captioned(run: Run, one: Dataset) -> Asked:
         outputs, summary = inputs[:2]
         return task.model.remembered(parameters, outputs, namespace(outputs).ones_like(outputs[..., 0]), summary)
 
-    pieces = [f"row {i // side + 1}, column {i % side + 1}" for i in range(places)] + [WHOLE]
-    looks = task.attention_weights(run.parameters, memory, [places], [symbols])[0]
-    asked = _writing(
+    names = [f"row {i // side + 1}, column {i % side + 1}" for i in range(places)] + [WHOLE]
+    weights = task.attention_weights(run.parameters, memory, [places], [symbols])[0]
+    request = _text_request(
         run, one, symbols, texts_of(task.vocab, symbols), remember, [memory[0][0], memory[3][0]],
-        [np.arange(places)[:, None], np.full(1, places)], pieces, [""] * len(pieces), looks, 1,
+        [np.arange(places)[:, None], np.full(1, places)], names, [""] * len(names), weights, 1,
     )  # fmt: skip
-    asked.kind, asked.shape, asked.shown = "regions", (side, side), one.inputs[0]
-    asked.crop = getattr(task.model.encoder, "fit", "") == "crop"
-    return asked
+    request.kind, request.shape, request.display = "regions", (side, side), one.inputs[0]
+    request.crop = getattr(task.model.encoder, "fit", "") == "crop"
+    return request
 
 
-def _writing(
+def _text_request(
     run: Run,
     one: Dataset,
     symbols: list[int],
     spelled: list[str],
     remember: Callable[[Mapping[str, Any], Sequence[Any]], Any],
     inputs: list[np.ndarray],
-    owners: list[np.ndarray],
-    pieces: list[str],
+    feature_mask: list[np.ndarray],
+    features: list[str],
     gaps: list[str],
-    looks: np.ndarray,
+    weights: np.ndarray,
     steps: int,
-) -> Asked:
+) -> Request:
     """Of each word that was written: what of a memory's inputs, and of what was written before it, it rests on."""
     task = run.task
     ids = symbols or [task.end]
@@ -313,13 +309,13 @@ def _writing(
     before = np.array([task.begin, *ids[:-1]])
     parameters = {n: p for n, p in run.parameters.items() if not n.startswith("encoder.")}
     rows, targets, _ = words_of(spelled, task.options.units)
-    every, targets = len(targets), targets[: attribution.most(parameters, steps + len(ids))]
+    count, targets = len(targets), targets[: attribution.max_targets(parameters, steps + len(ids))]
     ids = [i for i, r in zip(ids, rows, strict=True) if r < len(targets)]
     rows, before = rows[: len(ids)], before[: len(ids)]
 
-    def model(parameters: Mapping[str, Any], given: Sequence[Any]) -> Any:
-        memory = remember(parameters, given)
-        own, at = _looked_up(parameters, given[-1])
+    def model(parameters: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
+        memory = remember(parameters, inputs)
+        own, at = _embedded(parameters, inputs[-1])
         scores = task.model.decode(own, memory, at, task.model.fresh(own, memory))[0]
         odds = [log_odds(scores[:, j], int(i)) for j, i in enumerate(ids)]
         sums = [sum(o for o, r in zip(odds[1:], rows[1:], strict=True) if r == k) for k in range(len(targets))]
@@ -327,21 +323,19 @@ def _writing(
         return namespace(scores).stack(sums, axis=1)
 
     vectors = run.parameters["embedding"][before]
-    question = Question(
-        model, parameters, [*inputs, vectors], [*owners, np.full(1, len(pieces))], steps=steps + len(ids)
-    )
+    mask = [*feature_mask, np.full(1, len(features))]
+    forward = Forward(model, parameters, [*inputs, vectors], mask, steps=steps + len(ids))
     attention = None
-    if looks[: len(ids)].any():
-        places = owners[0].reshape(-1)
-        attention = np.zeros((len(targets), len(pieces) + 1))
-        np.add.at(attention, (rows[:, None], places[None]), looks[: len(ids)])
+    if weights[: len(ids)].any():
+        attention = np.zeros((len(targets), len(features) + 1))
+        np.add.at(attention, (rows[:, None], feature_mask[0].reshape(1, -1)), weights[: len(ids)])
         attention /= np.bincount(rows)[:, None]
     answer = task.predict(run.parameters, one)[0]
-    return Asked(
-        "text", answer, question, [*pieces, BEFORE], targets, [*gaps, ""], attention=attention, left=every - len(targets),
-        about=one.place(0),
+    return Request(
+        "text", answer, forward, [*features, BEFORE], targets, [*gaps, ""], attention=attention,
+        omitted=count - len(targets), place=one.place(0),
     )  # fmt: skip
 
 
-#: How each kind of example that a text is written for is asked about.
-WRITING = {"pair": translated, "photo": captioned}
+#: What is explained of a text that is written for each kind of example.
+GENERATION = {"pair": translation_request, "photo": caption_request}

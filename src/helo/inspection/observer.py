@@ -1,5 +1,5 @@
-"""What can be seen of a run while it trains or afterwards, out of its folder alone: nothing is written, and who trains it
-is not asked.
+"""What a run does while it trains or afterwards, out of its folder alone: nothing is written, and the training does not
+wait for it.
 
 reports, samples, norms of the gradient      as the training wrote them down
 gates and units on a fixed text              run here, on NumPy, whenever the run's weights are new
@@ -12,13 +12,14 @@ import stat
 import time
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from helo import cells, registry
+from helo import cells, registry, reports
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 from helo.engines import Tap, tapped
@@ -28,14 +29,14 @@ from helo.runs import Run, folder
 from helo.runs.trained import within
 from helo.tasks.examples import ExampleTask
 
-SHUT, OPEN = 0.1, 0.9  # a gate below, above: as Karpathy, Johnson and Li count them (2015)
-SYMBOLS, EXAMPLES = 400, 6  # that are read to see the gates
+CLOSED, OPEN = 0.1, 0.9  # a gate below, above: as Karpathy, Johnson and Li count them (2015)
+SYMBOLS, EXAMPLES = 400, 6  # that are read to record the gates
 LARGEST = 64 << 20  # bytes of files that are read again for examples
 FRESH = 300  # seconds: a training that is to replace a run writes at least so often
 
 
 @dataclass
-class Look:
+class Snapshot:
     """What the weights do on the fixed text."""
 
     step: int
@@ -43,23 +44,24 @@ class Look:
     units: dict[str, np.ndarray] = field(default_factory=dict)  # by layer, outputs (time, hidden) on the text
     pieces: list[str] = field(default_factory=list)  # of the text, one a step
     source: str = ""  # where the text is from
+    loss_unit: str = ""
 
 
-class Seen:
-    """A run, looked at again and again. now: what the training itself says this second, where it does."""
+class Observer:
+    """A run, read again and again. progress: what the training itself reports this second, where it does."""
 
-    def __init__(self, path: Path, cell: str | None = None, begun: bool = True, task: str | None = None):
-        """begun: whether the run must be there already. Raises HeloError where it is not."""
+    def __init__(self, path: Path, cell: str | None = None, must_exist: bool = True, task: str | None = None):
+        """must_exist: whether the run must be there already. Raises HeloError where it is not."""
         self.path, self.cell, self.task = path, cell, task
-        self.now: dict[str, Any] = {}
-        self.live: list[tuple[float, float]] = []  # step and loss, as the training says them
+        self.progress: dict[str, Any] = {}
+        self.live: list[tuple[float, float]] = []  # step and loss, as the training reports them
         self.ended = False
-        self.look_: Look | None = None
+        self.snapshot: Snapshot | None = None
         self.gates: list[tuple[int, dict[str, tuple[float, float]]]] = []  # (step, below and above by layer and gate)
-        self.trouble = ""
-        self._looked: Any = None  # at which weights
+        self.error = ""
+        self._weights: Any = None  # those of the snapshot: their file, time and size
         self._text: tuple[list[Any], list[str], str] | None = None
-        if begun:
+        if must_exist:
             run = Run(path, cell=cell, task=task)
             if cell is not None or not registry.outside(run.about["cell"]):
                 spec = run.cell  # a person's own word is held against what the run names
@@ -75,23 +77,19 @@ class Seen:
         """Where the training writes: beside the run that it is to replace, until it has weights."""
         new = self.path / folder.NEW
         try:
-            if (new / "run.json").is_file():
-                state = new / folder.STATE
-                recent = time.time() - state.stat().st_mtime < FRESH
-                if self.now or recent:
-                    return new
+            if (new / "run.json").is_file() and (_age(new / folder.STATE) < FRESH or self.progress):
+                return new
         except OSError:
             pass
         return self.path
 
-    def told(self, line: Mapping[str, Any]) -> None:
-        """The training says where it is: step, total, loss, speed, left."""
-        self.now = dict(line)
+    def on_step(self, line: Mapping[str, Any]) -> None:
+        """The training reports where it is: step, total, loss, speed, left."""
+        self.progress = dict(line)
         self.live.append((line["step"], line["loss"]))
         if len(self.live) > 800:
-            self.live = [
-                ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in zip(self.live[::2], self.live[1::2], strict=False)
-            ]
+            pairs = zip(self.live[::2], self.live[1::2], strict=False)
+            self.live = [((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in pairs]
 
     def about(self) -> dict[str, Any] | None:
         """run.json; None while there is none yet."""
@@ -104,45 +102,49 @@ class Seen:
 
     def age(self) -> float | None:
         """Seconds since the folder was last written to."""
-        times = []
+        ages = []
         for name in ("run.json", "metrics.jsonl", folder.STATE):
-            try:
-                times.append(folder.inside(self.home, name).stat().st_mtime)
-            except OSError:
-                continue
-        return max(0.0, time.time() - max(times)) if times else None
+            with suppress(OSError):
+                ages.append(_age(folder.inside(self.home, name)))
+        return max(0.0, min(ages)) if ages else None
+
+    def loss_unit(self, about: Mapping[str, Any] | None) -> str:
+        """In what the task's loss is measured, as it is written behind a title; nothing where it has no unit, or where the
+        task is code that nobody has run here.
+        """
+        unit = self.snapshot.loss_unit if self.snapshot else ""
+        if about is not None and not registry.outside(about["task"]):
+            unit = reports.find(about["task"]).loss_unit
+        return unit and f", {unit}"
 
     # What is computed.
 
-    def look(self) -> None:
-        """Run the weights over the fixed text, unless these weights were looked at before. What hinders it is kept as a
-        line in `trouble`.
-        """
+    def update(self) -> None:
+        """Run the weights over the fixed text, unless it was done with these. What hinders it is kept as a line in `error`."""
         file = folder.inside(self.home, "weights.safetensors")
         try:
             now = file.stat()
         except OSError:
             return
-        mark = (str(file), now.st_mtime_ns, now.st_size)
-        if mark == self._looked:
+        weights = (str(file), now.st_mtime_ns, now.st_size)
+        if weights == self._weights:
             return
-        self._looked = mark
+        self._weights = weights
         try:
-            self.look_ = self._look()
-            self.trouble = ""
+            self.snapshot, self.error = self._snapshot(), ""
         except Exception as error:
-            known = as_helo_error(error)
-            self.trouble = str(known) if known else f"this is a bug in helo: {type(error).__name__}: {error}"
+            self.error = str(as_helo_error(error) or f"this is a bug in helo: {type(error).__name__}: {error}")
             return
-        shares = {f"{g['layer']} {g['gate']}": (g["below"], g["above"]) for g in self.look_.gates}
-        self.gates = [*(g for g in self.gates if g[0] < self.look_.step), (self.look_.step, shares)][-200:]
+        step = self.snapshot.step
+        shares = {f"{g['layer']} {g['gate']}": (g["below"], g["above"]) for g in self.snapshot.gates}
+        self.gates = [*(g for g in self.gates if g[0] < step), (step, shares)][-200:]
 
-    def _look(self) -> Look:
+    def _snapshot(self) -> Snapshot:
         run = Run(self.path, cell=self.cell, task=self.task)
         if self._text is None:
             self._text = _fixed(run)
         inputs, pieces, source = self._text
-        tap = _Noted(run.parameters)
+        tap = _Recorder(run.parameters)
         with tapped(tap), run.computing():
             for i, one in enumerate(inputs):
                 tap.first = i == 0
@@ -150,10 +152,17 @@ class Seen:
                     run.task.model.forward(run.parameters, one)
                 else:
                     run.task.evaluate_batch(run.parameters, one)
-        return Look(run.about.get("steps", 0), tap.shares(), tap.seen(), pieces, source)
+        # By layer in the order of the text, also of a layer that reads it backwards.
+        units = {n: np.stack(xs)[:: -1 if n.endswith(".backward") else 1] for n, xs in tap.outputs.items()}
+        unit = reports.of(run.task).loss_unit
+        return Snapshot(run.about.get("steps", 0), tap.shares(), units, pieces, source, unit)
 
 
-class _Noted(Tap):
+def _age(file: Path) -> float:
+    return time.time() - file.stat().st_mtime
+
+
+class _Recorder(Tap):
     """Keeps what the gates and the outputs of each layer were."""
 
     def __init__(self, parameters: Parameters):
@@ -170,7 +179,7 @@ class _Noted(Tap):
             self.outputs.setdefault(layer, []).append(np.asarray(output[0]))
         for gate, value in cell.gates(parameters, before, x).items():
             count = self.counts.setdefault((layer, gate), [0, 0, 0])
-            count[0] += int((value < SHUT).sum())
+            count[0] += int((value < CLOSED).sum())
             count[1] += int((value > OPEN).sum())
             count[2] += value.size
         return after, output
@@ -181,17 +190,11 @@ class _Noted(Tap):
             for (layer, gate), (low, high, n) in self.counts.items()
         ]
 
-    def seen(self) -> dict[str, np.ndarray]:
-        """Outputs by layer, in the order of the text, also of a layer that reads it backwards."""
-        return {
-            layer: np.stack(found)[:: -1 if layer.endswith(".backward") else 1] for layer, found in self.outputs.items()
-        }
-
 
 def _fixed(run: Run) -> tuple[list[Any], list[str], str]:
-    """What the weights are looked at with, as the task takes it; the pieces of the first, and where it is from."""
+    """What a snapshot is of, as the task takes it; the pieces of the first, and where it is from."""
     if isinstance(run.task.model, LanguageModel):
-        return _running(run, run.task)
+        return _text(run, run.task)
     task, data = run.task, run.about["data"]
     assert isinstance(task, ExampleTask)
     files = [Path(f) for f in (data["train"] if isinstance(data["valid"], str) else data["valid"])]
@@ -211,7 +214,7 @@ def _fixed(run: Run) -> tuple[list[Any], list[str], str]:
     return [encoded.batch(r) | task.target_batch(targets, r) for r in rows], pieces, "the first example to validate on"
 
 
-def _running(run: Run, task: Any) -> tuple[list[Any], list[str], str]:
+def _text(run: Run, task: Any) -> tuple[list[Any], list[str], str]:
     data = run.about["data"]
     file = Path((data["valid"] if isinstance(data["valid"], list) else data["train"])[-1])
     ids = np.zeros(0, np.int64)
@@ -239,7 +242,7 @@ def _tail(file: Path, most: int = 8192) -> bytes:
             if not stat.S_ISREG(about.st_mode):
                 return b""
             opened.seek(max(0, about.st_size - most))
-            found = opened.read(most)
+            tail = opened.read(most)
     except (OSError, ValueError):
         return b""
-    return found.partition(b"\n")[2] or found
+    return tail.partition(b"\n")[2] or tail

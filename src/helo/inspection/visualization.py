@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from helo import pages
-from helo.inspection.explain import Explained
+from helo.inspection.explain import Explanation
 
 ORANGE, BLUE = (213, 94, 0), (0, 114, 178)
 SIDE = 384  # pixels of a picture's longer side
 BINS = 400  # stretches of a long series that have a colour of their own
 LINES = 6  # features of a series that are drawn
-TABLED = 40  # pieces of a table; of more the largest
+TABLED = 40  # features of a table; of more the largest
 
 STYLE = """
 .matrix td, .matrix th { padding: .15rem .5rem; text-align: right; border: 1px solid var(--line); white-space: nowrap }
@@ -41,15 +41,15 @@ LEGEND = (
 )
 
 
-def explained(title: str, found: Sequence[Explained]) -> str:
-    """The whole page, an answer a section."""
+def explanations(title: str, found: Sequence[Explanation]) -> str:
+    """The page of `explain`, an answer a section."""
     body = [LEGEND, *(_section(one, i) for i, one in enumerate(found))]
     about = "What an answer rests on" if len(found) == 1 else f"What each of {len(found):,} answers rests on"
     return pages.page(f"Why: {title}", about, "\n".join(body), STYLE, language="")
 
 
-def _section(one: Explained, number: int) -> str:
-    asked, found = one.asked, one.found
+def _section(one: Explanation, number: int) -> str:
+    request, found = one.request, one.attribution
     named = f"answer-{number}"
     parts = [f'<section aria-labelledby="{named}"><h2 id="{named}">{pages.text(one.line())}</h2>']
     if found is None:
@@ -57,85 +57,73 @@ def _section(one: Explained, number: int) -> str:
     else:
         parts.append(
             f'<p class="faint">Log-odds {found.score.sum():+.3f} nats, of the baseline {found.baseline.sum():+.3f}; the attributions '
-            f"miss {100 * found.error():.2f} % of the difference.{f' {pages.text(asked.about)}' if asked.about else ''}</p>"
+            f"miss {100 * found.error():.2f} % of the difference.{f' {pages.text(request.place)}' if request.place else ''}</p>"
         )
-    values = one.occlusion if found is None else found.values
-    names = (asked.patches or asked.pieces) if found is None else asked.pieces
-    drawn = {"text": _text, "series": _series, "picture": _picture, "regions": _regions, "numbers": _plain}[asked.kind]
-    parts.append(drawn(one, values, names, number))
-    if len(asked.targets) == 1 or asked.kind in ("series", "picture"):
-        parts.append(_table(one, values.sum(0), names))
+    draw = {"text": _text, "series": _series, "picture": _picture, "regions": _regions, "numbers": lambda *_: ""}
+    parts.append(draw[request.kind](one, number))
+    if len(request.targets) == 1 or request.kind in ("series", "picture"):
+        parts.append(_table(one))
     return "\n".join([*parts, "</section>"])
 
 
-def _plain(one: Explained, values: np.ndarray, names: Sequence[str], number: int) -> str:
-    return ""
-
-
-def _text(one: Explained, values: np.ndarray, names: Sequence[str], number: int) -> str:
-    asked, total = one.asked, values.sum(0)
-    gaps = asked.gaps or [""] * len(names)
-    several = len(asked.targets) > 1
+def _text(one: Explanation, number: int) -> str:
+    request, names, total = one.request, one.names, one.values.sum(0)
+    gaps = request.gaps or [""] * len(names)
+    several = len(request.targets) > 1
     pieces = [
-        (gap, 0.0) if k else (name, float(v)) for name, gap, v in zip(names, gaps, total, strict=True) for k in (1, 0)
+        piece for name, gap, v in zip(names, gaps, total, strict=True) for piece in ((gap, 0.0), (name, float(v)))
     ]
-    if "at" in asked.answer:
-        pieces.append((f"[{asked.answer['text']}]", 0.0))
-    title = "What all of it rests on together" if several else f"What {asked.targets[0]} rests on"
+    if "at" in request.answer:
+        pieces.append((f"[{request.answer['text']}]", 0.0))
+    title = "What all of it rests on together" if several else f"What {request.targets[0]} rests on"
     out = pages.shaded([p for p in pieces if p[0]], title, float(abs(total).max()) or 1.0)
     if several:
-        out += _matrix("What each rests on (rows), in nats", asked.targets, names, values, one, "{:+.1f}")
-        if asked.attention is not None:
-            out += _matrix(
-                "Where it looked (attention), which is no attribution",
-                asked.targets,
-                names[:-1],
-                asked.attention[:, :-1],
-                one,
-                "{:.2f}",
-            )
+        out += _matrix("What each rests on (rows), in nats", one, names, one.values, "{:+.1f}")
+        if request.attention is not None:
+            caption = "Where it looked (attention), which is no attribution"
+            out += _matrix(caption, one, names[:-1], request.attention[:, :-1], "{:.2f}")
     return out
 
 
-def _matrix(
-    caption: str, rows: Sequence[str], columns: Sequence[str], values: np.ndarray, one: Explained, form: str
-) -> str:
+def _matrix(caption: str, one: Explanation, columns: Sequence[str], values: np.ndarray, form: str) -> str:
+    """Numbers in colours, a row a target."""
     top, plain = float(abs(values).max()) or 1.0, form == "{:.2f}"
-    head = "".join(f'<th scope="col">{pages.text(one.shown(c))}</th>' for c in columns)
+    head = "".join(f'<th scope="col">{pages.text(one.one_line(c))}</th>' for c in columns)
     body = []
-    for row, cells in zip(rows, values, strict=True):
+    for row, cells in zip(one.request.targets, values, strict=True):
         tds = "".join(
             f'<td class="{"g" if plain else "a" if v > 0 else "b"}" style="--v:{abs(v) / top:.2f}">{form.format(v)}</td>'
             for v in cells
         )
-        body.append(f'<tr><th scope="row">{pages.text(one.shown(row))}</th>{tds}</tr>')
+        body.append(f'<tr><th scope="row">{pages.text(one.one_line(row))}</th>{tds}</tr>')
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="{pages.text(caption)}"><table class="matrix">'
         f"<caption>{pages.text(caption)}</caption><thead><tr><td></td>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
-def _table(one: Explained, total: np.ndarray, names: Sequence[str]) -> str:
-    asked = one.asked
-    same = one.found is not None and not asked.patches
-    chosen = np.arange(len(names)) if len(names) <= TABLED else np.argsort(-abs(total), kind="stable")[:TABLED]
-    chosen = chosen.tolist()
-    head = ["piece", "attribution", "occlusion"] if same else ["piece", "attribution" if one.found else "occlusion"]
-    occluded = one.occlusion.sum(0)
-    rows = [[one.shown(names[i]), float(total[i]), *([float(occluded[i])] if same else [])] for i in chosen]
-    caption = "in nats" if len(names) <= TABLED else f"the {TABLED} largest of {len(names):,}, in nats"
-    return f"<details{' open' if len(names) <= TABLED else ''}><summary>Numbers</summary>{pages.table(head, rows, caption)}</details>"
+def _table(one: Explanation) -> str:
+    names, total, few = one.names, one.values.sum(0), len(one.names) <= TABLED
+    columns = {"attribution" if one.attribution else "occlusion": total}
+    if one.attribution is not None and not one.request.patches:
+        columns["occlusion"] = one.occlusion.sum(0)
+    chosen = range(len(names)) if few else np.argsort(-abs(total), kind="stable")[:TABLED].tolist()
+    rows = [[one.one_line(names[i]), *(float(column[i]) for column in columns.values())] for i in chosen]
+    table = pages.table(
+        ["piece", *columns], rows, f"{'' if few else f'the {TABLED} largest of {len(names):,}, '}in nats"
+    )
+    return f"<details{' open' if few else ''}><summary>Numbers</summary>{table}</details>"
 
 
-def _series(one: Explained, values: np.ndarray, names: Sequence[str], number: int) -> str:
+def _series(one: Explanation, number: int) -> str:
     """Each feature as a line, and behind it in colours what the answer rests on."""
-    asked = one.asked
-    steps, features = asked.shape
+    request, values = one.request, one.values
+    steps, features = request.shape
     if values.shape[1] == steps * features:
         weights = values.sum(0).reshape(steps, features)
     else:  # occlusion, by windows
         weights = np.repeat(values.sum(0)[:, None], -(-steps // values.shape[1]), 0)[:steps]
-    x = np.asarray(asked.shown, np.float64).reshape(steps, -1)
+    x = np.asarray(request.display, np.float64).reshape(steps, -1)
     lines = range(min(LINES, x.shape[1])) if x.shape[1] <= 16 else ()
     width, height, out = 760, 90, []
     size = -(-steps // BINS)
@@ -149,48 +137,46 @@ def _series(one: Explained, values: np.ndarray, names: Sequence[str], number: in
             for i, v in enumerate(column)
             if abs(v) > 0.02 * top
         )
-        line, called = "", "all features"
+        line, name = "", "all features"
         if f is not None:
             y = x[:, f]
             low, high = np.nanmin(y), np.nanmax(y)
             y = height - 5 - (height - 10) * (y - low) / ((high - low) or 1.0)
             points = " ".join(f"{(t + 0.5) * width / steps:.1f},{v:.1f}" for t, v in enumerate(y) if np.isfinite(v))
-            line, called = f'<polyline class="line" points="{points}"/>', _feature(one, f)
-        out.append(
-            f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="{pages.text(called)} over {steps} steps, shaded by '
-            f'what the answer rests on">{bands}{line}</svg><figcaption>{pages.text(called)}</figcaption></figure>'
-        )
+            name = (request.features[f].split(" ", 2)[2:] or [""])[0] if features > 1 else ""
+            line, name = f'<polyline class="line" points="{points}"/>', name or f"feature {f + 1}"
+        label = f"{name} over {steps} steps, shaded by what the answer rests on"
+        out.append(_figure(_svg(width, height, label, bands + line), pages.text(name)))
     return "".join(out)
 
 
-def _feature(one: Explained, f: int) -> str:
-    name = one.asked.pieces[f].partition(" ")[2].partition(" ")[2] if one.asked.shape[1] > 1 else ""
-    return name or f"feature {f + 1}"
-
-
-def _picture(one: Explained, values: np.ndarray, names: Sequence[str], number: int) -> str:
+def _picture(one: Explanation, number: int) -> str:
     """The picture, and over it what the answer rests on, pixel by pixel and patch by patch."""
-    asked = one.asked
-    height, width = asked.shape
-    pixels = np.asarray(asked.shown, np.float64).reshape(height, width, -1)
+    request = one.request
+    height, width = request.shape
+    pixels = np.asarray(request.display, np.float64).reshape(height, width, -1)
     low, high = float(pixels.min()), float(pixels.max())
-    seen = ((pixels - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
-    patches = np.asarray(asked.question.patches[0]).reshape(height, width, -1)[..., 0]
-    layers = [("The picture", None)]
-    if one.found is not None:
-        layers.append(
-            ("What the answer rests on (integrated gradients)", one.found.values.sum(0).reshape(height, width))
-        )
-    layers.append(("What it loses without each patch (occlusion)", one.occlusion.sum(0)[patches]))
+    grey = ((pixels - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
+    patches = np.asarray(request.forward.patch_mask[0]).reshape(height, width, -1)[..., 0]
+    layers = {"The picture": None}
+    if one.attribution is not None:
+        layers["What the answer rests on (integrated gradients)"] = one.values.sum(0).reshape(height, width)
+    layers["What it loses without each patch (occlusion)"] = one.occlusion.sum(0)[patches]
     out = []
-    for called, heat in layers:
+    for name, heat in layers.items():
         over = "" if heat is None else _image(_heat(heat), width, height)
-        under = _image(seen, width, height, 1 if heat is None else 0.35)
-        out.append(
-            f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="{pages.text(called)}">{under}{over}</svg>'
-            f"<figcaption>{pages.text(called)}</figcaption></figure>"
-        )
+        under = _image(grey, width, height, 1 if heat is None else 0.35)
+        out.append(_figure(_svg(width, height, name, under + over), pages.text(name)))
     return f'<div class="row">{"".join(out)}</div>'
+
+
+def _svg(width: float, height: float, label: str, inside: str) -> str:
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{pages.text(label)}">{inside}</svg>'
+
+
+def _figure(drawing: str, caption: str) -> str:
+    """caption: HTML."""
+    return f"<figure>{drawing}<figcaption>{caption}</figcaption></figure>"
 
 
 def _heat(values: np.ndarray) -> np.ndarray:
@@ -221,20 +207,19 @@ def png(pixels: np.ndarray) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def _regions(one: Explained, values: np.ndarray, names: Sequence[str], number: int) -> str:
+def _regions(one: Explanation, number: int) -> str:
     """A photo, and for each word the regions that it rests on and, beside them, those that were looked at."""
     from helo.data.readers.photos import middle, opened
 
-    asked = one.asked
-    picture = opened(asked.shown.read(), asked.shown.place, SIDE)
-    if asked.crop:
+    request, values, names = one.request, one.values, one.names
+    picture = opened(request.display.read(), request.display.place, SIDE)
+    if request.crop:
         picture = picture.crop(middle(picture.size))
     picture.thumbnail((SIDE, SIDE))
     width, height = picture.size
     data = io.BytesIO()
     picture.save(data, "JPEG", quality=82)
-    whole = base64.b64encode(data.getvalue()).decode()
-    rows, columns = asked.shape
+    rows, columns = request.shape
     top = float(abs(values[:, : rows * columns]).max()) or 1.0
 
     def over(heat: np.ndarray, kind: str, top: float) -> str:
@@ -247,31 +232,24 @@ def _regions(one: Explained, values: np.ndarray, names: Sequence[str], number: i
         )
         return f'<use href="#photo-{number}" opacity="0.55"/>{rects}'
 
-    def svg(inside: str, called: str) -> str:
-        return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{pages.text(called)}">{inside}</svg>'
-
-    first = f'<image id="photo-{number}" href="data:image/jpeg;base64,{whole}" width="{width}" height="{height}"/>'
-    out = [f"<figure>{svg(first, one.line())}<figcaption>{pages.text(one.line())}</figcaption></figure>"]
-    for k, word in enumerate(asked.targets):
+    photo = base64.b64encode(data.getvalue()).decode()
+    photo = f'<image id="photo-{number}" href="data:image/jpeg;base64,{photo}" width="{width}" height="{height}"/>'
+    out = [_figure(_svg(width, height, one.line(), photo), pages.text(one.line()))]
+    for k, word in enumerate(request.targets):
         own = values[k, : rows * columns].reshape(rows, columns)
         rest = ", ".join(f"{names[i]} {values[k, i]:+.2f}" for i in range(rows * columns, len(names)))
-        figures = svg(over(own, "", top), f"what {word} rests on")
-        if asked.attention is not None:
-            look = asked.attention[k, : rows * columns].reshape(rows, columns)
-            figures += " " + svg(over(look, "g", float(look.max()) or 1.0), f"where it looked at {word}")
-        out.append(
-            f"<figure>{figures}<figcaption><b>{pages.text(word)}</b>: regions {own.sum():+.2f}, {pages.text(rest)}</figcaption></figure>"
-        )
-    told = (
-        "<p>Green is where the attention looked, which is shown beside and is no attribution.</p>"
-        if asked.attention is not None
-        else ""
-    )
-    return f'{told}<div class="row">{"".join(out)}</div>'
+        figures = _svg(width, height, f"what {word} rests on", over(own, "", top))
+        if request.attention is not None:
+            weights = request.attention[k, : rows * columns].reshape(rows, columns)
+            green = over(weights, "g", float(weights.max()) or 1.0)
+            figures += " " + _svg(width, height, f"where it looked at {word}", green)
+        out.append(_figure(figures, f"<b>{pages.text(word)}</b>: regions {own.sum():+.2f}, {pages.text(rest)}"))
+    legend = "<p>Green is where the attention looked, which is shown beside and is no attribution.</p>"
+    return f'{legend if request.attention is not None else ""}<div class="row">{"".join(out)}</div>'
 
 
-def scored(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, float, str]], bool]]) -> str:
-    """The page of texts in the colours of their surprise: (what `score` says, (symbol, bits, what else was likely) each,
+def scores(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, float, str]], bool]]) -> str:
+    """The page of texts in the colours of their surprise: (what `score` gives, (symbol, bits, what else was likely) each,
     whether it goes on).
     """
     body = [
