@@ -24,7 +24,8 @@ class Dataset:
     photo      where a picture lies                  clip        where a video lies, and from when to when
     pair       a text, whose label is another
 
-    labels: one an example, or a list of one a step, or a list of several for the whole; None where there are none.
+    labels: one an example, or a list of one a step, or a list of several for the whole, texts or numbers; None where there
+    are none.
     place(i, step): `file:line` of an example, for errors. about: what an answer to each example says of it beside the
     answer itself, such as its name.
     """

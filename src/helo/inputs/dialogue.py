@@ -36,7 +36,7 @@ class Dialogue(Input):
         speakers = [s for s, n in sorted(counts.items(), key=lambda i: (-i[1], i[0])) if n > 1][:MOST]
         return cls(Words.learn(said, embedding, 0, vectors), speakers, hidden, dropout)
 
-    def encode(self, examples):
+    def _encode(self, examples):
         return _Encoded(self, examples.inputs)
 
     def init(self, rng, cell):

@@ -41,7 +41,7 @@ class Pictures(Input):
             )
         return cls(x.shape[1:], view, *_moments(x))
 
-    def encode(self, examples):
+    def _encode(self, examples):
         return _Encoded(self, _alike(examples, self.shape))
 
     def forward(self, parameters, batch, cell, noise):

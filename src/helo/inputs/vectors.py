@@ -26,7 +26,7 @@ class Vectors(Input):
         """Means and standard deviations of these vectors, by which all are scaled."""
         return cls(Numbers.learn(_stepped(examples)))
 
-    def encode(self, examples):
+    def _encode(self, examples):
         return _Encoded(self.numbers.encode(_stepped(examples)).xs.values)
 
     def forward(self, parameters, batch, cell, noise):

@@ -75,7 +75,7 @@ class Words(Input):
         self.start /= np.float32(spread)  # as far from each other as fresh ones are
         return self
 
-    def encode(self, examples):
+    def _encode(self, examples):
         return self.encoded([tokens(x) if isinstance(x, str) else x for x in examples.inputs])
 
     def encoded(self, sentences: Sequence[Sequence[str]]) -> _Encoded:

@@ -1,15 +1,15 @@
-"""A classifier: sequence → vectors → recurrent layers, both ways → pooled over time → scores of the labels"""
+"""A classifier: sequence → vectors → recurrent layers, both ways → pooled over time → outputs"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from helo.layers import dropped, part, pooling, stack, variational_dropout
-from helo.models.base import LabelModel, Parameters, head, scores
+from helo.models.base import InputModel, Parameters, head, scores
 
 
-class Classifier(LabelModel):
-    """Scores of the labels for each sequence. options: cell, layers, hidden, bidirectional, pool, dropout."""
+class Classifier(InputModel):
+    """Outputs for each sequence. options: cell, layers, hidden, bidirectional, pool, dropout."""
 
     def init(self, rng):
         o, form = self.options, self.form
@@ -18,10 +18,10 @@ class Classifier(LabelModel):
         body = stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional)
         parameters |= {f"recurrent.{n}": p for n, p in body.items()}
         parameters |= {f"pool.{n}": p for n, p in pooling.init(rng, o.pool, width).items()}
-        return parameters | head(self.labels, width)
+        return parameters | head(self.outputs, width)
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
-        """A batch of the form of input to scores `(batch, labels)`."""
+        """A batch of the form of input to outputs `(batch, outputs)`."""
         o, lengths = self.options, batch["lengths"]
         xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
         learned = any(n.startswith("input.") for n in parameters)

@@ -11,6 +11,7 @@ from helo.inputs.dialogue import Dialogue
 from helo.layers import part, stack
 from helo.runs.arrays import checked_state, read_arrays, state_arrays, write_arrays
 from helo.runs.trained import TrainedModel
+from helo.tasks.labels import StepTask
 
 
 class Live:
@@ -18,7 +19,7 @@ class Live:
 
     def __init__(self, run: TrainedModel):
         """Raises HeloError for a model that cannot answer before it has read to the end."""
-        if not getattr(run.task, "stepwise", False):
+        if not isinstance(run.task, StepTask):
             raise HeloError(f"a model of the task {run.about['task']}", expected="a tagger", where=str(run.path))
         options = run.task.options
         for refused, what, mend in (

@@ -32,7 +32,7 @@ from helo.models.captioner import Captioner
 from helo.options import POSITIVE, SHARE, SIZE, Bounds
 from helo.saved import fields, settled
 from helo.tasks.base import Parameters, filled, on
-from helo.tasks.pictures import PictureTask
+from helo.tasks.pictures import PictureSource
 from helo.tasks.self_critical import CUTS, Captions, LearnsFromItself, SelfCritical, normalised
 from helo.tasks.writing import SearchOptions, WriterOptions
 
@@ -96,11 +96,12 @@ class Options(WriterOptions):
             object.__setattr__(self, name, value)
 
 
-class Caption(PictureTask, LearnsFromItself):
+class Caption(LearnsFromItself):
     """Symbols 0 … V-1 are the vocabulary's; then begin and end."""
 
     Options = Options
     options: Any
+    source = PictureSource("picture", None)
     recipe = SelfCritical({"adam_rate": 6e-3, "rate": 0.04}, max_epochs=40, validation_limit=1_000)
     scoring = Scoring(("captions",), ("words", "text"), "cider")
 
@@ -209,7 +210,7 @@ class Caption(PictureTask, LearnsFromItself):
 
         source: examples, or a list of paths of pictures, folders, tars.
         """
-        wide, examples = max(beam, n_best), self.given(source)
+        wide, examples = max(beam, n_best), self.source.given(self, source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = []
         rng = generator(seed)

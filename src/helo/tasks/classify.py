@@ -31,10 +31,8 @@ from helo.models.feed_forward import FeedForward
 from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
-from helo.tasks.examples import ExampleOptions
-from helo.tasks.labels import LabelTask
-
-LEAST = 2  # examples of a label, where each example has one
+from helo.tasks.examples import ExampleOptions, ExampleTask
+from helo.tasks.labels import LEAST, LabelSource
 
 
 @dataclass(frozen=True)
@@ -67,10 +65,11 @@ class Options(ExampleOptions):
     batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None
 
 
-class Classify(LabelTask):
+class Classify(ExampleTask):
     """A label, or several, for each example."""
 
     Options = Options
+    source = LabelSource()
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=300)
 
     def __init__(
@@ -121,13 +120,6 @@ class Classify(LabelTask):
         return cls(options, form, known, weights)
 
     @classmethod
-    def stratify_by(cls, examples):
-        assert examples.labels is not None
-        if any(isinstance(y, list) for y in examples.labels):
-            return [set(y) if isinstance(y, list) else {y} for y in examples.labels], 1
-        return [{y} for y in examples.labels], LEAST
-
-    @classmethod
     def _form(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
         """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
         kind, n = examples.kind, len(examples)
@@ -156,6 +148,9 @@ class Classify(LabelTask):
         else:
             o = filled(o, layers=2, hidden=128 if small else 512, dropout=0.3, batch=32 if small else 128)
         return o, form
+
+    def encode(self, examples):
+        return self.form.encode(examples)
 
     def targets(self, examples):
         assert examples.labels is not None
@@ -211,22 +206,15 @@ class Classify(LabelTask):
         one = {"label": (p.argmax(1), targets), "probabilities": (p, targets)}
         return Predictions({"labels": (p >= 0.5, targets)} if self.many else one, self.labels, {"examples": len(p)})
 
-    def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
-        """An answer an example: label and probability, and the probability of every label; or, where an example has
-        several, those above a half. source: examples, a DataFrame with the columns of the training files, a list of texts, of
-        paths of videos or folders of frames, or an array of examples.
+    def answer(self, source, found):
+        """The label and its probability, and the probability of every label; or, where an example has several, those
+        above a half.
         """
-        examples = self.given(source)
-        answers = self.predict_batches(parameters, self.encode(examples))[2]
-        return examples.known([self.answer(p) for p in answers])
-
-    def answer(self, p: np.ndarray) -> dict[str, Any]:
-        """The answer that the probabilities of the labels make."""
-        probabilities = {label: float(v) for label, v in zip(self.labels, p, strict=True)}
+        probabilities = {label: float(v) for label, v in zip(self.labels, found, strict=True)}
         if self.many:
             return {"labels": [y for y, v in probabilities.items() if v >= 0.5], "probabilities": probabilities}
-        best = int(p.argmax())
-        return {"label": self.labels[best], "probability": float(p[best]), "probabilities": probabilities}
+        best = int(found.argmax())
+        return {"label": self.labels[best], "probability": float(found[best]), "probabilities": probabilities}
 
     def to_json(self):
         saved = {"input": self.form.to_json(), "labels": self.labels}

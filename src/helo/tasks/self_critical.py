@@ -56,7 +56,7 @@ class LearnsFromItself(WritingTask):
     def _truth(self) -> tuple[metric.Cider, list[list[list[str]]]]:
         """CIDEr-D over the training captions, and their words."""
         cut = CUTS[self.cut_by]()[0]
-        words = [[cut(t) for t in several] for several in self.train[1].texts]
+        words = [[cut(t) for t in several] for several in self.splits.train[1].texts]
         return metric.Cider(words), words
 
     def _reinforced(self, parameters: Parameters, batch: Any, noise: Any) -> tuple[Any, int, None]:
@@ -78,8 +78,8 @@ class LearnsFromItself(WritingTask):
         )
         each = reward.reshape(-1, DRAWN)
         better = (each - (each.sum(1, keepdims=True) - each) / (DRAWN - 1)).reshape(-1)
-        ids = self.train[1].ids
-        found += [ids[r] for r in rng.integers(self.train[1].first[examples], self.train[1].first[examples + 1])]
+        captions = self.splits.train[1]
+        found += [captions.ids[r] for r in rng.integers(captions.first[examples], captions.first[examples + 1])]
         of, better = np.append(of, np.arange(len(examples))), np.append(better, np.full(len(examples), ANCHOR))
         texts = self.before_and_after(Ragged.of(found), np.arange(len(found)))
         cut_short = (texts["target_lengths"] > self.longest) & (np.arange(len(found)) < DRAWN * len(examples))

@@ -29,7 +29,7 @@ from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions
-from helo.tasks.labels import LabelTask
+from helo.tasks.labels import LabelSource, StepTask
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 
@@ -70,11 +70,11 @@ class Options(ExampleOptions):
     batch: Annotated[int | None, "sequences per step (batch size)", SIZE] = None
 
 
-class Tag(LabelTask):
+class Tag(StepTask):
     """A label for each step of each sequence."""
 
     Options = Options
-    stepwise = True
+    source = LabelSource("step")
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
 
     def __init__(self, options: Options, form: inputs.Input, labels: Sequence[str], marked: str | None):
@@ -134,24 +134,14 @@ class Tag(LabelTask):
             names = iob2_labels(types(counts))
         return cls(o, form, dataset.counted(names), marked)
 
-    @classmethod
-    def stratify_by(cls, examples):
-        assert examples.labels is not None
-        if examples.kind == "tokens" and marks(examples.labels):  # of a type that is known both labels are
-            return [{y[2:] for y in sentence} for sentence in examples.labels], 1
-        return [set(sentence) for sentence in examples.labels], 1
-
-    @classmethod
-    def more_summary(cls, examples):
-        if examples.kind != "tokens" or examples.labels is None or not marks(examples.labels):
-            return {}
-        return {"spans in": scheme(examples.labels, examples.place)}
-
     def training_examples(self, examples):
         """Long videos in windows that overlap by half."""
         if not isinstance(self.form, Numbers):
             return super().training_examples(examples)
         return self.form.encode(examples).windows(WINDOW), self.targets(examples).windows(WINDOW)
+
+    def encode(self, examples):
+        return self.form.encode(examples)
 
     def targets(self, examples):
         assert examples.labels is not None
@@ -223,22 +213,15 @@ class Tag(LabelTask):
         names = self._names(ids)
         return names if self.marked is None else written(spans(names), len(names), self.marked)
 
-    def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
-        """An answer a sequence: its labels, one a step, and, where they mark spans, the spans. source: examples, or a
-        list of lists of words, of arrays `(frames, features)`, of paths of videos or folders of frames, or of lists of
-        (speaker, text). Of a video an answer has its name and the second of each frame.
-        """
-        examples = self.given(source)
-        found = self.predict_batches(parameters, self.encode(examples))[2]
-        return examples.known([self._answer(x, ids) for x, ids in zip(examples.inputs, found, strict=True)])
-
-    def _answer(self, x: Any, ids: np.ndarray) -> dict[str, Any]:
-        answer: dict[str, Any] = {"labels": self.outward(ids)}
+    def answer(self, source, found):
+        """The labels, one a step, and, where they mark spans, the spans; of a video also its name and the second of each frame."""
+        answer: dict[str, Any] = {"labels": self.outward(found)}
         if isinstance(self.form, Words):
-            answer["words"] = list(x)
+            answer["words"] = list(source)
         if self.marked is not None:
             answer["spans"] = [
-                {"start": a, "end": b, "type": kind, "text": " ".join(x[a:b])} for a, b, kind in spans(self._names(ids))
+                {"start": a, "end": b, "type": kind, "text": " ".join(source[a:b])}
+                for a, b, kind in spans(self._names(found))
             ]
         return answer
 

@@ -15,12 +15,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from helo import engines
-from helo.data import dataset, readers
+from helo.data import dataset
 from helo.data import vocab as vocabularies
 from helo.data.buckets import in_order
-from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
-from helo.data.readers import arrays, table
 from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
 from helo.decoding import beam as beams
@@ -31,6 +29,7 @@ from helo.options import SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, filled, on
 from helo.tasks.copying import UNKNOWN, Copies, Sources, normal
+from helo.tasks.reading import Source
 from helo.tasks.writing import ScheduledSampling, WriterOptions, WritingTask
 
 LARGEST = 1 << 22  # numbers of one text's attention
@@ -61,6 +60,16 @@ class Options(WriterOptions):
     batch: Annotated[int | None, "pairs per step (batch size)", SIZE] = None
 
 
+class PairSource(Source):
+    """Texts with other texts."""
+
+    def details(self, examples):
+        return {"target characters": dataset.span([len(t) for t in examples.labels or ("",)])}
+
+    def lines(self, task, text, **said):
+        return self.given(task, [t.strip() for t in parted(text)])
+
+
 class Translate(Copies, WritingTask):
     """Symbols 0 … V-1 are the vocabulary's, which both sides share; then begin, end, and an unknown character.
 
@@ -68,6 +77,7 @@ class Translate(Copies, WritingTask):
     """
 
     Options = Options
+    source = PairSource("text")
     recipe = ScheduledSampling({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
     scoring = Scoring(("translation",), ("text",))
 
@@ -78,14 +88,6 @@ class Translate(Copies, WritingTask):
         self.model = Translator(options, len(vocab) + 3)
         self.recipe = replace(self.recipe, scheduled=options.scheduled)
         self._known = set(characters)
-
-    @classmethod
-    def examples(cls, files, options, labelled=True):
-        return readers.read(files, options, "text", labelled)
-
-    @classmethod
-    def more_summary(cls, examples):
-        return {"target characters": dataset.span([len(t) for t in examples.labels or ("",)])}
 
     @classmethod
     def load(cls, options, saved, data):
@@ -183,7 +185,7 @@ class Translate(Copies, WritingTask):
 
         source: examples, or a list of texts. alpha: of the beam's length normalisation (`helo.decoding.beam`).
         """
-        wide, examples = max(beam, n_best), self.given(source)
+        wide, examples = max(beam, n_best), self.source.given(self, source)
         encoded = self.encode(examples)
         answers: list[dict[str, Any]] = [{} for _ in range(len(examples))]
         for rows in in_order(encoded.lengths, 1024, 64):
@@ -216,18 +218,6 @@ class Translate(Copies, WritingTask):
                         "weights": looks[k].round(5).tolist(),
                     }
         return answers
-
-    def given(self, source: Any) -> Dataset:
-        """Examples to be answered, as a dataset."""
-        if isinstance(source, Dataset):
-            return source
-        if table.given(source):
-            return self.unlabelled(source)
-        return Dataset("pair", arrays.texts(source), None, lambda i, *step: f"input {i + 1}")
-
-    def lines(self, text: str) -> Dataset:
-        """Standard input: a text a line."""
-        return self.given([t.strip() for t in parted(text)])
 
     def to_json(self):
         return self.data, {"vocab": self.vocab.to_json(), "characters": self.characters}
