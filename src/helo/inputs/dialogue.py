@@ -12,7 +12,7 @@ from helo.cells.functions import namespace
 from helo.data.ragged import Ragged, filled_up
 from helo.inputs.base import EVERY, Input
 from helo.inputs.words import Words, tokens
-from helo.layers import part, pooling, stack, variational_dropout
+from helo.layers import part, pooling, stack, under, variational_dropout
 from helo.saved import distinct, fields, least
 
 SPEAKER, MOST = 16, 200  # numbers a speaker becomes; so many of the most frequent have a row of their own
@@ -40,11 +40,9 @@ class Dialogue(Input):
         return _Encoded(self, examples.inputs)
 
     def init(self, rng, cell):
-        parameters = {f"words.{n}": p for n, p in self.words.init(rng, cell).items()}
-        read = stack.init(rng, cell, 1, self.words.width, self.hidden, bidirectional=True)
-        parameters |= {f"recurrent.{n}": p for n, p in read.items()}
-        parameters["speakers"] = rng.standard_normal((len(self.speakers) + 1, SPEAKER)).astype(np.float32)
-        return parameters
+        parameters = under("words", self.words.init(rng, cell))
+        parameters |= under("recurrent", stack.init(rng, cell, 1, self.words.width, self.hidden, bidirectional=True))
+        return parameters | {"speakers": rng.standard_normal((len(self.speakers) + 1, SPEAKER)).astype(np.float32)}
 
     def forward(self, parameters, batch, cell, noise):
         xs = self.words.forward(part(parameters, "words"), part(batch, "words"), cell, noise)
@@ -86,8 +84,7 @@ class _Encoded:
         speakers, lengths = self.speakers.padded(rows)
         used, turns = np.unique(self.turns.padded(rows)[0], return_inverse=True)
         said = self.words.batch(every, rng, filled_up(np.searchsorted(every, used)))
-        said = {f"words.{n}": a for n, a in said.items()}
-        return said | {
+        return under("words", said) | {
             "speakers": speakers, "same": self.same.padded(rows)[0], "turns": turns.reshape(speakers.shape),
             "lengths": lengths,
         }  # fmt: skip

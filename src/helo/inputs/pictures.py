@@ -48,13 +48,7 @@ class Pictures(Input):
         return batch["xs"]
 
     def to_json(self):
-        return {
-            "form": "pictures",
-            "shape": list(self.shape),
-            "view": self.view,
-            "mean": self.mean,
-            "spread": self.std,
-        }
+        return {"form": "pictures", "shape": list(self.shape), "view": self.view, "mean": self.mean, "spread": self.std}
 
     @classmethod
     def from_json(cls, saved):

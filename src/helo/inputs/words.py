@@ -19,7 +19,7 @@ from helo.data.readers import files, numbers
 from helo.data.readers.numbers import is_number
 from helo.errors import HeloError
 from helo.inputs.base import EVERY, Input
-from helo.layers import part, pooling, stack
+from helo.layers import part, pooling, stack, under
 from helo.saved import distinct, fields, least
 
 LEAST, MOST = 2, 50_000  # a word is known when it was seen so often; at most so many are
@@ -87,8 +87,7 @@ class Words(Input):
         parameters = {"embedding": table if self.start is None else self.start.copy()}
         if self.spelling:
             parameters["letters"] = rng.standard_normal((len(self.letters) + 1, LETTER)).astype(np.float32)
-            fresh = stack.init(rng, cell, 1, LETTER, self.spelling, bidirectional=True)
-            parameters |= {f"recurrent.{n}": p for n, p in fresh.items()}
+            parameters |= under("recurrent", stack.init(rng, cell, 1, LETTER, self.spelling, bidirectional=True))
         return parameters
 
     def forward(self, parameters, batch, cell, noise):

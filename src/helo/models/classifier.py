@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from helo.layers import dropped, part, pooling, stack, variational_dropout
+from helo.layers import dropped, part, pooling, stack, under, variational_dropout
 from helo.models.base import InputModel, Parameters, head, scores
 
 
@@ -13,12 +13,10 @@ class Classifier(InputModel):
 
     def init(self, rng):
         o, form = self.options, self.form
-        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
         width = o.hidden * (2 if o.bidirectional else 1)
-        body = stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional)
-        parameters |= {f"recurrent.{n}": p for n, p in body.items()}
-        parameters |= {f"pool.{n}": p for n, p in pooling.init(rng, o.pool, width).items()}
-        return parameters | head(self.outputs, width)
+        parameters = under("input", form.init(rng, self.cell))
+        parameters |= under("recurrent", stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional))
+        return parameters | under("pool", pooling.init(rng, o.pool, width)) | head(self.outputs, width)
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
         """A batch of the form of input to outputs `(batch, outputs)`."""

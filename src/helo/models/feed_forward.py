@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from helo.layers import dense, part
+from helo.layers import dense, part, under
 from helo.models.base import InputModel, Parameters, head, scores
 
 
@@ -13,9 +13,10 @@ class FeedForward(InputModel):
 
     def init(self, rng):
         o, form = self.options, self.form
-        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
-        parameters |= {f"dense.{n}": p for n, p in dense.init(rng, o.layers, form.width, o.hidden).items()}
-        return parameters | head(self.outputs, o.hidden)
+        parameters = under("input", form.init(rng, self.cell))
+        return (
+            parameters | under("dense", dense.init(rng, o.layers, form.width, o.hidden)) | head(self.outputs, o.hidden)
+        )
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
         """A batch of the form of input to outputs `(batch, outputs)`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from helo.inputs.dialogue import Dialogue
-from helo.layers import crf, part, stack, variational_dropout
+from helo.layers import crf, part, stack, under, variational_dropout
 from helo.models.base import InputModel, Parameters, head, scores
 
 
@@ -14,11 +14,10 @@ class Tagger(InputModel):
 
     def init(self, rng):
         o, form = self.options, self.form
-        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
-        body = stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional)
-        parameters |= {f"recurrent.{n}": p for n, p in body.items()}
+        parameters = under("input", form.init(rng, self.cell))
+        parameters |= under("recurrent", stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional))
         parameters |= head(self.outputs, o.hidden * (2 if o.bidirectional else 1))
-        return parameters | ({f"crf.{n}": p for n, p in crf.init(self.outputs).items()} if o.crf else {})
+        return parameters | (under("crf", crf.init(self.outputs)) if o.crf else {})
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
         """A batch of the form of input to outputs `(batch, time, outputs)`."""

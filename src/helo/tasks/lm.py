@@ -18,6 +18,7 @@ import numpy as np
 from helo import engines
 from helo.cells.functions import namespace
 from helo.data import vocab as vocabularies
+from helo.data.dataset import unchanged
 from helo.data.readers import text as reader
 from helo.data.streams import Streams
 from helo.data.symbols import Symbols, encoded
@@ -157,12 +158,7 @@ class LM(Task):
             return encoded(self.vocab, _find(files, self.options).pieces(), lenient=True), 0
         tail = isinstance(data["valid"], str)
         text = _find(data["train"] if tail else data["valid"], self.options)
-        if text.fingerprint() != data["fingerprint"]["train" if tail else "valid"]:
-            raise HeloError(
-                "the text has changed since the run was trained",
-                mend="give the files to evaluate on",
-                where=", ".join(map(str, text.files)),
-            )
+        unchanged(text.fingerprint(), data["fingerprint"]["train" if tail else "valid"], text.files, "text has")
         return encoded(self.vocab, text.pieces()), data["symbols"]["train"] if tail else 0
 
     # The model.

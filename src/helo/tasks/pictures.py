@@ -49,9 +49,7 @@ class PictureSource(Source):
             return super().recorded(task, data, **said)
         valid = data["valid"] if isinstance(data["valid"], list) else []
         _, check, record = captioned.split(data["train"], valid, task.options)
-        if record["fingerprint"] != data["fingerprint"]:
-            raise HeloError("the captions have changed since the run was trained",
-                            mend="give the files to evaluate on", where=", ".join(data["train"]))  # fmt: skip
+        dataset.unchanged(record["fingerprint"], data["fingerprint"], data["train"], "captions have")
         return check
 
     def given(self, task, source):

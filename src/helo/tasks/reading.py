@@ -75,12 +75,7 @@ class Source:
         """
         tail = isinstance(data["valid"], str)
         found, paths = self.read(data["train"] if tail else data["valid"], _options(task, said))
-        if dataset.fingerprint(paths) != data["fingerprint"]["train" if tail else "valid"]:
-            raise HeloError(
-                "the files have changed since the run was trained",
-                mend="give the files to evaluate on",
-                where=", ".join(map(str, paths)),
-            )
+        dataset.unchanged(dataset.fingerprint(paths), data["fingerprint"]["train" if tail else "valid"], paths)
         return self._held_out(found, task.options)[1] if tail else found
 
     def reload(self, task: Any, data: dict[str, Any], files: Any, **said: Any) -> Dataset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
@@ -18,8 +17,10 @@ from helo.models.encoder_decoder import Memory
 from helo.tasks.base import Parameters
 
 
-class Search(ABC):
-    """Of a task whose model is an encoder with a decoder."""
+class Search:
+    """Of a task whose model is an encoder with a decoder. Symbols 0 … V-1 are the vocabulary's; `begin` stands before a text
+    and `end` behind it.
+    """
 
     vocab: Vocab
     model: Any  # an EncoderDecoder
@@ -27,9 +28,15 @@ class Search(ABC):
     end: int
     alpha: float = 1.0  # of the beam's length normalisation
 
-    @abstractmethod
+    @final
     def before_and_after(self, ids: Ragged, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Texts as what stands before each symbol, and each symbol, the end too: `(rows, time)` both."""
+        padded, lengths = ids.padded(rows)
+        ends = np.zeros((len(rows), padded.shape[1] + 1), np.int64)
+        ends[:, :-1] = padded
+        ends[np.arange(len(rows)), lengths] = self.end
+        before = np.concatenate([np.full((len(rows), 1), self.begin), padded], 1)
+        return {"before": before, "targets": ends, "target_lengths": lengths + 1}
 
     @final
     def search(

@@ -88,8 +88,7 @@ class LearnsFromItself(WritingTask):
         texts["true"] = true.astype(np.float32)
         total = nats = 0.0
         for piece in self._pieces(on(self.in_pieces(texts), like)):
-            own = self._repeated(memory, piece)
-            scores = self.model.decode(parameters, own, piece["before"], self.model.fresh(parameters, own), noise)[0]
+            scores = self._scores(parameters, self._repeated(memory, piece), piece["before"], noise)
             xp = namespace(scores)
             logs = log_softmax(xp.astype(scores, like.dtype))
             picked = xp.take_along_axis(logs, piece["targets"][..., None], axis=-1)[..., 0]

@@ -18,8 +18,7 @@ import numpy as np
 
 from helo import engines
 from helo.cells.functions import log_softmax, namespace
-from helo.data.ragged import Ragged, rounded
-from helo.data.vocab import Vocab
+from helo.data.ragged import rounded
 from helo.decoding import beam as beams
 from helo.layers import part, stack
 from helo.metrics import LOSS
@@ -81,39 +80,34 @@ class ScheduledSampling(Recipe):
 
 
 class WritingTask(Search, ExampleTask):
-    """A task whose answers are texts. Symbols 0 … V-1 are the vocabulary's; `begin` stands before a text and `end`
-    behind it. options: attention, hidden, embedding, dropout, scheduled.
-    """
+    """A task whose answers are texts. options: attention, hidden, embedding, dropout, scheduled."""
 
-    vocab: Vocab
-    model: Any  # an EncoderDecoder
     recipe: Any  # ScheduledSampling
-    begin: int
-    end: int
-    alpha: float = 1.0  # of the beam's length normalisation
 
     @abstractmethod
     def most(self, batch: Any) -> np.ndarray:
         """So many symbols each answer of a batch may get, `(rows,)`."""
-
-    @final
-    def before_and_after(self, ids: Ragged, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Texts as what stands before each symbol, and each symbol, the end too: `(rows, time)` both."""
-        padded, lengths = ids.padded(rows)
-        ends = np.zeros((len(rows), padded.shape[1] + 1), np.int64)
-        ends[:, :-1] = padded
-        ends[np.arange(len(rows)), lengths] = self.end
-        before = np.concatenate([np.full((len(rows), 1), self.begin), padded], 1)
-        return {"before": before, "targets": ends, "target_lengths": lengths + 1}
 
     # What is minimised.
 
     def loss(self, parameters, batch, state, noise):
         memory, total, count = self.model.memory(parameters, batch, noise), 0.0, 0
         for piece in self._pieces(batch):
-            total = total + self._loss(parameters, memory, piece, noise)
-            count = count + namespace(total).sum(piece["target_lengths"])
+            own, before = self._repeated(memory, piece), piece["before"]
+            if self.options.scheduled > 0:  # from the first step on, so that all steps take as long
+                before = self._guessed(parameters, own, before, noise)
+            scores = self._scores(parameters, own, before, noise)
+            inside = stack.mask(scores, piece["target_lengths"])[..., 0]
+            xp = namespace(scores)
+            exact = engines.cross_entropy(scores, piece["targets"], inside)
+            spread = -xp.sum(inside * xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1))
+            total = total + straight_through(exact, (1 - SMOOTHING) * exact + SMOOTHING * spread)
+            count = count + xp.sum(piece["target_lengths"])
         return total, count, None
+
+    def _scores(self, parameters: Parameters, memory: Memory, before: Any, noise: Any = None) -> Any:
+        """Scores of each next symbol of texts over a memory, `(texts, time, symbols)`."""
+        return self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory), noise)[0]
 
     @staticmethod
     def in_pieces(texts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -135,19 +129,6 @@ class WritingTask(Search, ExampleTask):
             return [batch]
         return [part(batch, str(k)) for k in range(PIECES) if f"{k}.targets" in batch]
 
-    def _loss(self, parameters: Parameters, memory: Memory, batch: Any, noise: Any) -> Any:
-        """Sum over some texts."""
-        memory = self._repeated(memory, batch)
-        before = batch["before"]
-        if self.options.scheduled > 0:  # from the first step on, so that all steps take as long
-            before = self._guessed(parameters, memory, before, noise)
-        scores = self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory), noise)[0]
-        inside = stack.mask(scores, batch["target_lengths"])[..., 0]
-        xp = namespace(scores)
-        exact = engines.cross_entropy(scores, batch["targets"], inside)
-        spread = -xp.sum(inside * xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1))
-        return straight_through(exact, (1 - SMOOTHING) * exact + SMOOTHING * spread)
-
     @staticmethod
     def _repeated(memory: Memory, batch: Any) -> Memory:
         """A row of the memory for every text: an example may have several (`of`, `(texts,)`: which example each is of)."""
@@ -158,7 +139,7 @@ class WritingTask(Search, ExampleTask):
         linear decay), all at once in a first pass with the true ones (Mihaylova and Martins 2019).
         """
         xp = namespace(memory[0])
-        scores = self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory), noise)[0]
+        scores = self._scores(parameters, memory, before, noise)
         guesses = xp.concat([before[:, :1], xp.argmax(scores, axis=-1)[:, :-1]], axis=1)
         kept = noise(xp.ones_like(scores[..., 0]), self.recipe.guesses) > 0
         return xp.where(kept, before, guesses)
@@ -171,8 +152,7 @@ class WritingTask(Search, ExampleTask):
         memory = self.model.memory(parameters, batch)
         rows = len(batch["lengths"])
         for piece in self._pieces(batch):
-            own = self._repeated(memory, piece)
-            scores = self.model.decode(parameters, own, piece["before"], self.model.fresh(parameters, own))[0]
+            scores = self._scores(parameters, self._repeated(memory, piece), piece["before"])
             inside = stack.mask(scores, piece["target_lengths"])[..., 0]
             loss = loss + engines.cross_entropy(scores, piece["targets"], inside)
             count = count + namespace(scores).sum(piece["target_lengths"])
