@@ -32,7 +32,7 @@ class Dataset:
 
     kind: str
     inputs: Any
-    labels: Sequence[Any] | None
+    labels: Any  # a sequence, or None
     place: Callable[..., str]
     notes: dict[str, Any] = field(default_factory=dict)  # what was understood of the files, for people
     about: Sequence[dict[str, Any]] | None = None

@@ -52,21 +52,16 @@ class Numbers(Input):
         inputs, given = examples.inputs, examples.notes.get("features")
         if self.names is not None and given is not None and given != self.names:
             inputs = [by_name(x, given, self.names, examples.place(0)) for x in inputs]
+        scaled = []
         for i, x in enumerate(inputs):
             if x.ndim != 2 or x.shape[1] != len(self.mean):
-                raise HeloError(
-                    f"numbers of shape {x.shape}",
-                    expected=f"(time, {len(self.mean)}), as in training",
-                    where=examples.place(i),
-                )
-        scaled = []
-        for x in inputs:
+                expected = f"(time, {len(self.mean)}), as in training"
+                raise HeloError(f"numbers of shape {x.shape}", expected=expected, where=examples.place(i))
             x = np.asarray(x, np.float64)  # as far as here: of what is large, float32 loses what sets it apart
             z = (x - self.mean if self.level else x - _level(x, self.mean) - self.mean) / self.std
             holes = np.isnan(z)
-            z = np.where(holes, 0, np.clip(z, -10, 10)).astype(
-                np.float32
-            )  # an outlier is far, not a thousand times as far
+            # An outlier is far, not a thousand times as far.
+            z = np.where(holes, 0, np.clip(z, -10, 10)).astype(np.float32)
             scaled.append(np.concatenate([z, holes.astype(np.float32)], 1) if self.missing else z)
         return _Encoded(Ragged.of(scaled, np.float32, (self.width,)), self.noisy)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -51,8 +52,6 @@ class _Encoded:
 
 def _stepped(examples):
     """Each vector as a sequence of one step."""
-    from dataclasses import replace
-
     x = np.asarray(examples.inputs)
     if x.ndim != 2:
         raise HeloError(f"numbers of shape {x.shape}", expected="(examples, features)", where=examples.place(0))

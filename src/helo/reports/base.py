@@ -90,7 +90,6 @@ class TextReport(Report):
 
     def page(self, parameters, folder, examples):
         some = examples.take(np.arange(min(10, len(examples))))
-        assert some.labels is not None
         pairs = [self.row(x, y) for x, y in zip(some.inputs, some.labels, strict=True)]
         texts = [a["text"] for a in self.task.predict(parameters, some)]
         return rows((self.source, "answer", "truth"), [(x, a, y) for (x, y), a in zip(pairs, texts, strict=True)])

@@ -61,7 +61,6 @@ class ClassifyReport(Report):
             text = classification.table(counts, task.labels)
         lines = []
         for i in worst:
-            assert examples.labels is not None
             truth = f"labels {', '.join(examples.labels[i])}" if many else f"label {examples.labels[i]}"
             line = f"- {_place(examples, int(i))} (true {truth}, answered {self.line(task.answer(examples.inputs[i], p[i]))})"
             lines.append(line.replace("\t", " "))

@@ -85,15 +85,15 @@ class Options(WriterOptions):
 
     def __post_init__(self):
         """Files by their whole paths: a run is used from other folders too."""
-        whole: dict[str, Any] = {
-            name: str(Path(os.path.expanduser(v)).absolute()) for name in LISTS if (v := getattr(self, name))
-        }
-        whole["images"] = tuple(
-            str(Path(os.path.expanduser(p)).absolute())
-            for p in ([self.images] if isinstance(self.images, str | Path) else self.images)
-        )
-        for name, value in whole.items():
-            object.__setattr__(self, name, value)
+        images = [self.images] if isinstance(self.images, str | Path) else self.images
+        object.__setattr__(self, "images", tuple(map(_absolute, images)))
+        for name in LISTS:
+            if value := getattr(self, name):
+                object.__setattr__(self, name, _absolute(value))
+
+
+def _absolute(path: str | Path) -> str:
+    return str(Path(os.path.expanduser(path)).absolute())
 
 
 class Caption(LearnsFromItself):
@@ -126,7 +126,6 @@ class Caption(LearnsFromItself):
 
     @classmethod
     def from_dataset(cls, options, examples):
-        assert examples.labels is not None
         sentences = [s for several in examples.labels for s in several]
         alone = metric.unparted(sentences)
         if images := examples.notes.get("images"):
@@ -158,8 +157,7 @@ class Caption(LearnsFromItself):
         return Seen(encoders.features(network, examples.inputs, grid, least))
 
     def targets(self, examples):
-        assert examples.labels is not None
-        ids = [self.ids(s) for several in examples.labels for s in several]
+        ids = [self.symbols(normalised(s, self.options.units)) for several in examples.labels for s in several]
         counts = np.array([len(s) for s in examples.labels])
         return Captions(Ragged.of(ids), counts, list(examples.labels), examples.notes.get("split"))
 
@@ -169,11 +167,6 @@ class Caption(LearnsFromItself):
         )
         of = np.repeat(np.arange(len(rows)), targets.counts[rows])
         return self.in_pieces(self.before_and_after(targets.ids, mine) | {"of": of}) | {"examples": rows}
-
-    def ids(self, sentence: str) -> np.ndarray:
-        """Symbols of a sentence."""
-        text = normalised(sentence, self.options.units)
-        return self.vocab.encode(text.encode(errors="replace"), lenient=True).astype(np.int64)
 
     def most(self, batch):
         return np.full(len(batch["lengths"]), self.longest)

@@ -32,7 +32,7 @@ from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LEAST, LabelSource
+from helo.tasks.labels import LEAST, LabelSource, no_words
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,6 @@ class Classify(ExampleTask):
 
     @classmethod
     def from_dataset(cls, options, examples):
-        assert examples.labels is not None
         if options.multilabel is None and any(isinstance(y, list) for y in examples.labels):
             options = replace(options, multilabel=",")
         flat = [y for label in examples.labels for y in (label if options.multilabel is not None else [label])]
@@ -125,10 +124,7 @@ class Classify(ExampleTask):
         kind, n = examples.kind, len(examples)
         small = n < 5_000
         if o.vectors is not None and not (kind == "dialogue" or (kind == "text" and o.units == "words")):
-            raise HeloError(
-                f"--vectors for {f'--units {o.units}' if kind == 'text' else 'what has no words'}",
-                expected="words or conversations", where=o.vectors,
-            )  # fmt: skip
+            raise no_words(o.vectors, *[f"--units {o.units}"] * (kind == "text"))
         if kind in ("text", "dialogue"):
             size = 64 if small else 128
             batch = 32 if kind == "text" else 16
@@ -149,17 +145,12 @@ class Classify(ExampleTask):
             o = filled(o, layers=2, hidden=128 if small else 512, dropout=0.3, batch=32 if small else 128)
         return o, form
 
-    def encode(self, examples):
-        return self.form.encode(examples)
-
     def targets(self, examples):
-        assert examples.labels is not None
         if not self.many:
             for i, label in enumerate(examples.labels):
                 if isinstance(label, list):
-                    raise HeloError(
-                        f"labels {', '.join(label)}", expected="one label, as in training", where=examples.place(i)
-                    )
+                    several = f"labels {', '.join(label)}"
+                    raise HeloError(several, expected="one label, as in training", where=examples.place(i))
             return dataset.numbering(examples.labels, self.labels, examples.place)
         out = np.zeros((len(examples), len(self.labels)), bool)
         for i, label in enumerate(examples.labels):

@@ -27,7 +27,6 @@ class Copies(WritingTask):
         """Some training pairs with a character that both sides hold once in the place of an unknown one, so that the
         model learns to carry it through.
         """
-        assert examples.labels is not None
         rng = np.random.default_rng(0)
         sides: list[list[str]] = [list(map(normal, examples.inputs)), list(map(normal, examples.labels))]
         for i in np.flatnonzero(rng.random(len(examples)) < COPIED):

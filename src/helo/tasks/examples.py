@@ -65,6 +65,7 @@ class ExampleTask(Task):
 
     #: Where examples come from.
     source: ClassVar[Source] = Source()
+    form: Any  # how an example becomes numbers: an Input, where `encode` does nothing else
     splits: Any = None  # Splits, while it trains
     data: dict[str, Any]  # what run.json records of the files
 
@@ -77,9 +78,9 @@ class ExampleTask(Task):
         """The training examples and their targets as they are learned from."""
         return self.encode(examples), self.targets(examples)
 
-    @abstractmethod
     def encode(self, examples: Dataset) -> Encoded:
         """Examples as numbers."""
+        return self.form.encode(examples)
 
     @abstractmethod
     def targets(self, examples: Dataset) -> Any:
@@ -115,7 +116,7 @@ class ExampleTask(Task):
         answers = self.predict_batches(parameters, self.encode(examples))[2]
         return examples.known([self.answer(x, y) for x, y in zip(examples.inputs, answers, strict=True)])
 
-    def shares(self, encoded: Encoded, targets: Any) -> np.ndarray:
+    def _shares(self, encoded: Encoded, targets: Any) -> np.ndarray:
         """How much of what a step of training may hold each example fills, however many a step is to take."""
         return encoded.lengths / BATCH_STEPS
 
@@ -180,7 +181,7 @@ class ExampleTask(Task):
         def batch(rows: np.ndarray, rng: np.random.Generator, mine: slice) -> dict[str, np.ndarray]:
             return encoded.batch(rows, rng, mine) | self.target_batch(targets, rows[mine])
 
-        shares = self.shares(encoded, targets)
+        shares = self._shares(encoded, targets)
         return Buckets(encoded.lengths, self.options.batch, batch, seed, rank, world, shares)
 
     @final

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from helo import inputs
 from helo.data.dataset import Dataset
 from helo.data.readers import clips, conll, numbers, table
 from helo.data.readers.files import named, parted, suffix
@@ -25,6 +25,10 @@ from helo.tasks.reading import INPUT, Source
 LEAST = 2  # examples of a label, where each example has one
 
 
+def no_words(vectors: str | Path, found: str = "what has no words") -> HeloError:
+    return HeloError(f"--vectors for {found}", expected="words or conversations", where=str(vectors))
+
+
 @dataclass(frozen=True)
 class LabelSource(Source):
     """Examples with labels; videos as frames by an image network, of the options encoder and fps."""
@@ -39,7 +43,6 @@ class LabelSource(Source):
         return framed(found, options.encoder, options.fps, timed=self.labels == "step")
 
     def stratify_by(self, examples):
-        assert examples.labels is not None
         if self.labels == "step":
             spans = self._marked(examples)  # of a type that is known both labels are
             return [{y[2:] if spans else y for y in sentence} for sentence in examples.labels], 1
@@ -67,9 +70,9 @@ class LabelSource(Source):
     def given(self, task, source):
         """Also paths of videos and of folders of frames."""
         frames = isinstance(task.form, Numbers) and not isinstance(source, Dataset) and not table.given(source)
-        return (
-            self.unlabelled(task, names) if frames and (names := clips.paths(source)) else super().given(task, source)
-        )
+        if frames and (names := clips.paths(source)):
+            return self.unlabelled(task, names)
+        return super().given(task, source)
 
     def lines(self, task, text, **said):
         """A text a line, or a row of numbers; where each step has a label, of words whatever `conll.typed` understands, of
@@ -97,7 +100,6 @@ class LabelSource(Source):
 class StepTask(ExampleTask):
     """A task with a label for each step, which can answer step by step. options: column, speaker."""
 
-    form: inputs.Input
     labels: list[str]
     marked: str | None  # the scheme in which the labels mark spans
 

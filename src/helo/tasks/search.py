@@ -29,6 +29,11 @@ class Search:
     alpha: float = 1.0  # of the beam's length normalisation
 
     @final
+    def symbols(self, text: str) -> np.ndarray:
+        """A text as symbols of the vocabulary; what it lacks is its unknown one."""
+        return self.vocab.encode(text.encode(errors="replace"), lenient=True).astype(np.int64)
+
+    @final
     def before_and_after(self, ids: Ragged, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Texts as what stands before each symbol, and each symbol, the end too: `(rows, time)` both."""
         padded, lengths = ids.padded(rows)

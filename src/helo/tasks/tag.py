@@ -29,7 +29,7 @@ from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions
-from helo.tasks.labels import LabelSource, StepTask
+from helo.tasks.labels import LabelSource, StepTask, no_words
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 
@@ -97,19 +97,16 @@ class Tag(StepTask):
 
     @classmethod
     def from_dataset(cls, options, examples):
-        assert examples.labels is not None
         marked = None
         if examples.kind == "tokens" and marks(examples.labels):
             marked = scheme(examples.labels, examples.place)
         counts = Counter(y for sentence in iob2(examples.labels, marked) for y in sentence)
         if len(counts) < 2:
-            raise HeloError(
-                f"one label, {next(iter(counts))!r}, at all steps", expected="two or more", where=examples.place(0)
-            )
+            one = f"one label, {next(iter(counts))!r}, at all steps"
+            raise HeloError(one, expected="two or more", where=examples.place(0))
         o: Any = options
         vectors = None if o.vectors is None else Path(o.vectors)
-        steps = sum(len(x) for x in examples.inputs)
-        small = steps < 20_000
+        small = sum(len(x) for x in examples.inputs) < 20_000
         if examples.kind == "tokens":
             o = filled(o, layers=1, hidden=64 if small else 192, embedding=64 if small else 128, spelling=32 if small else 64,
                        dropout=0.5, batch=16)  # fmt: skip
@@ -119,13 +116,10 @@ class Tag(StepTask):
             form = Dialogue.learn(examples, o.embedding, o.hidden, o.dropout, vectors)
         else:
             if vectors is not None:
-                raise HeloError(
-                    "--vectors for what has no words", expected="words or conversations", where=str(vectors)
-                )
+                raise no_words(vectors)
             if o.level is False and not o.bidirectional:
-                raise HeloError(
-                    "--no-level --no-bidirectional", expected="one of them: a stream cannot know the mean of all of it"
-                )
+                one = "one of them: a stream cannot know the mean of all of it"
+                raise HeloError("--no-level --no-bidirectional", expected=one)
             level = not o.bidirectional or differ(examples.labels)
             o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8, level=level)
             form = Numbers.learn(examples, o.level)
@@ -140,20 +134,16 @@ class Tag(StepTask):
             return super().training_examples(examples)
         return self.form.encode(examples).windows(WINDOW), self.targets(examples).windows(WINDOW)
 
-    def encode(self, examples):
-        return self.form.encode(examples)
-
     def targets(self, examples):
-        assert examples.labels is not None
         for i, (x, y) in enumerate(zip(examples.inputs, examples.labels, strict=True)):
             if len(x) != len(y):
                 raise HeloError(f"{len(x)} steps and {len(y)} labels", expected="as many", where=examples.place(i))
         if self.marked is not None:
             scheme(examples.labels, examples.place)
-        found = []
-        for i, sentence in enumerate(iob2(examples.labels, self.marked)):
-            found.append(dataset.numbering(sentence, self.labels, lambda t, i=i: examples.place(i, t)))
-        return Ragged.of(found)
+        return Ragged.of(
+            dataset.numbering(sentence, self.labels, lambda t, i=i: examples.place(i, t))
+            for i, sentence in enumerate(iob2(examples.labels, self.marked))
+        )
 
     def target_batch(self, targets, rows):
         return {"targets": targets.padded(rows)[0]}
@@ -167,12 +157,8 @@ class Tag(StepTask):
     def _loss(self, parameters: Parameters, scores: Any, batch: Any) -> Any:
         xp = namespace(scores)
         if self.options.crf:
-            return crf.loss(
-                part(parameters, "crf"),
-                xp.astype(scores, parameters["head.bias"].dtype),
-                batch["targets"],
-                batch["lengths"],
-            )
+            scores = xp.astype(scores, parameters["head.bias"].dtype)
+            return crf.loss(part(parameters, "crf"), scores, batch["targets"], batch["lengths"])
         return engines.cross_entropy(scores, batch["targets"], stack.mask(scores, batch["lengths"])[..., 0])
 
     # What it answers.
@@ -219,10 +205,8 @@ class Tag(StepTask):
         if isinstance(self.form, Words):
             answer["words"] = list(source)
         if self.marked is not None:
-            answer["spans"] = [
-                {"start": a, "end": b, "type": kind, "text": " ".join(source[a:b])}
-                for a, b, kind in spans(self._names(found))
-            ]
+            each = spans(self._names(found))
+            answer["spans"] = [{"start": a, "end": b, "type": t, "text": " ".join(source[a:b])} for a, b, t in each]
         return answer
 
     def known(self):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -97,19 +98,12 @@ class Translate(Copies, WritingTask):
 
     @classmethod
     def from_dataset(cls, options, examples):
-        assert examples.labels is not None
         sides = [[normal(t) for t in side] for side in (examples.inputs, examples.labels)]
         length = sum(len(t) for side in sides for t in side) / max(1, sum(map(len, sides)))
         o: Any = filled(options, units="characters" if length <= SHORT else "subwords")
         small = len(examples) < 50_000 and o.units == "characters"
-        o = filled(
-            o,
-            layers=1,
-            hidden=128 if small else 256,
-            embedding=64 if small else 256,
-            dropout=0.1 if small else 0.3,
-            batch=64,
-        )
+        width, dropout = (64, 0.1) if small else (256, 0.3)
+        o = filled(o, layers=1, hidden=128 if small else 256, embedding=width, dropout=dropout, batch=64)
         counts = Counter(c for t in sides[0] for c in t)
         texts = (f"{t}\n".encode(errors="replace") for side in sides for t in side)
         return cls(o, vocabularies.build(o.units, texts), "".join(sorted(counts)))
@@ -125,42 +119,30 @@ class Translate(Copies, WritingTask):
 
     def targets(self, examples):
         translation.library()  # a training is refused before it begins, not at its end
-        assert examples.labels is not None
         return _Targets(Ragged.of([self.ids(t) for t in examples.labels]), [str(t) for t in examples.labels])
 
     def target_batch(self, targets, rows):
         return self.before_and_after(targets.ids, rows)
 
-    def shares(self, encoded, targets):
+    def _shares(self, encoded, targets):
         compared = encoded.lengths * (targets.ids.lengths + 1) if self.options.attention != "none" else 0
-        return np.maximum(super().shares(encoded, targets), compared / COMPARED)
+        return np.maximum(super()._shares(encoded, targets), compared / COMPARED)
 
     def ids(self, text: str, foreign: bool = False) -> np.ndarray:
         """Symbols of a text. foreign: characters that the training sources lack are the unknown one."""
-        text = normal(text)
-        out: list[np.ndarray] = []
-        piece = ""
-        for c in text:
-            if self._foreign(c) if foreign else c == UNKNOWN:
-                out += [self.vocab.encode(piece.encode(errors="replace"), lenient=True), np.array([self.unknown])]
-                piece = ""
-            else:
-                piece += c
-        out.append(self.vocab.encode(piece.encode(errors="replace"), lenient=True))
-        return np.concatenate(out).astype(np.int64)
+        out = [np.zeros(0, np.int64)]
+        for unknown, same in groupby(normal(text), self._foreign if foreign else lambda c: c == UNKNOWN):
+            piece = "".join(same)
+            out.append(np.full(len(piece), self.unknown) if unknown else self.symbols(piece))
+        return np.concatenate(out)
 
     def _foreign(self, c: str) -> bool:
         return c == UNKNOWN or c not in self._known
 
     def text(self, ids: Iterable[int]) -> str:
-        parts = [
-            chr(i - self.model.symbols).encode(errors="replace")
-            if i >= self.model.symbols
-            else self.vocab.decode([i])
-            if i < self.begin
-            else b""
-            for i in ids
-        ]
+        carried = self.model.symbols
+        parts = [self.vocab.decode([i] if i < self.begin else []) if i < carried else chr(i - carried).encode(errors="replace")
+                 for i in ids]  # fmt: skip
         return b"".join(parts).decode(errors="replace")
 
     def most(self, batch):
@@ -187,7 +169,7 @@ class Translate(Copies, WritingTask):
         """
         wide, examples = max(beam, n_best), self.source.given(self, source)
         encoded = self.encode(examples)
-        answers: list[dict[str, Any]] = [{} for _ in range(len(examples))]
+        answers: list[dict[str, Any]] = [{}] * len(examples)
         for rows in in_order(encoded.lengths, 1024, 64):
             batch = on(encoded.batch(rows), parameters["head.bias"])
             memory = self.model.memory(parameters, batch)
