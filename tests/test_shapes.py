@@ -483,7 +483,7 @@ def test_n_best_scores_and_attention(place, monkeypatch):
     assert run.predict([""])[0]["text"] == ""
     with pytest.raises(HeloError, match="attention"):
         run.predict(["abcd"], attention=weights)
-    monkeypatch.setattr("helo.tasks.translate.LARGEST", 3)
+    monkeypatch.setattr("helo.tasks.writing.LARGEST", 3)
     with pytest.raises(HeloError, match="attention of 4 .* at most 3"):
         run.predict(["abcd"], attention=True)
 

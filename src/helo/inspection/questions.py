@@ -259,7 +259,7 @@ def translated(run: Run, one: Dataset) -> Asked:
 
     spelled = [task.text([i]) for i in np.where(strangers > 0, task.model.symbols + strangers, source)]
     owners, pieces, gaps = words_of(spelled, task.options.units)
-    looks = task.attention_weights(run.parameters, memory, encoded.lengths, [symbols])[0]
+    looks = task.attention_weights(run.parameters, memory, [symbols])[0]
     return _writing(
         run, one, symbols, [task.text([i]) for i in finished], remember, [vectors], [owners[:, None]], pieces, gaps,
         looks, len(source),
@@ -283,7 +283,7 @@ def captioned(run: Run, one: Dataset) -> Asked:
         return task.model.remembered(parameters, outputs, namespace(outputs).ones_like(outputs[..., 0]), summary)
 
     pieces = [f"row {i // side + 1}, column {i % side + 1}" for i in range(places)] + [WHOLE]
-    looks = task.attention_weights(run.parameters, memory, [places], [symbols])[0]
+    looks = task.attention_weights(run.parameters, memory, [symbols])[0]
     asked = _writing(
         run, one, symbols, texts_of(task.vocab, symbols), remember, [memory[0][0], memory[3][0]],
         [np.arange(places)[:, None], np.full(1, places)], pieces, [""] * len(pieces), looks, 1,

@@ -20,18 +20,17 @@ from helo import encoders
 from helo.data import vocab as vocabularies
 from helo.data.ragged import Ragged
 from helo.data.readers.captioned import LISTS
-from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
 from helo.decoding.sampling import generator
 from helo.encoders.store import BATCH
 from helo.errors import HeloError
-from helo.inputs.photos import Pixels, Seen
+from helo.inputs.photos import TOGETHER, Pixels, Seen
 from helo.metrics import Predictions, Scoring
 from helo.metrics import captions as metric
 from helo.models.captioner import Captioner
 from helo.options import POSITIVE, SHARE, SIZE, Bounds
 from helo.saved import fields, settled
-from helo.tasks.base import Parameters, filled, on
+from helo.tasks.base import filled
 from helo.tasks.pictures import PictureSource
 from helo.tasks.self_critical import CUTS, Captions, LearnsFromItself, SelfCritical, normalised
 from helo.tasks.writing import SearchOptions, WriterOptions
@@ -102,6 +101,7 @@ class Caption(LearnsFromItself):
     Options = Options
     options: Any
     source = PictureSource("picture", None)
+    together = 64 * TOGETHER
     recipe = SelfCritical({"adam_rate": 6e-3, "rate": 0.04}, max_epochs=40, validation_limit=1_000)
     scoring = Scoring(("captions",), ("words", "text"), "cider")
 
@@ -187,53 +187,30 @@ class Caption(LearnsFromItself):
     def text(self, ids: Iterable[int]) -> str:
         return " ".join(super().text(ids).split())  # as sentences are read: one that is drawn may have any symbol in it
 
-    def predict(
-        self,
-        parameters: Parameters,
-        source: Any,
-        beam: int = 5,
-        n_best: int = 1,
-        alpha: float | None = None,
-        attention: bool = False,
-        temperature: float | None = None,
-        seed: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """An answer a picture: picture, text, score (log-probability in nats), with n_best the others, with attention
-        for each symbol where it looked, `(rows, rows)`. temperature: the text is drawn, not searched for.
-
-        source: examples, or a list of paths of pictures, folders, tars.
+    def predict(self, parameters, source, *, n_best=1, attention=False, temperature=None, seed=None, **how):
+        """An answer a picture, with its name, and with attention the regions `(rows, rows)` of each symbol. temperature: the
+        text is drawn, by a seed, and not searched for.
         """
-        wide, examples = max(beam, n_best), self.source.given(self, source)
-        encoded = self.encode(examples)
-        answers: list[dict[str, Any]] = []
+        if temperature is None:
+            return super().predict(parameters, source, n_best=n_best, attention=attention, **how)
         rng = generator(seed)
-        for start in range(0, len(examples), 64):
-            rows = np.arange(start, min(start + 64, len(examples)))
-            batch = on(encoded.batch(rows), parameters["head.bias"])
-            memory = self.model.memory(parameters, batch)
-            if temperature is None:
-                found = self.search(parameters, memory, self.most(batch), wide, alpha)
-            else:
-                several = [self.drawn(parameters, memory, self.most(batch), rng, temperature) for _ in range(n_best)]
-                found = [sorted(drawn, key=lambda h: -h.score) for drawn in zip(*several, strict=True)]
-            best = [h[0].symbols for h in found]
-            looks = (
-                self.attention_weights(parameters, memory, [memory[0].shape[1]] * len(rows), best) if attention else []
-            )
-            for k, row in enumerate(rows):
-                photo: Photo = examples.inputs[row]
-                answer = {"picture": photo.name, "text": self.text(best[k]), "score": found[k][0].score}
-                if n_best > 1:
-                    answer["n_best"] = [{"text": self.text(h.symbols), "score": h.score} for h in found[k][:n_best]]
-                if attention:
-                    side = round(looks[k].shape[1] ** 0.5)
-                    answer["attention"] = {
-                        "place": [str(photo.file), photo.offset, photo.size],
-                        "target": [self.vocab.decode([i]).decode(errors="replace") for i in best[k]],
-                        "weights": looks[k][:-1].reshape(-1, side, side).round(5).tolist(),
-                    }
-                answers.append(answer)
-        return answers
+
+        def write(memory, most):
+            several = [self.drawn(parameters, memory, most, rng, temperature) for _ in range(n_best)]
+            return [sorted(drawn, key=lambda h: -h.score) for drawn in zip(*several, strict=True)]
+
+        return self._written(parameters, source, n_best, attention, write)
+
+    def answer(self, source, found):
+        return {"picture": source.name} | super().answer(source, found)
+
+    def looked(self, source, symbols, weights):
+        side = round(weights.shape[1] ** 0.5)
+        return {
+            "place": [str(source.file), source.offset, source.size],
+            "target": [self.vocab.decode([i]).decode(errors="replace") for i in symbols],
+            "weights": weights[:-1].reshape(-1, side, side).round(5).tolist(),
+        }
 
     def to_json(self):
         return self.data, {"vocab": self.vocab.to_json(), "most": self.longest, "cut": self.cut_by}

@@ -42,7 +42,7 @@ class Copies(WritingTask):
         """Every unknown character of an answer is one of the source: the one that was looked at most, and without
         attention the next in order.
         """
-        strangers, lengths = engines.host(batch["strangers"]), engines.host(batch["lengths"])
+        strangers = engines.host(batch["strangers"])
         hypotheses = [
             (i, k)
             for i, several in enumerate(found)
@@ -54,7 +54,7 @@ class Copies(WritingTask):
         rows = np.array([i for i, _ in hypotheses])
         at = engines.array(rows, memory[0])
         written = [found[i][k].symbols for i, k in hypotheses]
-        looks = self.attention_weights(parameters, tuple(m[at] for m in memory), lengths[rows], written)
+        looks = self.attention_weights(parameters, tuple(m[at] for m in memory), written)
         out = [list(several) for several in found]
         for (i, k), look in zip(hypotheses, looks, strict=True):
             out[i][k] = replace(found[i][k], symbols=self._carried(found[i][k].symbols, strangers[i], look))

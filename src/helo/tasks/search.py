@@ -97,13 +97,14 @@ class Search:
 
     @final
     def attention_weights(
-        self, parameters: Parameters, memory: Memory, lengths: Any, symbols: Sequence[Sequence[int]]
+        self, parameters: Parameters, memory: Memory, symbols: Sequence[Sequence[int]]
     ) -> list[np.ndarray]:
         """Where the decoder looked while it wrote each text, `(symbols + 1, places)`; all zeros without attention."""
         batch = self.before_and_after(Ragged.of(symbols), np.arange(len(symbols)))
         before = engines.array(batch["before"], parameters["head.bias"])
         weights = engines.host(self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory))[2])
-        return [weights[i, : len(s) + 1, : lengths[i]] for i, s in enumerate(symbols)]
+        places = engines.host(memory[2]).sum(1).astype(np.int64)
+        return [weights[i, : len(s) + 1, : places[i]] for i, s in enumerate(symbols)]
 
 
 def _gathering(memory: Memory) -> Callable[[np.ndarray], Memory]:

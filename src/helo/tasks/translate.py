@@ -18,22 +18,18 @@ import numpy as np
 from helo import engines
 from helo.data import dataset
 from helo.data import vocab as vocabularies
-from helo.data.buckets import in_order
 from helo.data.ragged import Ragged
 from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
-from helo.decoding import beam as beams
-from helo.errors import HeloError
 from helo.metrics import Predictions, Scoring, translation
 from helo.models.translator import Translator
 from helo.options import SIZE, Bounds
 from helo.saved import distinct, fields, settled
-from helo.tasks.base import Parameters, filled, on
+from helo.tasks.base import filled
 from helo.tasks.copying import UNKNOWN, Copies, Sources, normal
 from helo.tasks.reading import Source
 from helo.tasks.writing import ScheduledSampling, WriterOptions, WritingTask
 
-LARGEST = 1 << 22  # numbers of one text's attention
 SHORT = 32  # characters a text, on the average of both sides: up to here the units are characters, above it subwords
 COMPARED = 1 << 19  # places of sources times those of targets in a step: 64 pairs of 90, two of 500
 
@@ -154,58 +150,15 @@ class Translate(Copies, WritingTask):
         texts = [self.text(found[0].symbols).strip() for found in answers]
         return Predictions({"text": (texts, [[t] for t in targets.texts])}, notes={"pairs": len(texts)})
 
-    def predict(
-        self,
-        parameters: Parameters,
-        source: Any,
-        beam: int = 5,
-        n_best: int = 1,
-        alpha: float | None = None,
-        attention: bool = False,
-    ) -> list[dict[str, Any]]:
-        """An answer a text: text, score (log-probability in nats), with n_best the others, with attention the matrix.
-
-        source: examples, or a list of texts. alpha: of the beam's length normalisation (`helo.decoding.beam`).
-        """
-        wide, examples = max(beam, n_best), self.source.given(self, source)
-        encoded = self.encode(examples)
-        answers: list[dict[str, Any]] = [{}] * len(examples)
-        for rows in in_order(encoded.lengths, 1024, 64):
-            batch = on(encoded.batch(rows), parameters["head.bias"])
-            memory = self.model.memory(parameters, batch)
-            found = self.search(parameters, memory, self.most(batch), wide, alpha)
-            found = [h if examples.inputs[i].strip() else NOTHING for h, i in zip(found, rows, strict=True)]
-            finished = self.finished(parameters, memory, batch, found)
-            for row, several in zip(rows, finished, strict=True):
-                texts = [{"text": self.text(h.symbols).strip(), "score": h.score} for h in several[:n_best]]
-                answers[row] = texts[0] | ({"n_best": texts} if len(texts) > 1 else {})
-            if attention:
-                for row, several in zip(rows, found, strict=True):
-                    size = int(encoded.lengths[row]) * (len(several[0].symbols) + 1)
-                    if size > LARGEST:
-                        raise HeloError(
-                            f"the attention of {int(encoded.lengths[row]):,} symbols is {size:,} numbers",
-                            expected=f"at most {LARGEST:,}", mend="leave it out, or give shorter texts",
-                            where=examples.place(int(row)),
-                        )  # fmt: skip
-                looks = self.attention_weights(
-                    parameters, memory, encoded.lengths[rows], [several[0].symbols for several in found]
-                )
-                for k, row in enumerate(rows):
-                    strangers = encoded.strangers[row]
-                    source_ids = np.where(strangers > 0, self.model.symbols + strangers, encoded.ids[row])
-                    answers[row]["attention"] = {
-                        "source": [self.text([i]) for i in source_ids],
-                        "target": [self.text([i]) for i in finished[k][0].symbols] + ["∎"],
-                        "weights": looks[k].round(5).tolist(),
-                    }
-        return answers
+    def looked(self, source, symbols, weights):
+        source_ids = self.ids(source, foreign=True)
+        strangers = iter([ord(c) for c in normal(source) if self._foreign(c)])
+        read = [self.model.symbols + next(strangers) if i == self.unknown else i for i in source_ids]
+        texts = [[self.text([int(i)]) for i in side] for side in (read, symbols)]
+        return {"source": texts[0], "target": [*texts[1], "∎"], "weights": weights.round(5).tolist()}
 
     def to_json(self):
         return self.data, {"vocab": self.vocab.to_json(), "characters": self.characters}
-
-
-NOTHING = [beams.Hypothesis([], 0.0, 0.0)]  # the answer to an empty line
 
 
 @dataclass

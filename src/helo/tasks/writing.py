@@ -9,28 +9,32 @@ attention what it would give is the summary of the memory, the same at every ste
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, final
+from typing import Annotated, Any, ClassVar, final
 
 import numpy as np
 
 from helo import engines
 from helo.cells.functions import log_softmax, namespace
+from helo.data.buckets import in_order
 from helo.data.ragged import rounded
 from helo.decoding import beam as beams
+from helo.errors import HeloError
 from helo.layers import part, stack
 from helo.metrics import LOSS
 from helo.models.encoder_decoder import Memory
 from helo.options import SHARE, SIZE, Bounds
-from helo.tasks.base import Parameters, Recipe
+from helo.tasks.base import Parameters, Recipe, on
 from helo.tasks.examples import ExampleOptions, ExampleTask
 from helo.tasks.search import Search
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
 PIECES = 4  # into which the texts of a batch are parted by length
 BEAM = 5  # hypotheses side by side where nothing else is said
+LARGEST = 1 << 22  # numbers of one text's attention
+NOTHING = [beams.Hypothesis([], 0.0, 0.0)]  # the answer to an empty line
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class WritingTask(Search, ExampleTask):
     """A task whose answers are texts. options: attention, hidden, embedding, dropout, scheduled."""
 
     recipe: Any  # ScheduledSampling
+    together: ClassVar[int] = 1024  # steps of all examples that are answered at once
 
     @abstractmethod
     def most(self, batch: Any) -> np.ndarray:
@@ -160,6 +165,63 @@ class WritingTask(Search, ExampleTask):
             return loss, count, [None] * rows
         found = self.search(parameters, memory, self.most(batch), 1 if loss_only else BEAM)
         return loss, count, self.finished(parameters, memory, batch, found)
+
+    def predict(
+        self,
+        parameters: Parameters,
+        source: Any,
+        *,
+        beam: int = BEAM,
+        n_best: int = 1,
+        alpha: float | None = None,
+        attention: bool = False,
+        **how: Any,
+    ) -> list[dict[str, Any]]:
+        """An answer an example: text, score (log-probability in nats), with n_best the others, with attention where it
+        looked at each symbol. alpha: of the beam's length normalisation (`helo.decoding.beam`).
+        """
+
+        def write(memory: Memory, most: np.ndarray) -> list[list[beams.Hypothesis]]:
+            return self.search(parameters, memory, most, max(beam, n_best), alpha)
+
+        return self._written(parameters, source, n_best, attention, write)
+
+    @final
+    def _written(self, parameters: Parameters, source: Any, n_best: int, attention: bool, write: Any) -> list[dict]:
+        """Answers out of the hypotheses that `write(memory, most)` gives of each row, the best first."""
+        examples = self.source.given(self, source)
+        encoded = self.encode(examples)
+        answers: list[dict[str, Any]] = [{}] * len(examples)
+        for rows in in_order(encoded.lengths, self.together, 64):
+            batch = on(encoded.batch(rows), parameters["head.bias"])
+            memory, inputs = self.model.memory(parameters, batch), [examples.inputs[i] for i in rows]
+            found = write(memory, self.most(batch))
+            found = [NOTHING if isinstance(x, str) and not x.strip() else h for x, h in zip(inputs, found, strict=True)]
+            finished = self.finished(parameters, memory, batch, found)
+            for row, x, several in zip(rows, inputs, finished, strict=True):
+                answers[row] = self.answer(x, several[:n_best])
+            if not attention:
+                continue
+            for row, (best, *_) in zip(rows, found, strict=True):
+                size = int(encoded.lengths[row]) * (len(best.symbols) + 1)
+                if size > LARGEST:
+                    raise HeloError(
+                        f"the attention of {int(encoded.lengths[row]):,} symbols is {size:,} numbers",
+                        expected=f"at most {LARGEST:,}", mend="leave it out, or give shorter texts",
+                        where=examples.place(int(row)),
+                    )  # fmt: skip
+            weights = self.attention_weights(parameters, memory, [best.symbols for best, *_ in found])
+            for row, x, (best, *_), looks in zip(rows, inputs, finished, weights, strict=True):
+                answers[row]["attention"] = self.looked(x, best.symbols, looks)
+        return answers
+
+    def answer(self, source, found):
+        texts = [{"text": self.text(h.symbols).strip(), "score": h.score} for h in found]
+        return texts[0] | ({"n_best": texts} if len(texts) > 1 else {})
+
+    @abstractmethod
+    def looked(self, source: Any, symbols: Sequence[int], weights: np.ndarray) -> dict[str, Any]:
+        """Where the decoder looked at each symbol of an answer and at its end, `(symbols + 1, places)`, as people get it."""
 
     def finished(
         self, parameters: Parameters, memory: Memory, batch: Any, found: list[list[beams.Hypothesis]]
