@@ -14,7 +14,6 @@ from helo.tasks.base import Task
 #: Files of this room that are no task.
 NOT_TASKS = (
     "base",
-    "copying",
     "examples",
     "score",
     "labels",

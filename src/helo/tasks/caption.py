@@ -137,11 +137,9 @@ class Caption(LearnsFromItself):
                         embedding=64 if small else 256, dropout=0.1 if small else 0.4, self_critical=0.0 if small else 0.35)  # fmt: skip
         texts = [normalised(s, o.units) for s in sentences]
         vocab = vocabularies.build(o.units, (f"{t}\n".encode(errors="replace") for t in texts))
-        network = encoders.find(o.encoder)
-        if o.finetune and not isinstance(network, encoders.Learned):
-            raise HeloError(
-                f"--finetune of {o.encoder}", expected="an image network that can learn: efficientnet-lite0"
-            )
+        if o.finetune and not isinstance(encoders.find(o.encoder), encoders.Learned):
+            can = "an image network that can learn: efficientnet-lite0"
+            raise HeloError(f"--finetune of {o.encoder}", expected=can)
         cut = "jieba" if o.units == "jieba" else "characters" if alone else "words"
         longest = max(len(vocab.encode(t.encode(errors="replace"), lenient=True)) for t in texts)
         most = LONGEST_IN_WORDS if o.units in ("words", "jieba") else LONGEST

@@ -7,6 +7,7 @@ The decoder is that of every task that writes: `helo.tasks.writing`.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,19 +19,22 @@ import numpy as np
 from helo import engines
 from helo.data import dataset
 from helo.data import vocab as vocabularies
+from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
 from helo.data.readers.files import parted
 from helo.data.vocab import Vocab
+from helo.inputs.base import EVERY
 from helo.metrics import Predictions, Scoring, translation
 from helo.models.translator import Translator
 from helo.options import SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import filled
-from helo.tasks.copying import UNKNOWN, Copies, Sources, normal
 from helo.tasks.reading import Source
 from helo.tasks.writing import ScheduledSampling, WriterOptions, WritingTask
 
 SHORT = 32  # characters a text, on the average of both sides: up to here the units are characters, above it subwords
+COPIED = 0.05  # of the training pairs have one character that both sides hold once taken for an unknown one
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 COMPARED = 1 << 19  # places of sources times those of targets in a step: 64 pairs of 90, two of 500
 
 
@@ -67,7 +71,7 @@ class PairSource(Source):
         return self.given(task, [t.strip() for t in parted(text)])
 
 
-class Translate(Copies, WritingTask):
+class Translate(WritingTask):
     """Symbols 0 … V-1 are the vocabulary's, which both sides share; then begin, end, and an unknown character.
 
     A symbol from there on, `symbols` + a code point, is a character that was carried from the source into an answer.
@@ -106,12 +110,27 @@ class Translate(Copies, WritingTask):
 
     # From texts to symbols and back.
 
+    def training_examples(self, examples):
+        """Some training pairs with a character that both sides hold once in the place of an unknown one, so that the
+        model learns to carry it through.
+        """
+        rng = np.random.default_rng(0)
+        sides: list[list[str]] = [list(map(normal, examples.inputs)), list(map(normal, examples.labels))]
+        for i in np.flatnonzero(rng.random(len(examples)) < COPIED):
+            a, b = (Counter(side[i]) for side in sides)
+            common = sorted(c for c in a if a[c] == b.get(c) == 1 and not c.isspace())
+            if common:
+                c = common[rng.integers(len(common))]
+                for side in sides:
+                    side[i] = side[i].replace(c, UNKNOWN)
+        return super().training_examples(Dataset(examples.kind, sides[0], sides[1], examples.place, examples.notes))
+
     def encode(self, examples):
         texts = [normal(t) for t in examples.inputs]
         ids = Ragged.of([self.ids(t, foreign=True) for t in texts])
         strangers = np.zeros(len(ids.values), np.int64)
         strangers[ids.values == self.unknown] = [ord(c) for t in texts for c in t if self._foreign(c)]
-        return Sources(ids, Ragged(strangers, ids.lengths))
+        return _Sources(ids, Ragged(strangers, ids.lengths))
 
     def targets(self, examples):
         translation.library()  # a training is refused before it begins, not at its end
@@ -150,6 +169,37 @@ class Translate(Copies, WritingTask):
         texts = [self.text(found[0].symbols).strip() for found in answers]
         return Predictions({"text": (texts, [[t] for t in targets.texts])}, notes={"pairs": len(texts)})
 
+    def finished(self, parameters, memory, batch, found):
+        """Every unknown character of an answer is one of the source: the one that was looked at most, and without
+        attention the next in order.
+        """
+        strangers = engines.host(batch["strangers"])
+        hypotheses = [
+            (i, k)
+            for i, several in enumerate(found)
+            for k, h in enumerate(several)
+            if self.unknown in h.symbols and strangers[i].any()
+        ]
+        if not hypotheses:
+            return found
+        rows = np.array([i for i, _ in hypotheses])
+        at = engines.array(rows, memory[0])
+        written = [found[i][k].symbols for i, k in hypotheses]
+        looks = self.attention_weights(parameters, tuple(m[at] for m in memory), written)
+        out = [list(several) for several in found]
+        for (i, k), look in zip(hypotheses, looks, strict=True):
+            out[i][k] = replace(found[i][k], symbols=self._carried(found[i][k].symbols, strangers[i], look))
+        return out
+
+    def _carried(self, symbols: list[int], strangers: np.ndarray, look: np.ndarray) -> list[int]:
+        places, out, met = np.flatnonzero(strangers), [], 0
+        for t, symbol in enumerate(symbols):
+            if symbol == self.unknown:
+                best = look[t, places].argmax() if look.any() else min(met, len(places) - 1)
+                symbol, met = self.model.symbols + int(strangers[places[best]]), met + 1
+            out.append(symbol)
+        return out
+
     def looked(self, source, symbols, weights):
         source_ids = self.ids(source, foreign=True)
         strangers = iter([ord(c) for c in normal(source) if self._foreign(c)])
@@ -165,3 +215,22 @@ class Translate(Copies, WritingTask):
 class _Targets:
     ids: Ragged
     texts: list[str]
+
+
+class _Sources:
+    def __init__(self, ids: Ragged, strangers: Ragged):
+        """strangers: beside every unknown symbol the code point of its character, and 0 beside all others."""
+        if not len(ids.values):
+            ids = Ragged(np.zeros(len(ids), np.int64), np.ones(len(ids), np.int64))
+            strangers = ids
+        self.ids, self.strangers = ids, strangers
+        self.lengths = np.maximum(ids.lengths, 1)  # an empty line is one symbol long, and stays in its place
+
+    def batch(self, rows, rng=None, mine=EVERY):
+        rows = rows[mine]
+        ids, strangers = self.ids.padded(rows)[0], self.strangers.padded(rows)[0]
+        return {"ids": ids, "strangers": strangers, "lengths": self.lengths[rows]}
+
+
+def normal(text: str) -> str:
+    return unicodedata.normalize("NFC", text)

@@ -1,10 +1,4 @@
-"""What answers with a text, written once for every task that does: a decoder over a memory, whatever made the memory.
-
-target so far → vectors → lower recurrence → attention to the memory → upper recurrence → scores of the next symbol
-
-The lower recurrence alone asks the attention, so that in training all steps of a layer are computed at once. Without
-attention what it would give is the summary of the memory, the same at every step: a fixed vector.
-"""
+"""What answers with a text, written once for every task that does: by a model of `helo.models.encoder_decoder`."""
 
 from __future__ import annotations
 
