@@ -438,7 +438,7 @@ def test_a_tenth_is_held_out_so_that_every_label_is_learned(seed, tmp_path):
     steps = write(tmp_path / "r.conll", "\n".join(rows[i] for i in order(20)))
     for task, file, least, held in (("classify", whole, 2, 10), ("tag", steps, 1, 2)):
         kind = tasks.find(task)
-        learn, check, record = kind.split([file], [], kind.Options())
+        learn, check, record = kind.source.split([file], [], kind.Options())
         counts = Counter(y for row in learn.labels for y in ([row] if isinstance(row, str) else row))
         assert min(counts.values()) == least
         assert len(check) == held

@@ -65,9 +65,6 @@ class Numbers(Input):
             scaled.append(np.concatenate([z, holes.astype(np.float32)], 1) if self.missing else z)
         return _Encoded(Ragged.of(scaled, np.float32, (self.width,)), self.noisy)
 
-    def forward(self, parameters, batch, cell, noise):
-        return batch["xs"]
-
     def to_json(self):
         return {
             "form": "numbers", "mean": self.mean.tolist(), "spread": self.std.tolist(), "missing": self.missing,

@@ -30,9 +30,6 @@ class Vectors(Input):
     def _encode(self, examples):
         return _Encoded(self.numbers.encode(_stepped(examples)).xs.values)
 
-    def forward(self, parameters, batch, cell, noise):
-        return batch["xs"]
-
     def to_json(self):
         return {"form": "vectors", "numbers": self.numbers.to_json()}
 

@@ -127,12 +127,10 @@ class Caption(LearnsFromItself):
     @classmethod
     def from_dataset(cls, options, examples):
         sentences = [s for several in examples.labels for s in several]
-        alone = metric.unparted(sentences)
+        alone, small = metric.unparted(sentences), len(sentences) < 5_000
         if images := examples.notes.get("images"):
             options = replace(options, images=images)
-        small = len(sentences) < 5_000
-        several = len(sentences) / len(examples)
-        batch = max(1, round((32 if small else 160) / several))
+        batch = max(1, round((32 if small else 160) / (len(sentences) / len(examples))))
         o: Any = filled(options, units="characters" if alone else "words", hidden=128 if small else 384, batch=batch,
                         embedding=64 if small else 256, dropout=0.1 if small else 0.4, self_critical=0.0 if small else 0.35)  # fmt: skip
         texts = [normalised(s, o.units) for s in sentences]
@@ -160,9 +158,7 @@ class Caption(LearnsFromItself):
         return Captions(Ragged.of(ids), counts, list(examples.labels), examples.notes.get("split"))
 
     def target_batch(self, targets, rows):
-        mine = np.concatenate(
-            [np.zeros(0, np.int64), *(np.arange(targets.first[i], targets.first[i + 1]) for i in rows)]
-        )
+        mine = np.concatenate([rows[:0], *(np.arange(targets.first[i], targets.first[i + 1]) for i in rows)])
         of = np.repeat(np.arange(len(rows)), targets.counts[rows])
         return self.in_pieces(self.before_and_after(targets.ids, mine) | {"of": of}) | {"examples": rows}
 

@@ -110,10 +110,8 @@ class Classify(ExampleTask):
                             expected="two or more", where=examples.place(0))  # fmt: skip
         if options.multilabel is None and (single := [y for y in known if counts[y] < LEAST]):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
-            raise HeloError(
-                f"one example of the label {single[0]!r}", expected="two or more of every label",
-                mend="add examples, or take it out", where=examples.place(at),
-            )  # fmt: skip
+            raise HeloError(f"one example of the label {single[0]!r}", expected="two or more of every label",
+                            mend="add examples, or take it out", where=examples.place(at))  # fmt: skip
         options, form = cls._form(options, examples)
         weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None
         return cls(options, form, known, weights)
@@ -121,8 +119,7 @@ class Classify(ExampleTask):
     @classmethod
     def _form(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
         """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
-        kind, n = examples.kind, len(examples)
-        small = n < 5_000
+        kind, small = examples.kind, len(examples) < 5_000
         if o.vectors is not None and not (kind == "dialogue" or (kind == "text" and o.units == "words")):
             raise no_words(o.vectors, *[f"--units {o.units}"] * (kind == "text"))
         if kind in ("text", "dialogue"):

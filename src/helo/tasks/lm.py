@@ -110,10 +110,8 @@ class LM(Task):
         if options.weight_dropout:
             needs_recurrent(options)
         texts = [_find(f, options) for f in (files, valid) if f]
-        if saved is None:
-            vocab = vocabularies.build(options.units, (p for t in texts for p in t.pieces()))
-        else:
-            vocab = vocabularies.from_json(saved)
+        read = (p for t in texts for p in t.pieces())
+        vocab = vocabularies.build(options.units, read) if saved is None else vocabularies.from_json(saved)
         self = cls(options, vocab)
         lengths = []
 
@@ -128,13 +126,12 @@ class LM(Task):
         self.symbols = Symbols(pieces(), vocab.dtype, folder)
         self.split = lengths[0] if valid else int(len(self.symbols) * 0.9)
         least = (options.chunk or 64) * (options.streams or 1) + 1
-        name = ", ".join(map(str, files))
         if self.split < least or len(self.symbols) - self.split < 2:
             raise HeloError(
                 f"{len(self.symbols)} {options.units}, of which {self.split} for training",
                 expected=f"at least {least} for training (a chunk per stream and the next symbol) and 2 for validation",
                 mend="give more text, or a smaller --chunk or fewer --streams",
-                where=name,
+                where=", ".join(map(str, files)),
             )
         self.data = {
             "train": [str(f.absolute()) for f in texts[0].files],

@@ -73,19 +73,17 @@ class LearnsFromItself(WritingTask):
         of = np.repeat(np.arange(len(examples)), DRAWN)
         several = self._repeated(memory, on({"of": of}, like))
         found = [h.symbols for h in self.drawn(parameters, several, np.full(len(of), self.longest), rng)]
-        reward = np.array(
-            [cider.score(cut(self.text(t)), words[examples[i]])[0] for t, i in zip(found, of, strict=True)]
-        )
-        each = reward.reshape(-1, DRAWN)
+        reward = [cider.score(cut(self.text(t)), words[examples[i]])[0] for t, i in zip(found, of, strict=True)]
+        each = np.array(reward).reshape(-1, DRAWN)
         better = (each - (each.sum(1, keepdims=True) - each) / (DRAWN - 1)).reshape(-1)
         captions = self.splits.train[1]
         found += [captions.ids[r] for r in rng.integers(captions.first[examples], captions.first[examples + 1])]
         of, better = np.append(of, np.arange(len(examples))), np.append(better, np.full(len(examples), ANCHOR))
         texts = self.before_and_after(Ragged.of(found), np.arange(len(found)))
-        cut_short = (texts["target_lengths"] > self.longest) & (np.arange(len(found)) < DRAWN * len(examples))
-        texts |= {"of": of, "weights": better.astype(np.float32), "target_lengths": texts["target_lengths"] - cut_short}
         true = np.arange(len(found)) >= DRAWN * len(examples)
-        texts["true"] = true.astype(np.float32)
+        cut_short = (texts["target_lengths"] > self.longest) & ~true
+        texts |= {"of": of, "weights": better.astype(np.float32), "target_lengths": texts["target_lengths"] - cut_short,
+                  "true": true.astype(np.float32)}  # fmt: skip
         total = nats = 0.0
         for piece in self._pieces(on(self.in_pieces(texts), like)):
             scores = self._scores(parameters, self._repeated(memory, piece), piece["before"], noise)
