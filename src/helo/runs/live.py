@@ -9,9 +9,9 @@ from helo import saved
 from helo.errors import HeloError, place
 from helo.inputs.dialogue import Dialogue
 from helo.layers import part, stack
+from helo.models.tagger import Tagger
 from helo.runs.arrays import checked_state, read_arrays, state_arrays, write_arrays
 from helo.runs.trained import TrainedModel
-from helo.tasks.labels import StepTask
 
 
 class Live:
@@ -19,7 +19,7 @@ class Live:
 
     def __init__(self, run: TrainedModel):
         """Raises HeloError for a model that cannot answer before it has read to the end."""
-        if not isinstance(run.task, StepTask):
+        if not isinstance(run.task.model, Tagger):
             raise HeloError(f"a model of the task {run.about['task']}", expected="a tagger", where=str(run.path))
         options = run.task.options
         for refused, what, mend in (

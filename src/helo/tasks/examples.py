@@ -127,11 +127,11 @@ class ExampleTask(Task):
         """(loss sum, over how many, an answer an example) over all examples in their order; without targets no loss."""
         like = next(iter(parameters.values()))
         answers: list[Any] = [None] * len(encoded.lengths)
-        losses, counts, every, several = [], [], [], []
-        for rows in in_order(encoded.lengths):
+        losses, counts, several, every = [], [], [], in_order(encoded.lengths)
+        for rows in every:
             batch = encoded.batch(rows) | ({} if targets is None else self.target_batch(targets, rows))
-            loss, count, found = self.evaluate_batch(parameters, on(batch, like), loss_only)
-            for kept, one in ((every, rows), (losses, loss), (counts, count), (several, found)):
+            found = self.evaluate_batch(parameters, on(batch, like), loss_only)
+            for kept, one in zip((losses, counts, several), found, strict=True):
                 kept.append(one)
         # Only here does anything wait for a device.
         losses, counts, several = (engines.hosts(found) for found in (losses, counts, several))

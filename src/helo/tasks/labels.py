@@ -18,8 +18,6 @@ from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
-from helo.tasks.base import Parameters
-from helo.tasks.examples import ExampleTask
 from helo.tasks.reading import INPUT, Source
 
 LEAST = 2  # examples of a label, where each example has one
@@ -88,7 +86,7 @@ class LabelSource(Source):
         groups: list[list[Any]] = [[]]
         for number, row in enumerate(rows, 1):
             if row.strip():
-                groups[-1].append(task.item(row, number))
+                groups[-1].append(self.item(task, row, number))
             elif groups[-1]:
                 groups.append([])
         groups = [g for g in groups if g]
@@ -96,50 +94,18 @@ class LabelSource(Source):
             raise HeloError("nothing", expected="a frame a line", where=INPUT)
         return self.given(task, [np.stack(g) for g in groups])
 
-
-class StepTask(ExampleTask):
-    """A task with a label for each step, which can answer step by step. options: column, speaker."""
-
-    labels: list[str]
-    marked: str | None  # the scheme in which the labels mark spans
-
-    def item(self, line: str, number: int = 1) -> Any:
+    def item(self, task: Any, line: str, number: int = 1) -> Any:
         """One step out of a line of text: a word, numbers, or who speaks, a tab and what is said."""
         where, line = f"{INPUT}:{number}", line.rstrip("\r\n")
-        if isinstance(self.form, Dialogue):
-            if self.options.speaker is None:
+        if isinstance(task.form, Dialogue):
+            if task.options.speaker is None:
                 return "", line
             who, tab, said = line.partition("\t")
             if not tab:
                 raise HeloError(f"{line[:40]!r}", expected="the speaker, a tab, and what is said", where=where)
             return who, said
-        if not isinstance(self.form, Numbers):
+        if not isinstance(task.form, Numbers):
             if "\t" in line.strip():
                 raise HeloError("a tab in a word", expected="a word a line", where=where)
             return line.strip()
-        return numbers.typed(line, len(self.form.mean), where)
-
-    def fed(
-        self, parameters: Parameters, item: Any, state: Any, past: dict[str, Any]
-    ) -> tuple[str, Any, dict[str, Any]]:
-        """One step more of a sequence: its label as the batch would have it, the state after it, and what the next step
-        has to know of it: its label and who spoke. item: a word, numbers `(features,)`, or (speaker, text).
-        """
-        talk = isinstance(self.form, Dialogue)
-        if talk and (isinstance(item, str) or len(item) != 2):
-            raise HeloError(f"{item!r}", expected="(speaker, text)")
-        one = np.asarray(item)[None] if isinstance(self.form, Numbers) else [item]
-        batch = self.encode(self.source.given(self, [one])).batch(np.zeros(1, np.int64))
-        if talk:
-            batch["same"][:] = item[0] == past.get("speaker")
-        scores, state = self.model.step(parameters, batch, state)
-        now = int(np.asarray(scores)[0, 0].argmax())
-        label = self.outward(np.array([past["label"], now] if past else [now]))[-1]
-        return label, state, {"label": now} | ({"speaker": item[0]} if talk else {})
-
-    def _names(self, ids: np.ndarray) -> list[str]:
-        return [self.labels[int(i)] for i in ids]
-
-    def outward(self, ids: np.ndarray) -> list[str]:
-        """Labels as the training files write them."""
-        return self._names(ids)
+        return numbers.typed(line, len(task.form.mean), where)

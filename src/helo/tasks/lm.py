@@ -185,8 +185,7 @@ class LM(Task):
         scored = max(2, min(self.validation_size, most or MOST))
         score = score_text(self, parameters, self.symbols, self.split, self.split + scored, rows)
         how = protocol(rows) + (f", its first {scored:,} symbols" if scored < length else "")
-        score = replace(score, nats=score.total)
-        return {"loss": score.nats / score.symbols} | score.figures(how)
+        return {"loss": score.total / score.symbols} | score.figures(how)
 
     def evaluate_batch(
         self, parameters: Parameters, window: np.ndarray, state: State | None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -84,13 +83,20 @@ class Source:
             return files
         if not (table.given(files) or files):
             return self.recorded(task, data, **said) if task.splits is None else task.splits.examples
-        with _as_trained():
-            return self.read(files, _options(task, said))[0]
+        return self._as_trained(task, files, said)
 
     def unlabelled(self, task: Any, files: Sequence[str | Path], **said: Any) -> Dataset:
         """Examples to be answered, out of files as for training; labels may be missing. said: as for `recorded`."""
-        with _as_trained():
-            return self.read(files, _options(task, said), labelled=False)[0]
+        return self._as_trained(task, files, said, labelled=False)
+
+    def _as_trained(self, task: Any, files: Any, said: dict[str, Any], labelled: bool = True) -> Dataset:
+        """Flags that say how files are read are of training alone: where one would be the remedy, files like those are."""
+        try:
+            return self.read(files, _options(task, said), labelled)[0]
+        except HeloError as error:
+            if error.mend.startswith("--"):
+                error.mend = "give files of the form of the training files"
+            raise
 
     def given(self, task: Any, source: Any) -> Dataset:
         """Examples to be answered that are given in Python: a dataset, DataFrames with the columns of the training files,
@@ -160,14 +166,3 @@ def _options(task: Any, said: dict[str, Any]) -> Any:
     if said.get("reader") is not None:
         said = said | {"reader": readers.chosen(said["reader"])}
     return replace(task.options, **{k: v for k, v in task.Options.reading.items() if v is not None} | said)
-
-
-@contextmanager
-def _as_trained() -> Iterator[None]:
-    """Flags that say how files are read are of training alone: where one would be the remedy, files like those are."""
-    try:
-        yield
-    except HeloError as error:
-        if error.mend.startswith("--"):
-            error.mend = "give files of the form of the training files"
-        raise

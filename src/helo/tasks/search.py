@@ -86,11 +86,12 @@ class Search:
             p[:, [self.begin, *self.vocab.silent]] = -np.inf
             chosen = choice.pick(p, rng)
             scores[going] += p[np.arange(len(going)), chosen]
-            on_ = np.array([s != self.end and len(texts[i]) + 1 < most[i] for i, s in zip(going, chosen, strict=True)])
             for i, s in zip(going, chosen, strict=True):
                 if s != self.end:
                     texts[i].append(int(s))
-            kept = np.flatnonzero(on_)
+            kept = np.flatnonzero(
+                [s != self.end and len(texts[i]) < most[i] for i, s in zip(going, chosen, strict=True)]
+            )
             state = beams.kept(state, engines.array(kept, like))
             going, last = going[kept], chosen[kept]
         return [beams.Hypothesis(t, float(s), float(s)) for t, s in zip(texts, scores, strict=True)]

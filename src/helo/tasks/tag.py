@@ -28,8 +28,8 @@ from helo.models.tagger import Tagger
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
-from helo.tasks.examples import ExampleOptions
-from helo.tasks.labels import LabelSource, StepTask, no_words
+from helo.tasks.examples import ExampleOptions, ExampleTask
+from helo.tasks.labels import LabelSource, no_words
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 
@@ -70,7 +70,7 @@ class Options(ExampleOptions):
     batch: Annotated[int | None, "sequences per step (batch size)", SIZE] = None
 
 
-class Tag(StepTask):
+class Tag(ExampleTask):
     """A label for each step of each sequence."""
 
     Options = Options
@@ -195,7 +195,8 @@ class Tag(StepTask):
         notes = {"steps": len(joined[0]), "sequences": len(answers)}
         return Predictions({"label": joined, "steps": rows, **kinds}, labels, notes)
 
-    def outward(self, ids):
+    def outward(self, ids: np.ndarray) -> list[str]:
+        """Labels as the training files write them."""
         names = self._names(ids)
         return names if self.marked is None else written(spans(names), len(names), self.marked)
 
@@ -209,7 +210,31 @@ class Tag(StepTask):
             answer["spans"] = [{"start": a, "end": b, "type": t, "text": " ".join(source[a:b])} for a, b, t in each]
         return answer
 
+    # Step by step, as a stream comes.
+
+    def fed(
+        self, parameters: Parameters, item: Any, state: Any, past: dict[str, Any]
+    ) -> tuple[str, Any, dict[str, Any]]:
+        """One step more of a sequence: its label as the batch would have it, the state after it, and what the next step
+        has to know of it: its label and who spoke. item: a word, numbers `(features,)`, or (speaker, text).
+        """
+        talk = isinstance(self.form, Dialogue)
+        if talk and (isinstance(item, str) or len(item) != 2):
+            raise HeloError(f"{item!r}", expected="(speaker, text)")
+        one = np.asarray(item)[None] if isinstance(self.form, Numbers) else [item]
+        batch = self.encode(self.source.given(self, [one])).batch(np.zeros(1, np.int64))
+        if talk:
+            batch["same"][:] = item[0] == past.get("speaker")
+        scores, state = self.model.step(parameters, batch, state)
+        now = int(np.asarray(scores)[0, 0].argmax())
+        label = self.outward(np.array([past["label"], now] if past else [now]))[-1]
+        return label, state, {"label": now} | ({"speaker": item[0]} if talk else {})
+
+    def _names(self, ids: np.ndarray) -> list[str]:
+        return [self.labels[int(i)] for i in ids]
+
     def known(self):
+        """Labels as files may have them."""
         kinds = [] if self.marked is None else types(self.labels)
         return {*self.labels, *(as_label(mark, kind) for kind in kinds for mark in "BIES")}
 
