@@ -11,7 +11,7 @@ from helo import engines
 from helo.cells.functions import namespace
 from helo.data.ragged import Ragged, filled_up
 from helo.inputs.base import EVERY, Input
-from helo.inputs.words import Words, tokens
+from helo.inputs.words import EncodedWords, Words, tokens
 from helo.layers import part, pooling, stack, under, variational_dropout
 from helo.saved import distinct, fields, least
 
@@ -69,7 +69,7 @@ class Dialogue(Input):
 
 class _Encoded:
     def __init__(self, form: Dialogue, conversations):
-        self.words = form.words.encoded([tokens(text) for turns in conversations for _, text in turns])
+        self.words = EncodedWords(form.words, [tokens(text) for turns in conversations for _, text in turns])
         self.speakers = Ragged.of([[form.ids.get(who, 0) for who, _ in turns] for turns in conversations])
         self.same = Ragged.of(
             [[float(i > 0 and turns[i - 1][0] == who) for i, (who, _) in enumerate(turns)] for turns in conversations],

@@ -76,11 +76,7 @@ class Words(Input):
         return self
 
     def _encode(self, examples):
-        return self.encoded([tokens(x) if isinstance(x, str) else x for x in examples.inputs])
-
-    def encoded(self, sentences: Sequence[Sequence[str]]) -> _Encoded:
-        """Sentences as lists of words."""
-        return _Encoded(self, sentences)
+        return EncodedWords(self, [tokens(x) if isinstance(x, str) else x for x in examples.inputs])
 
     def init(self, rng, cell):
         table = rng.standard_normal((len(self.words) + 1, self.embedding)).astype(np.float32)
@@ -115,7 +111,7 @@ class Words(Input):
         return cls(distinct(words, "words"), letters, least(embedding, 1, "embedding"), least(spelling, 0, "spelling"))
 
 
-class _Encoded:
+class EncodedWords:
     """Every distinct form once: a batch reads the letters of a word once, however often it stands there."""
 
     def __init__(self, words: Words, sentences: Sequence[Sequence[str]]):

@@ -24,6 +24,7 @@ LEAST = 2  # examples of a label, where each example has one
 
 
 def no_words(vectors: str | Path, found: str = "what has no words") -> HeloError:
+    """Of `--vectors` where there is no word that they could be of."""
     return HeloError(f"--vectors for {found}", expected="words or conversations", where=str(vectors))
 
 

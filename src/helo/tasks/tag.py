@@ -118,8 +118,9 @@ class Tag(ExampleTask):
             if vectors is not None:
                 raise no_words(vectors)
             if o.level is False and not o.bidirectional:
-                one = "one of them: a stream cannot know the mean of all of it"
-                raise HeloError("--no-level --no-bidirectional", expected=one)
+                raise HeloError(
+                    "--no-level --no-bidirectional", expected="one: a stream cannot know the mean of all of it"
+                )
             level = not o.bidirectional or differ(examples.labels)
             o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8, level=level)
             form = Numbers.learn(examples, o.level)
