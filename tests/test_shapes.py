@@ -442,7 +442,7 @@ def test_a_tenth_is_held_out_so_that_every_label_is_learned(seed, tmp_path):
         counts = Counter(y for row in learn.labels for y in ([row] if isinstance(row, str) else row))
         assert min(counts.values()) == least
         assert len(check) == held
-        again = kind.from_dataset(kind.Options(), learn).reload(record, ())
+        again = kind.source.reload(kind.from_dataset(kind.Options(), learn), record, ())
         assert again.inputs == check.inputs
 
 
