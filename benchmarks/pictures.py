@@ -86,7 +86,7 @@ def _beam(run: str, beam: int) -> dict[str, Any]:
     """Figures of a run on its own validation pictures, searched with so wide a beam."""
     model = helo.load(run)
     task = model.task
-    examples = task.recorded(model.about["data"])
+    examples = task.source.recorded(task, model.about["data"])
     start = time.monotonic()
     answers = task.predict(model.parameters, examples, beam=beam)
     seconds = time.monotonic() - start

@@ -12,8 +12,11 @@ import pytest
 
 from helo import reports, tasks
 from helo.cells.base import Cell
+from helo.inputs.base import Input
 from helo.models.base import Model
 from helo.tasks.base import Recipe, Task, TaskOptions
+from helo.tasks.examples import ExampleTask
+from helo.tasks.reading import Source
 
 MOST_LINES, MOST_MEMBERS = 250, 15
 
@@ -24,9 +27,13 @@ def members(kind: type) -> set[str]:
     return {n for n in names if not n.startswith("_")}
 
 
-@pytest.mark.parametrize("kind", [Task, TaskOptions, Recipe, Model, Cell, reports.Report])
+@pytest.mark.parametrize("kind", [Task, TaskOptions, Recipe, Source, Input, Model, Cell, reports.Report])
 def test_a_contract_has_few_public_members(kind):
     assert len(members(kind)) <= MOST_MEMBERS, sorted(members(kind))
+
+
+def test_a_task_over_examples_adds_few():
+    assert len(own := members(ExampleTask) - members(Task)) <= MOST_MEMBERS, sorted(own)
 
 
 def test_no_file_of_the_tasks_is_long():
@@ -46,7 +53,7 @@ def test_a_task_without_a_report_has_a_plain_one():
             return [self[int(i)] for i in rows]
 
     task: Any = SimpleNamespace(
-        options=SimpleNamespace(cell="gru"), data={"examples": {"train": 1200, "valid": 2}}, shown=Shown("ab"),
+        options=SimpleNamespace(cell="gru"), data={"examples": {"train": 1200, "valid": 2}}, splits=SimpleNamespace(examples=Shown("ab")),
         predict=lambda parameters, examples: [{"answer": x} for x in examples],
     )  # fmt: skip
     report = reports.of(task)

@@ -63,7 +63,11 @@ def test_every_task_trains_goes_on_and_answers(task, tmp_path, monkeypatch, apar
         assert helo.dynamic_evaluation(broken)["nats"] < figures["nats"]
         assert len(broken.sample("the ", 10, seed=1)) == 10
     else:
-        shown = broken.task.recorded(broken.about["data"]) if task == "caption" else broken.examples(files)
+        shown = (
+            broken.task.source.recorded(broken.task, broken.about["data"])
+            if task == "caption"
+            else broken.examples(files)
+        )
         assert len(broken.predict(shown)) == len(shown)
 
 

@@ -73,7 +73,11 @@ def test_every_task_trains_goes_on_and_answers(task, precision, tmp_path, monkey
     if task == "lm":
         assert len(broken.sample("the ", 10, seed=1)) == 10
     else:
-        shown = broken.task.recorded(broken.about["data"]) if task == "caption" else broken.examples(files)
+        shown = (
+            broken.task.source.recorded(broken.task, broken.about["data"])
+            if task == "caption"
+            else broken.examples(files)
+        )
         assert len(broken.predict(shown)) == len(shown)
 
 

@@ -31,7 +31,7 @@ GOOD = ["-3.4e38", "1e-400", "16777217", " 7 ", "5.", ".5", "+1e5"]
 def understood(task: str, files, **options):
     """The examples of files, learned from and encoded: nothing of them is anything but a number."""
     kind = tasks.find(task)
-    found = kind.examples(files, kind.Options(**options))[0]
+    found = kind.source.read(files, kind.Options(**options))[0]
     model = kind.from_dataset(kind.Options(**options), found)
     model.data = {}
     encoded = model.encode(found)
@@ -92,7 +92,7 @@ def test_what_is_no_number_is_refused_by_its_place_in_every_reader(tmp_path, val
         Words.learn([["a", "b"]], 4, 0, written(tmp_path / "v.vec", f"a 1 2\nb 1 {value}\n"))
     model = understood("classify", [written(tmp_path / "t.csv", NUMBERS)])[1]
     with pytest.raises(HeloError, match="standard input:2: "):
-        model.lines(f"1 2\n{value} 2\n")
+        model.source.lines(model, f"1 2\n{value} 2\n")
 
 
 @pytest.mark.parametrize("value", GOOD)
@@ -223,7 +223,7 @@ def test_columns_of_a_frame_are_taken_by_their_names_as_those_of_files_are(tmp_p
     for what, given in several.items():
         rows = [",".join(given), *(",".join(map(str, row)) for row in zip(*given.values(), strict=True))]
         file = written(tmp_path / "asked.csv", "\n".join(rows) + "\n")
-        assert predict(frame(given)) == predict(model.unlabelled([file])) == wanted, what
+        assert predict(frame(given)) == predict(model.source.unlabelled(model, [file])) == wanted, what
     for value, said in (
         ({"a": columns["a"]}, "'b'"),
         (columns | {"a": [1.0, None, 2.0]}, "'a'"),
@@ -239,7 +239,7 @@ def test_columns_of_a_frame_are_taken_by_their_names_as_those_of_files_are(tmp_p
             *(",".join("" if v is None else str(v) for v in row) for row in zip(*value.values(), strict=True)),
         ]
         with pytest.raises(HeloError, match=said.replace("row 1", r"asked\.csv:3")):
-            predict(model.unlabelled([written(tmp_path / "asked.csv", "\n".join(rows) + "\n")]))
+            predict(model.source.unlabelled(model, [written(tmp_path / "asked.csv", "\n".join(rows) + "\n")]))
     told = frame(columns | {"label": ["x", "y", "x"]})
     assert model.evaluate(model.model.init(np.random.default_rng(0)), {}, told)["examples"] == 3
 
@@ -579,7 +579,7 @@ def test_hidden_files_links_and_folders(tmp_path):
     (folder / "gone.csv").symlink_to("nowhere")
     assert len(understood("classify", [folder])[0]) == 12
     with pytest.raises(HeloError, match=r"gone\.csv: .*link"):
-        tasks.find("classify").examples([folder / "gone.csv"], tasks.find("classify").Options())
+        tasks.find("classify").source.read([folder / "gone.csv"], tasks.find("classify").Options())
     words = tmp_path / "words"
     words.mkdir()
     written(words / ".DS_Store", b"\0\1")

@@ -117,11 +117,11 @@ def test_an_entry_point_is_a_reader_like_any_other(moods, monkeypatch):
     monkeypatch.setattr(registry, "entry_points", lambda group: [theirs] if group == "helo.readers" else [])
     kind = tasks.find("classify")
     assert "moods" in readers.names()
-    assert kind.examples(["a.mood"], kind.Options())[0].notes["readers"][0]["reader"] == "moods"
+    assert kind.source.read(["a.mood"], kind.Options())[0].notes["readers"][0]["reader"] == "moods"
     with pytest.raises(HeloError, match="rows") as error:
-        kind.examples(["b.tsv"], kind.Options())
+        kind.source.read(["b.tsv"], kind.Options())
     assert all(word in str(error.value) for word in ("moods", "--reader", "b.tsv"))
-    assert len(kind.examples(["b.tsv"], kind.Options(reader="moods"))[0]) == 24
+    assert len(kind.source.read(["b.tsv"], kind.Options(reader="moods"))[0]) == 24
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_a_strangers_reader_does_wrong_is_said_of_it(moods, gives, words):
 def test_a_reader_is_for_files_whose_labels_a_task_takes():
     kind = tasks.find("classify")
     with pytest.raises(HeloError, match="rows"):
-        kind.examples(["a.conll"], kind.Options(reader="conll"))
+        kind.source.read(["a.conll"], kind.Options(reader="conll"))
     with pytest.raises(HeloError, match="conll"):
         readers.find("conl")
 

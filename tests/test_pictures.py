@@ -28,6 +28,7 @@ from helo.laws import tasks as tasks_laws
 from helo.metrics import captions as metric
 from helo.tasks.base import on
 from helo.tasks.caption import Caption
+from helo.tasks.examples import Splits
 from helo.tasks.self_critical import ANCHOR, DRAWN
 from test_no_torch import without_torch
 
@@ -102,7 +103,7 @@ def test_a_captioner_learns_to_say_what_and_where(made):
 def test_answers_of_numpy_are_those_of_torch_one_and_many_alike(made):
     folder, run = made
     task, some = run.task, sorted((folder / "pictures").iterdir())[:5]
-    batch = task.encode(task.given(some)).batch(np.arange(5))
+    batch = task.encode(task.source.given(task, some)).batch(np.arange(5))
     tensors = {n: torch.from_numpy(p) for n, p in run.parameters.items()}
     ours, theirs = task.model.memory(run.parameters, batch), task.model.memory(tensors, on(batch, tensors["head.bias"]))
     for a, b in zip(ours, theirs, strict=True):
@@ -179,16 +180,16 @@ def test_where_its_own_sentences_are_all_alike_what_people_wrote_is_learned(made
     """
     _, run = made
     task = run.task
-    examples = task.recorded(run.about["data"])
-    task.train = task.encode(examples), task.targets(examples)
+    examples = task.source.recorded(task, run.about["data"])
+    task.splits = Splits(task, examples, examples)
     monkeypatch.setattr(Caption, "drawn", lambda self, p, m, most, rng: [Hypothesis([1, 2], 0.0, 0.0) for _ in most])
     monkeypatch.setattr(np.random, "default_rng", lambda seed: First())
     rows = np.arange(4)
-    batch = task.train[0].batch(rows) | {"draw": np.zeros(1, np.int64), "examples": rows}
+    batch = task.splits.train[0].batch(rows) | {"draw": np.zeros(1, np.int64), "examples": rows}
     tensors = {n: torch.from_numpy(p).requires_grad_() for n, p in run.parameters.items()}
     found, count, _ = task._reinforced(tensors, on(batch, tensors["head.bias"]), None)
-    first = task.before_and_after(task.train[1].ids, task.train[1].first[rows])
-    true = on(task.train[0].batch(rows) | first, tensors["head.bias"])
+    first = task.before_and_after(task.splits.train[1].ids, task.splits.train[1].first[rows])
+    true = on(task.splits.train[0].batch(rows) | first, tensors["head.bias"])
     with torch.no_grad():
         exact, known, _ = task.evaluate_batch(tensors, true)
     assert found.item() / count == pytest.approx((exact / known).item(), rel=1e-4)
@@ -942,7 +943,7 @@ def test_the_kind_of_a_clip_needs_time(made_of, tmp_path):
     run = helo.train("classify", train, valid, encoder="thumbnail", pool="last", out=tmp_path / "run", steps=120,
                      hidden=16, seed=1)  # fmt: skip
     assert run.figures["accuracy"] > 0.9
-    learn, check = (run.task.reload({}, [p]) for p in (train, valid))
+    learn, check = (run.task.source.reload(run.task, {}, [p]) for p in (train, valid))
     guesses = memoryless(learn.inputs, learn.labels)(check.inputs)
     assert np.mean([a == b for a, b in zip(guesses, check.labels, strict=True)]) == pytest.approx(0.5, abs=0.1)
 
@@ -961,7 +962,7 @@ def test_a_label_for_every_frame_depends_on_those_before(tmp_path):
                      dropout=0.0, steps=250, hidden=32, seed=1)  # fmt: skip
     assert run.figures["accuracy"] > 0.9
     assert {"edit", "f1_50"} <= set(run.figures)
-    learn, check = (run.task.reload({}, [p]) for p in (train, valid))
+    learn, check = (run.task.source.reload(run.task, {}, [p]) for p in (train, valid))
     each = [[[row] for x in e.inputs for row in x] for e in (learn, check)]  # every frame alone
     said, truth = ([y for several in e.labels for y in several] for e in (learn, check))
     guesses = memoryless(each[0], said)(each[1])

@@ -221,7 +221,11 @@ def test_noise_is_that_of_the_whole_batch_however_it_is_dealt_out():
     frames = examples("frames", [rng.standard_normal((1 + i % 5, 3)) for i in range(20)])
     words, turns = Words.learn(said, 4), examples("dialogue", talk)
     dialogue = Dialogue.learn(turns, 4, 4, 0.0)
-    for encoded in (words.encoded(said), Numbers.learn(frames).encode(frames), dialogue.encode(turns)):
+    for encoded in (
+        words.encode(examples("tokens", said)),
+        Numbers.learn(frames).encode(frames),
+        dialogue.encode(turns),
+    ):
         batches = [
             Buckets(encoded.lengths, 8, lambda rows, rng, mine, e=encoded: e.batch(rows, rng, mine), 1, rank, world)
             for rank, world in ((0, 1), (0, 2), (1, 2))

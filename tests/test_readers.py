@@ -24,7 +24,7 @@ def refused(task: str, files, **options) -> str:
     kind = tasks.find(task)
 
     def read():
-        examples, _ = kind.examples(files, kind.Options(**options))
+        examples, _ = kind.source.read(files, kind.Options(**options))
         model = kind.from_dataset(kind.Options(**options), examples)
         model.encode(examples)
         model.targets(examples)
@@ -155,27 +155,27 @@ def test_labels_in_a_file_beside_the_frames(tmp_path, name, labels):
     (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
     kind = tasks.find("tag")
     np.savez(tmp_path / "v1.npz", x=np.eye(2))
-    assert kind.examples([tmp_path], kind.Options())[0].labels == [["go", "rest"]]
+    assert kind.source.read([tmp_path], kind.Options())[0].labels == [["go", "rest"]]
     (tmp_path / "v1.npz").unlink()
     for heading in ("a,b\n", ""):
         (tmp_path / "v1.csv").write_text(heading + "1,0\n0,1\n")
-        found, paths = kind.examples([tmp_path / "v1.csv"], kind.Options())
+        found, paths = kind.source.read([tmp_path / "v1.csv"], kind.Options())
         assert (found.labels, found.inputs[0].tolist()) == ([["go", "rest"]], [[1, 0], [0, 1]])
         assert paths == [tmp_path / "v1.csv", tmp_path / name]
     (tmp_path / "v1.csv").write_text("a,b\n1,0\n0,1\n1,1\n")
     named(refused("tag", [tmp_path]), f"{name}: ", "3 frames", "2 labels")
     (tmp_path / name).unlink()
     named(refused("tag", [tmp_path]), "v1.csv: ", "labels")
-    assert kind.examples([tmp_path], kind.Options(), labelled=False)[0].labels is None
+    assert kind.source.read([tmp_path], kind.Options(), labelled=False)[0].labels is None
 
 
 def test_frames_parted_by_tabs_are_told_from_words(tmp_path):
     kind, file = tasks.find("tag"), tmp_path / "v.tsv"
     file.write_text("a\tb\tphase\n1\t2\tgo\n3\t4\trest\n")
-    found = kind.examples([file], kind.Options())[0]
+    found = kind.source.read([file], kind.Options())[0]
     assert (found.kind, found.labels, found.place(0, 1)) == ("frames", [["go", "rest"]], f"{file}:3")
     file.write_text("word\ttag\n1\tCD\n\nbirds\tNNS\n")
-    assert kind.examples([file], kind.Options())[0].kind == "tokens"
+    assert kind.source.read([file], kind.Options())[0].kind == "tokens"
 
 
 def test_columns_are_taken_by_their_names(tmp_path):
@@ -184,16 +184,16 @@ def test_columns_are_taken_by_their_names(tmp_path):
     (tmp_path / "t.csv").write_text(table_)
     (tmp_path / "u.csv").write_text("B,more,a\n10,0,1\n30,0,2\n")
     for kind in (classify, tag):
-        learned = kind.from_dataset(kind.Options(), kind.examples([tmp_path / "t.csv"], kind.Options())[0])
+        learned = kind.from_dataset(kind.Options(), kind.source.read([tmp_path / "t.csv"], kind.Options())[0])
         learned.data = {}
         model = kind.load(learned.options, json.loads(json.dumps(learned.to_json()[1])), {})
         rows = np.zeros(1, int) if kind is tag else np.arange(2)
-        x = model.encode(kind.examples([tmp_path / "t.csv"], model.options)[0]).batch(rows)["xs"].reshape(-1, 2)[:2]
-        other = model.encode(kind.examples([tmp_path / "u.csv"], model.options, labelled=False)[0]).batch(rows)["xs"]
+        x = model.encode(kind.source.read([tmp_path / "t.csv"], model.options)[0]).batch(rows)["xs"].reshape(-1, 2)[:2]
+        other = model.encode(kind.source.read([tmp_path / "u.csv"], model.options, labelled=False)[0]).batch(rows)["xs"]
         np.testing.assert_array_equal(x, other.reshape(-1, 2))
         (tmp_path / "w.csv").write_text("a,c,label\n1,10,x\n2,30,y\n")
         with pytest.raises(HeloError, match=r"w\.csv.*'b'"):
-            model.encode(kind.examples([tmp_path / "w.csv"], model.options)[0])
+            model.encode(kind.source.read([tmp_path / "w.csv"], model.options)[0])
     with pytest.raises(HeloError, match=r"w\.csv: .*'b'"):
         frames.read([tmp_path / "t.csv", tmp_path / "w.csv"], None)
 
@@ -208,9 +208,9 @@ def test_a_label_that_was_not_learned_is_refused(tmp_path):
     kind = tasks.find("classify")
     (tmp_path / "good.tsv").write_text(GOOD)
     (tmp_path / "other.tsv").write_text("text\tlabel\na\tx\nb\tz\n")
-    model = kind.from_dataset(kind.Options(), kind.examples([tmp_path / "good.tsv"], kind.Options())[0])
+    model = kind.from_dataset(kind.Options(), kind.source.read([tmp_path / "good.tsv"], kind.Options())[0])
     with pytest.raises(HeloError, match=r"other\.tsv:3: .*'z'.*x, y"):
-        model.targets(kind.examples([tmp_path / "other.tsv"], kind.Options())[0])
+        model.targets(kind.source.read([tmp_path / "other.tsv"], kind.Options())[0])
 
 
 def test_all_faults_are_collected_where_that_is_asked_for(tmp_path):
@@ -258,7 +258,7 @@ def test_conversations_of_two_files_are_kept_apart_though_they_are_called_alike(
         file.write_text(f"talk,text,label\n0,one {file.stem},x\n1,two,y\n0,three,x\n")
     for task, labels in (("tag", ["x", "x"]), ("classify", "x")):
         kind = tasks.find(task)
-        found, _ = kind.examples(files, kind.Options(group="talk"))
+        found, _ = kind.source.read(files, kind.Options(group="talk"))
         assert [len(turns) for turns in found.inputs] == [2, 1, 2, 1]
         assert [found.inputs[i][0][1] for i in (0, 2)] == ["one a", "one b"]
         assert found.labels[2] == labels
@@ -305,21 +305,21 @@ def test_series_a_step_a_row(tmp_path):
     options = kind.Options(group="series", order="time", label="kind")
     (tmp_path / "a.csv").write_text("series,time,u,v,kind\n1,2,5,,x\n1,1,3,4,x\n2,1,7,8,y\n")
     (tmp_path / "b.csv").write_text("kind,u,v,series,time\nx,1,nan,1,2024-03-01\n")
-    found, _ = kind.examples([tmp_path / "a.csv", tmp_path / "b.csv"], options)
+    found, _ = kind.source.read([tmp_path / "a.csv", tmp_path / "b.csv"], options)
     assert (found.kind, found.labels) == ("frames", ["x", "y", "x"])
     wanted = [[[3, 4], [5, np.nan]], [[7, 8]], [[1, np.nan]]]
     for x, y in zip(found.inputs, wanted, strict=True):
         np.testing.assert_array_equal(x, np.array(y, np.float32))
     assert found.place(0, 1) == f"{tmp_path / 'a.csv'}:2"
     (tmp_path / "c.csv").write_text("v,u,series,time\n1,2,1,1\n")
-    assert kind.examples([tmp_path / "c.csv"], options, labelled=False)[0].labels is None
+    assert kind.source.read([tmp_path / "c.csv"], options, labelled=False)[0].labels is None
 
 
 def test_series_without_a_heading(tmp_path):
     for name, mark in (("X_TRAIN.tsv", "\t"), ("X_TEST.csv", ",")):
         file = tmp_path / name
         file.write_text("1.0 2 NaN 3 NaN\n-1.0 4 5 6 7\n".replace(" ", mark))
-        found = tasks.find("classify").examples([file], tasks.find("classify").Options())[0]
+        found = tasks.find("classify").source.read([file], tasks.find("classify").Options())[0]
         assert found.labels == ["1", "-1"]
         np.testing.assert_array_equal(found.inputs[0], np.array([[2], [np.nan], [3]], np.float32))
         assert found.inputs[1].shape == (4, 1)
@@ -346,29 +346,29 @@ def test_series_without_a_heading(tmp_path):
 def test_several_labels_are_whole_wherever_they_stand(tmp_path, name, rows, options, wanted):
     kind = tasks.find("classify")
     (tmp_path / name).write_text(rows)
-    assert kind.examples([tmp_path / name], kind.Options(**options))[0].labels == wanted
+    assert kind.source.read([tmp_path / name], kind.Options(**options))[0].labels == wanted
 
 
 def test_several_labels_of_arrays(tmp_path):
     kind, file = tasks.find("classify"), tmp_path / "f.npz"
     x, y = np.ones((3, 2)), np.array([[1, 1, 0], [0, 0, 0], [0, 0, 1]])
     np.savez(file, x=x, y=y)
-    assert kind.examples([file], kind.Options())[0].labels == [["0", "1"], [], ["2"]]
+    assert kind.source.read([file], kind.Options())[0].labels == [["0", "1"], [], ["2"]]
     np.savez(file, x=x, y=y, names=np.array(["a", "b", "c"]))
-    found = kind.examples([file], kind.Options())[0]
+    found = kind.source.read([file], kind.Options())[0]
     model = kind.from_dataset(kind.Options(), found)
     assert model.targets(found).tolist() == (y > 0).tolist()
     np.savez(file, x=x, y=np.eye(3)[[2, 0, 0]])
-    assert kind.examples([file], kind.Options())[0].labels == ["2", "0", "0"]
+    assert kind.source.read([file], kind.Options())[0].labels == ["2", "0", "0"]
     np.savez(file, x=x, y=np.array(["a|b", "a", ""]))
-    assert kind.examples([file], kind.Options(multilabel="|"))[0].labels == [["a", "b"], ["a"], []]
+    assert kind.source.read([file], kind.Options(multilabel="|"))[0].labels == [["a", "b"], ["a"], []]
     named(refused("classify", [file]), "f.npz example 2: ", "label")
 
 
 def test_rare_labels_among_several_weigh_as_much_as_frequent_ones(tmp_path):
     kind, file = tasks.find("classify"), tmp_path / "f.tsv"
     file.write_text("text\tlabel\n" + "a\toften\n" * 9 + "b\toften,seldom\n")
-    found = kind.examples([file], kind.Options(multilabel=","))[0]
+    found = kind.source.read([file], kind.Options(multilabel=","))[0]
     losses = []
     for balance in (False, True):
         model = kind.from_dataset(kind.Options(multilabel=",", balance=balance), found)
@@ -389,16 +389,16 @@ def test_only_line_ends_end_lines(tmp_path):
     assert [f.where for f in faults] == [f"{file}:6"]
     kind = tasks.find("classify")
     (tmp_path / "g.tsv").write_text(GOOD)
-    model = kind.from_dataset(kind.Options(), kind.examples([tmp_path / "g.tsv"], kind.Options())[0])
-    assert model.lines(f"{odd}\n\nf\n").inputs == [odd, "", "f"]
+    model = kind.from_dataset(kind.Options(), kind.source.read([tmp_path / "g.tsv"], kind.Options())[0])
+    assert model.source.lines(model, f"{odd}\n\nf\n").inputs == [odd, "", "f"]
 
 
 def test_rows_on_standard_input_are_numbers(tmp_path):
     kind = tasks.find("classify")
     (tmp_path / "t.csv").write_text("a,b,label\n" + "1,10,x\n2,30,y\n" * 3)
-    model = kind.from_dataset(kind.Options(), kind.examples([tmp_path / "t.csv"], kind.Options())[0])
-    assert model.lines("1 2\n\n3,4\n").inputs.tolist() == [[1, 2], [3, 4]]
-    assert model.predict(model.model.init(np.random.default_rng(0)), model.lines("")) == []
+    model = kind.from_dataset(kind.Options(), kind.source.read([tmp_path / "t.csv"], kind.Options())[0])
+    assert model.source.lines(model, "1 2\n\n3,4\n").inputs.tolist() == [[1, 2], [3, 4]]
+    assert model.predict(model.model.init(np.random.default_rng(0)), model.source.lines(model, "")) == []
     not_read(model, {"1 2\n1 nan": ":2: 'nan'", "1 2 3": ":1: 3 .* 2", "1 2\na b": ":2: 'a'"})
 
 
@@ -406,13 +406,13 @@ def not_read(model, cases):
     """Each standard input is refused, and what is said of it."""
     for text, said in cases.items():
         with pytest.raises(HeloError, match=f"standard input{said}"):
-            model.lines(text)
+            model.source.lines(model, text)
 
 
 def test_frames_on_standard_input_are_numbers(tmp_path):
     kind = tasks.find("tag")
     np.savez(tmp_path / "v.npz", x=np.eye(2), y=[0, 1])
-    model = kind.from_dataset(kind.Options(), kind.examples([tmp_path / "v.npz"], kind.Options())[0])
+    model = kind.from_dataset(kind.Options(), kind.source.read([tmp_path / "v.npz"], kind.Options())[0])
     not_read(model, {"": ": nothing", "1 2\n1 nan\n": ":2: 'nan'", "1 inf\n": ":1: 'inf'"})
 
 

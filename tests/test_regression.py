@@ -43,7 +43,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HELO_TRUSTED", str(tmp_path / "trusted"))
     code = blocks(ROOT / "docs" / "extending-task.md", "python")[0]
-    assert len(code.splitlines()) < 120
+    assert len(code.splitlines()) < 110
     Path("regression.py").write_text(code)
     rng = np.random.default_rng(0)
     rows = [f"{a:.4f},{b:.4f},{10 + 3 * a - 2 * b:.4f}" for a, b in rng.standard_normal((120, 2))]
@@ -76,7 +76,9 @@ def test_it_learns_a_number(data, std, place):
     given = [[0.5, 1.0]] if data is ROWS else [[[0.0], [0.25], [0.5]]]
     assert abs(helo.load("run").predict(given)[0]["number"]) < 30
     reports = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
-    assert min(r["rmse"] for r in reports) == pytest.approx(figures["rmse"], rel=0.05)  # the last in full precision
+    assert min(r["rmse"] for r in reports) == pytest.approx(
+        figures["rmse"], rel=0.05, abs=5e-3
+    )  # the last in full precision
 
 
 def test_a_metric_of_another_file_chooses_the_weights(place):

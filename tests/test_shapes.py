@@ -30,6 +30,7 @@ from helo.laws import tasks as tasks_laws
 from helo.layers import attention
 from helo.tasks import writing
 from helo.tasks.base import on
+from helo.tasks.examples import Splits
 from test_no_torch import without_torch
 
 WORDS = {"the": "D", "a": "D", "cat": "N", "dog": "N", "runs": "V", "sleeps": "V"}
@@ -247,7 +248,7 @@ def test_tags_are_counted_as_they_are_answered(name, field, tmp_path):
 
 
 def _raw(run, words):
-    encoded = run.task.encode(run.task.given(words))
+    encoded = run.task.encode(run.task.source.given(run.task, words))
     for i in range(len(words)):
         batch = encoded.batch(np.array([i]))
         yield np.asarray(run.task.model.forward(run.parameters, batch))[0].argmax(-1)
@@ -394,7 +395,7 @@ def test_a_pair_of_2_000_and_2_000_is_learned_from_in_little_room(monkeypatch):
     kind, text = tasks.find("translate"), "ab cd " * 333
     examples = Dataset("pair", [text, "ab"], [text, "cd"], lambda i: "here")
     task = kind.from_dataset(kind.Options(units="characters", hidden=8, embedding=4), examples)
-    task.train = task.encode(examples), task.targets(examples)
+    task.splits = Splits(task, examples, examples)
     batches = task.batches(0)
     assert batches.per_epoch == 2  # each pair a step of its own: side by side they were too large
     batch = max((batches.next() for _ in range(2)), key=lambda b: int(b["lengths"][0]))
@@ -437,11 +438,11 @@ def test_a_tenth_is_held_out_so_that_every_label_is_learned(seed, tmp_path):
     steps = write(tmp_path / "r.conll", "\n".join(rows[i] for i in order(20)))
     for task, file, least, held in (("classify", whole, 2, 10), ("tag", steps, 1, 2)):
         kind = tasks.find(task)
-        learn, check, record = kind.split([file], [], kind.Options())
+        learn, check, record = kind.source.split([file], [], kind.Options())
         counts = Counter(y for row in learn.labels for y in ([row] if isinstance(row, str) else row))
         assert min(counts.values()) == least
         assert len(check) == held
-        again = kind.from_dataset(kind.Options(), learn).reload(record, ())
+        again = kind.source.reload(kind.from_dataset(kind.Options(), learn), record, ())
         assert again.inputs == check.inputs
 
 
@@ -482,7 +483,7 @@ def test_n_best_scores_and_attention(place, monkeypatch):
     assert run.predict([""])[0]["text"] == ""
     with pytest.raises(HeloError, match="attention"):
         run.predict(["abcd"], attention=weights)
-    monkeypatch.setattr("helo.tasks.translate.LARGEST", 3)
+    monkeypatch.setattr("helo.tasks.writing.LARGEST", 3)
     with pytest.raises(HeloError, match="attention of 4 .* at most 3"):
         run.predict(["abcd"], attention=True)
 
@@ -536,7 +537,7 @@ def test_the_loss_that_is_told_is_what_validation_measures(place):
     """Plain nats; the gradient is that of smoothed targets."""
     run = trained("pairs", place)
     task = run.task
-    examples = task.recorded(run.about["data"])
+    examples = task.source.recorded(task, run.about["data"])
     batch = task.encode(examples).batch(np.arange(4)) | task.target_batch(task.targets(examples), np.arange(4))
     plain, count, _ = task.evaluate_batch(run.parameters, batch)
     tensors = {n: torch.from_numpy(p).requires_grad_() for n, p in run.parameters.items()}
@@ -559,12 +560,12 @@ def test_figures_leave_out_the_blanks_round_an_answer():
     task = kind.from_dataset(kind.Options(), Dataset("pair", ["a b"], ["a b"], lambda i: "here"))
     found = beam.Hypothesis([int(i) for i in task.ids(" a b ")], 0.0, 0.0)
     assert task.text(found.symbols) == " a b "
-    assert task.figures([[found]], SimpleNamespace(texts=["a b"]))["exact"] == 1
+    assert task.scoring.figures(task.predictions([[found]], SimpleNamespace(texts=["a b"])))["exact"] == 1
 
 
 def test_an_answer_a_line_of_standard_input(place):
     run = trained("pairs", place)
-    asked = run.task.lines("ab\N{LINE SEPARATOR}c\r\n\nd\x0ca\rb\x85a\n")
+    asked = run.task.source.lines(run.task, "ab\N{LINE SEPARATOR}c\r\n\nd\x0ca\rb\x85a\n")
     assert list(asked.inputs) == ["ab\N{LINE SEPARATOR}c", "", "d\x0ca\rb\x85a"]
     assert len(run.predict(asked)) == 3
 

@@ -84,6 +84,7 @@ from typing import Annotated
 from helo.options import SHARE
 from helo.reports import Report
 from helo.tasks import classify
+from helo.tasks.labels import LabelSource
 
 pathlib.Path("ran").touch()
 
@@ -100,14 +101,16 @@ class Options(classify.Options):
     leave_out: Annotated[str, "a word that is not read"] = "very"
 
 
-class Moods(classify.Classify):
-    Options = Options
-
-    @classmethod
-    def examples(cls, files, options, labelled=True):
-        found, paths = super().examples(files, options, labelled)
+class LeftOut(LabelSource):
+    def read(self, files, options, labelled=True):
+        found, paths = super().read(files, options, labelled)
         found.inputs = [x.replace(options.leave_out, "") for x in found.inputs]
         return found, paths
+
+
+class Moods(classify.Classify):
+    Options = Options
+    source = LeftOut()
 
     def predict(self, parameters, source, loudly=False):
         answers = super().predict(parameters, source)

@@ -107,7 +107,7 @@ def _stream(model, state, as_json, stopping):
                 if not as_json:
                     click.echo()
                 continue
-            labels[-1].append(live.feed(model.task.item(line, number)))
+            labels[-1].append(live.feed(model.task.source.item(model.task, line, number)))
             if not as_json:
                 flags.tell(f"{line.strip()}\t{labels[-1][-1]}")
                 sys.stdout.flush()

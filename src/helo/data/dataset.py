@@ -24,14 +24,15 @@ class Dataset:
     photo      where a picture lies                  clip        where a video lies, and from when to when
     pair       a text, whose label is another
 
-    labels: one an example, or a list of one a step, or a list of several for the whole; None where there are none.
+    labels: one an example, or a list of one a step, or a list of several for the whole, texts or numbers; None where there
+    are none.
     place(i, step): `file:line` of an example, for errors. about: what an answer to each example says of it beside the
     answer itself, such as its name.
     """
 
     kind: str
     inputs: Any
-    labels: Sequence[Any] | None
+    labels: Any  # a sequence, or None
     place: Callable[..., str]
     notes: dict[str, Any] = field(default_factory=dict)  # what was understood of the files, for people
     about: Sequence[dict[str, Any]] | None = None
@@ -44,10 +45,8 @@ class Dataset:
     def take(self, rows: np.ndarray) -> Dataset:
         """Some of the examples."""
         rows = np.asarray(rows)
-        labels = None if self.labels is None else [self.labels[i] for i in rows]
         inputs = self.inputs[rows] if isinstance(self.inputs, np.ndarray) else [self.inputs[i] for i in rows]
-        about = None if self.about is None else [self.about[i] for i in rows]
-        by = None if self.split_by is None else [self.split_by[i] for i in rows]
+        labels, about, by = (x if x is None else [x[i] for i in rows] for x in (self.labels, self.about, self.split_by))
         place = self.place
         return replace(self, inputs=inputs, labels=labels, place=lambda i, *step: place(int(rows[i]), *step), about=about,
                        split_by=by)  # fmt: skip
@@ -71,6 +70,13 @@ def fingerprint(files: Sequence[Path]) -> str:
             while block := stream.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()[:16]
+
+
+def unchanged(found: Any, recorded: Any, files: Sequence[str | Path], what: str = "files have") -> None:
+    """Raises HeloError where a fingerprint is another than a run recorded."""
+    if found != recorded:
+        raise HeloError(f"the {what} changed since the run was trained", mend="give the files to evaluate on",
+                        where=", ".join(map(str, files)))  # fmt: skip
 
 
 def counted(labels: Sequence[str]) -> list[str]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from helo import registry
-from helo.data.dataset import Dataset
 from helo.errors import HeloError
 from helo.inputs.base import Encoded, Input
 
-__all__ = ["Encoded", "Input", "find", "fits", "from_json", "names"]
+__all__ = ["Encoded", "Input", "find", "from_json", "names"]
 
 
 def names() -> list[str]:
@@ -28,10 +27,3 @@ def from_json(saved: dict[str, Any]) -> Input:
         return find(saved["form"]).from_json(saved)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise HeloError(f"not a form of input ({error!r})", mend="take the file of a whole run") from error
-
-
-def fits(form: Input, examples: Dataset) -> None:
-    """Raises HeloError for examples of a kind that a form does not read; which numbers, it says itself."""
-    if form.reads and examples.kind not in form.reads and len(examples):
-        expected = f"{' or '.join(form.reads)}, as in training"
-        raise HeloError(f"a {examples.kind}", expected=expected, where=examples.place(0))

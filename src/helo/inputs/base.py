@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, final
 
 import numpy as np
 
 from helo.cells.base import Cell
 from helo.cells.functions import Array
 from helo.data.dataset import Dataset
+from helo.data.ragged import Ragged
+from helo.errors import HeloError
 from helo.layers import Noise
 
 EVERY = slice(None)
@@ -31,26 +33,45 @@ class Encoded(Protocol):
         ...
 
 
+class Plain:
+    """Sequences that a batch holds as they are, under a name."""
+
+    def __init__(self, name: str, sequences: Ragged):
+        self.name, self.sequences, self.lengths = name, sequences, sequences.lengths
+
+    def batch(self, rows, rng=None, mine=EVERY):
+        values, lengths = self.sequences.padded(rows[mine])
+        return {self.name: values, "lengths": lengths}
+
+
 class Input(ABC):
     """How a sequence's steps become vectors. It is learned from training examples, saved as JSON, and holds no weights."""
 
-    reads: ClassVar[tuple[str, ...]] = ()  # kinds of examples; none: it says itself what it cannot read
+    #: Kinds of examples, first that of what is given in Python.
+    reads: ClassVar[tuple[str, ...]]
     width: int  # numbers a step
     sequence: bool = True  # False: one vector an example, and nothing to recur over
 
+    @final
+    def encode(self, examples: Dataset) -> Any:
+        """Examples as numbers (`Encoded`). Raises HeloError for a kind that the form does not read."""
+        if examples.kind not in self.reads and len(examples):
+            expected = f"{' or '.join(self.reads)}, as in training"
+            raise HeloError(f"a {examples.kind}", expected=expected, where=examples.place(0))
+        return self._encode(examples)
+
     @abstractmethod
-    def encode(self, examples: Dataset) -> Encoded:
-        """Examples of the kind that this form reads."""
+    def _encode(self, examples: Dataset) -> Encoded: ...
 
     def init(self, rng: np.random.Generator, cell: Cell) -> dict[str, np.ndarray]:
         """Fresh parameters; a form that only scales numbers has none."""
         return {}
 
-    @abstractmethod
     def forward(
         self, parameters: Mapping[str, Array], batch: Mapping[str, Array], cell: Cell, noise: Noise | None
     ) -> Array:
         """Vectors `(batch, time, width)`, or `(batch, width)` where there is no sequence."""
+        return batch["xs"]
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:

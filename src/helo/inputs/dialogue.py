@@ -11,8 +11,8 @@ from helo import engines
 from helo.cells.functions import namespace
 from helo.data.ragged import Ragged, filled_up
 from helo.inputs.base import EVERY, Input
-from helo.inputs.words import Words, tokens
-from helo.layers import part, pooling, stack, variational_dropout
+from helo.inputs.words import EncodedWords, Words, tokens
+from helo.layers import part, pooling, stack, under, variational_dropout
 from helo.saved import distinct, fields, least
 
 SPEAKER, MOST = 16, 200  # numbers a speaker becomes; so many of the most frequent have a row of their own
@@ -36,15 +36,13 @@ class Dialogue(Input):
         speakers = [s for s, n in sorted(counts.items(), key=lambda i: (-i[1], i[0])) if n > 1][:MOST]
         return cls(Words.learn(said, embedding, 0, vectors), speakers, hidden, dropout)
 
-    def encode(self, examples):
+    def _encode(self, examples):
         return _Encoded(self, examples.inputs)
 
     def init(self, rng, cell):
-        parameters = {f"words.{n}": p for n, p in self.words.init(rng, cell).items()}
-        read = stack.init(rng, cell, 1, self.words.width, self.hidden, bidirectional=True)
-        parameters |= {f"recurrent.{n}": p for n, p in read.items()}
-        parameters["speakers"] = rng.standard_normal((len(self.speakers) + 1, SPEAKER)).astype(np.float32)
-        return parameters
+        parameters = under("words", self.words.init(rng, cell))
+        parameters |= under("recurrent", stack.init(rng, cell, 1, self.words.width, self.hidden, bidirectional=True))
+        return parameters | {"speakers": rng.standard_normal((len(self.speakers) + 1, SPEAKER)).astype(np.float32)}
 
     def forward(self, parameters, batch, cell, noise):
         xs = self.words.forward(part(parameters, "words"), part(batch, "words"), cell, noise)
@@ -71,7 +69,7 @@ class Dialogue(Input):
 
 class _Encoded:
     def __init__(self, form: Dialogue, conversations):
-        self.words = form.words.encoded([tokens(text) for turns in conversations for _, text in turns])
+        self.words = EncodedWords(form.words, [tokens(text) for turns in conversations for _, text in turns])
         self.speakers = Ragged.of([[form.ids.get(who, 0) for who, _ in turns] for turns in conversations])
         self.same = Ragged.of(
             [[float(i > 0 and turns[i - 1][0] == who) for i, (who, _) in enumerate(turns)] for turns in conversations],
@@ -86,8 +84,7 @@ class _Encoded:
         speakers, lengths = self.speakers.padded(rows)
         used, turns = np.unique(self.turns.padded(rows)[0], return_inverse=True)
         said = self.words.batch(every, rng, filled_up(np.searchsorted(every, used)))
-        said = {f"words.{n}": a for n, a in said.items()}
-        return said | {
+        return under("words", said) | {
             "speakers": speakers, "same": self.same.padded(rows)[0], "turns": turns.reshape(speakers.shape),
             "lengths": lengths,
         }  # fmt: skip

@@ -24,18 +24,19 @@ BEFORE = 8  # steps of training's mean that go before an example's own, when its
 class Numbers(Input):
     """Each feature less its mean over its spread, as in training; a missing value is the mean, and then a second number
     a feature says what is missing. Features that have names are taken by them. level: whether what an example is on the
-    whole counts; where it does not, what its own mean differs from that of training is taken off first.
+    whole counts; where it does not, what its own mean differs from that of training is taken off first. noisy: whether
+    in training features are stretched and get noise.
     """
 
     reads = ("frames", "vector", "picture")
 
-    def __init__(self, mean, spread, missing: bool, names=None, level: bool = True):
+    def __init__(self, mean, spread, missing: bool, names=None, level: bool = True, noisy: bool = True):
         self.mean, self.std, self.missing = np.asarray(mean, np.float64), np.asarray(spread, np.float64), missing
-        self.names, self.level = names, level
+        self.names, self.level, self.noisy = names, level, noisy
         self.width = len(self.mean) * (2 if missing else 1)
 
     @classmethod
-    def learn(cls, examples, level: bool = True):
+    def learn(cls, examples, level: bool = True, noisy: bool = True):
         """Means and standard deviations of these series, by which all are scaled."""
         inputs = [np.asarray(x, np.float64).reshape(len(x), -1) for x in examples.inputs]
         whole = np.concatenate(inputs)
@@ -45,56 +46,42 @@ class Numbers(Input):
         if not level:
             whole = np.concatenate([x - _level(x, mean) for x in inputs])
         spread = np.sqrt(np.where(holes, 0, (whole - mean) ** 2).sum(0) / count)
-        return cls(
-            mean,
-            varied(spread, mean),
-            bool(holes.any()),
-            examples.notes.get("features"),
-            level,
-        )
+        return cls(mean, varied(spread, mean), bool(holes.any()), examples.notes.get("features"), level, noisy)
 
-    def encode(self, examples):
+    def _encode(self, examples):
         inputs, given = examples.inputs, examples.notes.get("features")
         if self.names is not None and given is not None and given != self.names:
             inputs = [by_name(x, given, self.names, examples.place(0)) for x in inputs]
+        scaled = []
         for i, x in enumerate(inputs):
             if x.ndim != 2 or x.shape[1] != len(self.mean):
-                raise HeloError(
-                    f"numbers of shape {x.shape}",
-                    expected=f"(time, {len(self.mean)}), as in training",
-                    where=examples.place(i),
-                )
-        scaled = []
-        for x in inputs:
+                expected = f"(time, {len(self.mean)}), as in training"
+                raise HeloError(f"numbers of shape {x.shape}", expected=expected, where=examples.place(i))
             x = np.asarray(x, np.float64)  # as far as here: of what is large, float32 loses what sets it apart
             z = (x - self.mean if self.level else x - _level(x, self.mean) - self.mean) / self.std
             holes = np.isnan(z)
-            z = np.where(holes, 0, np.clip(z, -10, 10)).astype(
-                np.float32
-            )  # an outlier is far, not a thousand times as far
+            # An outlier is far, not a thousand times as far.
+            z = np.where(holes, 0, np.clip(z, -10, 10)).astype(np.float32)
             scaled.append(np.concatenate([z, holes.astype(np.float32)], 1) if self.missing else z)
-        return _Encoded(Ragged.of(scaled, np.float32, (self.width,)))
-
-    def forward(self, parameters, batch, cell, noise):
-        return batch["xs"]
+        return _Encoded(Ragged.of(scaled, np.float32, (self.width,)), self.noisy)
 
     def to_json(self):
         return {
             "form": "numbers", "mean": self.mean.tolist(), "spread": self.std.tolist(), "missing": self.missing,
             "names": self.names, "level": self.level,
-        }  # fmt: skip
+        } | ({} if self.noisy else {"noisy": False})  # fmt: skip
 
     @classmethod
     def from_json(cls, saved):
-        _, mean, spread, missing, names, level = fields(
-            {"names": None, "level": True, **saved}, form=Literal["numbers"], mean=list[float], spread=list[float], missing=bool,
-            names=list[str] | None, level=bool,
+        _, mean, spread, missing, names, level, noisy = fields(
+            {"names": None, "level": True, "noisy": True, **saved}, form=Literal["numbers"], mean=list[float], spread=list[float], missing=bool,
+            names=list[str] | None, level=bool, noisy=bool,
         )  # fmt: skip
         if not mean or len(spread) != len(mean) or (names is not None and len(names) != len(mean)):
             raise ValueError(f"{len(mean)} means, {len(spread)} spreads, {len(names or mean)} names")
         if not (all(abs(m) < LARGEST for m in mean) and all(0 < s < LARGEST for s in spread)):
             raise ValueError("a mean or a spread beyond what it may be")
-        return cls(mean, spread, missing, names, level)
+        return cls(mean, spread, missing, names, level, noisy)
 
 
 def varied(spread: Any, mean: Any) -> Any:
@@ -110,15 +97,15 @@ def _level(x: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
 
 class _Encoded:
-    def __init__(self, xs: Ragged):
-        self.xs, self.lengths = xs, xs.lengths
+    def __init__(self, xs: Ragged, noisy: bool):
+        self.xs, self.lengths, self.noisy = xs, xs.lengths, noisy
 
     def windows(self, size: int) -> _Encoded:
-        return _Encoded(self.xs.windows(size))
+        return _Encoded(self.xs.windows(size), self.noisy)
 
     def batch(self, rows, rng=None, mine=EVERY):
         xs, lengths = self.xs.padded(rows)
-        if rng is not None:
+        if rng is not None and self.noisy:
             xs = xs * np.exp(SCALED * rng.standard_normal((len(rows), 1, xs.shape[2]), np.float32))
             inside = np.arange(xs.shape[1]) < lengths[:, None]
             xs = xs + JITTER * rng.standard_normal(xs.shape, np.float32) * inside[..., None]

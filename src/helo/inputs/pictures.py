@@ -15,7 +15,6 @@ from helo.saved import fields
 SHIFT = 0.07  # of the smaller side: how far a picture is shifted in training, in any direction
 SIDE = 32  # training pictures of unequal sizes are brought to so many pixels a side
 FAR = 1e4  # spreads from the mean; what is farther, in arrays that are hardly pictures, would overflow in products
-VIEWS = ("whole", "rows", "pixels")
 
 
 class Pictures(Input):
@@ -36,47 +35,28 @@ class Pictures(Input):
         """Mean and standard deviation of these pictures, by which all are scaled."""
         x = _alike(examples, _shape(examples.inputs))
         if x.ndim < 3:
-            raise HeloError(
-                f"--view {view} of vectors", expected="pictures (examples, height, width)", where=examples.place(0)
-            )
-        return cls(x.shape[1:], view, *_moments(x))
+            size = "pictures (examples, height, width)"
+            raise HeloError(f"--view {view} of vectors", expected=size, where=examples.place(0))
+        mean = float(x.mean(dtype=np.float64))  # squares of what float32 holds are beyond it
+        return cls(x.shape[1:], view, mean, float(varied(x.std(dtype=np.float64), mean)))
 
-    def encode(self, examples):
+    def _encode(self, examples):
         return _Encoded(self, _alike(examples, self.shape))
 
-    def forward(self, parameters, batch, cell, noise):
-        return batch["xs"]
-
     def to_json(self):
-        return {
-            "form": "pictures",
-            "shape": list(self.shape),
-            "view": self.view,
-            "mean": self.mean,
-            "spread": self.std,
-        }
+        return {"form": "pictures", "shape": list(self.shape), "view": self.view, "mean": self.mean, "spread": self.std}
 
     @classmethod
     def from_json(cls, saved):
+        views = Literal["whole", "rows", "pixels"]
         _, shape, view, mean, spread = fields(
-            saved,
-            form=Literal["pictures"],
-            shape=list[int],
-            view=Literal["whole", "rows", "pixels"],
-            mean=float,
-            spread=float,
+            saved, form=Literal["pictures"], shape=list[int], view=views, mean=float, spread=float
         )
         if len(shape) not in (2, 3) or min(shape) < 1 or max(shape) > 1 << 20:
             raise ValueError(f"pictures of shape {shape}")
         if not (abs(mean) < LARGEST and 1 / LARGEST < spread < LARGEST):
             raise ValueError(f"a mean of {mean}, a spread of {spread}")
         return cls(shape, view, mean, spread)
-
-
-def _moments(x: np.ndarray) -> tuple[float, float]:
-    """Mean and spread, in float64: squares of what float32 holds are beyond it."""
-    mean = float(x.mean(dtype=np.float64))
-    return mean, float(varied(x.std(dtype=np.float64), mean))
 
 
 class _Encoded:
@@ -113,9 +93,8 @@ def _alike(examples, shape: tuple[int, ...]) -> np.ndarray:
         ]
     for i, x in enumerate(found):
         if x.shape != shape:
-            raise HeloError(
-                f"a picture of shape {x.shape}", expected=f"{shape}, as in training", where=examples.place(i)
-            )
+            expected = f"{shape}, as in training"
+            raise HeloError(f"a picture of shape {x.shape}", expected=expected, where=examples.place(i))
     return np.asarray(found)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from helo import engines
 from helo.data import vocab as vocabularies
 from helo.data.ragged import Ragged
-from helo.inputs.base import EVERY, Input
+from helo.inputs.base import Input, Plain
 from helo.saved import fields, least
 
 
@@ -27,8 +27,8 @@ class Symbols(Input):
         """From training texts. width: numbers a symbol becomes."""
         return cls(vocabularies.build(units, (_bytes(t + "\n") for t in examples.inputs)), width)
 
-    def encode(self, examples):
-        return _Encoded(Ragged.of([self.vocab.encode(_bytes(t), lenient=True) for t in examples.inputs]))
+    def _encode(self, examples):
+        return Plain("ids", Ragged.of([self.vocab.encode(_bytes(t), lenient=True) for t in examples.inputs]))
 
     def init(self, rng, cell):
         return {"embedding": rng.standard_normal((len(self.vocab), self.width)).astype(np.float32)}
@@ -43,16 +43,6 @@ class Symbols(Input):
     def from_json(cls, saved):
         _, width, vocab = fields(saved, form=Literal["symbols"], width=int, vocab=dict)
         return cls(vocabularies.from_json(vocab), least(width, 1, "width"))
-
-
-class _Encoded:
-    def __init__(self, ids: Ragged):
-        self.ids, self.lengths = ids, ids.lengths
-
-    def batch(self, rows, rng=None, mine=EVERY):
-        rows = rows[mine]
-        ids, lengths = self.ids.padded(rows)
-        return {"ids": ids, "lengths": lengths}
 
 
 def _bytes(text: str) -> bytes:

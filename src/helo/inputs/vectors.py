@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -26,11 +27,8 @@ class Vectors(Input):
         """Means and standard deviations of these vectors, by which all are scaled."""
         return cls(Numbers.learn(_stepped(examples)))
 
-    def encode(self, examples):
+    def _encode(self, examples):
         return _Encoded(self.numbers.encode(_stepped(examples)).xs.values)
-
-    def forward(self, parameters, batch, cell, noise):
-        return batch["xs"]
 
     def to_json(self):
         return {"form": "vectors", "numbers": self.numbers.to_json()}
@@ -51,8 +49,6 @@ class _Encoded:
 
 def _stepped(examples):
     """Each vector as a sequence of one step."""
-    from dataclasses import replace
-
     x = np.asarray(examples.inputs)
     if x.ndim != 2:
         raise HeloError(f"numbers of shape {x.shape}", expected="(examples, features)", where=examples.place(0))

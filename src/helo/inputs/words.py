@@ -19,7 +19,7 @@ from helo.data.readers import files, numbers
 from helo.data.readers.numbers import is_number
 from helo.errors import HeloError
 from helo.inputs.base import EVERY, Input
-from helo.layers import part, pooling, stack
+from helo.layers import part, pooling, stack, under
 from helo.saved import distinct, fields, least
 
 LEAST, MOST = 2, 50_000  # a word is known when it was seen so often; at most so many are
@@ -75,20 +75,15 @@ class Words(Input):
         self.start /= np.float32(spread)  # as far from each other as fresh ones are
         return self
 
-    def encode(self, examples):
-        return self.encoded([tokens(x) if isinstance(x, str) else x for x in examples.inputs])
-
-    def encoded(self, sentences: Sequence[Sequence[str]]) -> _Encoded:
-        """Sentences as lists of words."""
-        return _Encoded(self, sentences)
+    def _encode(self, examples):
+        return EncodedWords(self, [tokens(x) if isinstance(x, str) else x for x in examples.inputs])
 
     def init(self, rng, cell):
         table = rng.standard_normal((len(self.words) + 1, self.embedding)).astype(np.float32)
         parameters = {"embedding": table if self.start is None else self.start.copy()}
         if self.spelling:
             parameters["letters"] = rng.standard_normal((len(self.letters) + 1, LETTER)).astype(np.float32)
-            fresh = stack.init(rng, cell, 1, LETTER, self.spelling, bidirectional=True)
-            parameters |= {f"recurrent.{n}": p for n, p in fresh.items()}
+            parameters |= under("recurrent", stack.init(rng, cell, 1, LETTER, self.spelling, bidirectional=True))
         return parameters
 
     def forward(self, parameters, batch, cell, noise):
@@ -116,7 +111,7 @@ class Words(Input):
         return cls(distinct(words, "words"), letters, least(embedding, 1, "embedding"), least(spelling, 0, "spelling"))
 
 
-class _Encoded:
+class EncodedWords:
     """Every distinct form once: a batch reads the letters of a word once, however often it stands there."""
 
     def __init__(self, words: Words, sentences: Sequence[Sequence[str]]):

@@ -168,14 +168,14 @@ def explain(
             window = WINDOW if window is None else window
             requests = [targets.symbol_request(run, source, label, at, window, baseline, stream)]
         elif isinstance(task.model, Tagger | Classifier | FeedForward) and hasattr(task, "labels"):
-            examples = task.given(source)
+            examples = task.source.given(task, source)
             requests = [targets.label_request(run, examples, i, label, step, baseline) for i in range(len(examples))]
         elif isinstance(task.model, EncoderDecoder):
             if label is not None:
                 raise HeloError(shape, expected="one that chooses among labels", where="--label")
             if baseline != "zero":
                 raise HeloError(f"{baseline}, of {shape}", expected="zero", where="--baseline")
-            examples = task.given(source)
+            examples = task.source.given(task, source)
             if (request := targets.GENERATION.get(examples.kind)) is None:
                 raise HeloError(f"{shape}, of {examples.kind}", expected=f"one of {' or '.join(targets.GENERATION)}")
             requests = [request(run, examples.take(np.array([i]))) for i in range(len(examples))]

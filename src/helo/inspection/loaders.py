@@ -100,7 +100,7 @@ class ExampleLoader(Loader):
 
     def __init__(self, run: Run, files: Sequence[str | Path], most: int):
         super().__init__(run, files)
-        examples = run.task.reload(run._recorded(files), files)
+        examples = run.task.source.reload(run.task, run._recorded(files), files)
         if not len(examples):
             raise HeloError("no examples", expected="one or more", where=self.where)
         lengths = np.minimum(run.task.encode(examples).lengths, LONGEST)
@@ -222,7 +222,7 @@ def _labels(examples: Any, lengths: np.ndarray) -> list[list[str]] | None:
     if examples.labels is None:
         return None
     steps = examples.kind not in ("text", "pair", "photo") and any(
-        not isinstance(y, str) and len(y) == len(x) for x, y in zip(examples.inputs, examples.labels, strict=True)
+        isinstance(y, list) and len(y) == len(x) for x, y in zip(examples.inputs, examples.labels, strict=True)
     )
     pairs = zip(examples.labels, lengths, strict=True)
     if steps:
@@ -259,7 +259,7 @@ def _steps(task: Any, examples: Any, lengths: np.ndarray, numbers: list[Any]) ->
         rows = [[f"{who}: {text}" for who, text in turns] for turns in examples.inputs]
         return [r[:n] for r, n in zip(rows, lengths, strict=True)], "tokens", "turns"
     if (vocab := getattr(form, "vocab", None)) is not None:
-        ids = form.encode(examples).ids
+        ids = form.encode(examples).sequences
         return [_spelled(vocab.spelling, ids[i][:n]) for i, n in enumerate(lengths)], "text", task.options.units
     return [[str(t + 1) for t in range(n)] for n in lengths], "series", "steps"
 

@@ -201,7 +201,7 @@ def _fixed(run: Run) -> tuple[list[Any], list[str], str]:
     run._recorded([])
     if sum(f.stat().st_size for f in files if f.is_file()) > LARGEST:
         raise HeloError("the validation data is too large to be read again here", where=str(run.path))
-    examples = task.recorded(data)
+    examples = task.source.recorded(task, data)
     examples = examples.take(np.arange(min(EXAMPLES, len(examples))))
     encoded, targets = task.encode(examples), task.targets(examples)
     rows = [np.array([i]) for i in range(len(examples))]

@@ -234,7 +234,7 @@ def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]
     if lines or not isinstance(run.task, ExampleTask):
         raise HeloError(f"--lines of a {run.about['task']} model", expected="it of a language model")
     task: Any = copy(run.task)
-    examples = task.reload(run.about["data"], names)
+    examples = task.source.reload(task, run.about["data"], names)
     if hasattr(task, "weights"):
         task.weights = None  # they made training balanced, and are no part of a probability
     task.scoring = task.scoring.choose(LOSS)  # nothing is searched for

@@ -254,7 +254,7 @@ def translation_request(run: Run, one: Dataset) -> Request:
 
     spelled = [task.text([i]) for i in np.where(strangers > 0, task.model.symbols + strangers, source)]
     words, names, gaps = words_of(spelled, task.options.units)
-    weights = task.attention_weights(run.parameters, memory, encoded.lengths, [symbols])[0]
+    weights = task.attention_weights(run.parameters, memory, [symbols])[0]
     finished = [task.text([i]) for i in finished]
     return _text_request(
         run, one, symbols, finished, remember, [vectors], [words[:, None]], names, gaps, weights, len(source)
@@ -279,7 +279,7 @@ def caption_request(run: Run, one: Dataset) -> Request:
         return task.model.remembered(parameters, outputs, namespace(outputs).ones_like(outputs[..., 0]), summary)
 
     names = [f"row {i // side + 1}, column {i % side + 1}" for i in range(places)] + [WHOLE]
-    weights = task.attention_weights(run.parameters, memory, [places], [symbols])[0]
+    weights = task.attention_weights(run.parameters, memory, [symbols])[0]
     request = _text_request(
         run, one, symbols, texts_of(task.vocab, symbols), remember, [memory[0][0], memory[3][0]],
         [np.arange(places)[:, None], np.full(1, places)], names, [""] * len(names), weights, 1,

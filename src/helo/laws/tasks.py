@@ -26,13 +26,13 @@ def numpy_is_torch(run: Run, asked: Sequence[Any]) -> None:
     import torch
 
     task = _task(run)
-    examples = task.reload(run.about["data"], ())
+    examples = task.source.reload(task, run.about["data"], ())
     encoded, targets = task.encode(examples), task.targets(examples)
     found = []
     for parameters in (run.parameters, {n: torch.from_numpy(p) for n, p in run.parameters.items()}):
         with torch.no_grad():
             loss, count, answers = task.predict_batches(parameters, encoded, targets)
-        found.append({"loss": loss / max(1, count)} | task.figures(answers, targets))
+        found.append({"loss": loss / max(1, count)} | task.scoring.figures(task.predictions(answers, targets)))
     _same("numpy_is_torch", *found)
 
 

@@ -20,6 +20,11 @@ def part(parameters: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {name.removeprefix(prefix): p for name, p in parameters.items() if name.startswith(prefix)}
 
 
+def under(prefix: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters below a dotted name, which `part` takes off again."""
+    return {f"{prefix}.{name}": p for name, p in parameters.items()}
+
+
 def dropped(x: Any, rate: float, noise: Noise | None) -> Any:
     """x with a share `rate` of it dropped, if there is noise."""
     return noise(x, rate) if noise is not None and rate > 0 else x

@@ -42,20 +42,22 @@ class Model(ABC):
         """Fresh parameters, float32, flat with dotted names."""
 
 
-class LabelModel(Model):
-    """A model whose outputs are scores of labels, over a form of input."""
+class InputModel(Model):
+    """A model over a form of input: outputs of an example, or of each of its steps, by a linear head."""
 
-    def __init__(self, options: Any, form: Any, labels: int):
-        """form: how an example, or a step of it, becomes a vector (`helo.inputs.Input`). labels: how many there are."""
+    def __init__(self, options: Any, form: Any, outputs: int):
+        """form: how an example, or a step of it, becomes a vector (`helo.inputs.Input`). outputs: how many, such as the
+        scores of the labels.
+        """
         super().__init__(options)
-        self.form, self.labels = form, labels
+        self.form, self.outputs = form, outputs
 
 
-def head(classes: int, width: int) -> dict[str, np.ndarray]:
-    """Parameters of a linear map to scores that starts at zero: no class is likelier than another."""
-    return {"head.weight": np.zeros((classes, width), np.float32), "head.bias": np.zeros(classes, np.float32)}
+def head(outputs: int, width: int) -> dict[str, np.ndarray]:
+    """Parameters of a linear map to outputs that starts at zero: no label is likelier than another."""
+    return {"head.weight": np.zeros((outputs, width), np.float32), "head.bias": np.zeros(outputs, np.float32)}
 
 
 def scores(parameters: Parameters, xs: Any) -> Any:
-    """The head's scores `(…, classes)` of vectors `(…, width)`."""
+    """The head's outputs `(…, outputs)` of vectors `(…, width)`."""
     return xs @ parameters["head.weight"].T + parameters["head.bias"]

@@ -11,7 +11,7 @@ import numpy as np
 from helo import encoders
 from helo.cells.functions import namespace
 from helo.encoders import Encoder
-from helo.layers import dropped, part
+from helo.layers import dropped, part, under
 from helo.models.base import Parameters
 from helo.models.encoder_decoder import EncoderDecoder, Memory, matrix
 
@@ -40,7 +40,7 @@ class Captioner(EncoderDecoder):
         o, encoder = self.options, self.encoder
         parameters = {"embedding": rng.standard_normal((self.symbols, o.embedding)).astype(np.float32)}
         if self.learns_pictures:
-            parameters |= {f"encoder.{n}": p for n, p in self._learned.init(rng).items()}
+            parameters |= under("encoder", self._learned.init(rng))
         for name in ("regions", "whole") if o.attention == "soft" else ("whole",):
             parameters[f"{name}.dense"] = matrix(rng, o.hidden, encoder.width)
             parameters[f"{name}.bias"] = np.zeros(o.hidden, np.float32)

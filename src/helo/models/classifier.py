@@ -1,27 +1,25 @@
-"""A classifier: sequence → vectors → recurrent layers, both ways → pooled over time → scores of the labels"""
+"""A classifier: sequence → vectors → recurrent layers, both ways → pooled over time → outputs"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from helo.layers import dropped, part, pooling, stack, variational_dropout
-from helo.models.base import LabelModel, Parameters, head, scores
+from helo.layers import dropped, part, pooling, stack, under, variational_dropout
+from helo.models.base import InputModel, Parameters, head, scores
 
 
-class Classifier(LabelModel):
-    """Scores of the labels for each sequence. options: cell, layers, hidden, bidirectional, pool, dropout."""
+class Classifier(InputModel):
+    """Outputs for each sequence. options: cell, layers, hidden, bidirectional, pool, dropout."""
 
     def init(self, rng):
         o, form = self.options, self.form
-        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
         width = o.hidden * (2 if o.bidirectional else 1)
-        body = stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional)
-        parameters |= {f"recurrent.{n}": p for n, p in body.items()}
-        parameters |= {f"pool.{n}": p for n, p in pooling.init(rng, o.pool, width).items()}
-        return parameters | head(self.labels, width)
+        parameters = under("input", form.init(rng, self.cell))
+        parameters |= under("recurrent", stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional))
+        return parameters | under("pool", pooling.init(rng, o.pool, width)) | head(self.outputs, width)
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
-        """A batch of the form of input to scores `(batch, labels)`."""
+        """A batch of the form of input to outputs `(batch, outputs)`."""
         o, lengths = self.options, batch["lengths"]
         xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
         learned = any(n.startswith("input.") for n in parameters)

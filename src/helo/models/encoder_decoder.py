@@ -15,7 +15,7 @@ import numpy as np
 
 from helo import engines
 from helo.cells.functions import namespace
-from helo.layers import attention, dropped, part, variational_dropout
+from helo.layers import attention, dropped, part, under, variational_dropout
 from helo.models.base import Model, Parameters, head, scores
 
 Memory = tuple[Any, ...]  # outputs, keys, 1 or 0 a place `(rows, places, …)`, and the summary `(rows, width)`
@@ -46,12 +46,11 @@ class EncoderDecoder(Model):
         lower = self.cell.init(rng, o.embedding, o.hidden)
         upper = self.cell.init(rng, o.hidden + width, o.hidden)
         for name, fresh in (("lower", lower), ("upper", upper)):
-            parameters |= {f"{name}.recurrent.{n}": p for n, p in fresh.items()}
+            parameters |= under(f"{name}.recurrent", fresh)
             for k, s in enumerate(self.cell.state(fresh, 1)):
                 if s.shape == (1, o.hidden):
                     parameters[f"bridge.dense.{name}.{k}"] = matrix(rng, o.hidden, width)
-        looks = attention.init(rng, self.attention, o.hidden, width, self.attention_size)
-        parameters |= {f"attention.{n}": p for n, p in looks.items()}
+        parameters |= under("attention", attention.init(rng, self.attention, o.hidden, width, self.attention_size))
         parameters["readout.dense"] = matrix(rng, o.embedding, 2 * o.hidden + width)
         parameters["readout.bias"] = np.zeros(o.embedding, np.float32)
         return parameters | head(self.symbols, o.embedding)

@@ -10,7 +10,7 @@ import numpy as np
 
 from helo import cells, engines
 from helo.errors import HeloError
-from helo.layers import Noise, part, stack, variational_dropout
+from helo.layers import Noise, part, stack, under, variational_dropout
 from helo.models.base import Budget, Model, Parameters, scores
 
 State = tuple[tuple[Any, ...], ...]
@@ -28,7 +28,7 @@ class LanguageModel(Model):
         o, v = self.options, self.vocabulary
         return {
             "embedding": rng.standard_normal((v, o.embedding)).astype(np.float32),
-            **{f"recurrent.{n}": p for n, p in stack.init(rng, self.cell, o.layers, o.embedding, o.hidden).items()},
+            **under("recurrent", stack.init(rng, self.cell, o.layers, o.embedding, o.hidden)),
             "head.weight": (rng.standard_normal((v, o.hidden)) * o.hidden**-0.5).astype(np.float32),
             "head.bias": np.zeros(v, np.float32),
         }

@@ -1,27 +1,26 @@
-"""A tagger: steps → vectors → recurrent layers, both ways → scores of the labels of each step [→ CRF]"""
+"""A tagger: steps → vectors → recurrent layers, both ways → outputs of each step [→ CRF]"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from helo.inputs.dialogue import Dialogue
-from helo.layers import crf, part, stack, variational_dropout
-from helo.models.base import LabelModel, Parameters, head, scores
+from helo.layers import crf, part, stack, under, variational_dropout
+from helo.models.base import InputModel, Parameters, head, scores
 
 
-class Tagger(LabelModel):
-    """Scores of the labels for each step. options: cell, layers, hidden, bidirectional, crf, dropout."""
+class Tagger(InputModel):
+    """Outputs for each step. options: cell, layers, hidden, bidirectional, crf, dropout."""
 
     def init(self, rng):
         o, form = self.options, self.form
-        parameters = {f"input.{n}": p for n, p in form.init(rng, self.cell).items()}
-        body = stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional)
-        parameters |= {f"recurrent.{n}": p for n, p in body.items()}
-        parameters |= head(self.labels, o.hidden * (2 if o.bidirectional else 1))
-        return parameters | ({f"crf.{n}": p for n, p in crf.init(self.labels).items()} if o.crf else {})
+        parameters = under("input", form.init(rng, self.cell))
+        parameters |= under("recurrent", stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional))
+        parameters |= head(self.outputs, o.hidden * (2 if o.bidirectional else 1))
+        return parameters | (under("crf", crf.init(self.outputs)) if o.crf else {})
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
-        """A batch of the form of input to scores `(batch, time, labels)`."""
+        """A batch of the form of input to outputs `(batch, time, outputs)`."""
         o = self.options
         xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
         xs = variational_dropout(xs, o.dropout if not isinstance(self.form, Dialogue) else 0.0, noise)
@@ -30,7 +29,7 @@ class Tagger(LabelModel):
         return scores(parameters, variational_dropout(xs, o.dropout, noise))
 
     def step(self, parameters: Parameters, batch: Any, state: Any = None) -> tuple[Any, Any]:
-        """Scores of a few steps more, `(batch, time, labels)`, after a carried state; for a model of one direction."""
+        """Outputs of a few steps more, `(batch, time, outputs)`, after a carried state; for a model of one direction."""
         xs = self.form.forward(part(parameters, "input"), batch, self.cell, None)
         xs, state = stack.run(self.cell, self.options.layers, part(parameters, "recurrent"), xs, state)
         return scores(parameters, xs), state

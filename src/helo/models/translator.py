@@ -8,7 +8,7 @@ import numpy as np
 
 from helo import engines
 from helo.cells.functions import namespace
-from helo.layers import part, stack, variational_dropout
+from helo.layers import part, stack, under, variational_dropout
 from helo.models.base import Parameters
 from helo.models.encoder_decoder import EncoderDecoder, Memory
 
@@ -21,8 +21,7 @@ class Translator(EncoderDecoder):
         half = o.hidden // 2
         parameters = {"embedding": rng.standard_normal((size, o.embedding)).astype(np.float32)}
         body = stack.init(rng, self.cell, o.layers, o.embedding, half, bidirectional=True)
-        parameters |= {f"reader.recurrent.{n}": p for n, p in body.items()}
-        return parameters | self.decoder(rng, 2 * half)
+        return parameters | under("reader.recurrent", body) | self.decoder(rng, 2 * half)
 
     def memory(self, parameters: Parameters, batch: Any, noise: Any = None) -> Memory:
         """What the encoder leaves: outputs, keys, 1 or 0 a place `(batch, places, …)`, and the summary `(batch, hidden)`."""

@@ -44,8 +44,8 @@ class Report:
 
     def progress(self, parameters: Parameters, rng: np.random.Generator) -> str:
         """A line that lets a person see what the model can do by now."""
-        row = rng.integers(len(self.task.shown), size=1)
-        return self.line(self.task.predict(parameters, self.task.shown.take(row))[0])
+        examples = self.task.splits.examples
+        return self.line(self.task.predict(parameters, examples.take(rng.integers(len(examples), size=1)))[0])
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:
@@ -68,7 +68,7 @@ class Report:
         """How the model does on files, or on the validation data that a run recorded in `data`: pictures into a folder,
         and Markdown about them. most: on so many examples. said: options of reading that are to be others.
         """
-        examples = self.task.reload(data, files, **said)
+        examples = self.task.source.reload(self.task, data, files, **said)
         return self.page(parameters, folder, examples if most is None else examples.evenly(most))
 
     def page(self, parameters: Parameters, folder: Path, examples: Dataset) -> str:
@@ -91,7 +91,6 @@ class TextReport(Report):
 
     def page(self, parameters, folder, examples):
         some = examples.take(np.arange(min(10, len(examples))))
-        assert some.labels is not None
         pairs = [self.row(x, y) for x, y in zip(some.inputs, some.labels, strict=True)]
         texts = [a["text"] for a in self.task.predict(parameters, some)]
         return rows((self.source, "answer", "truth"), [(x, a, y) for (x, y), a in zip(pairs, texts, strict=True)])

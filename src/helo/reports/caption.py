@@ -27,12 +27,12 @@ class CaptionReport(TextReport):
         )
 
     def progress(self, parameters, rng):
-        task, (encoded, targets) = self.task, self.task.valid
+        task, (encoded, targets) = self.task, self.task.splits.valid
         row = rng.integers(len(encoded.lengths), size=1)
         batch = encoded.batch(row)
         memory = task.model.memory(parameters, batch)
         found = task.search(parameters, memory, task.most(batch), 1)[0][0]
-        name = task.shown.inputs[row[0]].name
+        name = task.splits.examples.inputs[row[0]].name
         return f"{name}: {task.text(found.symbols)[:70]} (reference: {targets.texts[row[0]][0][:70]})"
 
     @staticmethod

@@ -28,12 +28,12 @@ class ClassifyReport(Report):
         )
 
     def progress(self, parameters, rng):
-        task, (encoded, targets) = self.task, self.task.valid
+        task, (encoded, targets) = self.task, self.task.splits.valid
         row = np.array([rng.integers(len(encoded.lengths))])
         p, truth = task.evaluate_batch(parameters, encoded.batch(row))[2][0], targets[row[0]]
         if task.many:
             right = [y for y, t in zip(task.labels, truth, strict=True) if t]
-            return f"example {row[0] + 1}: {self.line(task.answer(p))} (true labels {', '.join(right) or 'none'})"
+            return f"example {row[0] + 1}: {self.line(task.answer(None, p))} (true labels {', '.join(right) or 'none'})"
         return f"example {row[0] + 1}: {task.labels[int(p.argmax())]} {p.max():.2f} (true label {task.labels[truth]})"
 
     @staticmethod
@@ -57,9 +57,8 @@ class ClassifyReport(Report):
             text = classification.table(counts, task.labels)
         lines = []
         for i in worst:
-            assert examples.labels is not None
             truth = f"labels {', '.join(examples.labels[i])}" if many else f"label {examples.labels[i]}"
-            line = f"- {_place(examples, int(i))} (true {truth}, answered {self.line(task.answer(p[i]))})"
+            line = f"- {_place(examples, int(i))} (true {truth}, answered {self.line(task.answer(examples.inputs[i], p[i]))})"
             lines.append(line.replace("\t", " "))
         return text + ("\nThe most wrong:\n\n" + "\n".join(lines) + "\n" if lines else "")
 

@@ -30,11 +30,11 @@ class TagReport(Report):
         )
 
     def progress(self, parameters, rng):
-        task, (encoded, targets) = self.task, self.task.valid
+        task, (encoded, targets) = self.task, self.task.splits.valid
         row = np.array([rng.integers(len(encoded.lengths))])
         found = task.evaluate_batch(parameters, encoded.batch(row))[2]
         answer = task.answers(parameters, found, encoded.lengths[row])[0]
-        x, truth = task.shown.inputs[row[0]], targets[row[0]]
+        x, truth = task.splits.examples.inputs[row[0]], targets[row[0]]
         pairs = []
         for t in range(min(12, len(answer))):
             right = answer[t] == truth[t]

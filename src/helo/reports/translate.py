@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from helo.reports.base import TextReport
 
 
@@ -23,10 +21,10 @@ class TranslateReport(TextReport):
         )
 
     def progress(self, parameters, rng):
-        task = self.task
-        row = int(rng.integers(len(task.valid[0].lengths)))
-        answer = task.predict(parameters, task.shown.take(np.array([row])), beam=1)[0]
-        return f"{task.shown.inputs[row][:60]} → {answer['text'][:60]} (reference: {task.valid[1].texts[row][:60]})"
+        examples = self.task.splits.examples
+        one = examples.take(rng.integers(len(examples), size=1))
+        answer = self.task.predict(parameters, one, beam=1)[0]
+        return f"{one.inputs[0][:60]} → {answer['text'][:60]} (reference: {one.labels[0][:60]})"
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:

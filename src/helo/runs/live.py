@@ -9,6 +9,7 @@ from helo import saved
 from helo.errors import HeloError, place, wrap
 from helo.inputs.dialogue import Dialogue
 from helo.layers import part, stack
+from helo.models.tagger import Tagger
 from helo.runs.arrays import checked_state, state_arrays, write_arrays
 from helo.runs.trained import TrainedModel
 
@@ -18,7 +19,7 @@ class Live:
 
     def __init__(self, run: TrainedModel):
         """Raises HeloError for a model that cannot answer before it has read to the end."""
-        if not getattr(run.task, "stepwise", False):
+        if not isinstance(run.task.model, Tagger):
             raise HeloError(f"a model of the task {run.about['task']}", expected="a tagger", where=run.path)
         options = run.task.options
         for refused, what, mend in (

@@ -91,12 +91,12 @@ class Run(TrainedModel):
         """
         if not (names := listed(files)):
             raise HeloError("no files are given", expected="files as for training")
-        return self._answers().unlabelled(names, **said)
+        return self._answers().source.unlabelled(self.task, names, **said)
 
     @door
     def lines(self, text: str, **said: Any) -> Any:
         """Examples for `predict`, out of text with one example per line. said: as for `examples`."""
-        return self._answers().lines(text, **said)
+        return self._answers().source.lines(self.task, text, **said)
 
     def _answers(self) -> ExampleTask:
         if not isinstance(self.task, ExampleTask):

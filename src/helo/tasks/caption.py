@@ -20,19 +20,18 @@ from helo import encoders
 from helo.data import vocab as vocabularies
 from helo.data.ragged import Ragged
 from helo.data.readers.captioned import LISTS
-from helo.data.readers.photos import Photo
 from helo.data.vocab import Vocab
 from helo.decoding.sampling import generator
 from helo.encoders.store import BATCH
 from helo.errors import HeloError
-from helo.inputs.photos import Pixels, Seen
+from helo.inputs.photos import TOGETHER, Pixels, Seen
 from helo.metrics import Predictions, Scoring
 from helo.metrics import captions as metric
 from helo.models.captioner import Captioner
 from helo.options import POSITIVE, SHARE, SIZE, Bounds
 from helo.saved import fields, settled
-from helo.tasks.base import Parameters, filled, on
-from helo.tasks.pictures import PictureTask
+from helo.tasks.base import filled
+from helo.tasks.pictures import PictureSource
 from helo.tasks.self_critical import CUTS, Captions, LearnsFromItself, SelfCritical, normalised
 from helo.tasks.writing import SearchOptions, WriterOptions
 
@@ -85,22 +84,24 @@ class Options(WriterOptions):
 
     def __post_init__(self):
         """Files by their whole paths: a run is used from other folders too."""
-        whole: dict[str, Any] = {
-            name: str(Path(os.path.expanduser(v)).absolute()) for name in LISTS if (v := getattr(self, name))
-        }
-        whole["images"] = tuple(
-            str(Path(os.path.expanduser(p)).absolute())
-            for p in ([self.images] if isinstance(self.images, str | Path) else self.images)
-        )
-        for name, value in whole.items():
-            object.__setattr__(self, name, value)
+        images = [self.images] if isinstance(self.images, str | Path) else self.images
+        object.__setattr__(self, "images", tuple(map(_absolute, images)))
+        for name in LISTS:
+            if value := getattr(self, name):
+                object.__setattr__(self, name, _absolute(value))
 
 
-class Caption(PictureTask, LearnsFromItself):
+def _absolute(path: str | Path) -> str:
+    return str(Path(os.path.expanduser(path)).absolute())
+
+
+class Caption(LearnsFromItself):
     """Symbols 0 … V-1 are the vocabulary's; then begin and end."""
 
     Options = Options
     options: Any
+    source = PictureSource("picture", None)
+    together = 64 * TOGETHER
     recipe = SelfCritical({"adam_rate": 6e-3, "rate": 0.04}, max_epochs=40, validation_limit=1_000)
     scoring = Scoring(("captions",), ("words", "text"), "cider")
 
@@ -125,23 +126,18 @@ class Caption(PictureTask, LearnsFromItself):
 
     @classmethod
     def from_dataset(cls, options, examples):
-        assert examples.labels is not None
         sentences = [s for several in examples.labels for s in several]
-        alone = metric.unparted(sentences)
+        alone, small = metric.unparted(sentences), len(sentences) < 5_000
         if images := examples.notes.get("images"):
             options = replace(options, images=images)
-        small = len(sentences) < 5_000
-        several = len(sentences) / len(examples)
-        batch = max(1, round((32 if small else 160) / several))
+        batch = max(1, round((32 if small else 160) / (len(sentences) / len(examples))))
         o: Any = filled(options, units="characters" if alone else "words", hidden=128 if small else 384, batch=batch,
                         embedding=64 if small else 256, dropout=0.1 if small else 0.4, self_critical=0.0 if small else 0.35)  # fmt: skip
         texts = [normalised(s, o.units) for s in sentences]
         vocab = vocabularies.build(o.units, (f"{t}\n".encode(errors="replace") for t in texts))
-        network = encoders.find(o.encoder)
-        if o.finetune and not isinstance(network, encoders.Learned):
-            raise HeloError(
-                f"--finetune of {o.encoder}", expected="an image network that can learn: efficientnet-lite0"
-            )
+        if o.finetune and not isinstance(encoders.find(o.encoder), encoders.Learned):
+            can = "an image network that can learn: efficientnet-lite0"
+            raise HeloError(f"--finetune of {o.encoder}", expected=can)
         cut = "jieba" if o.units == "jieba" else "characters" if alone else "words"
         longest = max(len(vocab.encode(t.encode(errors="replace"), lenient=True)) for t in texts)
         most = LONGEST_IN_WORDS if o.units in ("words", "jieba") else LONGEST
@@ -157,22 +153,14 @@ class Caption(PictureTask, LearnsFromItself):
         return Seen(encoders.features(network, examples.inputs, grid, least))
 
     def targets(self, examples):
-        assert examples.labels is not None
-        ids = [self.ids(s) for several in examples.labels for s in several]
+        ids = [self.symbols(normalised(s, self.options.units)) for several in examples.labels for s in several]
         counts = np.array([len(s) for s in examples.labels])
         return Captions(Ragged.of(ids), counts, list(examples.labels), examples.notes.get("split"))
 
     def target_batch(self, targets, rows):
-        mine = np.concatenate(
-            [np.zeros(0, np.int64), *(np.arange(targets.first[i], targets.first[i + 1]) for i in rows)]
-        )
+        mine = np.concatenate([rows[:0], *(np.arange(targets.first[i], targets.first[i + 1]) for i in rows)])
         of = np.repeat(np.arange(len(rows)), targets.counts[rows])
         return self.in_pieces(self.before_and_after(targets.ids, mine) | {"of": of}) | {"examples": rows}
-
-    def ids(self, sentence: str) -> np.ndarray:
-        """Symbols of a sentence."""
-        text = normalised(sentence, self.options.units)
-        return self.vocab.encode(text.encode(errors="replace"), lenient=True).astype(np.int64)
 
     def most(self, batch):
         return np.full(len(batch["lengths"]), self.longest)
@@ -193,53 +181,30 @@ class Caption(PictureTask, LearnsFromItself):
     def text(self, ids: Iterable[int]) -> str:
         return " ".join(super().text(ids).split())  # as sentences are read: one that is drawn may have any symbol in it
 
-    def predict(
-        self,
-        parameters: Parameters,
-        source: Any,
-        beam: int = 5,
-        n_best: int = 1,
-        alpha: float | None = None,
-        attention: bool = False,
-        temperature: float | None = None,
-        seed: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """An answer a picture: picture, text, score (log-probability in nats), with n_best the others, with attention
-        for each symbol where it looked, `(rows, rows)`. temperature: the text is drawn, not searched for.
-
-        source: examples, or a list of paths of pictures, folders, tars.
+    def predict(self, parameters, source, *, n_best=1, attention=False, temperature=None, seed=None, **how):
+        """An answer a picture, with its name, and with attention the regions `(rows, rows)` of each symbol. temperature: the
+        text is drawn, by a seed, and not searched for.
         """
-        wide, examples = max(beam, n_best), self.given(source)
-        encoded = self.encode(examples)
-        answers: list[dict[str, Any]] = []
+        if temperature is None:
+            return super().predict(parameters, source, n_best=n_best, attention=attention, **how)
         rng = generator(seed)
-        for start in range(0, len(examples), 64):
-            rows = np.arange(start, min(start + 64, len(examples)))
-            batch = on(encoded.batch(rows), parameters["head.bias"])
-            memory = self.model.memory(parameters, batch)
-            if temperature is None:
-                found = self.search(parameters, memory, self.most(batch), wide, alpha)
-            else:
-                several = [self.drawn(parameters, memory, self.most(batch), rng, temperature) for _ in range(n_best)]
-                found = [sorted(drawn, key=lambda h: -h.score) for drawn in zip(*several, strict=True)]
-            best = [h[0].symbols for h in found]
-            looks = (
-                self.attention_weights(parameters, memory, [memory[0].shape[1]] * len(rows), best) if attention else []
-            )
-            for k, row in enumerate(rows):
-                photo: Photo = examples.inputs[row]
-                answer = {"picture": photo.name, "text": self.text(best[k]), "score": found[k][0].score}
-                if n_best > 1:
-                    answer["n_best"] = [{"text": self.text(h.symbols), "score": h.score} for h in found[k][:n_best]]
-                if attention:
-                    side = round(looks[k].shape[1] ** 0.5)
-                    answer["attention"] = {
-                        "place": [str(photo.file), photo.offset, photo.size],
-                        "target": [self.vocab.decode([i]).decode(errors="replace") for i in best[k]],
-                        "weights": looks[k][:-1].reshape(-1, side, side).round(5).tolist(),
-                    }
-                answers.append(answer)
-        return answers
+
+        def write(memory, most):
+            several = [self.drawn(parameters, memory, most, rng, temperature) for _ in range(n_best)]
+            return [sorted(drawn, key=lambda h: -h.score) for drawn in zip(*several, strict=True)]
+
+        return self._written(parameters, source, n_best, attention, write)
+
+    def answer(self, source, found):
+        return {"picture": source.name} | super().answer(source, found)
+
+    def looked(self, source, symbols, weights):
+        side = round(weights.shape[1] ** 0.5)
+        return {
+            "place": [str(source.file), source.offset, source.size],
+            "target": [self.vocab.decode([i]).decode(errors="replace") for i in symbols],
+            "weights": weights[:-1].reshape(-1, side, side).round(5).tolist(),
+        }
 
     def to_json(self):
         return self.data, {"vocab": self.vocab.to_json(), "most": self.longest, "cut": self.cut_by}

@@ -31,10 +31,8 @@ from helo.models.feed_forward import FeedForward
 from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
-from helo.tasks.examples import ExampleOptions
-from helo.tasks.labels import LabelTask
-
-LEAST = 2  # examples of a label, where each example has one
+from helo.tasks.examples import ExampleOptions, ExampleTask
+from helo.tasks.labels import LEAST, LabelSource, no_words
 
 
 @dataclass(frozen=True)
@@ -67,10 +65,11 @@ class Options(ExampleOptions):
     batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None
 
 
-class Classify(LabelTask):
+class Classify(ExampleTask):
     """A label, or several, for each example."""
 
     Options = Options
+    source = LabelSource()
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=300)
 
     def __init__(
@@ -101,7 +100,6 @@ class Classify(LabelTask):
 
     @classmethod
     def from_dataset(cls, options, examples):
-        assert examples.labels is not None
         if options.multilabel is None and any(isinstance(y, list) for y in examples.labels):
             options = replace(options, multilabel=",")
         flat = [y for label in examples.labels for y in (label if options.multilabel is not None else [label])]
@@ -112,31 +110,18 @@ class Classify(LabelTask):
                             expected="two or more", where=examples.place(0))  # fmt: skip
         if options.multilabel is None and (single := [y for y in known if counts[y] < LEAST]):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
-            raise HeloError(
-                f"one example of the label {single[0]!r}", expected="two or more of every label",
-                mend="add examples, or take it out", where=examples.place(at),
-            )  # fmt: skip
+            raise HeloError(f"one example of the label {single[0]!r}", expected="two or more of every label",
+                            mend="add examples, or take it out", where=examples.place(at))  # fmt: skip
         options, form = cls._form(options, examples)
         weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None
         return cls(options, form, known, weights)
 
     @classmethod
-    def stratify_by(cls, examples):
-        assert examples.labels is not None
-        if any(isinstance(y, list) for y in examples.labels):
-            return [set(y) if isinstance(y, list) else {y} for y in examples.labels], 1
-        return [{y} for y in examples.labels], LEAST
-
-    @classmethod
     def _form(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
         """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
-        kind, n = examples.kind, len(examples)
-        small = n < 5_000
+        kind, small = examples.kind, len(examples) < 5_000
         if o.vectors is not None and not (kind == "dialogue" or (kind == "text" and o.units == "words")):
-            raise HeloError(
-                f"--vectors for {f'--units {o.units}' if kind == 'text' else 'what has no words'}",
-                expected="words or conversations", where=o.vectors,
-            )  # fmt: skip
+            raise no_words(o.vectors, *[f"--units {o.units}"] * (kind == "text"))
         if kind in ("text", "dialogue"):
             size = 64 if small else 128
             batch = 32 if kind == "text" else 16
@@ -158,13 +143,11 @@ class Classify(LabelTask):
         return o, form
 
     def targets(self, examples):
-        assert examples.labels is not None
         if not self.many:
             for i, label in enumerate(examples.labels):
                 if isinstance(label, list):
-                    raise HeloError(
-                        f"labels {', '.join(label)}", expected="one label, as in training", where=examples.place(i)
-                    )
+                    several = f"labels {', '.join(label)}"
+                    raise HeloError(several, expected="one label, as in training", where=examples.place(i))
             return dataset.numbering(examples.labels, self.labels, examples.place)
         out = np.zeros((len(examples), len(self.labels)), bool)
         for i, label in enumerate(examples.labels):
@@ -211,22 +194,15 @@ class Classify(LabelTask):
         one = {"label": (p.argmax(1), targets), "probabilities": (p, targets)}
         return Predictions({"labels": (p >= 0.5, targets)} if self.many else one, self.labels, {"examples": len(p)})
 
-    def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
-        """An answer an example: label and probability, and the probability of every label; or, where an example has
-        several, those above a half. source: examples, a DataFrame with the columns of the training files, a list of texts, of
-        paths of videos or folders of frames, or an array of examples.
+    def answer(self, source, found):
+        """The label and its probability, and the probability of every label; or, where an example has several, those
+        above a half.
         """
-        examples = self.given(source)
-        answers = self.predict_batches(parameters, self.encode(examples))[2]
-        return examples.known([self.answer(p) for p in answers])
-
-    def answer(self, p: np.ndarray) -> dict[str, Any]:
-        """The answer that the probabilities of the labels make."""
-        probabilities = {label: float(v) for label, v in zip(self.labels, p, strict=True)}
+        probabilities = {label: float(v) for label, v in zip(self.labels, found, strict=True)}
         if self.many:
             return {"labels": [y for y, v in probabilities.items() if v >= 0.5], "probabilities": probabilities}
-        best = int(p.argmax())
-        return {"label": self.labels[best], "probability": float(p[best]), "probabilities": probabilities}
+        best = int(found.argmax())
+        return {"label": self.labels[best], "probability": float(found[best]), "probabilities": probabilities}
 
     def to_json(self):
         saved = {"input": self.form.to_json(), "labels": self.labels}

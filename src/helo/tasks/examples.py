@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Self, final
 
@@ -14,17 +12,18 @@ import numpy as np
 
 from helo import engines
 from helo.cells.functions import Array
-from helo.data import readers, splits
+from helo.data import splits
 from helo.data.buckets import Buckets, in_order
 from helo.data.dataset import Dataset
-from helo.data.readers import table
 from helo.encoders.store import clock
-from helo.errors import HeloError
+from helo.errors import HeloError, fault, sound
 from helo.inputs.base import Encoded
 from helo.metrics import Predictions
 from helo.models.base import Parameters
-from helo.tasks import reading
 from helo.tasks.base import Task, TaskOptions, on
+from helo.tasks.reading import Source
+
+BATCH_STEPS = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,192 steps
 
 
 @dataclass(frozen=True)
@@ -41,42 +40,47 @@ class ExampleOptions(TaskOptions):
     split_by: Annotated[str | None, "column of the groups or of the times of the split"] = None
 
 
+class Splits:
+    """The data of a task that is trained: examples as numbers with their targets, as `targets` made them."""
+
+    def __init__(self, task: ExampleTask, learn: Dataset, check: Dataset):
+        self._encoded = lambda examples: (task.encode(examples), task.targets(examples))
+        self.train = task.training_examples(learn)
+        self.valid, self.examples = self._encoded(check), check  # to validate on, and as they were read
+        self._some: tuple[int, tuple[Encoded, Any]] = (-1, self.valid)
+
+    def evenly(self, most: int) -> tuple[Encoded, Any]:
+        """The validation examples, or so many of them, evenly spaced."""
+        if most >= len(self.examples):
+            return self.valid
+        if self._some[0] != most:
+            self._some = most, self._encoded(self.examples.evenly(most))
+        return self._some[1]
+
+
 class ExampleTask(Task):
     """A task over separate examples, each with its answer. What is common to them is final here: reading, holding out,
     batches of like length, answering many at once.
     """
 
-    #: How examples are held out to validate on where nothing else is said; None where the data says it.
-    default_split: ClassVar[splits.Split | None] = "random"
-    batch_steps: ClassVar[int] = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,192 steps
-    train: tuple[Encoded, Any]  # what to learn from, and its targets as `targets` made them
-    valid: tuple[Encoded, Any]
-    shown: Dataset | None = None  # the validation examples themselves, while it trains
-    _some: tuple[int, tuple[Encoded, Any]] | None = None  # some of them: how many, and as numbers
-    data: dict[str, Any]
-
-    @classmethod
-    @abstractmethod
-    def examples(cls, files: Sequence[str | Path], options: Any, labelled: bool = True) -> tuple[Dataset, list[Path]]:
-        """Examples out of a person's files. labelled: with their labels."""
+    #: Where examples come from.
+    source: ClassVar[Source] = Source()
+    form: Any  # how an example becomes numbers: an Input, where `encode` does nothing else
+    splits: Any = None  # Splits, while it trains
+    data: dict[str, Any]  # what run.json records of the files
 
     @classmethod
     @abstractmethod
     def from_dataset(cls, options: Any, examples: Dataset) -> Self:
         """The task with what the training examples say: vocabulary, scales, labels, and the sizes that follow."""
 
-    def unlabelled(self, files: Sequence[str | Path], **said: Any) -> Dataset:
-        """Examples to be answered, out of files as for training; labels may be missing. said: as for `reading`."""
-        with reading.as_trained():
-            return type(self).examples(files, self.reading(**said), labelled=False)[0]
-
     def training_examples(self, examples: Dataset) -> tuple[Encoded, Any]:
         """The training examples and their targets as they are learned from."""
         return self.encode(examples), self.targets(examples)
 
-    @abstractmethod
     def encode(self, examples: Dataset) -> Encoded:
         """Examples as numbers."""
+        return self.form.encode(examples)
 
     @abstractmethod
     def targets(self, examples: Dataset) -> Any:
@@ -102,93 +106,19 @@ class ExampleTask(Task):
     def predictions(self, answers: list[Any], targets: Any) -> Predictions:
         """All answers, in the order of the examples, beside what is right, as metrics take them."""
 
-    @final
-    def figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
-        """Of all answers, in the order of the examples; none where `evaluate_batch` was loss_only."""
-        if answers and answers[0] is None:
-            return {}
-        return self.scoring.figures(self.predictions(answers, targets))
+    def answer(self, source: Any, found: Any) -> dict[str, Any]:
+        """An answer as people get it. source: the example. found: one of `answers`."""
+        return {"answer": found}
 
-    @final
-    def infer_defaults(self, budget):
-        """Everything was settled from the examples (`from_dataset`)."""
+    def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
+        """An answer an example, in order. source: examples, or what stands for them in Python (`Source.given`)."""
+        examples = self.source.given(self, source)
+        answers = self.predict_batches(parameters, self.encode(examples))[2]
+        return examples.known([self.answer(x, y) for x, y in zip(examples.inputs, answers, strict=True)])
 
-    @final
-    @classmethod
-    def read(cls, files, valid, options, folder, saved=None):
-        before = clock.seconds
-        learn, check, record = cls.split(files, valid, options)
-        options = replace(options, split=None if valid else options.split or cls.default_split)
-        self = cls.from_dataset(options, learn) if saved is None else cls.load(options, saved, {})
-        self.data = record | {"examples": {"train": len(learn), "valid": len(check)}}
-        self.shown = check
-        self.train, self.valid = self.training_examples(learn), (self.encode(check), self.targets(check))
-        self.recipe = replace(self.recipe, cached_seconds=clock.seconds - before)
-        return self
-
-    @classmethod
-    def split(
-        cls, files: Sequence[str | Path], valid: Sequence[str | Path], options: Any
-    ) -> tuple[Dataset, Dataset, dict[str, Any]]:
-        """What to learn from, what to validate on, and what `run.json` records of where they lie."""
-        return reading.split(cls, files, valid, options)
-
-    @classmethod
-    def stratify_by(cls, examples: Dataset) -> tuple[Sequence[AbstractSet[str]], int]:
-        """The labels of each example, and of how many examples each label has to be learned from where some are held
-        out; by default answers are no labels, and any example may be.
-        """
-        return (), 0
-
-    @final
-    @classmethod
-    def summary(cls, files, options):
-        return reading.summary(cls, files, options)
-
-    @classmethod
-    def checked(cls, files: Sequence[str | Path], options: Any) -> tuple[Dataset, list[Path]]:
-        """The examples that `helo data check` looks at."""
-        return cls.examples(files, options)
-
-    @classmethod
-    def more_summary(cls, examples: Dataset) -> dict[str, Any]:
-        """What more is understood of the examples."""
-        return {}
-
-    @final
-    def reading(self, **said: Any) -> Any:
-        """The options by which files are read after the training. said: those that are to be others."""
-        if said.get("reader") is not None:
-            said["reader"] = readers.chosen(said["reader"])
-        return replace(self.options, **{**{k: v for k, v in self.Options.reading.items() if v is not None}, **said})
-
-    @final
-    def reload(self, data: dict[str, Any], files: Sequence[str | Path], **said: Any) -> Dataset:
-        """The examples of files, or the validation examples that a run recorded."""
-        if isinstance(files, Dataset):
-            return files
-        if table.given(files) or files:
-            with reading.as_trained():
-                return type(self).examples(files, self.reading(**said))[0]
-        return self.recorded(data, self.reading(**said)) if self.shown is None else self.shown
-
-    def recorded(self, data: dict[str, Any], options: Any = None) -> Dataset:
-        """The validation examples of a run. options: to read by. Raises HeloError where their files are no longer the same."""
-        return reading.recorded(self, data, options or self.options)
-
-    @final
-    def batches(self, seed, rank=0, world=1):
-        encoded, targets = self.train
-
-        def batch(rows: np.ndarray, rng: np.random.Generator, mine: slice) -> dict[str, np.ndarray]:
-            return encoded.batch(rows, rng, mine) | self.target_batch(targets, rows[mine])
-
-        shares = self.shares(encoded, targets)
-        return Buckets(encoded.lengths, self.options.batch, batch, seed, rank, world, shares)
-
-    def shares(self, encoded: Encoded, targets: Any) -> np.ndarray:
+    def _shares(self, encoded: Encoded, targets: Any) -> np.ndarray:
         """How much of what a step of training may hold each example fills, however many a step is to take."""
-        return encoded.lengths / self.batch_steps
+        return encoded.lengths / BATCH_STEPS
 
     @final
     def predict_batches(
@@ -197,11 +127,11 @@ class ExampleTask(Task):
         """(loss sum, over how many, an answer an example) over all examples in their order; without targets no loss."""
         like = next(iter(parameters.values()))
         answers: list[Any] = [None] * len(encoded.lengths)
-        losses, counts, every, several = [], [], [], []
-        for rows in in_order(encoded.lengths):
+        losses, counts, several, every = [], [], [], in_order(encoded.lengths)
+        for rows in every:
             batch = encoded.batch(rows) | ({} if targets is None else self.target_batch(targets, rows))
-            loss, count, found = self.evaluate_batch(parameters, on(batch, like), loss_only)
-            for kept, one in ((every, rows), (losses, loss), (counts, count), (several, found)):
+            found = self.evaluate_batch(parameters, on(batch, like), loss_only)
+            for kept, one in zip((losses, counts, several), found, strict=True):
                 kept.append(one)
         # Only here does anything wait for a device.
         losses, counts, several = (engines.hosts(found) for found in (losses, counts, several))
@@ -210,38 +140,69 @@ class ExampleTask(Task):
                 answers[row] = answer
         return float(np.sum(losses, dtype=np.float64)), int(np.sum(counts)), answers
 
-    @final
-    def validate(self, parameters, most=None, loss_only=False):
-        encoded, targets = self._valid(self.validation_size if most is None else most)
-        loss, count, answers = self.predict_batches(parameters, encoded, targets, loss_only)
-        return {"loss": loss / max(1, count)} | self.figures(answers, targets)
+    # The contract of every task.
 
     @final
-    def _valid(self, most: int) -> tuple[Encoded, Any]:
-        """The validation examples, or so many of them, evenly spaced."""
-        if most >= self.validation_size:
-            return self.valid
-        if self._some is None or self._some[0] != most:
-            assert self.shown is not None
-            some = self.shown.evenly(most)
-            self._some = most, (self.encode(some), self.targets(some))
-        return self._some[1]
+    @classmethod
+    def read(cls, files, valid, options, folder, saved=None):
+        before = clock.seconds
+        learn, check, record = cls.source.split(files, valid, options)
+        if not (valid or len(check)):
+            cls.from_dataset(options, learn)  # whatever is wrong with the labels themselves is said first
+            raise HeloError("no example can be held out: every label keeps training examples",
+                            expected="more of a label, or --valid FILES", where=", ".join(map(str, files)))  # fmt: skip
+        options = replace(options, split=None if valid else options.split or cls.source.default_split)
+        self = cls.from_dataset(options, learn) if saved is None else cls.load(options, saved, {})
+        self.data = record | {"examples": {"train": len(learn), "valid": len(check)}}
+        self.splits = Splits(self, learn, check)
+        self.recipe = replace(self.recipe, cached_seconds=clock.seconds - before)
+        return self
+
+    @final
+    @classmethod
+    def summary(cls, files, options):
+        examples, found = cls.source.summary(files, options)
+        try:
+            if sound():  # what a training would refuse is refused here, unless it follows from rows left out
+                cls.from_dataset(options, examples).targets(examples)
+            return found | cls.source.details(examples)
+        except HeloError as error:
+            fault(error)
+            return found
+
+    @final
+    def infer_defaults(self, budget):
+        """Everything was settled from the examples (`from_dataset`)."""
+
+    @final
+    def batches(self, seed, rank=0, world=1):
+        encoded, targets = self.splits.train
+
+        def batch(rows: np.ndarray, rng: np.random.Generator, mine: slice) -> dict[str, np.ndarray]:
+            return encoded.batch(rows, rng, mine) | self.target_batch(targets, rows[mine])
+
+        shares = self._shares(encoded, targets)
+        return Buckets(encoded.lengths, self.options.batch, batch, seed, rank, world, shares)
 
     @final
     @property
     def validation_size(self):
-        return len(self.valid[0].lengths)
+        return len(self.splits.examples)
+
+    @final
+    def validate(self, parameters, most=None, loss_only=False):
+        encoded, targets = self.splits.evenly(self.validation_size if most is None else most)
+        loss, count, answers = self.predict_batches(parameters, encoded, targets, loss_only)
+        return {"loss": loss / max(1, count)} | self._figures(answers, targets)
 
     @final
     def evaluate(self, parameters, data, files=(), **said):
-        examples = self.reload(data, files, **said)
+        examples = self.source.reload(self, data, files, **said)
         encoded, targets = self.encode(examples), self.targets(examples)
-        return self.figures(self.predict_batches(parameters, encoded, targets)[2], targets)
+        return self._figures(self.predict_batches(parameters, encoded, targets)[2], targets)
 
-    @abstractmethod
-    def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
-        """An answer an example, in order. source: examples, or what stands for them in Python."""
-
-    def lines(self, text: str) -> Dataset:
-        """Standard input as examples."""
-        raise HeloError("this model does not read lines", mend="give files, as in training", where="standard input")
+    def _figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
+        """Of all answers, in the order of the examples; none where `evaluate_batch` was loss_only."""
+        if answers and answers[0] is None:
+            return {}
+        return self.scoring.figures(self.predictions(answers, targets))

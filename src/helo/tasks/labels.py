@@ -2,151 +2,111 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from helo import inputs
-from helo.data import readers
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, clips, conll, dialogue, numbers, table
+from helo.data.readers import clips, conll, numbers, table
 from helo.data.readers.files import named, parted, suffix
+from helo.data.spans import marks, scheme
+from helo.data.splits import Split
 from helo.encoders.clips import framed
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
-from helo.inputs.symbols import Symbols
-from helo.inputs.vectors import Vectors
 from helo.inputs.words import Words
-from helo.tasks.base import Parameters
-from helo.tasks.examples import ExampleTask
+from helo.tasks.reading import INPUT, Source
 
-INPUT = "standard input"
+LEAST = 2  # examples of a label, where each example has one
 
 
-class LabelTask(ExampleTask):
-    """options: encoder, fps; column and speaker where each step has a label."""
+def no_words(vectors: str | Path, found: str = "what has no words") -> HeloError:
+    """Of `--vectors` where there is no word that they could be of."""
+    return HeloError(f"--vectors for {found}", expected="words or conversations", where=str(vectors))
 
-    form: inputs.Input
-    labels: list[str]
-    #: Whether each step of an example has a label.
-    stepwise: ClassVar[bool] = False
-    default_split = "stratified"
 
-    @classmethod
-    def examples(cls, files, options, labelled=True):
-        found, paths = readers.read(files, options, "step" if cls.stepwise else "example", labelled)
-        return framed(found, options.encoder, options.fps, timed=cls.stepwise), paths
+@dataclass(frozen=True)
+class LabelSource(Source):
+    """Examples with labels; videos as frames by an image network, of the options encoder and fps."""
 
-    def encode(self, examples):
-        inputs.fits(self.form, examples)
-        return self.form.encode(examples)
+    default_split: Split | None = "stratified"
 
-    def unlabelled(self, files, **said):
+    def read(self, files, options, labelled=True):
+        found, paths = super().read(files, options, labelled)
+        return self._framed(found, options), paths
+
+    def _framed(self, found: Dataset, options: Any) -> Dataset:
+        return framed(found, options.encoder, options.fps, timed=self.labels == "step")
+
+    def stratify_by(self, examples):
+        if self.labels == "step":
+            spans = self._marked(examples)  # of a type that is known both labels are
+            return [{y[2:] if spans else y for y in sentence} for sentence in examples.labels], 1
+        if any(isinstance(y, list) for y in examples.labels):
+            return [set(y) if isinstance(y, list) else {y} for y in examples.labels], 1
+        return [{y} for y in examples.labels], LEAST
+
+    def details(self, examples):
+        return {"spans in": scheme(examples.labels or (), examples.place)} if self._marked(examples) else {}
+
+    def _marked(self, examples: Dataset) -> bool:
+        return examples.kind == "tokens" and examples.labels is not None and marks(examples.labels)
+
+    def unlabelled(self, task, files, **said):
         """Frames also out of videos without a table, words with a label each also out of `.txt` files of running text."""
-        if not (self.options.reader or said.get("reader") or table.given(files)):
-            if isinstance(self.form, Numbers) and (found := clips.named(files)) is not None:
-                return framed(found, self.options.encoder, self.options.fps, timed=self.stepwise)
-            if self.stepwise and isinstance(self.form, Words):
+        if not (task.options.reader or said.get("reader") or table.given(files)):
+            if isinstance(task.form, Numbers) and (found := clips.named(files)) is not None:
+                return self._framed(found, task.options)
+            if self.labels == "step" and isinstance(task.form, Words):
                 paths = named(files, conll.SUFFIXES)
                 if all(suffix(p) in conll.SUFFIXES for p in paths):
-                    return conll.questions(paths, self.options.column, self.known())
-        return super().unlabelled(files, **said)
+                    return conll.questions(paths, task.options.column, task.known())
+        return super().unlabelled(task, files, **said)
 
-    def known(self) -> set[str]:
-        """Labels as files may have them."""
-        return set(self.labels)
+    def given(self, task, source):
+        """Also paths of videos and of folders of frames."""
+        frames = isinstance(task.form, Numbers) and not isinstance(source, Dataset) and not table.given(source)
+        if frames and (names := clips.paths(source)):
+            return self.unlabelled(task, names)
+        return super().given(task, source)
 
-    def given(self, source: Any) -> Dataset:
-        """Examples to be answered, as a dataset."""
-        if isinstance(source, Dataset):
-            return source
-        if table.given(source):
-            return self.unlabelled(source)
-        if isinstance(self.form, Numbers) and (names := clips.paths(source)):
-            return self.unlabelled(names)
-        kinds = {"words": "tokens" if self.stepwise else "text", "symbols": "text", "dialogue": "dialogue",
-                 "numbers": "frames", "vectors": "vector"}  # fmt: skip
-        kind = kinds.get(self.form.to_json()["form"], "picture")
-        if kind == "tokens":
-            source = [x.split() if isinstance(x, str) else arrays.texts(x) for x in arrays.listed(source)]
-        elif kind in ("text", "dialogue"):
-            source = arrays.texts(source) if kind == "text" else dialogue.given(source)
-        else:
-            source = arrays.given(source, kind, missing=kind == "frames" and not self.stepwise)
-        for i, x in enumerate(source if self.stepwise else ()):
-            if len(x) == 0:
-                raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
-        return Dataset(kind, source, None, lambda i, *step: f"input {i + 1}")
-
-    def lines(self, text: str) -> Dataset:
-        """Standard input: a text a line, or a row of numbers; where each step has a label, of words whatever `conll.typed`
-        understands, of frames a line of numbers each, with blank lines between sequences.
+    def lines(self, task, text, **said):
+        """A text a line, or a row of numbers; where each step has a label, of words whatever `conll.typed` understands, of
+        frames a line of numbers each, with blank lines between sequences.
         """
-        rows = parted(text)
-        if self.stepwise:
-            return self._sequences(rows)
-        if isinstance(self.form, Words | Symbols):
-            return self.given(rows)
-        if isinstance(self.form, Vectors):
-            width = len(self.form.numbers.mean)
-            found = [numbers.typed(r, width, f"{INPUT}:{n}") for n, r in enumerate(rows, 1) if r.strip()]
-            return self.given(np.stack(found) if found else np.zeros((0, width)))
-        raise HeloError("this model does not read lines", mend="give files, as in training", where=INPUT)
-
-    def _sequences(self, rows: list[str]) -> Dataset:
-        if isinstance(self.form, Dialogue):
+        if self.labels != "step":
+            return super().lines(task, text)
+        if isinstance(task.form, Dialogue):
             raise HeloError("conversations come in tables", mend="give a file, as in training", where=INPUT)
-        if isinstance(self.form, Words):
-            return conll.typed(rows, INPUT, self.options.column, self.known())
+        rows = parted(text)
+        if isinstance(task.form, Words):
+            return conll.typed(rows, INPUT, task.options.column, task.known())
         groups: list[list[Any]] = [[]]
         for number, row in enumerate(rows, 1):
             if row.strip():
-                groups[-1].append(self.item(row, number))
+                groups[-1].append(self.item(task, row, number))
             elif groups[-1]:
                 groups.append([])
         groups = [g for g in groups if g]
         if not groups:
             raise HeloError("nothing", expected="a frame a line", where=INPUT)
-        return self.given([np.stack(g) for g in groups])
+        return self.given(task, [np.stack(g) for g in groups])
 
-    def item(self, line: str, number: int = 1) -> Any:
+    def item(self, task: Any, line: str, number: int = 1) -> Any:
         """One step out of a line of text: a word, numbers, or who speaks, a tab and what is said."""
         where, line = f"{INPUT}:{number}", line.rstrip("\r\n")
-        if isinstance(self.form, Dialogue):
-            if self.options.speaker is None:
+        if isinstance(task.form, Dialogue):
+            if task.options.speaker is None:
                 return "", line
             who, tab, said = line.partition("\t")
             if not tab:
                 raise HeloError(f"{line[:40]!r}", expected="the speaker, a tab, and what is said", where=where)
             return who, said
-        if not isinstance(self.form, Numbers):
+        if not isinstance(task.form, Numbers):
             if "\t" in line.strip():
                 raise HeloError("a tab in a word", expected="a word a line", where=where)
             return line.strip()
-        return numbers.typed(line, len(self.form.mean), where)
-
-    def fed(
-        self, parameters: Parameters, item: Any, state: Any, past: dict[str, Any]
-    ) -> tuple[str, Any, dict[str, Any]]:
-        """One step more of a sequence: its label as the batch would have it, the state after it, and what the next step
-        has to know of it: its label and who spoke. item: a word, numbers `(features,)`, or (speaker, text).
-        """
-        talk = isinstance(self.form, Dialogue)
-        if talk and (isinstance(item, str) or len(item) != 2):
-            raise HeloError(f"{item!r}", expected="(speaker, text)")
-        one = np.asarray(item)[None] if isinstance(self.form, Numbers) else [item]
-        batch = self.encode(self.given([one])).batch(np.zeros(1, np.int64))
-        if talk:
-            batch["same"][:] = item[0] == past.get("speaker")
-        scores, state = self.model.step(parameters, batch, state)
-        now = int(np.asarray(scores)[0, 0].argmax())
-        label = self.outward(np.array([past["label"], now] if past else [now]))[-1]
-        return label, state, {"label": now} | ({"speaker": item[0]} if talk else {})
-
-    def _names(self, ids: np.ndarray) -> list[str]:
-        return [self.labels[int(i)] for i in ids]
-
-    def outward(self, ids: np.ndarray) -> list[str]:
-        """Labels as the training files write them."""
-        return self._names(ids)
+        return numbers.typed(line, len(task.form.mean), where)

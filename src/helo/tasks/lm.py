@@ -18,6 +18,7 @@ import numpy as np
 from helo import engines
 from helo.cells.functions import namespace
 from helo.data import vocab as vocabularies
+from helo.data.dataset import unchanged
 from helo.data.readers import text as reader
 from helo.data.streams import Streams
 from helo.data.symbols import Symbols, encoded
@@ -109,10 +110,8 @@ class LM(Task):
         if options.weight_dropout:
             needs_recurrent(options)
         texts = [_find(f, options) for f in (files, valid) if f]
-        if saved is None:
-            vocab = vocabularies.build(options.units, (p for t in texts for p in t.pieces()))
-        else:
-            vocab = vocabularies.from_json(saved)
+        read = (p for t in texts for p in t.pieces())
+        vocab = vocabularies.build(options.units, read) if saved is None else vocabularies.from_json(saved)
         self = cls(options, vocab)
         lengths = []
 
@@ -127,13 +126,12 @@ class LM(Task):
         self.symbols = Symbols(pieces(), vocab.dtype, folder)
         self.split = lengths[0] if valid else int(len(self.symbols) * 0.9)
         least = (options.chunk or 64) * (options.streams or 1) + 1
-        name = ", ".join(map(str, files))
         if self.split < least or len(self.symbols) - self.split < 2:
             raise HeloError(
                 f"{len(self.symbols)} {options.units}, of which {self.split} for training",
                 expected=f"at least {least} for training (a chunk per stream and the next symbol) and 2 for validation",
                 mend="give more text, or a smaller --chunk or fewer --streams",
-                where=name,
+                where=", ".join(map(str, files)),
             )
         self.data = {
             "train": [str(f.absolute()) for f in texts[0].files],
@@ -157,12 +155,7 @@ class LM(Task):
             return encoded(self.vocab, _find(files, self.options).pieces(), lenient=True), 0
         tail = isinstance(data["valid"], str)
         text = _find(data["train"] if tail else data["valid"], self.options)
-        if text.fingerprint() != data["fingerprint"]["train" if tail else "valid"]:
-            raise HeloError(
-                "the text has changed since the run was trained",
-                mend="give the files to evaluate on",
-                where=", ".join(map(str, text.files)),
-            )
+        unchanged(text.fingerprint(), data["fingerprint"]["train" if tail else "valid"], text.files, "text has")
         return encoded(self.vocab, text.pieces()), data["symbols"]["train"] if tail else 0
 
     # The model.
@@ -192,8 +185,7 @@ class LM(Task):
         scored = max(2, min(self.validation_size, most or MOST))
         score = score_text(self, parameters, self.symbols, self.split, self.split + scored, rows)
         how = protocol(rows) + (f", its first {scored:,} symbols" if scored < length else "")
-        score = replace(score, nats=score.total)
-        return {"loss": score.nats / score.symbols} | score.figures(how)
+        return {"loss": score.total / score.symbols} | score.figures(how)
 
     def evaluate_batch(
         self, parameters: Parameters, window: np.ndarray, state: State | None

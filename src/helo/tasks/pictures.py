@@ -1,47 +1,37 @@
-"""What is common to tasks over pictures: how they are read and given."""
+"""How tasks over pictures get their examples."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
-from helo.data import dataset, readers
+from helo.data import dataset
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, captioned, clips
 from helo.data.readers.files import parted
 from helo.encoders.store import clock
 from helo.errors import HeloError, fault
 from helo.metrics import captions as metric
-from helo.tasks.examples import ExampleTask
+from helo.tasks.reading import Source
 
 
-class PictureTask(ExampleTask):
-    """options: images, train_list, valid_list, skip_bad."""
+class PictureSource(Source):
+    """Pictures with their sentences. options: images, train_list, valid_list, skip_bad."""
 
-    default_split = None  # the captions say it, or a list; else by chance
-
-    @classmethod
-    def examples(cls, files, options, labelled=True):
-        return readers.read(files, options, "picture", labelled)
-
-    @classmethod
-    def checked(cls, files, options):
+    def check(self, files, options):
         if options.reader is not None:
-            return cls.examples(files, options)
+            return self.read(files, options)
         found, paths = captioned.checked(files, options)
         found.notes["readers"] = [{"reader": "captioned", "why": "captions", "files": [str(p) for p in paths]}]
         return found, paths
 
-    @classmethod
-    def split(cls, files, valid, options):
+    def split(self, files, valid, options):
         if options.reader is not None:
             return super().split(files, valid, options)
         with clock.running() if options.skip_bad else nullcontext():  # all pictures are opened
             return captioned.split(files, valid, options)
 
-    @classmethod
-    def more_summary(cls, examples):
+    def details(self, examples):
         for photo in examples.inputs:
             try:
                 photo.pixels(8)
@@ -54,25 +44,23 @@ class PictureTask(ExampleTask):
         beside = {note: captioned.few(found) for note in captioned.BESIDE if (found := examples.notes.get(note))}
         return {"captions": len(sentences), unit: dataset.span(counts) if counts else "none"} | beside
 
-    def recorded(self, data, options=None):
-        if self.options.reader is not None:
-            return super().recorded(data, options)
+    def recorded(self, task, data, **said):
+        if task.options.reader is not None:
+            return super().recorded(task, data, **said)
         valid = data["valid"] if isinstance(data["valid"], list) else []
-        _, check, record = captioned.split(data["train"], valid, self.options)
-        if record["fingerprint"] != data["fingerprint"]:
-            raise HeloError("the captions have changed since the run was trained",
-                            mend="give the files to evaluate on", where=", ".join(data["train"]))  # fmt: skip
+        _, check, record = captioned.split(data["train"], valid, task.options)
+        dataset.unchanged(record["fingerprint"], data["fingerprint"], data["train"], "captions have")
         return check
 
-    def given(self, source: Any) -> Dataset:
-        """Examples to be answered, as a dataset."""
+    def given(self, task, source):
+        """Paths of pictures, folders, tars: one, or a list."""
         if isinstance(source, Dataset):
             return source
         names = [source] if isinstance(source, str | Path) else clips.paths(source)
         if not names and len(arrays.listed(source)):
             raise HeloError(f"{type(source).__name__}", expected="paths of pictures", where="input")
-        return self.unlabelled(names)
+        return self.unlabelled(task, names)
 
-    def lines(self, text: str, **said: Any) -> Dataset:
-        """Standard input: the path of a picture a line."""
-        return self.unlabelled([line.strip() for line in parted(text) if line.strip()], **said)
+    def lines(self, task, text, **said):
+        """The path of a picture a line."""
+        return self.unlabelled(task, [line.strip() for line in parted(text) if line.strip()], **said)

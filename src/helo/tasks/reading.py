@@ -1,98 +1,168 @@
-"""What every task over examples does with a person's files: hold some out, find them again, say what was understood."""
+"""Where the examples of a task come from: files, standard input or Python; and which of them are held out."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from helo.data import dataset, splits
+import numpy as np
+
+from helo.data import dataset, readers, splits
 from helo.data.dataset import Dataset
-from helo.errors import HeloError, fault, sound
+from helo.data.readers import arrays, dialogue, numbers, table
+from helo.data.readers.files import parted
+from helo.errors import HeloError
 
-if TYPE_CHECKING:
-    from helo.tasks.examples import ExampleTask
-
-UNSAID = frozenset(
-    {"rows", "names", "segments", "images", "split"}
-)  # notes about examples that are no news to a person
+INPUT = "standard input"
+# Notes about examples that are no news to a person.
+UNSAID = frozenset({"rows", "names", "segments", "images", "split"})
 
 
-def split(
-    kind: type[ExampleTask], files: Sequence[str | Path], valid: Sequence[str | Path], options: Any
-) -> tuple[Dataset, Dataset, dict[str, Any]]:
-    """What to learn from, what to validate on, and what `run.json` records of where they lie."""
-    learn, paths = kind.examples(files, options)
-    record: dict[str, Any] = {
-        "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": dataset.fingerprint(paths)}
-    }  # fmt: skip
-    if valid:
-        check, paths = kind.examples(valid, options)
-        if check.kind != learn.kind:
-            raise HeloError(f"{check.kind}", expected=f"{learn.kind}, as in the training files", where="--valid")
-        record["valid"] = [str(p.absolute()) for p in paths]
-        record["fingerprint"]["valid"] = dataset.fingerprint(paths)
-    else:
+@dataclass(frozen=True)
+class Source:
+    """How a task gets its examples. `task`: one that is loaded, by whose options files are read."""
+
+    #: What has a label, as `Reader.labels` says it.
+    labels: str = "example"
+    #: How examples are held out to validate on where nothing else is said; None where the data says it.
+    default_split: splits.Split | None = "random"
+    #: Whether the labels are numbers, and not texts.
+    numeric: bool = False
+
+    def read(self, files: Sequence[str | Path], options: Any, labelled: bool = True) -> tuple[Dataset, list[Path]]:
+        """Examples out of a person's files. labelled: with their labels."""
+        return readers.read(files, options, self.labels, labelled, self.numeric)
+
+    def stratify_by(self, examples: Dataset) -> tuple[Sequence[AbstractSet[str]], int]:
+        """The labels of each example, and of how many examples each label has to be learned from where some are held
+        out; by default answers are no labels, and any example may be.
+        """
+        return (), 0
+
+    def split(
+        self, files: Sequence[str | Path], valid: Sequence[str | Path], options: Any
+    ) -> tuple[Dataset, Dataset, dict[str, Any]]:
+        """What to learn from, what to validate on, and what `run.json` records of where they lie."""
+        learn, paths = self.read(files, options)
+        record: dict[str, Any] = {
+            "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": dataset.fingerprint(paths)}
+        }  # fmt: skip
+        if valid:
+            check, paths = self.read(valid, options)
+            if check.kind != learn.kind:
+                raise HeloError(f"{check.kind}", expected=f"{learn.kind}, as in the training files", where="--valid")
+            record["valid"] = [str(p.absolute()) for p in paths]
+            record["fingerprint"]["valid"] = dataset.fingerprint(paths)
+            return learn, check, record
         if len(learn) < 2:
             raise HeloError("one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
-        how = options.split or kind.default_split or "random"
-        rows = splits.split(learn, how, options.split_by, *kind.stratify_by(learn))
-        if not len(rows[1]):
-            kind.from_dataset(options, learn)  # whatever is wrong with the labels themselves is said first
-            raise HeloError("no example can be held out: every label keeps training examples",
-                            expected="more of a label, or --valid FILES", where=", ".join(map(str, files)))  # fmt: skip
-        learn, check = learn.take(rows[0]), learn.take(rows[1])
-        record["valid"] = splits.SAID[how]
-    return learn, check, record
+        learn, check, how = self._held_out(learn, options)
+        return learn, check, record | {"valid": splits.SAID[how]}
+
+    def _held_out(self, examples: Dataset, options: Any) -> tuple[Dataset, Dataset, str]:
+        how = options.split or self.default_split or "random"
+        learn, check = splits.split(examples, how, options.split_by, *self.stratify_by(examples))
+        return examples.take(learn), examples.take(check), how
+
+    def recorded(self, task: Any, data: dict[str, Any], **said: Any) -> Dataset:
+        """The validation examples of a run. said: options of reading that are to be others. Raises HeloError where their
+        files are no longer the same.
+        """
+        tail = isinstance(data["valid"], str)
+        found, paths = self.read(data["train"] if tail else data["valid"], _options(task, said))
+        dataset.unchanged(dataset.fingerprint(paths), data["fingerprint"]["train" if tail else "valid"], paths)
+        return self._held_out(found, task.options)[1] if tail else found
+
+    def reload(self, task: Any, data: dict[str, Any], files: Any, **said: Any) -> Dataset:
+        """The examples of files, or the validation examples that a run recorded. said: as for `recorded`."""
+        if isinstance(files, Dataset):
+            return files
+        if not (table.given(files) or files):
+            return self.recorded(task, data, **said) if task.splits is None else task.splits.examples
+        return self._as_trained(task, files, said)
+
+    def unlabelled(self, task: Any, files: Sequence[str | Path], **said: Any) -> Dataset:
+        """Examples to be answered, out of files as for training; labels may be missing. said: as for `recorded`."""
+        return self._as_trained(task, files, said, labelled=False)
+
+    def _as_trained(self, task: Any, files: Any, said: dict[str, Any], labelled: bool = True) -> Dataset:
+        """Flags that say how files are read are of training alone: where one would be the remedy, files like those are."""
+        try:
+            return self.read(files, _options(task, said), labelled)[0]
+        except HeloError as error:
+            if error.mend.startswith("--"):
+                error.mend = "give files of the form of the training files"
+            raise
+
+    def given(self, task: Any, source: Any) -> Dataset:
+        """Examples to be answered that are given in Python: a dataset, DataFrames with the columns of the training files,
+        a list of texts, an array of examples, or whatever else stands for one of the kind that the task reads.
+        """
+        if isinstance(source, Dataset):
+            return source
+        if table.given(source):
+            return self.unlabelled(task, source)
+        stepwise = self.labels == "step"
+        kind = "pair" if self.labels == "text" else (*task.form.reads, "picture")[0]
+        if kind == "dialogue":
+            source = dialogue.given(source)
+        elif kind == "text" and stepwise:
+            kind, source = (
+                "tokens",
+                [x.split() if isinstance(x, str) else arrays.texts(x) for x in arrays.listed(source)],
+            )
+        elif kind in ("text", "pair"):
+            source = arrays.texts(source)
+        else:
+            source = arrays.given(source, kind, missing=kind == "frames" and not stepwise)
+        for i, x in enumerate(source if stepwise else ()):
+            if len(x) == 0:
+                raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
+        return Dataset(kind, source, None, lambda i, *step: f"input {i + 1}")
+
+    def lines(self, task: Any, text: str, **said: Any) -> Dataset:
+        """Standard input as examples: a text a line, or a row of numbers. said: as for `recorded`."""
+        rows, (kind, *_) = parted(text), task.form.reads
+        if kind == "text":
+            return self.given(task, rows)
+        if kind != "vector":
+            raise HeloError("this model does not read lines", mend="give files, as in training", where=INPUT)
+        width = len(task.form.numbers.mean)
+        found = [numbers.typed(r, width, f"{INPUT}:{n}") for n, r in enumerate(rows, 1) if r.strip()]
+        return self.given(task, np.stack(found) if found else np.zeros((0, width)))
+
+    def check(self, files: Sequence[str | Path], options: Any) -> tuple[Dataset, list[Path]]:
+        """The examples that `helo data check` looks at."""
+        return self.read(files, options)
+
+    def details(self, examples: Dataset) -> dict[str, Any]:
+        """What `helo data check` says of the examples beside `summary`."""
+        return {}
+
+    def summary(self, files: Sequence[str | Path], options: Any) -> tuple[Dataset, dict[str, Any]]:
+        """The examples of a person's files, and what is understood of them before anything is learned."""
+        examples, paths = self.check(files, options)
+        found: dict[str, Any] = {"files": len(paths), "kind": examples.kind, "examples": len(examples)}
+        found |= {name: value for name, value in examples.notes.items() if name not in UNSAID and value}
+        try:
+            unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
+            found[unit] = dataset.span([len(x) for x in examples.inputs])
+        except (TypeError, ValueError):
+            pass
+        if examples.labels is not None and self.stratify_by(examples)[0]:  # answers that are labels
+            flat = [y for label in examples.labels for y in ([label] if isinstance(label, str) else label)]
+            counts = Counter(flat).most_common()
+            found["labels"] = len(counts)
+            found["most frequent"] = ", ".join(f"{y} {n:,}" for y, n in counts[:12])
+        return examples, found
 
 
-def recorded(task: ExampleTask, data: dict[str, Any], options: Any) -> Dataset:
-    """The validation examples of a run. options: to read by. Raises HeloError where their files are no longer the same."""
-    tail = isinstance(data["valid"], str)
-    found, paths = type(task).examples(data["train"] if tail else data["valid"], options)
-    if dataset.fingerprint(paths) != data["fingerprint"]["train" if tail else "valid"]:
-        raise HeloError(
-            "the files have changed since the run was trained",
-            mend="give the files to evaluate on",
-            where=", ".join(map(str, paths)),
-        )
-    o = task.options
-    how = o.split or task.default_split or "random"
-    return found.take(splits.split(found, how, o.split_by, *task.stratify_by(found))[1]) if tail else found
-
-
-def summary(kind: type[ExampleTask], files: Sequence[str | Path], options: Any) -> dict[str, Any]:
-    """What is understood of a person's files before anything is learned from them."""
-    examples, paths = kind.checked(files, options)
-    found: dict[str, Any] = {"files": len(paths), "kind": examples.kind, "examples": len(examples)}
-    found |= {name: value for name, value in examples.notes.items() if name not in UNSAID and value}
-    try:
-        unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
-        found[unit] = dataset.span([len(x) for x in examples.inputs])
-    except (TypeError, ValueError):
-        pass
-    if examples.labels is not None and kind.stratify_by(examples)[0]:  # answers that are labels
-        flat = [y for label in examples.labels for y in ([label] if isinstance(label, str) else label)]
-        counts = Counter(flat).most_common()
-        found["labels"] = len(counts)
-        found["most frequent"] = ", ".join(f"{y} {n:,}" for y, n in counts[:12])
-    try:
-        if sound():  # what a training would refuse is refused here, unless it follows from rows left out
-            kind.from_dataset(options, examples).targets(examples)
-        return found | kind.more_summary(examples)
-    except HeloError as error:
-        fault(error)
-        return found
-
-
-@contextmanager
-def as_trained() -> Iterator[None]:
-    """Flags that say how files are read are of training alone: where one would be the remedy, files like those are."""
-    try:
-        yield
-    except HeloError as error:
-        if error.mend.startswith("--"):
-            error.mend = "give files of the form of the training files"
-        raise
+def _options(task: Any, said: dict[str, Any]) -> Any:
+    """The options by which files are read after the training. said: those that are to be others."""
+    if said.get("reader") is not None:
+        said = said | {"reader": readers.chosen(said["reader"])}
+    return replace(task.options, **{k: v for k, v in task.Options.reading.items() if v is not None} | said)

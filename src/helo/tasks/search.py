@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
@@ -18,8 +17,10 @@ from helo.models.encoder_decoder import Memory
 from helo.tasks.base import Parameters
 
 
-class Search(ABC):
-    """Of a task whose model is an encoder with a decoder."""
+class Search:
+    """Of a task whose model is an encoder with a decoder. Symbols 0 … V-1 are the vocabulary's; `begin` stands before a text
+    and `end` behind it.
+    """
 
     vocab: Vocab
     model: Any  # an EncoderDecoder
@@ -27,9 +28,20 @@ class Search(ABC):
     end: int
     alpha: float = 1.0  # of the beam's length normalisation
 
-    @abstractmethod
+    @final
+    def symbols(self, text: str) -> np.ndarray:
+        """A text as symbols of the vocabulary; what it lacks is its unknown one."""
+        return self.vocab.encode(text.encode(errors="replace"), lenient=True).astype(np.int64)
+
+    @final
     def before_and_after(self, ids: Ragged, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Texts as what stands before each symbol, and each symbol, the end too: `(rows, time)` both."""
+        padded, lengths = ids.padded(rows)
+        ends = np.zeros((len(rows), padded.shape[1] + 1), np.int64)
+        ends[:, :-1] = padded
+        ends[np.arange(len(rows)), lengths] = self.end
+        before = np.concatenate([np.full((len(rows), 1), self.begin), padded], 1)
+        return {"before": before, "targets": ends, "target_lengths": lengths + 1}
 
     @final
     def search(
@@ -74,24 +86,26 @@ class Search(ABC):
             p[:, [self.begin, *self.vocab.silent]] = -np.inf
             chosen = choice.pick(p, rng)
             scores[going] += p[np.arange(len(going)), chosen]
-            on_ = np.array([s != self.end and len(texts[i]) + 1 < most[i] for i, s in zip(going, chosen, strict=True)])
             for i, s in zip(going, chosen, strict=True):
                 if s != self.end:
                     texts[i].append(int(s))
-            kept = np.flatnonzero(on_)
+            kept = np.flatnonzero(
+                [s != self.end and len(texts[i]) < most[i] for i, s in zip(going, chosen, strict=True)]
+            )
             state = beams.kept(state, engines.array(kept, like))
             going, last = going[kept], chosen[kept]
         return [beams.Hypothesis(t, float(s), float(s)) for t, s in zip(texts, scores, strict=True)]
 
     @final
     def attention_weights(
-        self, parameters: Parameters, memory: Memory, lengths: Any, symbols: Sequence[Sequence[int]]
+        self, parameters: Parameters, memory: Memory, symbols: Sequence[Sequence[int]]
     ) -> list[np.ndarray]:
         """Where the decoder looked while it wrote each text, `(symbols + 1, places)`; all zeros without attention."""
         batch = self.before_and_after(Ragged.of(symbols), np.arange(len(symbols)))
         before = engines.array(batch["before"], parameters["head.bias"])
         weights = engines.host(self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory))[2])
-        return [weights[i, : len(s) + 1, : lengths[i]] for i, s in enumerate(symbols)]
+        places = engines.host(memory[2]).sum(1).astype(np.int64)
+        return [weights[i, : len(s) + 1, : places[i]] for i, s in enumerate(symbols)]
 
 
 def _gathering(memory: Memory) -> Callable[[np.ndarray], Memory]:

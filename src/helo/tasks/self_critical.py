@@ -56,7 +56,7 @@ class LearnsFromItself(WritingTask):
     def _truth(self) -> tuple[metric.Cider, list[list[list[str]]]]:
         """CIDEr-D over the training captions, and their words."""
         cut = CUTS[self.cut_by]()[0]
-        words = [[cut(t) for t in several] for several in self.train[1].texts]
+        words = [[cut(t) for t in several] for several in self.splits.train[1].texts]
         return metric.Cider(words), words
 
     def _reinforced(self, parameters: Parameters, batch: Any, noise: Any) -> tuple[Any, int, None]:
@@ -73,23 +73,20 @@ class LearnsFromItself(WritingTask):
         of = np.repeat(np.arange(len(examples)), DRAWN)
         several = self._repeated(memory, on({"of": of}, like))
         found = [h.symbols for h in self.drawn(parameters, several, np.full(len(of), self.longest), rng)]
-        reward = np.array(
-            [cider.score(cut(self.text(t)), words[examples[i]])[0] for t, i in zip(found, of, strict=True)]
-        )
-        each = reward.reshape(-1, DRAWN)
+        reward = [cider.score(cut(self.text(t)), words[examples[i]])[0] for t, i in zip(found, of, strict=True)]
+        each = np.array(reward).reshape(-1, DRAWN)
         better = (each - (each.sum(1, keepdims=True) - each) / (DRAWN - 1)).reshape(-1)
-        ids = self.train[1].ids
-        found += [ids[r] for r in rng.integers(self.train[1].first[examples], self.train[1].first[examples + 1])]
+        captions = self.splits.train[1]
+        found += [captions.ids[r] for r in rng.integers(captions.first[examples], captions.first[examples + 1])]
         of, better = np.append(of, np.arange(len(examples))), np.append(better, np.full(len(examples), ANCHOR))
         texts = self.before_and_after(Ragged.of(found), np.arange(len(found)))
-        cut_short = (texts["target_lengths"] > self.longest) & (np.arange(len(found)) < DRAWN * len(examples))
-        texts |= {"of": of, "weights": better.astype(np.float32), "target_lengths": texts["target_lengths"] - cut_short}
         true = np.arange(len(found)) >= DRAWN * len(examples)
-        texts["true"] = true.astype(np.float32)
+        cut_short = (texts["target_lengths"] > self.longest) & ~true
+        texts |= {"of": of, "weights": better.astype(np.float32), "target_lengths": texts["target_lengths"] - cut_short,
+                  "true": true.astype(np.float32)}  # fmt: skip
         total = nats = 0.0
         for piece in self._pieces(on(self.in_pieces(texts), like)):
-            own = self._repeated(memory, piece)
-            scores = self.model.decode(parameters, own, piece["before"], self.model.fresh(parameters, own), noise)[0]
+            scores = self._scores(parameters, self._repeated(memory, piece), piece["before"], noise)
             xp = namespace(scores)
             logs = log_softmax(xp.astype(scores, like.dtype))
             picked = xp.take_along_axis(logs, piece["targets"][..., None], axis=-1)[..., 0]

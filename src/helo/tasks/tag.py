@@ -28,8 +28,8 @@ from helo.models.tagger import Tagger
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
-from helo.tasks.examples import ExampleOptions
-from helo.tasks.labels import LabelTask
+from helo.tasks.examples import ExampleOptions, ExampleTask
+from helo.tasks.labels import LabelSource, no_words
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 
@@ -70,11 +70,11 @@ class Options(ExampleOptions):
     batch: Annotated[int | None, "sequences per step (batch size)", SIZE] = None
 
 
-class Tag(LabelTask):
+class Tag(ExampleTask):
     """A label for each step of each sequence."""
 
     Options = Options
-    stepwise = True
+    source = LabelSource("step")
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
 
     def __init__(self, options: Options, form: inputs.Input, labels: Sequence[str], marked: str | None):
@@ -97,19 +97,16 @@ class Tag(LabelTask):
 
     @classmethod
     def from_dataset(cls, options, examples):
-        assert examples.labels is not None
         marked = None
         if examples.kind == "tokens" and marks(examples.labels):
             marked = scheme(examples.labels, examples.place)
         counts = Counter(y for sentence in iob2(examples.labels, marked) for y in sentence)
         if len(counts) < 2:
-            raise HeloError(
-                f"one label, {next(iter(counts))!r}, at all steps", expected="two or more", where=examples.place(0)
-            )
+            one = f"one label, {next(iter(counts))!r}, at all steps"
+            raise HeloError(one, expected="two or more", where=examples.place(0))
         o: Any = options
         vectors = None if o.vectors is None else Path(o.vectors)
-        steps = sum(len(x) for x in examples.inputs)
-        small = steps < 20_000
+        small = sum(len(x) for x in examples.inputs) < 20_000
         if examples.kind == "tokens":
             o = filled(o, layers=1, hidden=64 if small else 192, embedding=64 if small else 128, spelling=32 if small else 64,
                        dropout=0.5, batch=16)  # fmt: skip
@@ -119,12 +116,10 @@ class Tag(LabelTask):
             form = Dialogue.learn(examples, o.embedding, o.hidden, o.dropout, vectors)
         else:
             if vectors is not None:
-                raise HeloError(
-                    "--vectors for what has no words", expected="words or conversations", where=str(vectors)
-                )
+                raise no_words(vectors)
             if o.level is False and not o.bidirectional:
                 raise HeloError(
-                    "--no-level --no-bidirectional", expected="one of them: a stream cannot know the mean of all of it"
+                    "--no-level --no-bidirectional", expected="one: a stream cannot know the mean of all of it"
                 )
             level = not o.bidirectional or differ(examples.labels)
             o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8, level=level)
@@ -134,19 +129,6 @@ class Tag(LabelTask):
             names = iob2_labels(types(counts))
         return cls(o, form, dataset.counted(names), marked)
 
-    @classmethod
-    def stratify_by(cls, examples):
-        assert examples.labels is not None
-        if examples.kind == "tokens" and marks(examples.labels):  # of a type that is known both labels are
-            return [{y[2:] for y in sentence} for sentence in examples.labels], 1
-        return [set(sentence) for sentence in examples.labels], 1
-
-    @classmethod
-    def more_summary(cls, examples):
-        if examples.kind != "tokens" or examples.labels is None or not marks(examples.labels):
-            return {}
-        return {"spans in": scheme(examples.labels, examples.place)}
-
     def training_examples(self, examples):
         """Long videos in windows that overlap by half."""
         if not isinstance(self.form, Numbers):
@@ -154,16 +136,15 @@ class Tag(LabelTask):
         return self.form.encode(examples).windows(WINDOW), self.targets(examples).windows(WINDOW)
 
     def targets(self, examples):
-        assert examples.labels is not None
         for i, (x, y) in enumerate(zip(examples.inputs, examples.labels, strict=True)):
             if len(x) != len(y):
                 raise HeloError(f"{len(x)} steps and {len(y)} labels", expected="as many", where=examples.place(i))
         if self.marked is not None:
             scheme(examples.labels, examples.place)
-        found = []
-        for i, sentence in enumerate(iob2(examples.labels, self.marked)):
-            found.append(dataset.numbering(sentence, self.labels, lambda t, i=i: examples.place(i, t)))
-        return Ragged.of(found)
+        return Ragged.of(
+            dataset.numbering(sentence, self.labels, lambda t, i=i: examples.place(i, t))
+            for i, sentence in enumerate(iob2(examples.labels, self.marked))
+        )
 
     def target_batch(self, targets, rows):
         return {"targets": targets.padded(rows)[0]}
@@ -177,12 +158,8 @@ class Tag(LabelTask):
     def _loss(self, parameters: Parameters, scores: Any, batch: Any) -> Any:
         xp = namespace(scores)
         if self.options.crf:
-            return crf.loss(
-                part(parameters, "crf"),
-                xp.astype(scores, parameters["head.bias"].dtype),
-                batch["targets"],
-                batch["lengths"],
-            )
+            scores = xp.astype(scores, parameters["head.bias"].dtype)
+            return crf.loss(part(parameters, "crf"), scores, batch["targets"], batch["lengths"])
         return engines.cross_entropy(scores, batch["targets"], stack.mask(scores, batch["lengths"])[..., 0])
 
     # What it answers.
@@ -219,30 +196,46 @@ class Tag(LabelTask):
         notes = {"steps": len(joined[0]), "sequences": len(answers)}
         return Predictions({"label": joined, "steps": rows, **kinds}, labels, notes)
 
-    def outward(self, ids):
+    def outward(self, ids: np.ndarray) -> list[str]:
+        """Labels as the training files write them."""
         names = self._names(ids)
         return names if self.marked is None else written(spans(names), len(names), self.marked)
 
-    def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
-        """An answer a sequence: its labels, one a step, and, where they mark spans, the spans. source: examples, or a
-        list of lists of words, of arrays `(frames, features)`, of paths of videos or folders of frames, or of lists of
-        (speaker, text). Of a video an answer has its name and the second of each frame.
-        """
-        examples = self.given(source)
-        found = self.predict_batches(parameters, self.encode(examples))[2]
-        return examples.known([self._answer(x, ids) for x, ids in zip(examples.inputs, found, strict=True)])
-
-    def _answer(self, x: Any, ids: np.ndarray) -> dict[str, Any]:
-        answer: dict[str, Any] = {"labels": self.outward(ids)}
+    def answer(self, source, found):
+        """The labels, one a step, and, where they mark spans, the spans; of a video also its name and the second of each frame."""
+        answer: dict[str, Any] = {"labels": self.outward(found)}
         if isinstance(self.form, Words):
-            answer["words"] = list(x)
+            answer["words"] = list(source)
         if self.marked is not None:
-            answer["spans"] = [
-                {"start": a, "end": b, "type": kind, "text": " ".join(x[a:b])} for a, b, kind in spans(self._names(ids))
-            ]
+            each = spans(self._names(found))
+            answer["spans"] = [{"start": a, "end": b, "type": t, "text": " ".join(source[a:b])} for a, b, t in each]
         return answer
 
+    # Step by step, as a stream comes.
+
+    def fed(
+        self, parameters: Parameters, item: Any, state: Any, past: dict[str, Any]
+    ) -> tuple[str, Any, dict[str, Any]]:
+        """One step more of a sequence: its label as the batch would have it, the state after it, and what the next step
+        has to know of it: its label and who spoke. item: a word, numbers `(features,)`, or (speaker, text).
+        """
+        talk = isinstance(self.form, Dialogue)
+        if talk and (isinstance(item, str) or len(item) != 2):
+            raise HeloError(f"{item!r}", expected="(speaker, text)")
+        one = np.asarray(item)[None] if isinstance(self.form, Numbers) else [item]
+        batch = self.encode(self.source.given(self, [one])).batch(np.zeros(1, np.int64))
+        if talk:
+            batch["same"][:] = item[0] == past.get("speaker")
+        scores, state = self.model.step(parameters, batch, state)
+        now = int(np.asarray(scores)[0, 0].argmax())
+        label = self.outward(np.array([past["label"], now] if past else [now]))[-1]
+        return label, state, {"label": now} | ({"speaker": item[0]} if talk else {})
+
+    def _names(self, ids: np.ndarray) -> list[str]:
+        return [self.labels[int(i)] for i in ids]
+
     def known(self):
+        """Labels as files may have them."""
         kinds = [] if self.marked is None else types(self.labels)
         return {*self.labels, *(as_label(mark, kind) for kind in kinds for mark in "BIES")}
 

@@ -1,37 +1,34 @@
-"""What answers with a text, written once for every task that does: a decoder over a memory, whatever made the memory.
-
-target so far → vectors → lower recurrence → attention to the memory → upper recurrence → scores of the next symbol
-
-The lower recurrence alone asks the attention, so that in training all steps of a layer are computed at once. Without
-attention what it would give is the summary of the memory, the same at every step: a fixed vector.
-"""
+"""What answers with a text, written once for every task that does: by a model of `helo.models.encoder_decoder`."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, final
+from typing import Annotated, Any, ClassVar, final
 
 import numpy as np
 
 from helo import engines
 from helo.cells.functions import log_softmax, namespace
-from helo.data.ragged import Ragged, rounded
-from helo.data.vocab import Vocab
+from helo.data.buckets import in_order
+from helo.data.ragged import rounded
 from helo.decoding import beam as beams
+from helo.errors import HeloError
 from helo.layers import part, stack
 from helo.metrics import LOSS
 from helo.models.encoder_decoder import Memory
 from helo.options import SHARE, SIZE, Bounds
-from helo.tasks.base import Parameters, Recipe
+from helo.tasks.base import Parameters, Recipe, on
 from helo.tasks.examples import ExampleOptions, ExampleTask
 from helo.tasks.search import Search
 
 SMOOTHING = 0.1  # of the target's probability is shared among all symbols (Szegedy et al. 2016)
 PIECES = 4  # into which the texts of a batch are parted by length
 BEAM = 5  # hypotheses side by side where nothing else is said
+LARGEST = 1 << 22  # numbers of one text's attention
+NOTHING = [beams.Hypothesis([], 0.0, 0.0)]  # the answer to an empty line
 
 
 @dataclass(frozen=True)
@@ -81,39 +78,35 @@ class ScheduledSampling(Recipe):
 
 
 class WritingTask(Search, ExampleTask):
-    """A task whose answers are texts. Symbols 0 … V-1 are the vocabulary's; `begin` stands before a text and `end`
-    behind it. options: attention, hidden, embedding, dropout, scheduled.
-    """
+    """A task whose answers are texts. options: attention, hidden, embedding, dropout, scheduled."""
 
-    vocab: Vocab
-    model: Any  # an EncoderDecoder
     recipe: Any  # ScheduledSampling
-    begin: int
-    end: int
-    alpha: float = 1.0  # of the beam's length normalisation
+    together: ClassVar[int] = 1024  # steps of all examples that are answered at once
 
     @abstractmethod
     def most(self, batch: Any) -> np.ndarray:
         """So many symbols each answer of a batch may get, `(rows,)`."""
-
-    @final
-    def before_and_after(self, ids: Ragged, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Texts as what stands before each symbol, and each symbol, the end too: `(rows, time)` both."""
-        padded, lengths = ids.padded(rows)
-        ends = np.zeros((len(rows), padded.shape[1] + 1), np.int64)
-        ends[:, :-1] = padded
-        ends[np.arange(len(rows)), lengths] = self.end
-        before = np.concatenate([np.full((len(rows), 1), self.begin), padded], 1)
-        return {"before": before, "targets": ends, "target_lengths": lengths + 1}
 
     # What is minimised.
 
     def loss(self, parameters, batch, state, noise):
         memory, total, count = self.model.memory(parameters, batch, noise), 0.0, 0
         for piece in self._pieces(batch):
-            total = total + self._loss(parameters, memory, piece, noise)
-            count = count + namespace(total).sum(piece["target_lengths"])
+            own, before = self._repeated(memory, piece), piece["before"]
+            if self.options.scheduled > 0:  # from the first step on, so that all steps take as long
+                before = self._guessed(parameters, own, before, noise)
+            scores = self._scores(parameters, own, before, noise)
+            inside = stack.mask(scores, piece["target_lengths"])[..., 0]
+            xp = namespace(scores)
+            exact = engines.cross_entropy(scores, piece["targets"], inside)
+            spread = -xp.sum(inside * xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1))
+            total = total + straight_through(exact, (1 - SMOOTHING) * exact + SMOOTHING * spread)
+            count = count + xp.sum(piece["target_lengths"])
         return total, count, None
+
+    def _scores(self, parameters: Parameters, memory: Memory, before: Any, noise: Any = None) -> Any:
+        """Scores of each next symbol of texts over a memory, `(texts, time, symbols)`."""
+        return self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory), noise)[0]
 
     @staticmethod
     def in_pieces(texts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -135,19 +128,6 @@ class WritingTask(Search, ExampleTask):
             return [batch]
         return [part(batch, str(k)) for k in range(PIECES) if f"{k}.targets" in batch]
 
-    def _loss(self, parameters: Parameters, memory: Memory, batch: Any, noise: Any) -> Any:
-        """Sum over some texts."""
-        memory = self._repeated(memory, batch)
-        before = batch["before"]
-        if self.options.scheduled > 0:  # from the first step on, so that all steps take as long
-            before = self._guessed(parameters, memory, before, noise)
-        scores = self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory), noise)[0]
-        inside = stack.mask(scores, batch["target_lengths"])[..., 0]
-        xp = namespace(scores)
-        exact = engines.cross_entropy(scores, batch["targets"], inside)
-        spread = -xp.sum(inside * xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1))
-        return straight_through(exact, (1 - SMOOTHING) * exact + SMOOTHING * spread)
-
     @staticmethod
     def _repeated(memory: Memory, batch: Any) -> Memory:
         """A row of the memory for every text: an example may have several (`of`, `(texts,)`: which example each is of)."""
@@ -158,7 +138,7 @@ class WritingTask(Search, ExampleTask):
         linear decay), all at once in a first pass with the true ones (Mihaylova and Martins 2019).
         """
         xp = namespace(memory[0])
-        scores = self.model.decode(parameters, memory, before, self.model.fresh(parameters, memory), noise)[0]
+        scores = self._scores(parameters, memory, before, noise)
         guesses = xp.concat([before[:, :1], xp.argmax(scores, axis=-1)[:, :-1]], axis=1)
         kept = noise(xp.ones_like(scores[..., 0]), self.recipe.guesses) > 0
         return xp.where(kept, before, guesses)
@@ -171,8 +151,7 @@ class WritingTask(Search, ExampleTask):
         memory = self.model.memory(parameters, batch)
         rows = len(batch["lengths"])
         for piece in self._pieces(batch):
-            own = self._repeated(memory, piece)
-            scores = self.model.decode(parameters, own, piece["before"], self.model.fresh(parameters, own))[0]
+            scores = self._scores(parameters, self._repeated(memory, piece), piece["before"])
             inside = stack.mask(scores, piece["target_lengths"])[..., 0]
             loss = loss + engines.cross_entropy(scores, piece["targets"], inside)
             count = count + namespace(scores).sum(piece["target_lengths"])
@@ -180,6 +159,63 @@ class WritingTask(Search, ExampleTask):
             return loss, count, [None] * rows
         found = self.search(parameters, memory, self.most(batch), 1 if loss_only else BEAM)
         return loss, count, self.finished(parameters, memory, batch, found)
+
+    def predict(
+        self,
+        parameters: Parameters,
+        source: Any,
+        *,
+        beam: int = BEAM,
+        n_best: int = 1,
+        alpha: float | None = None,
+        attention: bool = False,
+        **how: Any,
+    ) -> list[dict[str, Any]]:
+        """An answer an example: text, score (log-probability in nats), with n_best the others, with attention where it
+        looked at each symbol. alpha: of the beam's length normalisation (`helo.decoding.beam`).
+        """
+
+        def write(memory: Memory, most: np.ndarray) -> list[list[beams.Hypothesis]]:
+            return self.search(parameters, memory, most, max(beam, n_best), alpha)
+
+        return self._written(parameters, source, n_best, attention, write)
+
+    @final
+    def _written(self, parameters: Parameters, source: Any, n_best: int, attention: bool, write: Any) -> list[dict]:
+        """Answers out of the hypotheses that `write(memory, most)` gives of each row, the best first."""
+        examples = self.source.given(self, source)
+        encoded = self.encode(examples)
+        answers: list[dict[str, Any]] = [{}] * len(examples)
+        for rows in in_order(encoded.lengths, self.together, 64):
+            batch = on(encoded.batch(rows), parameters["head.bias"])
+            memory, inputs = self.model.memory(parameters, batch), [examples.inputs[i] for i in rows]
+            found = write(memory, self.most(batch))
+            found = [NOTHING if isinstance(x, str) and not x.strip() else h for x, h in zip(inputs, found, strict=True)]
+            finished = self.finished(parameters, memory, batch, found)
+            for row, x, several in zip(rows, inputs, finished, strict=True):
+                answers[row] = self.answer(x, several[:n_best])
+            if not attention:
+                continue
+            for row, (best, *_) in zip(rows, found, strict=True):
+                size = int(encoded.lengths[row]) * (len(best.symbols) + 1)
+                if size > LARGEST:
+                    raise HeloError(
+                        f"the attention of {int(encoded.lengths[row]):,} symbols is {size:,} numbers",
+                        expected=f"at most {LARGEST:,}", mend="leave it out, or give shorter texts",
+                        where=examples.place(int(row)),
+                    )  # fmt: skip
+            weights = self.attention_weights(parameters, memory, [best.symbols for best, *_ in found])
+            for row, x, (best, *_), looks in zip(rows, inputs, finished, weights, strict=True):
+                answers[row]["attention"] = self.looked(x, best.symbols, looks)
+        return answers
+
+    def answer(self, source, found):
+        texts = [{"text": self.text(h.symbols).strip(), "score": h.score} for h in found]
+        return texts[0] | ({"n_best": texts} if len(texts) > 1 else {})
+
+    @abstractmethod
+    def looked(self, source: Any, symbols: Sequence[int], weights: np.ndarray) -> dict[str, Any]:
+        """Where the decoder looked at each symbol of an answer and at its end, `(symbols + 1, places)`, as people get it."""
 
     def finished(
         self, parameters: Parameters, memory: Memory, batch: Any, found: list[list[beams.Hypothesis]]

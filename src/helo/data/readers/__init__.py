@@ -7,6 +7,7 @@ readers.read(files, options, "step")    the dataset of a person's files, by the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from helo import registry
 from helo.data.dataset import Dataset
-from helo.data.readers import files, table
+from helo.data.readers import files, numbers, table
 from helo.data.readers.base import Reader
 from helo.errors import HeloError, fault
 
@@ -49,10 +50,13 @@ def vouched(spec: str | None, where: str = "", trust: bool = False) -> None:
         registry.vouched(spec, "reader", where, trust)
 
 
-def read(names: Sequence[str | Path], options: Any, labels: str, labelled: bool = True) -> tuple[Dataset, list[Path]]:
+def read(
+    names: Sequence[str | Path], options: Any, labels: str, labelled: bool = True, numeric: bool = False
+) -> tuple[Dataset, list[Path]]:
     """The dataset of files, folders, globs, or DataFrames, and the files. options: of a task; `reader` names who is to read
     them, whatever they look like. labels: what has a label, as `Reader.labels` says it. labelled: every example has to have
-    one. Raises HeloError for files that no reader claims, or several.
+    one. numeric: labels are numbers, float64, NaN where one is missing. Raises HeloError for files that no reader claims, or
+    several.
     """
     spec = getattr(options, "reader", None)
     readers = _candidates(spec, options, labels)
@@ -73,7 +77,7 @@ def read(names: Sequence[str | Path], options: Any, labels: str, labelled: bool 
     known = {n: getattr(options, n, None) for n in reader.columns}
     found = reader.read(paths, SimpleNamespace(**known, labels=labels, labelled=labelled))
     if not type(reader).__module__.startswith("helo."):
-        _checked(found, name)
+        _checked(found, name, numeric)
     if labelled and found.labels is None and not found.notes.get("segments"):
         mend = "--column names them" * (labels == "step")
         raise HeloError("no labels", expected=f"one {LABELS[labels]}", mend=mend, where=_where(paths[0]))
@@ -82,6 +86,8 @@ def read(names: Sequence[str | Path], options: Any, labels: str, labelled: bool 
         found.labels = [_separated(y, several) for y in found.labels]
     if labelled and labels in ("example", "step"):
         _complete(found)
+    if numeric and found.labels is not None:
+        found.labels = [_number(y, found.place(i), labelled) for i, y in enumerate(found.labels)]
     found.notes["readers"] = [
         {"reader": name, "why": why, "files": [_where(p) for p, w in claimed if w == why]}
         for why in dict.fromkeys(w for _, w in claimed)
@@ -144,16 +150,17 @@ def _where(source: Any) -> str:
     return str(source.file if isinstance(source, table.Table) else source)
 
 
-def _checked(found: Any, name: str) -> None:
+def _checked(found: Any, name: str, numeric: bool) -> None:
     """Raises HeloError for what a stranger's reader gives that is no dataset."""
     if not isinstance(found, Dataset):
         raise HeloError(f"{type(found).__name__}", expected="a helo.data.dataset.Dataset", where=name)
     if found.labels is not None and len(found.labels) != len(found):
         raise HeloError(f"{len(found)} examples and {len(found.labels)} labels", expected="as many", where=name)
     for i, label in enumerate(found.labels or ()):
-        for y in [label] if isinstance(label, str) else label if isinstance(label, list) else [None]:
-            if not isinstance(y, str):
-                raise HeloError(f"a label {label!r:.40}", expected="a text, or a list of them", where=found.place(i))
+        several = label if isinstance(label, list) else [label]
+        if not all(isinstance(y, str) or (numeric and numbers.is_number(y)) for y in several):
+            expected = "a number" if numeric else "a text"
+            raise HeloError(f"a label {label!r:.40}", expected=f"{expected}, or a list of them", where=found.place(i))
 
 
 def _separated(value: Any, several: str) -> list[str]:
@@ -161,11 +168,22 @@ def _separated(value: Any, several: str) -> list[str]:
     return value if isinstance(value, list) else [v.strip() for v in value.split(several) if v.strip()]
 
 
+def _number(label: Any, where: str, labelled: bool) -> Any:
+    """A label as a number, or each of a list."""
+    if isinstance(label, list):
+        return [_number(y, where, labelled) for y in label]
+    try:
+        return math.nan if label == "" else numbers.number(label, where, missing=not labelled)
+    except HeloError as error:
+        fault(error)
+        return math.nan
+
+
 def _complete(found: Dataset) -> None:
     """Faults of labels that are missing."""
     for i, labels in enumerate(found.labels or ()):
-        for step, label in enumerate([labels] if isinstance(labels, str) else labels):
-            if not label:
+        for step, label in enumerate(labels if isinstance(labels, list) else [labels]):
+            if label == "":
                 fault("no label", expected="one", mend="fill it in, or take it out", where=found.place(i, step))
     segments: list[Any] = found.notes.get("segments", []) if found.notes.get("label") else []
     for i, parts in enumerate(segments):
