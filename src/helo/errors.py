@@ -97,12 +97,12 @@ def as_helo_error(error: BaseException) -> HeloError | None:
         return error
     if (file := _raiser(error)) is not None:
         what = f"it calls exit({error.code!r})" if isinstance(error, SystemExit) else _named(error)
-        return HeloError(what, mend="helo check tells more" if isinstance(error, Exception) else "", where=file)
+        return HeloError(what, mend="run helo check for more" if isinstance(error, Exception) else "", where=file)
     if isinstance(error, RecursionError):  # helo itself hardly recurs: a path or a file does
-        return HeloError("nested too deeply", expected="some hundred levels at most")
+        return HeloError("nested too deeply", expected="at most a few hundred levels")
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _full(str(error))):
         said = f": {error}" if str(error) else ""
-        return HeloError(f"there is not enough memory{said}", mend="ask for smaller sizes, or less at once")
+        return HeloError(f"there is not enough memory{said}", mend="use smaller sizes, or less data at once")
     if isinstance(error, OSError):
         name = error.filename
         where = fspath(name) if isinstance(name, str | bytes | PathLike) else ""
@@ -151,7 +151,7 @@ def here() -> None:
     try:
         os.getcwd()
     except OSError as error:
-        raise HeloError(f"the working folder is gone: {error.strerror}", mend="cd to one that is there") from error
+        raise HeloError(f"the current folder is gone: {error.strerror}", mend="cd to a folder that exists") from error
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

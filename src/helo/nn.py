@@ -71,8 +71,8 @@ class Recurrent(nn.Module):
             raise HeloError(repr(dropout), expected="a share from 0 to 1", where="dropout")
         if proj_size:
             raise HeloError(
-                f"{proj_size}", expected="0: cells here give their whole state", where="proj_size",
-                mend="use torch.nn.LSTM, or a linear layer behind this one",
+                f"{proj_size}", expected="0: helo's cells return their whole state", where="proj_size",
+                mend="use torch.nn.LSTM, or a linear layer after this one",
             )  # fmt: skip
         if dropout and num_layers == 1:
             warnings.warn(f"dropout={dropout} stands between layers, and there is one layer", stacklevel=2)
@@ -87,7 +87,7 @@ class Recurrent(nn.Module):
             torch.empty(0, device=device)
         except (RuntimeError, AssertionError, TypeError) as error:
             found = str(error).splitlines()[0][:200]
-            raise HeloError(f"{device!r:.80}: {found}", expected="a device that is here", where="device") from error
+            raise HeloError(f"{device!r:.80}: {found}", expected="an available device", where="device") from error
         self.cell = _with(cell, bias=bias, nonlinearity=nonlinearity)
         self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
         self.bias: bool = getattr(self.cell, "bias", True)
@@ -142,16 +142,16 @@ class Recurrent(nn.Module):
         """
         if isinstance(input, PackedSequence):
             if lengths is not None:
-                raise HeloError("lengths beside a PackedSequence", expected="one of the two: it has its own")
+                raise HeloError("lengths with a PackedSequence", expected="one of them: it has its own")
             return self._packed(input, hx)
         if not isinstance(input, Tensor) or input.layout != torch.strided:
             found = f"{input.layout}" if isinstance(input, Tensor) else type(input).__name__
-            raise HeloError(f"inputs of the kind {found}", expected="a dense tensor, or a PackedSequence")
+            raise HeloError(f"inputs of type {found}", expected="a dense tensor, or a PackedSequence")
         alone = input.ndim == 2
         self._fits(input)
         xs = input[None] if alone else input if self.batch_first else input.transpose(0, 1)
         if alone and lengths is not None:
-            raise HeloError("lengths for one sequence", expected="a batch of them: (batch, time, input_size)")
+            raise HeloError("lengths with a single sequence", expected="a batch: (batch, time, input_size)")
         state = self._state(hx, xs, alone)
         outputs, last = self._run(xs, state, None if lengths is None else _lengths(lengths, xs))
         outputs = outputs[0] if alone else outputs if self.batch_first else outputs.transpose(0, 1)
@@ -285,21 +285,21 @@ def _lengths(lengths: Any, xs: Tensor) -> Tensor:
         except ValueError:  # rows of several lengths
             found = np.asarray("")
         if found.size and found.dtype.kind not in "iu":
-            raise HeloError(f"lengths {lengths!r:.80}", expected="whole numbers, one a row")
+            raise HeloError(f"lengths {lengths!r:.80}", expected="whole numbers, one per row")
         lengths = torch.from_numpy(found.astype(np.int64))  # what is beyond them becomes less than 0, and is refused
     if lengths.dtype.is_floating_point or lengths.dtype.is_complex or lengths.dtype == torch.bool:
         raise HeloError(f"lengths of {lengths.dtype}", expected="whole numbers")
     lengths = lengths.to(torch.int64)
     if lengths.shape != xs.shape[:1]:
-        raise HeloError(f"lengths of shape {tuple(lengths.shape)}", expected=f"({xs.shape[0]},): one a row")
+        raise HeloError(f"lengths of shape {tuple(lengths.shape)}", expected=f"({xs.shape[0]},): one per row")
     # On another device, looking would wait for all that was asked for before; in a graph, there is nothing to see yet.
     seen = lengths.device.type == "cpu" and len(lengths) and not torch.compiler.is_compiling()
     if seen and not torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
         least, most = int(lengths.min()), int(lengths.max())
         if least < 0 or most > xs.shape[1]:
-            raise HeloError(f"a length of {least if least < 0 else most}", expected=f"0 to {xs.shape[1]}, the time")
+            raise HeloError(f"a length of {least if least < 0 else most}", expected=f"0 to {xs.shape[1]} steps")
     if lengths.is_meta and not xs.is_meta:
-        raise HeloError(f"lengths on {lengths.device}", expected=f"{xs.device}, or any device that has numbers")
+        raise HeloError(f"lengths on {lengths.device}", expected=f"{xs.device}, or the CPU")
     return lengths.to(device=xs.device)
 
 

@@ -45,7 +45,7 @@ class Verbs(click.Group):
         if cmd_name == "help":
             return _HELP
         if cmd_name not in self.list_commands(ctx):
-            raise HeloError(f"no verb is called {cmd_name!r}", mend=nearest(cmd_name, self.list_commands(ctx)))
+            raise HeloError(f"there is no command {cmd_name!r}", mend=nearest(cmd_name, self.list_commands(ctx)))
         import importlib
 
         return importlib.import_module(f"helo.cli.{cmd_name}").command

@@ -79,7 +79,7 @@ class Checks(click.Group):
         if cmd_name in corpora.known():
             return _whole(cmd_name)
         known = [*tasks.names(), *corpora.known()]
-        raise HeloError(f"no task and no corpus is called {cmd_name!r}", mend=nearest(cmd_name, known))
+        raise HeloError(f"there is no task or corpus {cmd_name!r}", mend=nearest(cmd_name, known))
 
 
 @command.group(cls=Checks)
@@ -109,7 +109,7 @@ def _check(task: str) -> click.Command:
         if kind.Options.paired:
             files = flags.aligned(given, "", files)
         if not files:
-            raise HeloError("no files are given", expected=f"helo data check {task} {reports.find(task).example}")
+            raise HeloError("no files were given", expected=f"helo data check {task} {reports.find(task).example}")
         if given.get("reader") is not None:
             given["reader"] = readers.chosen(given["reader"])
         options = build(kind.Options, {k: v for k, v in given.items() if v is not None})

@@ -43,13 +43,13 @@ def command(task, minutes, out, seed, quiet):
     from helo.training.report import reporter
 
     if task not in WRITERS:
-        raise HeloError(f"no demo of {task!r}", mend=nearest(task, WRITERS))
+        raise HeloError(f"there is no demo of {task!r}", mend=nearest(task, WRITERS))
     if minutes is None:
         minutes = 1.0 if task in TRIES or task == "caption" else 0.75
     Options(minutes=minutes)  # refused before any data is written
     run = Path(out) if out else free_place("demo" if task == "lm" else f"demo-{task}")
     if task == "caption" and run.with_name(f"{run.name}-zh").exists():
-        raise HeloError("a run exists already", mend="--out names another", where=f"{run}-zh")
+        raise HeloError("a run exists already", mend="give another --out", where=f"{run}-zh")
     suffix, write = WRITERS[task]
     data = write(run.parent / f"{run.name}{suffix}")
     options = OPTIONS.get(task, {})

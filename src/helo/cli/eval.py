@@ -29,7 +29,7 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
     from helo.runs import load
 
     if metric and options.get("dynamic"):
-        raise HeloError("--metric and --dynamic", expected="one of them")
+        raise HeloError("both --metric and --dynamic", expected="one of them")
     if overwrite and not report:
         raise HeloError("--overwrite without --report", expected="both, or neither")
     model = load(run, cell=cell, task=task)

@@ -54,7 +54,7 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, tas
         raise HeloError(f"--out {out}", expected="a page, FILE.html")
     model = load(run, cell=cell, task=task)
     if not files:
-        raise HeloError("no files are given", expected=f"helo explain {run} FILES…, or - for standard input")
+        raise HeloError("no files were given", expected=f"helo explain {run} FILES…, or - for standard input")
     how = {"label": label, "step": step, "at": at, "window": window}
     with progress.listening(working(quiet)):
         source = asked(model, files, standard_input)

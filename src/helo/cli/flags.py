@@ -114,7 +114,7 @@ def aligned(options: dict[str, Any], which: str, files: tuple[str, ...]) -> tupl
     if source is None or target is None or files:
         named = [f"--{which}{side}".replace("_", "-") for side in SIDES]
         raise HeloError(
-            f"{' '.join(named)} and files" if files else "one side alone",
+            f"{' '.join(named)} and files" if files else "only one of the two",
             expected=f"both {' and '.join(named)}, or TSV files",
         )
     return source, target
@@ -220,5 +220,5 @@ def reading(run: Any, values: dict[str, Any], files: Sequence[str]) -> dict[str,
     found = {name: v for name, v in values.items() if name in run.task.Options.reading}
     if others := [name for name in found if name != "reader" and not files]:
         flag = options.flag(others[0])
-        raise HeloError(f"{flag} without files", expected="files: the run's own are read as in its training")
+        raise HeloError(f"{flag} without files", expected="files: the run's own are read as in training")
     return found

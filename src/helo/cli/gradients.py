@@ -47,7 +47,7 @@ def command(run, files, cells, layers, hidden, scales, length, chunk, clip, task
     given |= {name: v for name, v in (("a run", run), ("--at", at)) if v is not None}
     if tasks:
         if wrong := [name for name in given if name != "--hidden"]:
-            raise HeloError(f"{wrong[0]} beside --tasks", expected="--cell, --hidden, --length and --seed beside it")
+            raise HeloError(f"{wrong[0]} with --tasks", expected="only --cell, --hidden, --length or --seed")
         found, drawn = _tasks(cells, hidden, length, seed, quiet)
     elif run is None:
         if at is not None:
@@ -55,9 +55,9 @@ def command(run, files, cells, layers, hidden, scales, length, chunk, clip, task
         found, drawn = _fresh(fresh, cells, length, seed)
     else:
         if wrong := [name for name in given if name not in ("a run", "--at")]:
-            raise HeloError(f"{wrong[0]} beside a run", expected="it without one: it is of fresh cells")
+            raise HeloError(f"{wrong[0]} with a run", expected="it without a run: it is for fresh cells")
         if len(cells) > 1:
-            raise HeloError(f"{len(cells)} cells beside a run", expected="one at most, the run's own")
+            raise HeloError(f"{len(cells)} cells with a run", expected="at most one, the run's own")
         found, drawn = _trained(run, files, cells, length, at, kind == "html", quiet)
     if out:
         from pathlib import Path
@@ -126,7 +126,7 @@ def _suffix(out, run):
     if suffix not in (*drawing.SUFFIXES, ".html"):
         raise HeloError(f"--out {out}", expected=f"a file {', '.join(drawing.SUFFIXES)}, or of a run .html")
     if suffix != ".html" and not drawing.available():
-        raise HeloError("pictures are drawn by matplotlib", mend="pip install 'helo[train]'")
+        raise HeloError("drawing a picture needs matplotlib", mend="pip install 'helo[train]'")
     return suffix[1:]
 
 

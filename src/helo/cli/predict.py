@@ -54,12 +54,12 @@ def command(run, files, attention, out, stream, state, cell, task, seed, quiet, 
         raise HeloError("--state without --stream", expected="both, or neither")
     model = load(run, cell=cell, task=task)
     if not files:
-        raise HeloError("no files are given", expected=f"helo predict {run} FILES…, or - for standard input")
+        raise HeloError("no files were given", expected=f"helo predict {run} FILES…, or - for standard input")
     how = flags.given(model, "predict", {**options, "attention": bool(attention) or None})
     if attention:
         _drawable(attention, model.task)
     if options.get("reader") and "-" in files:
-        raise HeloError("--reader of standard input", expected="it of files")
+        raise HeloError("--reader with standard input", expected="it with files")
     reading = flags.reading(model, how, files)
     how = {name: value for name, value in how.items() if name not in reading}
     if "temperature" in how:
@@ -69,7 +69,7 @@ def command(run, files, attention, out, stream, state, cell, task, seed, quiet, 
             model.lines(standard_input(), **reading) if list(files) == ["-"] else model.examples(files, **reading)
         )
     if out and examples.kind != "photo":
-        raise HeloError(f"--out of a {model.about['task']} model", expected="it of a model of pictures")
+        raise HeloError(f"--out with a model of the task {model.about['task']}", expected="a model that reads pictures")
     with progress.listening(working(quiet)):
         answers = model.predict(examples, **how)
     if as_json:
@@ -89,9 +89,9 @@ def _streams(run, files, others):
 
     if any(f != "-" for f in files):
         mend = f"helo predict {run} - --stream < {files[0]}"
-        raise HeloError(f"{files[0]} beside --stream", expected="standard input", mend=mend)
+        raise HeloError(f"{files[0]} with --stream", expected="standard input", mend=mend)
     if given := [name for name, value in others.items() if value is not None]:
-        raise HeloError(f"--{given[0]} beside --stream", expected="--state alone beside it")
+        raise HeloError(f"--{given[0]} with --stream", expected="no option but --state with it")
 
 
 def _live(model, state, as_json, stopping):
@@ -147,12 +147,12 @@ def _drawable(path, task):
     from helo.errors import HeloError
 
     if task.model.attention == "none":
-        raise HeloError("--attention of a model without attention", expected="a model trained with attention")
+        raise HeloError("--attention with a model that has none", expected="a model trained with attention")
     suffix = Path(path).suffix.lower()
     if suffix not in (*drawing.SUFFIXES, ".json"):
         raise HeloError(f"--attention {path}", expected=f"a file {', '.join(drawing.SUFFIXES)} or .json")
     if suffix != ".json" and not drawing.available():
-        raise HeloError("pictures are drawn by matplotlib", mend="pip install 'helo[train]', or give FILE.json")
+        raise HeloError("drawing a picture needs matplotlib", mend="pip install 'helo[train]', or give FILE.json")
 
 
 def _draw(path, answers, task, quiet):

@@ -41,9 +41,9 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
         raise HeloError(f"--out {out}", expected="FILE.tsv or FILE.html")
     model = load(run, cell=cell, task=task)
     if not files:
-        raise HeloError("no files are given", expected=f"helo score {run} FILES…, or - for standard input")
+        raise HeloError("no files were given", expected=f"helo score {run} FILES…, or - for standard input")
     if out and not isinstance(model.task.model, LanguageModel):
-        raise HeloError(f"--out of a {model.about['task']} model", expected="it of a language model")
+        raise HeloError(f"--out with a model of the task {model.about['task']}", expected="a language model")
     page = suffix.startswith(".htm")
     most = DRAWN if page else 0 if as_json or out else SHOWN
     if suffix == ".tsv":

@@ -24,7 +24,7 @@ class Tasks(click.Group):
         from helo import tasks
 
         if not registry.outside(cmd_name) and cmd_name not in tasks.names():
-            raise HeloError(f"no task is called {cmd_name!r}", mend=nearest(cmd_name, tasks.names()))
+            raise HeloError(f"there is no task {cmd_name!r}", mend=nearest(cmd_name, tasks.names()))
         return _command(cmd_name)
 
 
@@ -53,7 +53,7 @@ def _command(task: str) -> click.Command:
         from helo.training.report import reporter
 
         if not files and not (resume and out):
-            raise HeloError("no files are given", expected=f"helo train {task} FILES…, or - for standard input")
+            raise HeloError("no files were given", expected=f"helo train {task} FILES…, or - for standard input")
         if no_browser and not watch:
             raise HeloError("--no-browser without --watch", expected="both, or neither")
         shown = reporter(quiet)

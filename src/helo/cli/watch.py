@@ -31,7 +31,7 @@ def command(run, port, no_browser, terminal, cell, task, seed, quiet, as_json):
     from helo.inspection.seen import Seen
 
     if terminal and (port or no_browser):
-        raise HeloError("--terminal with a flag of the page", expected="one of them")
+        raise HeloError("--terminal with an option of the page", expected="only one of them")
     seen = Seen(Path(run), cell, task=task)
     if as_json:
         seen.look()

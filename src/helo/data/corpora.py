@@ -34,7 +34,7 @@ def find(name: str) -> dict[str, Any]:
     """One corpus. Raises HeloError, naming the nearest, for one that is not known."""
     found = known()
     if name not in found:
-        raise HeloError(f"no corpus is called {name!r}", mend=nearest(name, found))
+        raise HeloError(f"there is no corpus {name!r}", mend=nearest(name, found))
     return found[name]
 
 
@@ -125,13 +125,13 @@ def _fetch(url: str, path: Path) -> None:
         import pooch
         import requests
     except ImportError as error:
-        raise HeloError("corpora are fetched by pooch", mend="pip install 'helo[data]'") from error
+        raise HeloError("downloading a corpus needs pooch", mend="pip install 'helo[data]'") from error
     pooch.get_logger().setLevel("WARNING")  # what comes from where we say ourselves
     try:
         pooch.retrieve(url, known_hash=None, fname=path.name, path=path.parent, downloader=_Resuming(path))  # pyright: ignore[reportArgumentType]
     except (requests.exceptions.RequestException, OSError) as error:
         raise HeloError(
-            f"cannot be fetched: {error}", mend="run the command again to continue the download", where=url
+            f"cannot be downloaded: {error}", mend="run the command again to continue the download", where=url
         ) from error
 
 

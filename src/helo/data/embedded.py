@@ -65,7 +65,7 @@ def write_digits(path: Path) -> Path:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise HeloError("the digits come with scikit-learn", mend="pip install 'helo[demo]'") from error
+        raise HeloError("the digits need scikit-learn", mend="pip install 'helo[demo]'") from error
     digits = load_digits()
     with _writing(path):
         np.savez(path, x=digits.images.astype(np.uint8), y=digits.target.astype(np.uint8))  # pyright: ignore[reportAttributeAccessIssue]
@@ -88,7 +88,7 @@ def write_numbers(path: Path, count: int = 4_000, seed: int = 0) -> Path:
         from PIL import Image
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise HeloError("the digits come with scikit-learn", mend="pip install 'helo[demo,images]'") from error
+        raise HeloError("the digits need scikit-learn", mend="pip install 'helo[demo,images]'") from error
     digits: Any = load_digits()
     rng = np.random.default_rng(seed)
     rows = {language: ["image\tcaption\n"] for language in NUMBERS}
@@ -218,7 +218,7 @@ def _babel():
         import babel
         import babel.dates
     except ImportError as error:
-        raise HeloError("names and dates come with Babel", mend="pip install 'helo[demo]'") from error
+        raise HeloError("names and dates need Babel", mend="pip install 'helo[demo]'") from error
     return babel
 
 
@@ -245,7 +245,7 @@ class _writing:  # noqa: N801
             raise self._unwritten(error) from error
 
     def _unwritten(self, error: OSError) -> HeloError:
-        return HeloError(f"cannot be written: {error.strerror}", mend="--out names another place", where=str(self.path))
+        return HeloError(f"cannot be written: {error.strerror}", mend="give another --out", where=str(self.path))
 
 
 #: What each demonstration learns from: the file's suffix and what writes it.

@@ -32,8 +32,8 @@ def scheme(labels: Sequence[Sequence[str]], place: Callable[..., str]) -> str:
     bare = all(map(_BARE.fullmatch, distinct))
     if strange := {y for y in distinct if not (bare or _TYPED.fullmatch(y))}:
         i, t = next((i, t) for i, sentence in enumerate(labels) for t, y in enumerate(sentence) if y in strange)
-        raise HeloError(f"the label {labels[i][t]!r} marks no span", expected="O, or B- or I- and a type, as most labels",
-                        mend="mend the label", where=place(i, t))  # fmt: skip
+        raise HeloError(f"the label {labels[i][t]!r} marks no span", expected="O, or B- or I- and a type, like most labels",
+                        mend="correct the label", where=place(i, t))  # fmt: skip
     tried = ("BIOES",) if {y[0] for y in distinct} & {"E", "S"} else ("IOB2", "IOB1")
     faults = {name: list(_faults(labels, name)) for name in tried}
     name = min(tried, key=lambda n: len(faults[n]))
@@ -42,7 +42,7 @@ def scheme(labels: Sequence[Sequence[str]], place: Callable[..., str]) -> str:
     i, t, why = faults[name][0]
     raise HeloError(
         f"the label {labels[i][t]!r} {why}", expected=f"one scheme throughout: {', '.join(SCHEMES)}; most of it is {name}",
-        mend="mend the label, or convert the file", where=place(i, t),
+        mend="correct the label, or convert the file", where=place(i, t),
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def split(
         groups.setdefault(group, []).append(i)
     if len(groups) < 2:
         raise HeloError(
-            "one group", expected="two or more", mend="--split-by names their column", where="--split group"
+            "one group", expected="two or more", mend="choose their column with --split-by", where="--split group"
         )
     members = list(groups.values())
     counts = [Counter(y for i in rows for y in labels[i]) for rows in members] if labels else ()

@@ -37,8 +37,8 @@ class Symbols:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.length else None
         except OSError as error:
             raise HeloError(
-                f"no room for the text as numbers: {error.strerror or error}",
-                mend="make room, or name another place (--out; TMPDIR for helo eval)",
+                f"no disk space for the encoded text: {error.strerror or error}",
+                mend="free some space, or choose another place (--out; TMPDIR for helo eval)",
                 where=str(folder or tempfile.gettempdir()),
             ) from error
         self.ids = np.frombuffer(self._map, dtype) if self._map else np.zeros(0, dtype)

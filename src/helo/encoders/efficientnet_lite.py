@@ -58,7 +58,7 @@ class EfficientNetLite(Trained, Learned):
             import torch
             from torch.func import functional_call
         except ImportError as error:
-            raise HeloError(f"{self.name} answers with torch", mend="pip install 'helo[train]'") from error
+            raise HeloError(f"{self.name} needs torch", mend="pip install 'helo[train]'") from error
         if not isinstance(pixels, torch.Tensor):
             own = {n: torch.from_numpy(np.asarray(p)) for n, p in parameters.items()}
             with torch.inference_mode():

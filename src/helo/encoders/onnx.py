@@ -69,7 +69,7 @@ class Onnx(Trained):
         self.rows = round(self._maps[1] ** 0.5)
         if self.rows**2 != self._maps[1]:
             raise HeloError(
-                f"{self._maps[1]} regions", expected="as many rows as columns",
+                f"{self._maps[1]} regions", expected="a square grid of them",
                 mend="skip = 1 in the TOML leaves out a class token", where=name,
             )  # fmt: skip
 
@@ -111,13 +111,13 @@ class Onnx(Trained):
                 options.log_severity_level = 3
                 return onnxruntime.InferenceSession(str(self.file), options, providers=["CPUExecutionProvider"])
             except Exception as error:  # the runtime's own kinds
-                raise HeloError(f"not a network that onnxruntime reads: {error}") from error
+                raise HeloError(f"not a network that onnxruntime can read: {error}") from error
 
     def _shape(self) -> list[Any]:
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             shapes = ", ".join(f"{i.name} {i.shape}" for i in inputs)
-            raise HeloError(f"inputs {shapes}", expected="one, of pictures", where=str(self.file))
+            raise HeloError(f"inputs {shapes}", expected="one input, of pictures", where=str(self.file))
         if inputs[0].type not in TYPES:
             raise HeloError(f"an input {inputs[0].type}", expected=", ".join(TYPES), where=str(self.file))
         self.type = TYPES[inputs[0].type]
@@ -141,7 +141,7 @@ class Onnx(Trained):
                 given = {session.get_inputs()[0].name: xs.astype(self.type)}
                 found = session.run([output] if output else None, given)[0].astype(np.float32)
             except Exception as error:
-                raise HeloError(f"the network cannot read pictures of {self.side} pixels a side: {error}") from error
+                raise HeloError(f"the network cannot read pictures {self.side} pixels wide: {error}") from error
         if found.ndim == 2:
             return found[:, None]
         if found.ndim == 4:  # maps, channels first as the pictures came, or last
@@ -149,7 +149,7 @@ class Onnx(Trained):
             return found.reshape(*found.shape[:2], -1).transpose(0, 2, 1)
         if found.ndim != 3:
             raise HeloError(f"an output of shape {list(found.shape)}", expected="one of two to four axes",
-                            mend='output = "NAME" in the TOML names another', where=self.name)  # fmt: skip
+                            mend='choose another with output = "NAME" in the TOML', where=self.name)  # fmt: skip
         return found[:, int(self.settings.get("skip", 0)) :]
 
 

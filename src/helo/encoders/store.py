@@ -149,8 +149,8 @@ class _Store:
             yield
         except OSError as error:
             raise HeloError(
-                f"features cannot be kept: {error.strerror or error}",
-                mend="make room, or name another folder by HELO_DATA", where=str(self.folder),
+                f"features cannot be saved: {error.strerror or error}",
+                mend="free some space, or choose another folder with HELO_DATA", where=str(self.folder),
             ) from error  # fmt: skip
 
     def _read(self) -> None:
@@ -160,7 +160,7 @@ class _Store:
         count = min(len(found) // DIGEST, size // self._row)
         self.known = {found[i * DIGEST : (i + 1) * DIGEST]: i for i in range(count)}
         if len(self.known) < count:  # not one that this wrote
-            raise HeloError("damaged", mend="delete the folder, and it is made again", where=str(self.folder))
+            raise HeloError("damaged", mend="delete the folder; it will be made again", where=str(self.folder))
 
     @property
     def _row(self) -> int:

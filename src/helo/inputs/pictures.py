@@ -37,7 +37,7 @@ class Pictures(Input):
         x = _alike(examples, _shape(examples.inputs))
         if x.ndim < 3:
             raise HeloError(
-                f"--view {view} of vectors", expected="pictures (examples, height, width)", where=examples.place(0)
+                f"--view {view} with vectors", expected="pictures (examples, height, width)", where=examples.place(0)
             )
         return cls(x.shape[1:], view, *_moments(x))
 

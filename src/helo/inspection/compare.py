@@ -47,7 +47,7 @@ def compare(paths: Sequence[str | Path]) -> dict[str, Any]:
     abouts = [folder.describe(p) for p in places]
     tasks = list(dict.fromkeys(a["task"] for a in abouts))
     if len(tasks) > 1:
-        raise HeloError(f"runs of {' and '.join(tasks)}", expected="runs of one task: their figures do not compare")
+        raise HeloError(f"runs of {' and '.join(tasks)}", expected="runs of one task, whose figures can be compared")
     reports = [folder.metrics(folder.inside(p, "metrics.jsonl")) for p in places]
     for path, found in zip(places, reports, strict=True):
         if not found:

@@ -101,13 +101,13 @@ def asked(run: Run, files: Sequence[str], standard_input: Callable[[], str]) -> 
     if not isinstance(run.task.model, LanguageModel):
         return run.lines(standard_input()) if list(files) == ["-"] else run.examples(files)
     if len(files) > 1:
-        raise HeloError(f"{len(files)} files", expected="one text", where="FILES")
+        raise HeloError(f"{len(files)} files", expected="one", where="FILES")
     if files[0] == "-":
         return standard_input().rstrip("\r\n")
     with place(files[0]):
         found = meant(files[0])
         if len(found) > 1:
-            raise HeloError(f"{len(found):,} files", expected="one text")
+            raise HeloError(f"{len(found):,} files", expected="one")
         text = file_text(found[0])
     return text.rstrip("\r\n")
 
@@ -167,15 +167,15 @@ def explain(
         if label is not None:
             raise HeloError(shape, expected="one that chooses among labels", where="--label")
         if baseline != "zero":
-            raise HeloError(f"{baseline}, of {shape}", expected="zero", where="--baseline")
+            raise HeloError(f"{baseline}, with {shape}", expected="zero", where="--baseline")
         examples = task.given(source)
         if (ask := questions.WRITING.get(examples.kind)) is None:
-            raise HeloError(f"{shape}, of {examples.kind}", expected=f"one of {' or '.join(questions.WRITING)}")
+            raise HeloError(f"{shape}, with {examples.kind}", expected=f"one with {' or '.join(questions.WRITING)}")
         asked = [ask(run, examples.take(np.array([i]))) for i in range(len(examples))]
     else:
-        raise HeloError(shape, expected="one of another: of it there is no such view yet")
+        raise HeloError(shape, expected="another kind of model: this one has no such view yet")
     if not asked:
-        raise HeloError("nothing to explain", expected="one example or more", where="input")
+        raise HeloError("nothing to explain", expected="at least one example", where="input")
     attribution.ready(len(asked))
     out = []
     for a in asked:

@@ -131,7 +131,7 @@ def _learned(what: str, task: Task, spec: str, hidden: int, seed: int) -> dict[s
             with torch.no_grad():
                 error = float(judged(*checked)[1])
             if not np.isfinite(error):
-                raise HeloError(f"{what}: the error is {error} after {step} steps", mend="another --cell or --seed")
+                raise HeloError(f"{what}: the error is {error} after {step} steps", mend="try another --cell or --seed")
             steps.append(step)
             errors.append(error)
             progress.tell(what, step, STEPS)

@@ -77,7 +77,7 @@ def labelled(run: Run, examples: Dataset, row: int, label: str | None, step: int
     answer = task.predict(run.parameters, one)[0]
     encoded = task.encode(one)
     if encoded.lengths[0] == 0:
-        raise HeloError("nothing", expected="a word or more", where=where)
+        raise HeloError("an empty input", expected="at least one word", where=where)
     form = task.form
     given = form.forward(part(run.parameters, "input"), encoded.batch(np.zeros(1, np.int64)), task.model.cell, None)[0]
     tagger = isinstance(task.model, Tagger)
@@ -176,7 +176,7 @@ def written(
     if len(ids) < first:
         raise HeloError(
             f"a text of {len(ids)} {task.options.units.removesuffix('s') if len(ids) == 1 else task.options.units}",
-            expected="one or more" if len(lead) else "two or more: the last follows from the others",
+            expected="one or more" if len(lead) else "two or more: the last is predicted from the others",
         )
     at = len(ids) if at is None else operator.index(at)
     if not first <= at <= len(ids):
@@ -209,7 +209,7 @@ def written(
 
     base = {"zero": np.zeros(table.shape[1]), "mean": table.mean(0), "unknown": table[0]}[baseline]
     if baseline == "unknown" and 0 not in task.vocab.silent:
-        raise HeloError("unknown, of a model without an unknown symbol", expected="zero or mean", where="--baseline")
+        raise HeloError("unknown, with a model that has no unknown symbol", expected="zero or mean", where="--baseline")
     parameters = {n: p for n, p in run.parameters.items() if n != "embedding"}
     carried = int(state is not None)
     question = Question(
@@ -242,7 +242,7 @@ def translated(run: Run, one: Dataset) -> Asked:
     task: Any = run.task
     encoded = task.encode(one)
     if encoded.lengths[0] == 0:
-        raise HeloError("nothing", expected="a text", where=one.place(0))
+        raise HeloError("an empty input", expected="a text", where=one.place(0))
     batch = encoded.batch(np.zeros(1, np.int64))
     memory = task.model.memory(run.parameters, batch)
     found = task.search(run.parameters, memory, task.most(batch), 5)
@@ -270,7 +270,7 @@ def captioned(run: Run, one: Dataset) -> Asked:
     task: Any = run.task
     if task.model.attention == "none":
         raise HeloError(
-            "a model without attention sees the picture as one", expected="one that was trained with --attention soft"
+            "a model without attention, which has no regions to explain", expected="one trained with --attention soft"
         )
     batch = task.encode(one).batch(np.zeros(1, np.int64))
     memory = task.model.memory(run.parameters, batch)

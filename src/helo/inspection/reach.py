@@ -40,7 +40,7 @@ class Reach:
         if not isinstance(run.task.model, LanguageModel):
             raise HeloError(
                 f"a model of the task {run.about['task']}", expected=f"a language model ({', '.join(reports.after('sample'))})", where=str(run.path),
-                mend="helo explain says what its answers rest on",
+                mend="helo explain shows what its answers depend on",
             )  # fmt: skip
         torch_here()
         whole("length", length)
@@ -53,15 +53,15 @@ class Reach:
         least = 2 if length is None else length + 1
         if n < least:
             raise HeloError(
-                f"a text of {n:,} symbol{'s' * (n != 1)}", expected=f"at least {least:,}: what is looked back on, and one that is predicted",
-                mend="a smaller --length, or more text" if length else "more text", where=where,
+                f"a text of {n:,} symbol{'s' * (n != 1)}", expected=f"at least {least:,}: those to look back on, and the one predicted",
+                mend="use a smaller --length, or more text" if length else "give more text", where=where,
             )  # fmt: skip
         self.length = length or max(1, min(LENGTH, n // 2))
         ids = self.symbols.ids[self.start :]
         if self.task.vocab.silent and (share := np.isin(ids, self.task.vocab.silent).mean()) > UNKNOWN:
             raise HeloError(
                 f"{share:.0%} of the text is not in the model's vocabulary", expected=f"{UNKNOWN:.0%} at most",
-                mend="give text like its training text", where=where,
+                mend="give text like the training text", where=where,
             )  # fmt: skip
 
     @door
@@ -101,7 +101,7 @@ class Reach:
             at = min(n, self.length + count)
         if not 2 <= at <= n:
             raise HeloError(f"{at}", where="--at",
-                            expected=f"from 2, which is the first that is predicted, to {n}, the last symbol of the text")  # fmt: skip
+                            expected=f"from 2, the first symbol that is predicted, to {n}, the last of the text")  # fmt: skip
         own = self._parameters(np.float32)
         last = self.start + at - 1  # where in the symbols the last predicted one stands
         first = max(self.start + 1, last + 1 - count)

@@ -57,8 +57,8 @@ def opened(run: Run, files: Sequence[str | Path] = (), most: int = MOST) -> Sour
     task = run.task
     if isinstance(task.model, FeedForward):
         raise HeloError(
-            "a feed-forward model: it has no recurrence to look into",
-            expected="a model with a recurrent layer", mend="helo explain says what an answer rests on", where=str(run.path),
+            "a feed-forward model, which has no recurrent layer to inspect",
+            expected="a model with a recurrent layer", mend="helo explain shows what its answers depend on", where=str(run.path),
         )  # fmt: skip
     run.parameters  # noqa: B018  a run without weights is told of before anything is read
     most = max(1, min(most, ROOM // max(1, _width(run))))

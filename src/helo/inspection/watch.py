@@ -331,7 +331,7 @@ def serving(seen: Seen, port: int = 0) -> Iterator[Server]:
         server = Server(seen, port)
     except (OSError, OverflowError) as error:
         said = getattr(error, "strerror", None) or str(error)
-        raise HeloError(f"port {port}: {said}", mend="leave it out for any free one", where="--port") from error
+        raise HeloError(f"port {port}: {said}", mend="omit it to use any free port", where="--port") from error
     stop = threading.Event()
 
     def looks() -> None:

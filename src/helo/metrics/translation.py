@@ -52,7 +52,7 @@ def library(references: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
         from sacrebleu.metrics.bleu import BLEU
         from sacrebleu.metrics.chrf import CHRF
     except ImportError as error:
-        raise HeloError("BLEU and chrF are sacrebleu's", mend="pip install 'helo[translate]'") from error
+        raise HeloError("BLEU and chrF need sacrebleu", mend="pip install 'helo[translate]'") from error
     cut = _cut(BLEU, [text for known in references for text in known])
     return {"bleu": BLEU(tokenize=cut), "bleu_lower": BLEU(tokenize=cut, lowercase=True), "chrf": CHRF()}
 

@@ -52,15 +52,15 @@ def read_arrays(
         except HeloError:
             raise
         except (SafetensorError, OSError, ValueError, TypeError, RecursionError, AttributeError, MemoryError) as error:
-            raise HeloError(f"damaged: {error}", mend="copy it from an undamaged copy") from error
+            raise HeloError(f"damaged: {error}", mend="replace it by an undamaged copy") from error
         if not isinstance(about, dict):
-            raise HeloError("damaged: its header is not a JSON object", mend="copy it from an undamaged copy")
+            raise HeloError("damaged: its header is not a JSON object", mend="replace it by an undamaged copy")
         if expected is not None:
             compare(arrays, sizes)
         for name, array in arrays.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise HeloError(
-                    f"{name} has NaN or infinity", expected="numbers", mend="copy it from an undamaged copy"
+                    f"{name} has NaN or infinity", expected="numbers", mend="replace it by an undamaged copy"
                 )
         return arrays, about
 
@@ -72,8 +72,8 @@ def _compare(found: Mapping[str, Sequence[int]], expected: Sizes) -> None:
         theirs = tuple(found[name]) if name in found else None
         if ours != theirs:
             raise HeloError(
-                f"{name} is {theirs if theirs is not None else 'not there'}",
-                expected=f"{ours if ours is not None else 'no such part'}, as run.json and vocab.json say",
+                f"{name} is {theirs if theirs is not None else 'missing'}",
+                expected=f"{ours if ours is not None else 'no such array'}, as run.json and vocab.json say",
                 mend="take all files from one run",
             )
 
@@ -104,5 +104,5 @@ def compare(arrays: Mapping[str, np.ndarray], expected: Sizes) -> None:
     for name, array in arrays.items():
         if array.dtype != expected[name][1]:
             raise HeloError(
-                f"{name} of {array.dtype}", expected=f"{expected[name][1]}", mend="copy it from an undamaged copy"
+                f"{name} of {array.dtype}", expected=f"{expected[name][1]}", mend="replace it by an undamaged copy"
             )

@@ -78,7 +78,7 @@ def replacing(path: Path, named: bool = False) -> Iterator[Path]:
         if named:
             raise HeloError(
                 f"cannot be written: {error.strerror or error}",
-                mend="make room, or name another place",
+                mend="free some space, or choose another place",
                 where=str(path),
             ) from error
         raise unwritten(path, error) from error
@@ -137,7 +137,7 @@ def content(path: Path) -> bytes:
             if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
                 os.close(handle)
                 what = f"{about.st_size:,} bytes" if stat.S_ISREG(about.st_mode) else "no file"
-                raise HeloError(what, expected=f"a file of a run folder, of {LARGEST:,} bytes at most")
+                raise HeloError(what, expected=f"a file of a run folder, at most {LARGEST:,} bytes")
             with os.fdopen(handle, "rb") as file:
                 return file.read()
         except FileNotFoundError:
@@ -152,9 +152,9 @@ def read_json(path: Path) -> dict[str, Any]:
         try:
             value = json.loads(content(path).decode())
         except (ValueError, RecursionError) as error:
-            raise HeloError(f"damaged: {error}", mend="copy it from an undamaged copy of the run") from error
+            raise HeloError(f"damaged: {error}", mend="restore it from an undamaged copy of the run") from error
         if not isinstance(value, dict):
-            raise HeloError("damaged: not a JSON object", mend="copy it from an undamaged copy of the run")
+            raise HeloError("damaged: not a JSON object", mend="restore it from an undamaged copy of the run")
         return value
 
 

@@ -57,7 +57,7 @@ class Live:
         with place(path):
             if about.get("model") != run.identity:
                 raise HeloError(
-                    "a state of another run", expected=f"one that {run.path} wrote", mend="name another --state file"
+                    "a state of another run", expected=f"one that {run.path} wrote", mend="give another --state file"
                 )
             if not arrays:
                 return live
@@ -71,6 +71,6 @@ class Live:
                 if not 0 <= label < labels:
                     raise ValueError(f"label {label}, not one of {labels}")
             except ValueError as error:
-                raise HeloError(f"damaged: {error}", mend="name another --state file") from error
+                raise HeloError(f"damaged: {error}", mend="give another --state file") from error
         live.past = past
         return live

@@ -27,12 +27,12 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
     if others := [name for name in taken if name not in own]:
         raise HeloError(
             f"{others[0]} is in this folder, and a report needs a folder of its own",
-            mend="--report names another folder",
+            mend="give another --report",
             where=str(out),
         )
     if taken and not overwrite:
         raise HeloError(
-            "a report exists already", mend="--overwrite replaces it, --report names another folder", where=str(out)
+            "a report exists already", mend="--overwrite replaces it, or give another --report", where=str(out)
         )
     try:
         with tempfile.TemporaryDirectory(prefix="helo-") as place:
@@ -53,7 +53,7 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
                     )
     except OSError as error:
         raise HeloError(
-            f"cannot be written: {error.strerror or error}", mend="--report names another folder", where=str(out)
+            f"cannot be written: {error.strerror or error}", mend="give another --report", where=str(out)
         ) from error
 
 

@@ -68,8 +68,8 @@ class Run(TrainedModel):
     def _writes(self) -> None:
         if not isinstance(self.task.model, LanguageModel):
             raise HeloError(
-                f"a model of the task {self.about['task']} writes no text",
-                mend="helo predict asks it",
+                f"a model of the task {self.about['task']} does not write text",
+                mend="use helo predict",
                 where=str(self.path),
             )
 
@@ -92,7 +92,7 @@ class Run(TrainedModel):
         that are to be others, such as `skip_bad=True` of a captioner.
         """
         if not (names := listed(files)):
-            raise HeloError("no files are given", expected="files as for training")
+            raise HeloError("no files were given", expected="files as for training")
         return self._answers().unlabelled(names, **said)
 
     @door
@@ -103,8 +103,8 @@ class Run(TrainedModel):
     def _answers(self) -> ExampleTask:
         if not isinstance(self.task, ExampleTask):
             raise HeloError(
-                f"a model of the task {self.about['task']} answers no questions",
-                mend="helo sample lets it write",
+                f"a model of the task {self.about['task']} gives no answers",
+                mend="use helo sample to write text",
                 where=str(self.path),
             )
         return self.task
@@ -152,7 +152,7 @@ class Run(TrainedModel):
             if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.task.Options.paths)):
                 raise HeloError(
                     f"the run was trained on {name}, which is missing",
-                    mend="give the files to evaluate on",
+                    mend="name the files to evaluate on",
                     where=str(file),
                 )
         return data

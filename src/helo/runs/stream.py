@@ -105,7 +105,7 @@ class Stream:
         with place(path):
             if about.get("model") != run.identity or "last" not in arrays:
                 raise HeloError(
-                    "a state of another run", expected=f"one that {run.path} wrote", mend="name another --state file"
+                    "a state of another run", expected=f"one that {run.path} wrote", mend="give another --state file"
                 )
             last = arrays.pop("last")
             if (
@@ -114,7 +114,7 @@ class Stream:
                 or not len(last)
                 or not ((last >= 0) & (last < len(like))).all()
             ):
-                raise HeloError("damaged: no row of symbols of the model", mend="name another --state file")
+                raise HeloError("damaged: its symbols are not the model's", mend="give another --state file")
             state = checked_state(arrays, one, len(last)) if arrays else None
             try:
                 (cut,) = saved.fields({"bytes": about.get("bytes")}, bytes=list[str])
@@ -122,7 +122,7 @@ class Stream:
                 if len(pieces) != len(last) or any(len(p) > 3 for p in pieces):
                     raise ValueError(f"{len(pieces)} characters that are not whole, of {len(last)} rows")
             except ValueError as error:
-                raise HeloError(f"damaged: {error}", mend="name another --state file") from error
+                raise HeloError(f"damaged: {error}", mend="give another --state file") from error
         stream = cls(run, len(last))
         stream.last, stream._bytes, stream.state = last, pieces, state
         return stream

@@ -31,7 +31,7 @@ class TrainedModel:
         by a person's own word, wherever its file lies now. Without any nothing that a folder says is ever run.
         """
         if not str(path):
-            raise HeloError("an empty name", expected="a run folder", mend="the current one is .")
+            raise HeloError("an empty name", expected="a run folder", mend="use . for the current folder")
         self.path = Path(path)
         self.about = folder.describe(self.path)
         self.trust, self._cell, self._task = trust, cell, task
@@ -101,7 +101,7 @@ class TrainedModel:
             raise HeloError(
                 f"{count} numbers",
                 expected=f"{self.about['parameters']}, as run.json says",
-                mend="take both from one run",
+                mend="use both files from the same run",
                 where=str(file),
             )
         return parameters
@@ -129,8 +129,8 @@ class TrainedModel:
                 yield
             except FloatingPointError as error:
                 raise HeloError(
-                    f"its weights give results that are not numbers ({error})", expected="numbers that a float32 can be",
-                    mend="copy it from an undamaged copy of the run", where=str(folder.inside(self.path, "weights.safetensors")),
+                    f"its weights give results that are not numbers ({error})", expected="finite float32 numbers",
+                    mend="restore it from an undamaged copy of the run", where=str(folder.inside(self.path, "weights.safetensors")),
                 ) from error  # fmt: skip
 
 

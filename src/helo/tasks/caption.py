@@ -50,7 +50,7 @@ class PredictOptions(SearchOptions):
 
     def __post_init__(self):
         if self.temperature is not None and self.beam is not None:
-            raise HeloError("--beam and --temperature", expected="one of them: a sentence is searched for or drawn")
+            raise HeloError("both --beam and --temperature", expected="one: the beam does not sample")
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Caption(PictureTask, LearnsFromItself):
         network = encoders.find(o.encoder)
         if o.finetune and not isinstance(network, encoders.Learned):
             raise HeloError(
-                f"--finetune of {o.encoder}", expected="an image network that can learn: efficientnet-lite0"
+                f"--finetune with {o.encoder}", expected="an image network that can be trained: efficientnet-lite0"
             )
         cut = "jieba" if o.units == "jieba" else "characters" if alone else "words"
         longest = max(len(vocab.encode(t.encode(errors="replace"), lenient=True)) for t in texts)

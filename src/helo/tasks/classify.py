@@ -108,13 +108,13 @@ class Classify(LabelTask):
         counts = Counter(flat)
         known = dataset.counted(flat)
         if len(known) < 2:
-            raise HeloError(f"one label, {known[0]!r}, in all examples" if known else "no label in any example",
+            raise HeloError(f"only one label, {known[0]!r}, in all examples" if known else "no label in any example",
                             expected="two or more", where=examples.place(0))  # fmt: skip
         if options.multilabel is None and (single := [y for y in known if counts[y] < LEAST]):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
             raise HeloError(
-                f"one example of the label {single[0]!r}", expected="two or more of every label",
-                mend="add examples, or take it out", where=examples.place(at),
+                f"only one example of the label {single[0]!r}", expected="two or more of every label",
+                mend="add examples, or remove it", where=examples.place(at),
             )  # fmt: skip
         options, form = cls._form(options, examples)
         weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None

@@ -76,7 +76,7 @@ class LabelTask(ExampleTask):
             source = arrays.given(source, kind, missing=kind == "frames" and not self.stepwise)
         for i, x in enumerate(source if self.stepwise else ()):
             if len(x) == 0:
-                raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
+                raise HeloError("a sequence without steps", expected="at least one step", where=f"input {i + 1}")
         return Dataset(kind, source, None, lambda i, *step: f"input {i + 1}")
 
     def lines(self, text: str) -> Dataset:
@@ -96,7 +96,7 @@ class LabelTask(ExampleTask):
 
     def _sequences(self, rows: list[str]) -> Dataset:
         if isinstance(self.form, Dialogue):
-            raise HeloError("conversations come in tables", mend="give a file, as in training", where=INPUT)
+            raise HeloError("conversations are read from tables", mend="give a file, as in training", where=INPUT)
         if isinstance(self.form, Words):
             return conll.typed(rows, INPUT, self.options.column, self.known())
         groups: list[list[Any]] = [[]]
@@ -107,7 +107,7 @@ class LabelTask(ExampleTask):
                 groups.append([])
         groups = [g for g in groups if g]
         if not groups:
-            raise HeloError("nothing", expected="a frame a line", where=INPUT)
+            raise HeloError("no input", expected="one frame per line", where=INPUT)
         return self.given([np.stack(g) for g in groups])
 
     def item(self, line: str, number: int = 1) -> Any:
@@ -118,11 +118,11 @@ class LabelTask(ExampleTask):
                 return "", line
             who, tab, said = line.partition("\t")
             if not tab:
-                raise HeloError(f"{line[:40]!r}", expected="the speaker, a tab, and what is said", where=where)
+                raise HeloError(f"{line[:40]!r}", expected="the speaker, a tab, and the utterance", where=where)
             return who, said
         if not isinstance(self.form, Numbers):
             if "\t" in line.strip():
-                raise HeloError("a tab in a word", expected="a word a line", where=where)
+                raise HeloError("a tab in a word", expected="one word per line", where=where)
             return line.strip()
         return numbers.typed(line, len(self.form.mean), where)
 

@@ -45,7 +45,7 @@ class EvalOptions:
 
     def __post_init__(self):
         if self.blocks and self.dynamic:
-            raise HeloError("--blocks and --dynamic", expected="one of them")
+            raise HeloError("both --blocks and --dynamic", expected="one of them")
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,8 @@ class LM(Task):
         if self.split < least or len(self.symbols) - self.split < 2:
             raise HeloError(
                 f"{len(self.symbols)} {options.units}, of which {self.split} for training",
-                expected=f"at least {least} for training (a chunk per stream and the next symbol) and 2 for validation",
-                mend="give more text, or a smaller --chunk or fewer --streams",
+                expected=f"at least {least} for training (one chunk per stream, and the next symbol) and 2 for validation",
+                mend="give more text, a smaller --chunk or fewer --streams",
                 where=name,
             )
         self.data = {
@@ -160,7 +160,7 @@ class LM(Task):
         if text.fingerprint() != data["fingerprint"]["train" if tail else "valid"]:
             raise HeloError(
                 "the text has changed since the run was trained",
-                mend="give the files to evaluate on",
+                mend="name the files to evaluate on",
                 where=", ".join(map(str, text.files)),
             )
         return encoded(self.vocab, text.pieces()), data["symbols"]["train"] if tail else 0
@@ -213,7 +213,7 @@ class LM(Task):
 
     def evaluate(self, parameters, data, files=(), blocks=None, dynamic=False):
         if dynamic:
-            raise HeloError("dynamic evaluation learns", mend="helo.dynamic_evaluation(run, files)")
+            raise HeloError("dynamic evaluation trains the model", mend="use helo.dynamic_evaluation(run, files)")
         symbols, start = self.text(data, files)
         score = score_text(self, parameters, symbols, start, len(symbols), block=blocks)
         return score.figures(protocol(block=blocks))

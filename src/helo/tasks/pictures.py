@@ -61,7 +61,7 @@ class PictureTask(ExampleTask):
         _, check, record = captioned.split(data["train"], valid, self.options)
         if record["fingerprint"] != data["fingerprint"]:
             raise HeloError("the captions have changed since the run was trained",
-                            mend="give the files to evaluate on", where=", ".join(data["train"]))  # fmt: skip
+                            mend="name the files to evaluate on", where=", ".join(data["train"]))  # fmt: skip
         return check
 
     def given(self, source: Any) -> Dataset:

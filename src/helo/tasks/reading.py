@@ -36,13 +36,13 @@ def split(
         record["fingerprint"]["valid"] = dataset.fingerprint(paths)
     else:
         if len(learn) < 2:
-            raise HeloError("one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
+            raise HeloError("only one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
         how = options.split or kind.default_split or "random"
         rows = splits.split(learn, how, options.split_by, *kind.stratify_by(learn))
         if not len(rows[1]):
             kind.from_dataset(options, learn)  # whatever is wrong with the labels themselves is said first
-            raise HeloError("no example can be held out: every label keeps training examples",
-                            expected="more of a label, or --valid FILES", where=", ".join(map(str, files)))  # fmt: skip
+            raise HeloError("no example can be held out, because every label needs training examples",
+                            expected="more examples per label, or --valid FILES", where=", ".join(map(str, files)))  # fmt: skip
         learn, check = learn.take(rows[0]), learn.take(rows[1])
         record["valid"] = splits.SAID[how]
     return learn, check, record
@@ -55,7 +55,7 @@ def recorded(task: ExampleTask, data: dict[str, Any], options: Any) -> Dataset:
     if dataset.fingerprint(paths) != data["fingerprint"]["train" if tail else "valid"]:
         raise HeloError(
             "the files have changed since the run was trained",
-            mend="give the files to evaluate on",
+            mend="name the files to evaluate on",
             where=", ".join(map(str, paths)),
         )
     o = task.options

@@ -104,7 +104,7 @@ class Tag(LabelTask):
         counts = Counter(y for sentence in iob2(examples.labels, marked) for y in sentence)
         if len(counts) < 2:
             raise HeloError(
-                f"one label, {next(iter(counts))!r}, at all steps", expected="two or more", where=examples.place(0)
+                f"only one label, {next(iter(counts))!r}, at all steps", expected="two or more", where=examples.place(0)
             )
         o: Any = options
         vectors = None if o.vectors is None else Path(o.vectors)
@@ -120,11 +120,11 @@ class Tag(LabelTask):
         else:
             if vectors is not None:
                 raise HeloError(
-                    "--vectors for what has no words", expected="words or conversations", where=str(vectors)
+                    "--vectors for data without words", expected="words or conversations", where=str(vectors)
                 )
             if o.level is False and not o.bidirectional:
                 raise HeloError(
-                    "--no-level --no-bidirectional", expected="one of them: a stream cannot know the mean of all of it"
+                    "--no-level --no-bidirectional", expected="one of them: a live stream has no mean in advance"
                 )
             level = not o.bidirectional or differ(examples.labels)
             o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8, level=level)
@@ -157,7 +157,7 @@ class Tag(LabelTask):
         assert examples.labels is not None
         for i, (x, y) in enumerate(zip(examples.inputs, examples.labels, strict=True)):
             if len(x) != len(y):
-                raise HeloError(f"{len(x)} steps and {len(y)} labels", expected="as many", where=examples.place(i))
+                raise HeloError(f"{len(x)} steps but {len(y)} labels", expected="as many", where=examples.place(i))
         if self.marked is not None:
             scheme(examples.labels, examples.place)
         found = []

@@ -201,7 +201,7 @@ class Translate(Copies, WritingTask):
                     if size > LARGEST:
                         raise HeloError(
                             f"the attention of {int(encoded.lengths[row]):,} symbols is {size:,} numbers",
-                            expected=f"at most {LARGEST:,}", mend="leave it out, or give shorter texts",
+                            expected=f"at most {LARGEST:,}", mend="omit --attention, or give shorter texts",
                             where=examples.place(int(row)),
                         )  # fmt: skip
                 looks = self.attention_weights(

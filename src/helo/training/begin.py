@@ -67,18 +67,16 @@ def _make_room(path: Path, overwrite: bool) -> bool:
         found = [name for name in folder.NAMES if os.path.lexists(path / name)]
         anything = any(path.iterdir())
     except OSError as error:
-        raise HeloError(
-            f"cannot be read: {error.strerror}", mend="--out names another folder", where=str(path)
-        ) from error
+        raise HeloError(f"cannot be read: {error.strerror}", mend="give another --out", where=str(path)) from error
     if overwrite and anything and not folder.is_run(path):
         raise HeloError(
-            "the folder is no run", expected="a run, or an empty folder", mend="--out names another", where=str(path)
+            "the folder is not a run", expected="a run or an empty folder", mend="give another --out", where=str(path)
         )
     if found and not overwrite:
         raise HeloError(
             "a run exists already" if folder.is_run(path) else f"{found[0]} is in this folder, and a run needs a folder of its own",
-            mend="--resume continues it, --overwrite replaces it, --out names another folder" if folder.is_run(path)
-            else "--out names another",
+            mend="continue it with --resume, replace it with --overwrite, or give another --out" if folder.is_run(path)
+            else "give another --out",
             where=str(path),
         )  # fmt: skip
     return bool(found)

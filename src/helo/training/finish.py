@@ -15,7 +15,7 @@ def finish(training: Training, end: Progress) -> None:
     """What a run folder has when its training is over. Raises HeloError where no weights were kept."""
     path, task = training.path, training.task
     if training.home != path or not (path / "weights.safetensors").exists():
-        raise HeloError("no validation gave a number, and no weights were kept", mend="lower --rate", where=str(path))
+        raise HeloError("no validation loss was finite, so no weights were saved", mend="lower --rate", where=str(path))
     weights = read_arrays(path / "weights.safetensors")[0]
     with training.device.answering(weights) as parameters:
         figures = task.validate(parameters, end.ending)

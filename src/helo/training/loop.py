@@ -92,8 +92,8 @@ class Training:
             theirs = weights[name].shape if name in weights else None
             if theirs != ours.get(name):
                 raise HeloError(
-                    f"{name} is {theirs or 'not there'}", expected=f"{ours.get(name) or 'no such part'}, as the options give it",
-                    mend="give the options and files of the run in --start", where=str(self.options.start),
+                    f"{name} is {theirs or 'missing'}", expected=f"{ours.get(name) or 'no such array'}, as the options say",
+                    mend="use the options and files of the run in --start", where=str(self.options.start),
                 )  # fmt: skip
             with torch.no_grad():
                 self.parameters[name].copy_(self.device.own(weights[name]))
@@ -198,7 +198,7 @@ class Training:
             raise self.machine.refused(
                 HeloError(
                     f"the loss is {loss / max(1, last)} at step {p.step}",
-                    mend=f"the last good weights are kept; lower --rate ({self.options.rate}) or --clip ({self.options.clip})",
+                    mend=f"the last good weights are saved; lower --rate ({self.options.rate}) or --clip ({self.options.clip})",
                     where=str(self.path),
                 )
             )

@@ -60,12 +60,12 @@ class Request:
         if not isinstance(resume, bool) or not isinstance(overwrite, bool):
             raise TypeError("resume and overwrite are True or False")
         if resume and overwrite:
-            raise HeloError("--resume and --overwrite", expected="one of them")
+            raise HeloError("both --resume and --overwrite", expected="one of them")
         given = _given(kind, options)
         if valid and {"split", "split_by"} & given.keys():
-            raise HeloError("--split and --valid", expected="one of them")
+            raise HeloError("both --split and --valid", expected="one of them")
         if out is not None and not str(out):
-            raise HeloError("an empty name", expected="a folder", mend="--out . is the current one", where="--out")
+            raise HeloError("an empty name", expected="a folder", mend="--out . is the current folder", where="--out")
         out = None if out is None else Path(out)
         like = given.get("start") if like is None else like
         if like is not None and not (resume and out is not None and folder.inside(out, "run.json").exists()):
@@ -97,7 +97,7 @@ def parted(kind: type[Task], given: Mapping[str, Any]) -> tuple[Any, Options]:
     own, training = ({f.name for f in fields(k)} for k in (kind.Options, Options))
     for name in given:
         if name not in own | training:
-            raise HeloError(f"no option {name!r}", mend=nearest(name, own | training))
+            raise HeloError(f"there is no option {name!r}", mend=nearest(name, own | training))
     return (
         build(kind.Options, {k: v for k, v in given.items() if k in own}),
         Options(**dict(kind.recipe.options) | {k: v for k, v in given.items() if k in training}),

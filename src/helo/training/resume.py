@@ -33,7 +33,7 @@ def is_over(request: Request, path: Path, about: dict[str, Any]) -> bool:
     _options(request, path, about)
     weights, state = (folder.inside(path, name) for name in ("weights.safetensors", folder.STATE))
     if about.get("finished") and not os.path.lexists(weights):
-        raise HeloError("no such file", mend="copy it from an undamaged copy of the run", where=str(weights))
+        raise HeloError("no such file", mend="restore it from an undamaged copy of the run", where=str(weights))
     if about.get("finished") and not _goes_further(request, path, about):
         if request.files or request.valid:
             _reload(request, path, about)  # files that are given again must be the same
@@ -41,7 +41,7 @@ def is_over(request: Request, path: Path, about: dict[str, Any]) -> bool:
     if os.path.lexists(weights) and not os.path.lexists(state):
         raise HeloError(
             "no such file, and the training cannot be continued without it",
-            mend="take it from a whole copy of the run, or start a new run from these weights: --start", where=str(state),
+            mend="restore it from a complete copy of the run, or start a new run from these weights: --start", where=str(state),
         )  # fmt: skip
     return False
 
@@ -75,8 +75,8 @@ def _goes_further(request: Request, path: Path, about: dict[str, Any]) -> bool:
     value, before = float(request.given[name]), had.get(name)
     if before is not None and value < before:
         raise HeloError(
-            f"--{name} {request.given[name]}", expected=f"--{name} {before:g} or more, which the run has already had",
-            mend="leave it out", where=str(path),
+            f"--{name} {request.given[name]}", expected=f"--{name} {before:g} or more, which the run has already done",
+            mend="omit it", where=str(path),
         )  # fmt: skip
     return before is None or value > before
 
@@ -143,7 +143,7 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
         if name in before and name not in free | kind.Options.paths and before[name] != now[name]:
             raise HeloError(
                 f"{flag(name)} {now[name]}", expected=f"{flag(name)} {before[name]}, as at the start of the run",
-                mend="leave it out to continue, or start a new run", where=str(path),
+                mend="omit it to continue, or start a new run", where=str(path),
             )  # fmt: skip
     with place(path / "run.json"):
         try:

@@ -42,9 +42,9 @@ def load(path: Path) -> dict[str, np.ndarray]:
                     found = {k: archive[k] for k in archive.files}
             except Exception as error:  # NumPy and zipfile raise many kinds for damage
                 if "allow_pickle" in str(error):
-                    raise HeloError("an array of Python objects, which are never loaded", expected="numbers, and labels as text",
+                    raise HeloError("an array of Python objects, which helo never loads", expected="numbers, and labels as text",
                                     mend="y.astype(str)") from error  # fmt: skip
-                raise HeloError(f"not a whole .npz file: {error}", mend=mend) from error
+                raise HeloError(f"not a complete .npz file: {error}", mend=mend) from error
         return {k: v for k, v in found.items() if isinstance(v, np.ndarray)}
 
 
@@ -52,7 +52,7 @@ def _mat(data: bytes) -> dict[str, Any]:
     try:
         from scipy.io import loadmat  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise HeloError(".mat files are read by SciPy", mend="pip install 'helo[frames]'") from error
+        raise HeloError("reading .mat files needs SciPy", mend="pip install 'helo[frames]'") from error
     if data.startswith((b"MATLAB 7.3", b"\x89HDF")):
         raise HeloError(
             "a .mat file of version 7.3, which is HDF5", mend="save(file, '-v7') writes one that SciPy reads"
@@ -61,7 +61,7 @@ def _mat(data: bytes) -> dict[str, Any]:
         found = {k: v for k, v in loadmat(io.BytesIO(data)).items() if not k.startswith("__")}
         return {k: v.toarray() if hasattr(v, "toarray") else v for k, v in found.items()}
     except Exception as error:  # SciPy raises many kinds for damage
-        raise HeloError(f"not a whole .mat file that SciPy reads: {error}") from error
+        raise HeloError(f"not a .mat file that SciPy can read: {error}") from error
 
 
 def named(arrays: dict[str, np.ndarray], name: str, others: tuple[str, ...] = ()) -> np.ndarray | None:
@@ -103,7 +103,7 @@ def words(y: np.ndarray, where: str = "") -> list[str]:
     """
     flat = np.asarray(y).reshape(-1)
     if flat.dtype.kind not in "fiubUSO":
-        raise HeloError(f"labels of the kind {flat.dtype}", expected="whole numbers or text", where=where)
+        raise HeloError(f"labels of type {flat.dtype}", expected="whole numbers or text", where=where)
     if flat.dtype.kind == "f" and np.all((numbers.checked(flat, where, "y", True) == np.round(flat)) | np.isnan(flat)):
         return ["" if np.isnan(v) else str(int(v)) for v in flat]
     try:
@@ -136,11 +136,11 @@ def examples(paths: list[Path], several: str | None = None) -> Dataset:
         y = named(arrays, "y", ("Y", "labels", "label", "targets"))
         if x is None:
             raise HeloError(
-                f"arrays {', '.join(arrays) or 'none'}", expected="x (examples first) and y", where=str(path)
+                f"arrays {', '.join(arrays) or 'none'}", expected="x (first axis: examples) and y", where=str(path)
             )
         x = numbers.checked(x, str(path))
         if x.ndim not in (2, 3, 4) or not x.size:
-            raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, examples first, none of them empty",
+            raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, the first of examples, none of them empty",
                             where=str(path))  # fmt: skip
         if xs and x.shape[1:] != xs[0].shape[1:]:
             raise HeloError(f"x of shape {x.shape}", expected=f"(…, {xs[0].shape[1:]})", where=str(path))
@@ -148,7 +148,7 @@ def examples(paths: list[Path], several: str | None = None) -> Dataset:
             marks = _marked(y, arrays.get("names"), path) if _marks(y, len(x)) else words(y, str(path))
             if len(marks) != len(x):
                 raise HeloError(
-                    f"{len(x)} examples in x and {len(marks)} labels in y", expected="as many", where=str(path)
+                    f"{len(x)} examples in x but {len(marks)} labels in y", expected="the same number", where=str(path)
                 )
             ys += marks
         xs.append(x)
@@ -171,5 +171,5 @@ def _marks(y: np.ndarray, examples: int) -> bool:
 def _marked(y: np.ndarray, names: np.ndarray | None, path: Path) -> list[list[str]]:
     called = [str(i) for i in range(y.shape[1])] if names is None else words(names, str(path))
     if len(called) != y.shape[1]:
-        raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one a column of y", where=str(path))
+        raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one per column of y", where=str(path))
     return [[called[i] for i in np.flatnonzero(row)] for row in y]

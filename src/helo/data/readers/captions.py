@@ -43,7 +43,7 @@ def read(paths: Sequence[Path]) -> list[Captioned]:
             rows = _json(path) if files.suffix(path) == ".json" else _lines(path)
         for name, sentence, where, split in rows:
             if not name:
-                fault(HeloError("no picture's name", expected="one before its sentence", where=where))
+                fault(HeloError("no name of a picture", expected="one before each sentence", where=where))
                 continue
             if sentence is not None and not sentence.strip():
                 fault(HeloError(f"no sentence about {name}", expected="one", where=where))
@@ -52,7 +52,7 @@ def read(paths: Sequence[Path]) -> list[Captioned]:
             if sentence is not None:
                 known.sentences.append(" ".join(sentence.split()))
     if not any(c.sentences for c in found.values()):
-        raise HeloError("no captions", expected="a picture and a sentence a line", where=", ".join(map(str, paths)))
+        raise HeloError("no captions", expected="a picture and a sentence per line", where=", ".join(map(str, paths)))
     return list(found.values())
 
 
@@ -60,7 +60,7 @@ def listed(path: Path) -> list[tuple[int, str]]:
     """A split list, the name of a picture a line: (line, name)."""
     names = [(n, line.strip()) for n, line in enumerate(files.lines(path), 1) if line.strip()]
     if not names:
-        raise HeloError("an empty list", expected="the name of a picture a line", where=str(path))
+        raise HeloError("an empty list", expected="the name of one picture per line", where=str(path))
     return names
 
 
@@ -131,7 +131,7 @@ def _json(path: Path) -> list[Row]:
         captioned = {row[0] for row in rows}
         return rows + [(name, None, at, None) for name, at in names.values() if name not in captioned]
     raise HeloError(
-        "JSON of another kind",
+        "JSON of an unknown kind",
         expected="COCO's images and annotations, Karpathy's images with sentences, or AI Challenger's list",
     )
 
@@ -155,7 +155,7 @@ def _each(entries: Any, where: str, read: Callable[[dict[str, Any], str], list[A
 def _challenger(entry: dict[str, Any], at: str) -> list[Row]:
     if isinstance(entry.get("image_id"), int):
         raise HeloError(f"image_id: {entry['image_id']}, a number", expected="a picture's file name",
-                        mend="COCO's results name no files: give its images and annotations", where=at)  # fmt: skip
+                        mend="COCO's result files name no pictures: give its images and annotations", where=at)  # fmt: skip
     several = entry.get("caption")
     entries = [{"caption": s} for s in several] if isinstance(several, list) else [entry]
     return _rows(_text(entry, "image_id", at), [_text(e, "caption", at) for e in entries], at)

@@ -62,7 +62,7 @@ class Clip:
             import av
             from av.error import FFmpegError
         except ImportError as error:
-            raise HeloError("videos are read by PyAV", mend="pip install 'helo[video]'") from error
+            raise HeloError("reading videos needs PyAV", mend="pip install 'helo[video]'") from error
         if not self.file.exists():
             raise HeloError("no such file", expected="a video or a folder of frames")
         try:
@@ -88,11 +88,11 @@ class Clip:
                         due = max(due + 1 / rate, now)
         except FFmpegError as error:
             raise HeloError(
-                f"not a whole video: {error.strerror or error}", expected="one that FFmpeg reads"
+                f"not a complete video: {error.strerror or error}", expected="one that FFmpeg reads"
             ) from error
         if length and last + 2 * step + 0.5 < min(length, self.end):
             raise HeloError(
-                f"stops at {last:.1f} s of {min(length, self.end):.1f} s", mend="copy it from an undamaged copy"
+                f"stops at {last:.1f} s of {min(length, self.end):.1f} s", mend="replace it by an undamaged copy"
             )
 
 
@@ -191,7 +191,7 @@ def _clips(rows: table.Table, video: str) -> list[Clip | None]:
         path = Path(os.path.expanduser(str(name).strip()))
         path = path if path.is_absolute() else Path(where.rpartition(":")[0]).parent / path
         if not path.exists():
-            fault(HeloError(f"no video {name}", expected="a path, from the table's folder on", where=where))
+            fault(HeloError(f"no video {name}", expected="a path relative to the table's folder", where=where))
             out.append(None)
             continue
         a, b = (_seconds(rows, c, i, d) for c, d in ((start, 0.0), (end, float("inf"))))

@@ -118,11 +118,11 @@ def _fields(rows: list[str]) -> tuple[bool, list[list[str]], list[bool]]:
 def _labelled(sentences: list[Sentence], where: str, labelled: bool) -> Dataset:
     """where: to be named where there are no sentences, unless it is empty."""
     if not sentences and where:
-        raise HeloError("no sentences", expected="a word a line, a blank line between sentences", where=where)
+        raise HeloError("no sentences", expected="one word per line, a blank line between sentences", where=where)
     if labelled and any(s.labels for s in sentences):
         for s in sentences:
             if s.labels is None:
-                fault(HeloError("no label", expected="one a word, as elsewhere", where=f"{s.file}:{s.lines[0]}"))
+                fault(HeloError("no label", expected="one per word, as elsewhere", where=f"{s.file}:{s.lines[0]}"))
         sentences = [s for s in sentences if s.labels is not None]
     labels = [s.labels for s in sentences]
 
@@ -155,7 +155,7 @@ def _columns(rows: list[str], name: str, universal: bool, column: str | None, la
             continue
         if universal:
             if len(fields) != 10:
-                fault(HeloError(f"{len(fields)} columns", expected="the ten of CoNLL-U, parted by tabs",
+                fault(HeloError(f"{len(fields)} columns", expected="the ten of CoNLL-U, separated by tabs",
                                 where=f"{name}:{n}"))  # fmt: skip
                 continue
             if "-" in fields[0] or "." in fields[0]:
@@ -218,6 +218,6 @@ def _column(column: str, universal: bool, name: str, labelled: bool) -> int:
     raise HeloError(
         f"no column {column!r}",
         expected=f"a number, counted from 1{', or one of ' + ', '.join(COLUMNS) if universal else ''}",
-        mend="--column names it",
+        mend="choose it with --column",
         where=name,
     )

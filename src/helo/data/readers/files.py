@@ -22,9 +22,9 @@ def listed(names: str | Path | Sequence[str | Path]) -> list[str | Path]:
             raise TypeError(f"{name!r:.80} is no name of a file")
         try:
             if "\0" in os.fsdecode(os.fsencode(name)):
-                raise HeloError("a NUL in a name", expected="a file", where=str(name))
+                raise HeloError("a NUL character in the name", expected="a file name", where=str(name))
         except UnicodeEncodeError:
-            raise HeloError("no name that a file can have", expected="a file", where=str(name)) from None
+            raise HeloError("not a possible file name", expected="a file name", where=str(name)) from None
     return found
 
 
@@ -38,7 +38,7 @@ def named(names: Sequence[str | Path], suffixes: Sequence[str] = ()) -> list[Pat
                 inside = [p for p in below(path) if suffix(p) in suffixes]
                 if not inside:
                     raise HeloError(
-                        "nothing to read in the folder",
+                        "the folder has no file of this kind",
                         expected=f"files {', '.join(filter(None, dict.fromkeys(suffixes)))}",
                     )
                 found += inside

@@ -142,7 +142,7 @@ def _rows(rows: table.Table, column: str | None) -> _Video:
     label = rows.first([column.lower()] if column is not None else LABELS)
     names = [c for c in rows.columns if c != label and c.lower() not in TIMES]
     if not names:
-        raise HeloError(f"columns {', '.join(rows.columns)}", expected="numbers beside the label", where=rows.heading)
+        raise HeloError(f"columns {', '.join(rows.columns)}", expected="numbers besides the label", where=rows.heading)
     x, names = _features(table.matrix(rows, names), names, rows.headed)
     labels = None if label is None else ["" if numbers.absent(v) else str(v).strip() for v in rows.columns[label]]
     return _Video(x, names, labels, lambda i: rows.places[i])
@@ -178,7 +178,7 @@ def _labels(path: Path, column: str | None, frames: int) -> list[str]:
         label = rows.find(column, "--column") if column is not None else rows.first(LABELS)
         if label is None:
             raise HeloError(
-                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(LABELS)}", mend="--column names it",
+                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(LABELS)}", mend="choose it with --column",
                 where=f"{path}:1",
             )  # fmt: skip
         return _as_many([str(v).strip() for v in rows.columns[label]], frames, path)
@@ -189,7 +189,7 @@ def _labels(path: Path, column: str | None, frames: int) -> list[str]:
 
 def _as_many(labels: list[str], frames: int, path: Path) -> list[str]:
     if len(labels) != frames:
-        raise HeloError(f"{frames} frames and {len(labels)} labels", expected="a label a frame", where=str(path))
+        raise HeloError(f"{frames} frames but {len(labels)} labels", expected="one label per frame", where=str(path))
     return labels
 
 
@@ -199,18 +199,18 @@ def _follow(video: _Video, first: _Video, path: Path) -> None:
         video.x, video.names = table.by_name(video.x, video.names, first.names, str(path)), first.names
     elif video.x.shape[1] != first.x.shape[1]:
         raise HeloError(
-            f"{video.x.shape[1]} features a frame", expected=f"{first.x.shape[1]}, as the files before", where=str(path)
+            f"{video.x.shape[1]} features per frame", expected=f"{first.x.shape[1]}, as before", where=str(path)
         )
 
 
 def _unlabelled(path: Path, column: str | None) -> HeloError:
     if files.suffix(path) in (".csv", ".tsv") and column is not None:
         mend = nearest(column, table.read(path).columns)
-        return HeloError(f"no column {column!r}", mend=f"--column names it: {mend}", where=f"{path}:1")
+        return HeloError(f"no column {column!r}", mend=f"choose it with --column: {mend}", where=f"{path}:1")
     name = _name(path)
     other = name.removesuffix(POINTS) + "_targets.txt" if name.endswith(POINTS) else Path(name).stem + ".txt"
     return HeloError(
-        "frames but no labels", expected=f"y beside x, --column NAME in a table, or {other} beside it", where=str(path)
+        "frames but no labels", expected=f"an array y, --column NAME in a table, or {other}", where=str(path)
     )
 
 

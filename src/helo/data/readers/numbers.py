@@ -124,13 +124,13 @@ def checked(x: Any, where: str, name: str = "x", missing: bool = False) -> np.nd
         x = np.asanyarray(x)
     except ValueError as error:  # rows of unequal lengths
         raise HeloError(
-            f"{name} has rows of several lengths or kinds", expected="numbers, as many in each row", where=where
+            f"{name} has rows of different lengths or types", expected="numbers, rows of one length", where=where
         ) from error
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise HeloError(f"{name} has masked values", expected="numbers", where=where)
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
-        raise HeloError(f"{name} is of the kind {x.dtype}", expected="numbers", where=where)
+        raise HeloError(f"{name} is of type {x.dtype}", expected="numbers", where=where)
     if x.dtype.kind != "f":
         return x
     with np.errstate(invalid="ignore"):

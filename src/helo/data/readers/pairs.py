@@ -47,7 +47,7 @@ def read(paths: Sequence[Any], labelled: bool = True, source: str | None = None,
         found = [_aligned(*paths)]
     else:
         raise HeloError(
-            f"{len(paths)} file{'s' * (len(paths) != 1)}", expected="a source and a target file of as many lines, or TSV files",
+            f"{len(paths)} file{'s' * (len(paths) != 1)}", expected="a source and a target file with the same number of lines, or TSV files",
             mend="--source FILE --target FILE", where=", ".join(map(str, paths)),
         )  # fmt: skip
     rows = [row for rows in found for row in rows if _whole(*row)]
@@ -76,8 +76,8 @@ def _aligned(source: Any, target: Any) -> list[Row]:
     sides = [[t.strip() for t in files.lines(p)] for p in (source, target)]
     if len(sides[0]) != len(sides[1]):
         raise HeloError(
-            f"{len(sides[0])} lines and {len(sides[1])} in {target}",
-            expected="as many, line by line",
+            f"{len(sides[0])} lines but {len(sides[1])} in {target}",
+            expected="the same number, line by line",
             where=str(source),
         )
     rows = enumerate(zip(*sides, strict=True), 1)
@@ -98,7 +98,7 @@ def _columns(rows: table.Table, labelled: bool, source: str | None, target: str 
     if a is None or (labelled and b is None):
         raise HeloError(
             f"columns {', '.join(rows.columns)}", expected="source and target",
-            mend="--source-column and --target-column name them", where=rows.heading,
+            mend="choose them with --source-column and --target-column", where=rows.heading,
         )  # fmt: skip
     sides = [None if c is None else [table.text(v, c, w).strip() for v, w in zip(rows.columns[c], rows.places, strict=True)]
              for c in (a, b)]  # fmt: skip

@@ -127,7 +127,7 @@ def _packed(path: Path) -> list[Photo]:
         with tarfile.open(path, "r:") as tar:
             members = [m for m in tar if m.isfile() and pictured(PurePosixPath(m.name))]
     except (tarfile.TarError, OSError, EOFError) as error:
-        raise HeloError(f"not a whole tar: {error}", expected="an uncompressed .tar of pictures") from error
+        raise HeloError(f"not a complete tar file: {error}", expected="an uncompressed .tar of pictures") from error
     return sorted(
         (Photo(Path(m.name).name, path, m.offset_data, m.size, m.name) for m in members), key=lambda p: p.name
     )
@@ -140,7 +140,7 @@ def opened(data: bytes, where: str, side: int | None = None) -> Image:
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
-        raise HeloError("pictures are read by Pillow", mend="pip install 'helo[images]'") from error
+        raise HeloError("reading pictures needs Pillow", mend="pip install 'helo[images]'") from error
     with place(where), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large pictures, and of odd EXIF
         try:
@@ -151,12 +151,12 @@ def opened(data: bytes, where: str, side: int | None = None) -> Image:
             picture = ImageOps.exif_transpose(picture)
         except Image.DecompressionBombError as error:
             raise HeloError(
-                "too many pixels", expected="a picture of up to 178 million", mend="scale it down"
+                "too many pixels", expected="a picture of at most 178 million", mend="scale it down"
             ) from error
         except Exception as error:  # Pillow's plugins raise many kinds for damage
             said = "cannot identify image file" if "cannot identify" in str(error) else str(error)
             raise HeloError(
-                f"not a whole picture: {said}", expected="JPEG, PNG or another that Pillow reads"
+                f"not a complete picture: {said}", expected="JPEG, PNG or another format that Pillow reads"
             ) from error
         if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
             picture = picture.convert("RGBA")
@@ -167,7 +167,7 @@ def opened(data: bytes, where: str, side: int | None = None) -> Image:
         ):  # 16 bits per pixel and more: from black, or what is less, to its brightest
             values = np.asarray(picture, np.float64)
             if not np.isfinite(values).all():
-                raise HeloError("NaN or infinity among its pixels", expected="brightness")
+                raise HeloError("NaN or infinity among its pixels", expected="finite numbers")
             values = values - min(0.0, values.min())
             picture = Image.fromarray((values / (values.max() or 1.0) * 255).astype(np.uint8))
         return picture.convert("RGB")

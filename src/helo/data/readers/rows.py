@@ -48,7 +48,7 @@ class Rows(Reader):
         if not features:
             raise HeloError(
                 f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(table.TEXTS)}, or numbers in all but the label",
-                mend="--text names the column to read", where=rows.heading,
+                mend="choose the column of the text with --text", where=rows.heading,
             )  # fmt: skip
         if o.group is not None:
             return series.grouped(rows, features, label, o.group, o.order)

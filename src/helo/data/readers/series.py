@@ -50,7 +50,7 @@ def read(paths: list[Path]) -> Dataset:
                 word, *rest = line.lower().split()
                 data = word == "@data"
                 if word == "@timestamps" and rest[:1] == ["true"]:
-                    raise HeloError("time stamps", expected="@timeStamps false: values alone", where=where)
+                    raise HeloError("time stamps", expected="@timeStamps false: only values", where=where)
                 if word in ("@classlabel", "@targetlabel"):
                     labelled, classes = rest[:1] == ["true"], set(line.split()[2:])
                 continue
@@ -58,7 +58,7 @@ def read(paths: list[Path]) -> Dataset:
             label = channels.pop().strip() if labelled in (True, None) and len(channels) > 1 else ""
             label = "" if label in MISSING else label
             if label and classes and label not in classes:
-                fault(HeloError(f"{label[:40]!r} for a label", expected="one that @classLabel names", where=where))
+                fault(HeloError(f"the label {label[:40]!r}", expected="one that @classLabel names", where=where))
                 continue
             series = _channels(channels, where)
             if series is None:
@@ -73,7 +73,7 @@ def read(paths: list[Path]) -> Dataset:
         if not data:
             raise HeloError("no @data", expected="a .ts file", where=str(path))
     if not inputs:
-        raise HeloError("no series", expected="one a line after @data", where=str(paths[0]))
+        raise HeloError("no series", expected="one per line after @data", where=str(paths[0]))
     return Dataset("frames", inputs, labels if any(labels) else None, lambda i, *step: places[i])
 
 
@@ -83,7 +83,7 @@ def _channels(channels: list[str], where: str) -> np.ndarray | None:
         return None
     if len({len(c) for c in found if c is not None}) != 1:
         sizes = ", ".join(str(len(c)) for c in found if c is not None)
-        fault(HeloError(f"channels of {sizes} values", expected="as many in each", where=where))
+        fault(HeloError(f"channels of {sizes} values", expected="the same number in each", where=where))
         return None
     return np.stack([c for c in found if c is not None], 1)
 

@@ -93,9 +93,9 @@ def find(names: Sequence[str | Path], form: str = "none", raw: bool = False) -> 
     Raises HeloError for what is missing, empty, or a folder without text.
     """
     if form not in FORMS:
-        raise HeloError(f"no normal form is called {form!r}", expected="one of " + ", ".join(FORMS))
+        raise HeloError(f"there is no normal form {form!r}", expected="one of " + ", ".join(FORMS))
     if not names:
-        raise HeloError("no text is given", expected="files, folders, or - for standard input")
+        raise HeloError("no text was given", expected="files, folders, or - for standard input")
     files: list[Path] = []
     for name in map(str, names):
         with place(name):
@@ -115,7 +115,7 @@ def meant(name: str) -> list[Path]:
     if path.is_dir():
         inside = [p for p in below(path) if _is_text(p)]
         if not inside:
-            raise HeloError("the folder has no text", expected="text files in it, or in folders below it")
+            raise HeloError("the folder has no text", expected="text files in it or in its subfolders")
         return inside
     if path.is_fifo():  # such as <(zcat a.gz b.gz)
         with path.open("rb") as stream:
@@ -125,7 +125,7 @@ def meant(name: str) -> list[Path]:
     if path.exists():
         return [path]
     if path.is_symlink():
-        raise HeloError("a link to what is not there", expected="a file or folder")
+        raise HeloError("a link to a missing file", expected="a file or folder")
     found = sorted(Path(p) for p in glob.glob(str(path), recursive=True))
     found = [p for p in found if p.is_file()]
     if not found:
@@ -194,4 +194,4 @@ def _raw(stream: IO[bytes]) -> Iterator[bytes]:
         while block := stream.read(PIECE):
             yield block
     except (OSError, EOFError, zlib.error) as error:
-        raise HeloError(f"cannot be read: {error}", mend="is it whole, and is a .gz one?") from error
+        raise HeloError(f"cannot be read: {error}", mend="is it complete, and is a .gz file really gzip?") from error

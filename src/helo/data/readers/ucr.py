@@ -36,7 +36,7 @@ class Ucr(Reader):
                     continue
                 known = np.flatnonzero(~np.isnan(found))
                 if not len(known):
-                    fault(HeloError("no values", expected="a label, and then a series", where=where))
+                    fault(HeloError("no values", expected="a label, then the values of the series", where=where))
                     continue
                 inputs.append(found[: known[-1] + 1, None])
                 labels.append(

@@ -29,6 +29,6 @@ def _library():
             warnings.simplefilter("ignore")  # of the way in which it finds its own dictionary
             import jieba
     except ImportError as error:
-        raise HeloError("Chinese words are parted by jieba", mend="pip install 'helo[caption]'") from error
+        raise HeloError("splitting Chinese words needs jieba", mend="pip install 'helo[caption]'") from error
     jieba.setLogLevel(logging.ERROR)
     return jieba
