@@ -105,7 +105,7 @@ def names(room: str, not_these: tuple[str, ...] = ()) -> list[str]:
 def module(room: str, name: str, what: str, known: list[str]) -> ModuleType:
     """The module of a registered thing. HeloError, with the nearest name, where there is none."""
     if not isinstance(name, str):
-        raise TypeError(f"{name!r:.80} is no name of a {what}")
+        raise TypeError(f"{name!r:.80} is not the name of a {what}")
     if name not in known:
         raise HeloError(f"there is no {what} {name!r}", mend=nearest(name, known))
     return importlib.import_module(f"{room}.{name}")
@@ -155,7 +155,7 @@ def home(thing: object) -> str | None:
 def outside(spec: str) -> bool:
     """Whether a specification names a file, which runs when it is found. Raises TypeError for what is no text."""
     if not isinstance(spec, str):
-        raise TypeError(f"{spec!r:.80} is no name")
+        raise TypeError(f"{spec!r:.80} is not a name")
     return ".py:" in spec.split(",")[0]
 
 

@@ -17,8 +17,8 @@ ORDER = ("broken", "excepted", "held", "not tried")  # of two results, the one t
 @click.argument("cell", nargs=-1)
 @click.pass_context
 def command(ctx, cell, seed, quiet, as_json):
-    """Hold cells to the laws: each cell in CELL (all that are registered, where none is given), in every way that an
-    engine runs it, and one line a law. Exit code 1, and the law's name, where one is broken.
+    """Check that cells keep the laws. Each CELL (by default every registered one) is tested in every way that an
+    engine runs it, with one line per law. The exit code is 1 if a law is broken.
 
     \b
     helo check lstm
@@ -29,12 +29,12 @@ def command(ctx, cell, seed, quiet, as_json):
     say = (lambda line: None) if quiet or as_json else click.echo
     reports, summary = [], []
     for spec in cell or cells.names():
-        say(f"{spec}: tried as {', '.join(map(laws.label, laws.instances(spec)))}")
+        say(f"{spec}: tested as {', '.join(map(laws.label, laws.instances(spec)))}")
         lines = _Lines(say)
         reports.append({"cell": spec, "results": laws.check(spec, lines.add, seed=seed or 0)})
         lines.close()
     if not cell:
-        say("functions: those that cells are written with")
+        say("functions: those that cells may use")
         lines = _Lines(say)
         reports.append({"cell": "functions", "results": laws.check_functions(lines.add)})
         lines.close()
@@ -75,14 +75,14 @@ class _Lines:
         status = next(s for s in ORDER if by_status[s])
         numbers = self._numbers(status, by_status[status])
         if by_status["not tried"] and status != "not tried":
-            numbers += f"; {len(by_status['not tried'])} not tried: {by_status['not tried'][0].message}"
+            numbers += f"; {len(by_status['not tried'])} not tested: {by_status['not tried'][0].message}"
         budget = LAWS[law].budget if law in LAWS else seconds
         late = f", over its {budget:g} s" if seconds > budget else ""
         self.say(f"  {status:9}  {law:28}  {numbers:44}  {seconds:.1f} s{late}")
         if broken := by_status["broken"]:
             self.say(f"             {broken[0].instance} {broken[0].form}: {broken[0].message}")
         if others := [f"{r.instance} {r.form}" for r in broken[1:]]:
-            self.say(f"             broken too: {'; '.join(others)}")
+            self.say(f"             also broken: {'; '.join(others)}")
         self.results = []
 
     def _numbers(self, status, found):

@@ -19,7 +19,7 @@ from helo.cli import flags
 @click.option("--overwrite", is_flag=True, help="--report: replace an older report")
 @click.option("--metric", metavar="NAME|FILE.py:NAME", help="report this metric too (code that you trust)")
 def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_json, **options):
-    """Figures of a run on files, or on the validation data that it recorded.
+    """Evaluate a run on files or its validation data.
 
     \b
     helo eval runs/novel

@@ -16,13 +16,13 @@ NEAR = 4  # pieces beside each of several targets
 @click.command()
 @click.argument("run")
 @click.argument("files", nargs=-1, metavar="FILES...")
-@click.option("--label", help="explain this label (language model: symbol) instead of the model's answer")
-@click.option("--step", type=click.IntRange(min=1), help="tagger: this step alone, from 1")
-@click.option("--at", type=click.IntRange(min=1), help="language model: this symbol of the text, from 1  [the last]")
+@click.option("--label", help="explain this label (language model: symbol), not the model's answer")
+@click.option("--step", type=click.IntRange(min=1), help="tagger: only this step, from 1")
+@click.option("--at", type=click.IntRange(min=1), help="language model: the symbol to explain, from 1  [the last]")
 @click.option(
     "--window",
     type=click.IntRange(min=1),
-    help="language model: explain this many symbols one by one, and all before them as one  [80]",
+    help="language model: explain this many symbols one by one, and all earlier ones together  [80]",
 )
 @click.option(
     "--state",
@@ -35,9 +35,9 @@ NEAR = 4  # pieces beside each of several targets
     default="zero",
     help="the baseline of words: vectors of zeros, their mean, or the unknown word  [zero]",
 )
-@click.option("--out", "-o", type=flags.FILE, help="write a page, FILE.html")
+@click.option("--out", "-o", type=flags.FILE, help="save a page, FILE.html")
 def command(run, files, label, step, at, window, state, baseline, out, cell, task, seed, quiet, as_json):
-    """What of its input each answer rests on: integrated gradients and occlusion, in nats of log-odds.
+    """Show which parts of the input an answer depends on. Methods: integrated gradients and occlusion.
 
     \b
     echo "what a film" | helo explain runs/reviews -
@@ -110,7 +110,7 @@ def _tell(one):
             looked = ""
             if asked.attention is not None and asked.attention[k].any():
                 i = int(asked.attention[k].argmax())
-                looked = f"   (looked most at {one.shown(asked.pieces[i])} {asked.attention[k, i]:.2f})"
+                looked = f"   (most attention to {one.shown(asked.pieces[i])} {asked.attention[k, i]:.2f})"
             flags.tell(f"  {target:{width}}  {rests}{looked}")
     flags.tell()
 

@@ -80,7 +80,7 @@ class Written(click.Path):
         while not os.path.lexists(above):  # what lacks is made
             above = os.path.dirname(above)
         if os.path.isfile(above) or not os.access(above, os.W_OK):
-            why = "is a file" if os.path.isfile(above) else "may not be written"
+            why = "is a file" if os.path.isfile(above) else "cannot be written"
             self.fail(f"{value!r} cannot be written: {above!r} {why}.", param, ctx)
         return value
 

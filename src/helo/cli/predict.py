@@ -19,11 +19,9 @@ from helo.cli import flags
 @click.option(
     "--attention",
     type=flags.FILE,
-    help="a model with attention: draw where it looked (.png, .pdf, .svg), or all as .json",
+    help="model with attention: plot it (.png, .pdf, .svg), or save all weights (.json)",
 )
-@click.option(
-    "--out", "-o", type=flags.FILE, help="a model of pictures: write one page of them, each with its sentence"
-)
+@click.option("--out", "-o", type=flags.FILE, help="model of pictures: save a page of them, each with its sentence")
 @click.option(
     "--stream",
     is_flag=True,
@@ -33,7 +31,7 @@ from helo.cli import flags
     "--state", type=flags.FILE, help="--stream: continue from the state in this file, and save it there at the end"
 )
 def command(run, files, attention, out, stream, state, cell, task, seed, quiet, as_json, **options):
-    """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
+    """Give a model's answers, one per example, in order. FILES are as in training; - reads lines of standard input.
 
     \b
     helo predict runs/reviews new.tsv
@@ -184,7 +182,7 @@ def _draw(path, answers, task, quiet):
         else:
             drawing.attention(beside, looks[:DRAWN], form)
     if len(looks) > DRAWN and form != "json" and not quiet:
-        flags.tell(f"the first {DRAWN} of {len(looks):,} are drawn in {path}", err=True)
+        flags.tell(f"{path} shows the first {DRAWN} of {len(looks):,}", err=True)
 
 
 def _page(path, model, examples, answers, quiet):
@@ -193,7 +191,7 @@ def _page(path, model, examples, answers, quiet):
     from helo.runs.folder import write_text
 
     count = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
-    about = f"{count}, each with what the model says of it"
+    about = f"{count}, each with the model's answer"
     text = page(model.path.name, about, examples.inputs, answers, examples.labels)
     write_text(path, text)
     if not quiet:

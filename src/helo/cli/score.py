@@ -19,10 +19,12 @@ BITS = 8  # that have the full colour
 @click.command()
 @click.argument("run")
 @click.argument("files", nargs=-1, metavar="FILES...")
-@click.option("--lines", is_flag=True, help="language model: each line is a text by itself")
-@click.option("--out", "-o", type=flags.FILE, help="language model: FILE.tsv, a row per symbol, or a page, FILE.html")
+@click.option("--lines", is_flag=True, help="language model: score each line as a separate text")
+@click.option(
+    "--out", "-o", type=flags.FILE, help="language model: save FILE.tsv, a row per symbol, or a page, FILE.html"
+)
 def command(run, files, lines, out, cell, task, seed, quiet, as_json):
-    """How likely a text is, symbol by symbol, and what was likely instead.
+    """Show how likely each symbol of a text is.
 
     \b
     helo score runs/novel chapter.txt

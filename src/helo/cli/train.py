@@ -88,15 +88,15 @@ def _command(task: str) -> click.Command:
             help="validation files; without them 10 % of the data is held out",
         ),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
-        click.Option(["--like"], metavar="RUN", help="use another run's options where none is given"),
+        click.Option(["--like"], metavar="RUN", help="use the options of another run, except those given here"),
         click.Option(
             ["--resume"],
             is_flag=True,
             help="continue a run that was stopped, or train it for more steps, epochs or minutes in all",
         ),
-        click.Option(["--overwrite"], is_flag=True, help="replace a run"),
+        click.Option(["--overwrite"], is_flag=True, help="replace an existing run"),
         click.Option(
-            ["--watch"], is_flag=True, help="watch the training in a browser, on a page served from this machine"
+            ["--watch"], is_flag=True, help="watch the training in a browser, on a page served by this machine"
         ),
         click.Option(["--no-browser"], is_flag=True, help="--watch: print the address and open no browser"),
         *flags.of(own.Options),

@@ -20,7 +20,7 @@ from helo.data import embedded
 from helo.data.readers import files
 from helo.errors import HeloError, nearest
 
-OTHER = "HELO_DATA names another folder"
+OTHER = "set HELO_DATA to another folder"
 
 
 def known() -> dict[str, dict[str, Any]]:
@@ -91,7 +91,7 @@ def check(name: str, corpus: dict[str, Any] | None = None) -> list[tuple[Path, s
     out = []
     for file in corpus["files"]:
         path = cache() / name / file["name"]
-        fault = _fault(path, file) if path.exists() else f"not here; helo data get {name}"
+        fault = _fault(path, file) if path.exists() else f"missing; helo data get {name}"
         out.append((path, str(fault or "")))
     return out
 

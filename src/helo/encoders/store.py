@@ -88,7 +88,7 @@ def _features(encoder: Trained, photos: Sequence[Picture], grid: int, least: int
     for i, photo in enumerate(photos, 1):
         digests.append(photo.digest)
         if i % 500 == 0:
-            progress.tell("looking at pictures", i, len(photos))
+            progress.tell("computing features", i, len(photos))
 
     def encoded(some: Sequence[Picture]) -> np.ndarray:
         found = _averaged(

@@ -200,7 +200,7 @@ class Steps:
                 self.function(buffers, key)
         except RuntimeError as error:  # a cell of a person's own may do what cannot be captured
             self._capturing = False
-            progress.say(f"steps are not captured, which makes them slower: {str(error).splitlines()[0]}")
+            progress.say(f"steps could not be captured and run more slowly: {str(error).splitlines()[0]}")
             torch.cuda.synchronize(self.device.at)
             self.function(buffers, key)
             return

@@ -14,7 +14,7 @@ from helo.errors import HeloError
 
 
 def way(cell: Cell, parameters: Parameters, xs: Array, lengths: Array | None = None) -> tuple[str, str]:
-    return "steps", "the reference: each step as the cell writes it"
+    return "steps", "the reference: step by step, as the cell defines it"
 
 
 def scan(

@@ -111,7 +111,7 @@ def sections(found: Mapping[str, Any], key: str = "feature") -> str:
         parts += [f"<h2>Features beyond units{of}</h2>", dictionary.section(features, f"{key}-{i}" if i else key)]
         parts += [f"<h2>State space{of}</h2>", space.section(found["space"][name], key=f"{key}-space-{i}")]
     if found["errors"] is not None:
-        parts += ["<h2>The errors that remain</h2>", errors.section(found["errors"])]
+        parts += ["<h2>The remaining errors</h2>", errors.section(found["errors"])]
     return "\n".join(parts)
 
 
@@ -136,7 +136,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     elif errors is not None and errors["confusions"]:
         dear = errors["confusions"][0]
         told.append(
-            f"{errors['accuracy']:.1%} right; {dear['share']:.0%} of the loss: {dear['truth']} taken for {dear['said']}"
+            f"{errors['accuracy']:.1%} right; {dear['share']:.0%} of the loss: {dear['truth']} mistaken for {dear['said']}"
         )
     elif errors is not None:
         told.append(f"{errors['accuracy']:.1%} right")

@@ -142,10 +142,10 @@ def notes(found: dict[str, Any]) -> list[str]:
         if len(parts) > 1:
             groups.setdefault(" | ".join(", ".join(said[i] for i in part) for part in parts), []).append(figure)
     for parts, figures in groups.items():
-        lines.append(f"{', '.join(figures)} compare only within: {parts} (other data, symbols, or way of taking them)")
+        lines.append(f"{', '.join(figures)} can be compared only within: {parts} (different data, symbols or protocol)")
     units = {r["options"].get("units") for r in found["runs"]}
     if len(units) > 1 and found["held_out"]:
-        lines.append(f"{found['held_out']} held out are of each run's own symbols: not the same text to the letter")
+        lines.append(f"{found['held_out']} of each run's own symbols were held out: not exactly the same text")
     unfinished = [said[i] for i, r in enumerate(found["runs"]) if not r["finished"]]
     if unfinished:
         lines.append(f"not finished: {', '.join(unfinished)}")
@@ -185,7 +185,7 @@ def table(found: dict[str, Any]) -> str:
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
         for row in whole
     ]
-    return "\n".join([*lines, "", "* the best of those that compare", *notes(found)])
+    return "\n".join([*lines, "", "* the best of those that can be compared", *notes(found)])
 
 
 def page(found: dict[str, Any]) -> str:
@@ -195,7 +195,7 @@ def page(found: dict[str, Any]) -> str:
     head = ["", *said]
     mark = [[pages.Markup(f"<b>{pages.text(c)}</b>") if c.endswith("*") else c for c in row] for row in figures]
     parts = [f"<p>{pages.text(line)}.</p>" for line in notes(found)]
-    parts += ["<h2>Figures</h2>", pages.table(head, mark, "* the best of those that compare")]
+    parts += ["<h2>Figures</h2>", pages.table(head, mark, "* the best of those that can be compared")]
     parts += ["<h2>What differs</h2>", pages.table(head, facts)]
     keys = list(dict.fromkeys(k for c in found["curves"] for k in c if k not in ("step", "seconds")))
     titles = {"valid": "Validation, nats", "loss": "Training, nats", "bits_per_byte": "Validation, bits per byte"}

@@ -38,7 +38,7 @@ def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> 
     kept = [(i, _points(line, log)) for i, line in enumerate(lines)]
     kept = [(i, points) for i, points in kept if points]
     if not kept:
-        return f'<p class="faint">{text(title)}: nothing yet.</p>'
+        return f'<p class="faint">{text(title)}: no values yet.</p>'
     xs = [x for _, points in kept for x, _ in points]
     ys = [y for _, points in kept for _, y in points]
     first = 0.0 if min(xs) == max(xs) > 0 else min(xs)  # of one point: from the beginning

@@ -37,12 +37,12 @@ KINDS = {
     "opening quote or bracket": "another quote or bracket",
     "digit": "a number, or part of one",
     "capital": "a capital letter",
-    "unseen word": "in a word that never occurred before, behind its first letter",
-    "rare word": f"in a word that occurred at most {RARE} times before, behind its first letter",
+    "unseen word": "in a word that never occurred before, after its first letter",
+    "rare word": f"in a word that occurred at most {RARE} times before, after its first letter",
     "word start": "the first letter of a word",
-    "common word": "in a word that occurred more often, behind its first letter",
-    "blank": "a blank or a line end",
-    "punctuation": "any other sign",
+    "common word": "in a word that occurred more often, after its first letter",
+    "blank": "a space or a line break",
+    "punctuation": "any other character",
 }
 
 
@@ -381,7 +381,7 @@ def _kinds(found: Mapping[str, Any]) -> str:
             [(k["kind"], f"{k['share_of_symbols']:.1%}", f"{k['nats']:.2f}", k["share"]) for k in kinds],
             form=".1%",
         ),
-        "<details><summary>What the kinds are, and where they cost most</summary>",
+        "<details><summary>What the kinds are, and where their loss is largest</summary>",
         "<dl>",
         *(f"<dt><b>{k['kind']}</b>: {KINDS[k['kind']]}</dt><dd>{_examples(k['examples'])}</dd>" for k in kinds),
         "</dl>",
@@ -401,8 +401,8 @@ def _kinds(found: Mapping[str, Any]) -> str:
     least = max(5, found["symbols_scored"] // 5000)
     dear = sorted((s for s in symbols if s["count"] >= least), key=lambda s: -s["nats"])
     for chosen, value, form, other, caption in (
-        (symbols[:12], "share", ".1%", "nats", "Symbols that cost most"),
-        (dear[:12], "nats", ".2f", "share", f"Hardest symbols, of those that occur at least {least} times"),
+        (symbols[:12], "share", ".1%", "nats", "Symbols with the largest loss"),
+        (dear[:12], "nats", ".2f", "share", f"Hardest symbols among those that occur at least {least} times"),
     ):
         rows = [
             (pages.spelled(s["symbol"]), s["count"], f"{s[other]:{'.1%' if other == 'share' else '.2f'}}", s[value])
@@ -415,7 +415,7 @@ def _kinds(found: Mapping[str, Any]) -> str:
 
 def _labels(found: Mapping[str, Any]) -> str:
     if not found["examples_scored"]:
-        return "<p>Nothing has a label to be compared with.</p>"
+        return "<p>No example has a label to compare with.</p>"
     parts = [
         f"<p>{found['examples_scored']:,} labels, {found['accuracy']:.1%} of them right, at {found['nats']:.3f} nats.</p>",
         '<div class="beside">',
@@ -430,12 +430,12 @@ def _labels(found: Mapping[str, Any]) -> str:
     parts.append("</div>")
     confused = found["confusions"][:15]
     if confused:
-        rows = [(f"{c['truth']} taken for {c['said']}", c["count"], _nats(c["nats"]), c["share"]) for c in confused]
+        rows = [(f"{c['truth']} mistaken for {c['said']}", c["count"], _nats(c["nats"]), c["share"]) for c in confused]
         parts.append(
-            pages.bars(("confusion", "times", "nats", _AXIS["share"]), rows, "Confusions that cost most", ".1%")
+            pages.bars(("confusion", "times", "nats", _AXIS["share"]), rows, "Confusions with the largest loss", ".1%")
         )
         told = [
-            (f"{c['truth']} taken for {c['said']}", f"{e['nats']:.2f}", e["text"])
+            (f"{c['truth']} mistaken for {c['said']}", f"{e['nats']:.2f}", e["text"])
             for c in confused
             for e in c["examples"]
         ]

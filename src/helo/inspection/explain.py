@@ -116,14 +116,12 @@ def flawed(found: Sequence[Explained]) -> list[str]:
     """What has to be said of explanations, a line each."""
     said = []
     if any(f.found is None for f in found):
-        said.append(
-            "occlusion alone: for integrated gradients over so much torch is needed (pip install 'helo[train]')"
-        )
+        said.append("occlusion only: integrated gradients of an input this long need torch (pip install 'helo[train]')")
     if left := max(f.asked.left for f in found):
-        said.append(f"of an answer the first words or steps are explained, and up to {left:,} more are not")
+        said.append(f"only the first words or steps of an answer are explained; up to {left:,} more are not")
     worst = max((f.found.error() for f in found if f.found is not None), default=0.0)
     if worst > 0.01:
-        said.append(f"the attributions miss up to {100 * worst:.1f} % of what they should add up to")
+        said.append(f"the attributions add up to what they should within {100 * worst:.1f} %")
     return said
 
 

@@ -166,7 +166,7 @@ def written(
 ) -> Asked:
     task: Any = run.task
     if not isinstance(text, str):
-        raise TypeError(f"{text!r:.80} is no text")
+        raise TypeError(f"{text!r:.80} is not a text")
     ids = task.encode(text).astype(np.int64)
     state: Any = None
     lead = np.zeros(0, np.int64) if stream is None else stream.last[:1]  # it was not read yet

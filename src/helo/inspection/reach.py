@@ -228,22 +228,22 @@ def page(name: str, lags: dict[str, Any], predictions: Sequence[dict[str, Any]])
         [lag, *(float(norms[lag]) for norms in curves.values())]
         for lag in sorted({*(lag for lag in SHOWN if lag < len(lags["norms"])), len(lags["norms"]) - 1})
     ]
-    body = f"""<h2>One prediction, and what it looks back on</h2>
-<p>The framed symbol is predicted from all before it. The deeper the orange behind a symbol, the more the logarithm of the
-probability of the framed one would change with it: the norm of its gradient with respect to the vector that the symbol
-becomes, the root of its share of the largest (Madsen, Visualizing memorization in RNNs, Distill 2019).</p>
+    body = f"""<h2>One prediction, and what it depends on</h2>
+<p>The framed symbol is predicted from all before it. The deeper the orange of a symbol, the more the logarithm of the
+probability of the framed one would change with it. Shown is the norm of the gradient with respect to the symbol's
+embedding, as the square root of its share of the largest (Madsen, Visualizing memorization in RNNs, Distill 2019).</p>
 <p id="move" class="screen" hidden><label for="at">Which prediction: </label><br>
 <input type="range" id="at" min="0" max="0" value="0"> <span class="faint">or point at a symbol in the text</span></p>
 <p id="said" aria-live="polite">{pages.text(words(last))}</p>
 <div class="text" id="text" role="figure" aria-label="The text, each symbol shaded by how much the prediction depends on it">{spans}</div>
-<h2>How far back it looks</h2>
+<h2>How far back the gradient reaches</h2>
 <p>The same on average over {lags["places"]} places of the text: with respect to the state that each layer hands on after the
 symbol k steps back (of an LSTM h and c together), and with respect to the input there. Lag 0 is the newest symbol that was
 read. {pages.text(reading(lags))}</p>
 {_chart(curves)}
 {pages.table(["lag", *curves], rows, "norm of the gradient of log p, on average")}"""
     return pages.page(
-        f"What {name} looks back on", "The gradient of its predictions with respect to what it has read, and to its state.",
+        f"What {name} depends on", "The gradient of its predictions with respect to what it has read, and to its state.",
         body, STYLE, SCRIPT, data, language="en",
     )  # fmt: skip
 

@@ -218,7 +218,7 @@ def _running(run: Run, task: Any) -> tuple[list[Any], list[str], str]:
             tail = words.encode()
         ids = task.vocab.encode(tail, lenient=True).astype(np.int64)[-SYMBOLS:]
     if len(ids) < 2 or (np.isin(ids, list(task.vocab.silent)).mean() > 0.5 if task.vocab.silent else False):
-        source = "what the model wrote itself, since its text is not here"
+        source = "text that the model wrote itself, because its own text is missing"
         ids = task.encode(run.sample(length=SYMBOLS, seed=0)).astype(np.int64)[:SYMBOLS]
     if len(ids) < 1:
         raise HeloError("the model writes nothing, and its text is missing", where=str(run.path))

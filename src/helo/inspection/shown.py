@@ -35,16 +35,16 @@ section + section { border-top: 1px solid var(--line); margin-top: 2rem }
 
 LEGEND = (
     '<p><span class="a" style="--v:.8">Orange</span> speaks for the answer, <span class="b" style="--v:.8">blue</span> '
-    "against it. Numbers are nats of log-odds: how much likelier, against everything else, the answer is by a piece than by a "
-    "vector of zeros in its place. They add up to the answer's log-odds less those of the baseline. (before) is all that was read "
-    "or written until then.</p>"
+    "against it. Numbers are nats of log-odds: how much each piece raises the odds of the answer, compared with a "
+    "vector of zeros in its place. They add up to the answer's log-odds less those of the baseline. (before) is everything read "
+    "or written up to that point.</p>"
 )
 
 
 def explained(title: str, found: Sequence[Explained]) -> str:
     """The whole page, an answer a section."""
     body = [LEGEND, *(_section(one, i) for i, one in enumerate(found))]
-    about = "What an answer rests on" if len(found) == 1 else f"What each of {len(found):,} answers rests on"
+    about = "What an answer depends on" if len(found) == 1 else f"What each of {len(found):,} answers depends on"
     return pages.page(f"Why: {title}", about, "\n".join(body), STYLE, language="")
 
 
@@ -53,7 +53,7 @@ def _section(one: Explained, number: int) -> str:
     named = f"answer-{number}"
     parts = [f'<section aria-labelledby="{named}"><h2 id="{named}">{pages.text(one.line())}</h2>']
     if found is None:
-        parts.append('<p class="faint">By occlusion alone: what the log-odds lose without each piece.</p>')
+        parts.append('<p class="faint">Occlusion only: how much the log-odds fall without each piece.</p>')
     else:
         parts.append(
             f'<p class="faint">Log-odds {found.score.sum():+.3f} nats, of the baseline {found.baseline.sum():+.3f}; the attributions '
@@ -81,13 +81,13 @@ def _text(one: Explained, values: np.ndarray, names: Sequence[str], number: int)
     ]
     if "at" in asked.answer:
         pieces.append((f"[{asked.answer['text']}]", 0.0))
-    title = "What all of it rests on together" if several else f"What {asked.targets[0]} rests on"
+    title = "What the whole answer depends on" if several else f"What {asked.targets[0]} depends on"
     out = pages.shaded([p for p in pieces if p[0]], title, float(abs(total).max()) or 1.0)
     if several:
-        out += _matrix("What each rests on (rows), in nats", asked.targets, names, values, one, "{:+.1f}")
+        out += _matrix("What each depends on (rows), in nats", asked.targets, names, values, one, "{:+.1f}")
         if asked.attention is not None:
             out += _matrix(
-                "Where it looked (attention), which is no attribution",
+                "Attention, which is not an attribution",
                 asked.targets,
                 names[:-1],
                 asked.attention[:, :-1],
@@ -158,7 +158,7 @@ def _series(one: Explained, values: np.ndarray, names: Sequence[str], number: in
             line, called = f'<polyline class="line" points="{points}"/>', _feature(one, f)
         out.append(
             f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="{pages.text(called)} over {steps} steps, shaded by '
-            f'what the answer rests on">{bands}{line}</svg><figcaption>{pages.text(called)}</figcaption></figure>'
+            f'what the answer depends on">{bands}{line}</svg><figcaption>{pages.text(called)}</figcaption></figure>'
         )
     return "".join(out)
 
@@ -179,9 +179,9 @@ def _picture(one: Explained, values: np.ndarray, names: Sequence[str], number: i
     layers = [("The picture", None)]
     if one.found is not None:
         layers.append(
-            ("What the answer rests on (integrated gradients)", one.found.values.sum(0).reshape(height, width))
+            ("What the answer depends on (integrated gradients)", one.found.values.sum(0).reshape(height, width))
         )
-    layers.append(("What it loses without each patch (occlusion)", one.occlusion.sum(0)[patches]))
+    layers.append(("What is lost without each patch (occlusion)", one.occlusion.sum(0)[patches]))
     out = []
     for called, heat in layers:
         over = "" if heat is None else _image(_heat(heat), width, height)
@@ -255,15 +255,15 @@ def _regions(one: Explained, values: np.ndarray, names: Sequence[str], number: i
     for k, word in enumerate(asked.targets):
         own = values[k, : rows * columns].reshape(rows, columns)
         rest = ", ".join(f"{names[i]} {values[k, i]:+.2f}" for i in range(rows * columns, len(names)))
-        figures = svg(over(own, "", top), f"what {word} rests on")
+        figures = svg(over(own, "", top), f"what {word} depends on")
         if asked.attention is not None:
             look = asked.attention[k, : rows * columns].reshape(rows, columns)
-            figures += " " + svg(over(look, "g", float(look.max()) or 1.0), f"where it looked at {word}")
+            figures += " " + svg(over(look, "g", float(look.max()) or 1.0), f"attention for {word}")
         out.append(
             f"<figure>{figures}<figcaption><b>{pages.text(word)}</b>: regions {own.sum():+.2f}, {pages.text(rest)}</figcaption></figure>"
         )
     told = (
-        "<p>Green is where the attention looked, which is shown beside and is no attribution.</p>"
+        "<p>Green shows the attention, for comparison; it is not an attribution.</p>"
         if asked.attention is not None
         else ""
     )
@@ -276,7 +276,7 @@ def scored(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, flo
     """
     body = [
         '<p>The more <span class="a" style="--v:.8">orange</span> a symbol is, the more it surprised the model, in bits; full orange '
-        "from 8 bits on. Point at one to see what was likelier.</p>"
+        "is 8 bits or more. Point at one to see what was more likely.</p>"
     ]
     for i, (about, symbols, more) in enumerate(texts):
         name = f"text-{i}"
@@ -296,7 +296,7 @@ def scored(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, flo
         spans.append(pages.text(plain))
         body.append(f'<div class="text" role="figure" aria-label="The text by surprise">{"".join(spans)}</div>')
         if more:
-            body.append(f'<p class="faint">The first {len(symbols):,} symbols; --out FILE.tsv has all.</p>')
+            body.append(f'<p class="faint">The first {len(symbols):,} symbols; --out FILE.tsv saves all.</p>')
         rows = [
             [w["at"], w["before"][-24:] + "▸", w["text"].replace("\n", "⏎"), w["nats"] / np.log(2), w["rank"],
              ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in w["likely"])]
@@ -308,5 +308,5 @@ def scored(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, flo
             )
         body.append("</section>")
     return pages.page(
-        f"Surprise: {title}", "How likely a model finds a text, symbol by symbol", "\n".join(body), STYLE, language=""
+        f"Surprise: {title}", "How likely a text is, symbol by symbol", "\n".join(body), STYLE, language=""
     )

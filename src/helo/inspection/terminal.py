@@ -81,7 +81,7 @@ def screen(seen: Seen, width: int = 79, height: int = 24) -> list[str]:
         rows += ["", f"gates, share of units and steps   below {SHUT}   above {OPEN}"]
         rows += [f"  {g['layer']:24} {g['gate']:4} {g['below']:10.0%} {g['above']:11.0%}" for g in look.gates[:8]]
     elif look is None:
-        rows += ["", seen.trouble or "no weights yet: they are kept at the first validation"]
+        rows += ["", seen.trouble or "no weights yet: the first are saved at the first validation"]
     else:
         rows += ["", "this cell has no gates"]
     rows.append("")

@@ -86,7 +86,7 @@ BODY = """
 <div id="figures">{figures}</div>
 <div class="two">
 <section><h2>Loss</h2><div id="loss">{loss}</div></section>
-<section><h2>Learning rate, a share of its peak</h2><div id="rate">{rate}</div></section>
+<section><h2>Learning rate, as a share of its peak</h2><div id="rate">{rate}</div></section>
 <section><h2>Norm of the gradient, by layer</h2><div id="norms">{norms}</div></section>
 <section><h2>Gates over training</h2><div id="gates">{gates}</div></section>
 </div>
@@ -119,7 +119,7 @@ def view(seen: Seen, layer: str = "", unit: str = "") -> dict[str, Any]:
         "status": text(trouble if about is None and trouble else status(seen, about)),
         "figures": _figures(about),
         "loss": _loss(seen, reports),
-        "rate": chart("Learning rate, a share of its peak", "step", [curves.line("rate", reports, "rate")]),
+        "rate": chart("Learning rate, as a share of its peak", "step", [curves.line("rate", reports, "rate")]),
         "norms": chart("Norm of the gradient", "step", _norms(reports), log=True),
         "gates": _over_training(seen),
         "samples": _samples(reports),
@@ -139,11 +139,11 @@ def status(seen: Seen, about: Mapping[str, Any] | None) -> str:
     if now:
         left = "" if now["left"] is None else f", {clock(now['left'])} left"
         total = f" of {now['total']:,}" if now["total"] else ""
-        return f"Step {now['step']:,}{total}, loss {now['loss']:.3f}, {now['speed']:,.0f} a second{left}."
+        return f"Step {now['step']:,}{total}, loss {now['loss']:.3f}, {now['speed']:,.0f} per second{left}."
     age = seen.age()
     if about is None or age is None:
         return "Training has not started: the data is being read."
-    return f"Not finished; last written to {clock(age)} ago."
+    return f"Not finished; last saved {clock(age)} ago."
 
 
 def clock(seconds: float) -> str:
@@ -177,7 +177,7 @@ def _norms(reports: list[dict[str, Any]]) -> list[Line]:
 
 def _over_training(seen: Seen) -> str:
     if len(seen.gates) < 2:
-        return '<p class="faint">Drawn while training is watched: a point at each new best.</p>'
+        return '<p class="faint">Drawn while this page is open: one point for each new best.</p>'
     names = list(dict.fromkeys(k for _, shares in seen.gates for k in shares))
     lines = [
         Line(f"{name} {sign}{bound}".removeprefix("recurrent."), steps, [shares[name][i] for _, shares in seen.gates])
@@ -191,7 +191,7 @@ def _over_training(seen: Seen) -> str:
 def _samples(reports: list[dict[str, Any]]) -> str:
     said = [(r["step"], r["sample"]) for r in reports if isinstance(r.get("sample"), str)]
     if not said:
-        return '<p class="faint">None yet: there is one at each validation.</p>'
+        return '<p class="faint">None yet: one is taken at each validation.</p>'
     rows = [f"<dt>step {step:,}</dt><dd>{text(sample)}</dd>" for step, sample in reversed(said[-SAMPLES:])]
     return f"<dl>{''.join(rows)}</dl>"
 
@@ -200,9 +200,9 @@ def _saturation(look: Look | None, trouble: str) -> str:
     if trouble:
         return f'<p class="faint">{text(trouble)}</p>'
     if look is None:
-        return '<p class="faint">No weights yet: they are kept at the first validation.</p>'
+        return '<p class="faint">No weights yet: the first are saved at the first validation.</p>'
     if not look.units:
-        return '<p class="faint">No recurrence is run by this model.</p>'
+        return '<p class="faint">This model has no recurrent layer.</p>'
     if not look.gates:
         return '<p class="faint">This cell has no gates.</p>'
     rows = [
@@ -223,7 +223,7 @@ def _liveliest(look: Look | None, layer: str) -> int:
 
 def _colours(look: Look | None, layer: str, unit: int) -> str:
     if look is None or not layer:
-        return '<p class="faint">Nothing to colour yet.</p>'
+        return '<p class="faint">Nothing to show yet.</p>'
     values = look.units[layer][:, unit].astype(float)
     most = float(np.abs(values).max()) or 1.0
     pieces = look.pieces if len(look.pieces) == len(values) else [f"{i + 1} " for i in range(len(values))]
@@ -237,8 +237,8 @@ def page(seen: Seen) -> str:
     now = view(seen)
     options = "".join(f"<option>{text(name)}</option>" for name in now["layers"])
     body = BODY.format(**now["parts"], options=options, unit=now["unit"], most=max(0, now["units"] - 1))
-    gone = f"No answer any more: training has ended. helo watch {seen.path} shows this page again."
-    about = "Loss in nats. The page asks this machine alone, once a second."
+    gone = f"Training has ended. helo watch {seen.path} shows this page again."
+    about = "Loss in nats. The page contacts only this machine, once a second."
     return pages.page(seen.path.name or "run", about, body, STYLE, SCRIPT, {"gone": gone}, language="")
 
 

@@ -22,12 +22,12 @@ class Live:
             raise HeloError(f"a model of the task {run.about['task']}", expected="a tagger", where=str(run.path))
         options = run.task.options
         for refused, what, mend in (
-            (options.bidirectional, "bidirectional: it reads to the end before it answers", "--no-bidirectional"),
-            (options.crf, "one with a CRF, which decides at the end", "no --crf"),
-            (run.task.marked == "BIOES", "one of BIOES labels, which tell what comes next", "labels in IOB2"),
+            (options.bidirectional, "bidirectional: it answers only after reading to the end", "--no-bidirectional"),
+            (options.crf, "one with a CRF, which decides only at the end", "no --crf"),
+            (run.task.marked == "BIOES", "one with BIOES labels, which depend on the next step", "labels in IOB2"),
         ):
             if refused:
-                mend = f"train one with {mend} to tag a stream"
+                mend = f"train one with {mend} to tag a live stream"
                 raise HeloError(f"the model is {what}", mend=mend, where=str(run.path))
         self.run, self.state = run, None
         self.past: dict[str, Any] = {}  # what the task keeps of the step before, beside the state of its layers

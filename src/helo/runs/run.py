@@ -45,9 +45,9 @@ class Run(TrainedModel):
     ) -> str:
         """A text that goes on from the prompt, without it. choice: temperature, top_k, top_p, min_p."""
         if not isinstance(prompt, str):
-            raise TypeError(f"the prompt {prompt!r:.80} is no text")
+            raise TypeError(f"the prompt {prompt!r:.80} is not a text")
         if stream is not None and not isinstance(stream, Stream):
-            raise TypeError(f"stream={stream!r:.80} is none: run.stream() gives one")
+            raise TypeError(f"stream={stream!r:.80} is not a stream: run.stream() gives one")
         stop = (stop,) if isinstance(stop, str) else stop
         return "".join(
             p[0] for p in self.writing(prompt, length, seed, stop, stream or self.stream(), Choice(**choice))

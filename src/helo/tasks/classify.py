@@ -1,4 +1,4 @@
-"""A label for a whole: a text, a series, a picture, a conversation, a row of numbers (many to one, and one to one).
+"""Give each example a label: a text, series, picture, conversation or table row. (Many to one, one to one.)
 
 sequence → vectors → recurrent layers, both ways → pooled over time → scores of the labels
 vector → feed-forward layers → scores of the labels
@@ -59,9 +59,7 @@ class Options(ExampleOptions):
     embedding: Annotated[int | None, "size of the embedding of a word or symbol", SIZE] = None
     bidirectional: Annotated[bool, "read in both directions"] = True
     pool: Annotated[Literal["last", "mean", "max", "attention"] | None, "pooling of all steps to one vector"] = None
-    dropout: Annotated[
-        float | None, "share of what goes into and comes out of the recurrence dropped in training", SHARE
-    ] = None
+    dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
     balance: Annotated[bool, "weight the loss so that rare labels count as much as frequent ones"] = False
     batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None

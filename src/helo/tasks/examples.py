@@ -33,10 +33,10 @@ class ExampleOptions(TaskOptions):
 
     reading = MappingProxyType({"reader": None})
 
-    reader: Annotated[str | None, "reader of the files: a registered one or FILE.py:NAME (found from the files)"] = None
+    reader: Annotated[str | None, "reader of the files, a name or FILE.py:NAME  [chosen by the files]"] = None
     split: Annotated[
         splits.Split | None,
-        "which 10 % is held out where no --valid files are given: at random, whole groups, or the last in time",
+        "which 10 % is held out without --valid: at random, whole groups, or the last in time",
     ] = None
     split_by: Annotated[str | None, "column of the groups or of the times of the split"] = None
 

@@ -1,4 +1,4 @@
-"""The language model: the next symbol of a text, from all before it (many to many in step, and one to many to write).
+"""Predict the next symbol of a text: a language model. (Many to many in step; writing is one to many.)
 
 ids → embedding → recurrent layers → scores over the vocabulary → cross entropy with the next id
 """
@@ -36,7 +36,7 @@ ONE_ROW, MOST = 200_000, 2_000_000
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """Of an evaluation, in place of one stream with carried state."""
+    """Options of an evaluation that replace one stream with carried state."""
 
     blocks: Annotated[int | None, "blocks of this many symbols, each from a state of zeros", Bounds(2)] = None
     dynamic: Annotated[
@@ -62,11 +62,9 @@ class Options(TaskOptions):
     layers: Annotated[int, "recurrent layers", SIZE] = 1
     hidden: Annotated[int | None, "units per layer", SIZE] = None
     embedding: Annotated[int | None, "size of the embedding of a symbol", SIZE] = None
-    dropout: Annotated[
-        float | None, "share of each layer's outputs dropped in training, a quarter of it of the inputs", SHARE
-    ] = None
-    weight_dropout: Annotated[float, "share of the recurrent weights dropped in training", SHARE] = 0.0
-    streams: Annotated[int | None, "parallel streams of text (the batch)", SIZE] = None
+    dropout: Annotated[float | None, "dropout of each layer's outputs; of the inputs, a quarter of it", SHARE] = None
+    weight_dropout: Annotated[float, "dropout of the recurrent weights", SHARE] = 0.0
+    streams: Annotated[int | None, "parallel streams of text (batch size)", SIZE] = None
     chunk: Annotated[int | None, "steps of truncated backpropagation", SIZE] = None
 
 

@@ -94,5 +94,5 @@ def as_trained() -> Iterator[None]:
         yield
     except HeloError as error:
         if error.mend.startswith("--"):
-            error.mend = "give files of the form of the training files"
+            error.mend = "give files in the format of the training files"
         raise

@@ -46,7 +46,7 @@ class Interrupted(KeyboardInterrupt):
     """Training was stopped from outside; everything is saved in `path`, at `step`."""
 
     def __init__(self, path: Path, step: int):
-        super().__init__(f"stopped at step {step:,} and saved in {path}; the same command with --resume continues")
+        super().__init__(f"stopped at step {step:,} and saved to {path}; the same command with --resume continues")
         self.path, self.step = path, step
 
 

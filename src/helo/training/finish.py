@@ -21,7 +21,7 @@ def finish(training: Training, end: Progress) -> None:
         figures = task.validate(parameters, end.ending)
     if end.ending is not None:
         training.reporter.say(
-            f"time for {end.ending:,} of {task.validation_size:,} to validate on; helo eval {path} takes all"
+            f"validated on {end.ending:,} of {task.validation_size:,} for lack of time; helo eval {path} uses all"
         )
     about = folder.read_json(path / "run.json")
     figures.pop("loss", None)

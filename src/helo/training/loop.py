@@ -122,7 +122,7 @@ class Training:
         self._carry(state)
 
         if self.progress.step == 0 and (idle := sorted(n for n, p in self.parameters.items() if p.grad is None)):
-            self.reporter.say(f"{', '.join(idle)}: no gradient comes there; left as it is")
+            self.reporter.say(f"{', '.join(idle)}: gets no gradient and is left unchanged")
         loss = loss.detach()
         count = torch.full_like(loss, count) if isinstance(count, int) else count.to(loss.dtype)
         if self.machine.world > 1:

@@ -119,7 +119,7 @@ def _given(kind: type[Task], options: Mapping[str, Any]) -> dict[str, Any]:
     }
     for name in ("cell", "encoder", "start", "metric"):
         if name in given and not isinstance(given[name], str | Path):
-            raise TypeError(f"{name}={given[name]!r:.80} is no text")
+            raise TypeError(f"{name}={given[name]!r:.80} is not a text")
     if "cell" in given:
         given["cell"] = registry.located(str(given["cell"]))
         cells.find(given["cell"])

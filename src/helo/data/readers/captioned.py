@@ -90,7 +90,7 @@ def split(
     else:
         mine, others = _learnable(entries), [c for c in entries if c.split == "val"]
         record["valid"] = (
-            "pictures of the captions: the split val" if others else splits.SAID[options.split or "random"]
+            "pictures of the captions: the val split" if others else splits.SAID[options.split or "random"]
         )
     if valid:
         if options.valid_list:

@@ -89,7 +89,7 @@ def _lines(path: Path) -> list[Row]:
             cells = lines[number - 1].split("," if commas else "\t", width - 1)  # a sentence goes on to the line's end
             row = [c.strip() for c in cells]
         if len(row) != width:
-            mend = "write a sentence that has one of them in quotes" if commas else "take it out of the sentence"
+            mend = "write a sentence that has one of them in quotes" if commas else "remove it from the sentence"
             parts = "a comma" if commas else "a tab"
             fault(HeloError(f"{len(row)} column{'s' * (len(row) != 1)}", where=where,
                             expected=f"{width}: a picture, {parts}, a sentence" if width == 2 else str(width),

@@ -33,7 +33,7 @@ class Conll(Reader):
     beside = PLAIN
 
     def sniff(self, path):
-        return "CoNLL-U" if files.suffix(path) in (".conllu", ".conllx") else "a word a line, its label behind it"
+        return "CoNLL-U" if files.suffix(path) in (".conllu", ".conllx") else "one word per line, followed by its label"
 
     def read(self, paths, options):
         return read(paths, options.column, options.labelled)

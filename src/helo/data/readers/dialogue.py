@@ -22,7 +22,7 @@ class Conversations(Reader):
     tables = True
 
     def sniff(self, path):
-        return "a table, since --group is given"
+        return "a table, because --group is given"
 
     def read(self, paths, options):
         o, rows = options, table.of(paths)

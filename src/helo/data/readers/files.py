@@ -19,7 +19,7 @@ def listed(names: str | Path | Sequence[str | Path]) -> list[str | Path]:
     found: list[str | Path] = [names] if isinstance(names, str | Path) else list(names)
     for name in found:
         if not isinstance(name, str | Path):
-            raise TypeError(f"{name!r:.80} is no name of a file")
+            raise TypeError(f"{name!r:.80} is not a file name")
         try:
             if "\0" in os.fsdecode(os.fsencode(name)):
                 raise HeloError("a NUL character in the name", expected="a file name", where=str(name))

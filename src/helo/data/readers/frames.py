@@ -43,8 +43,8 @@ class Frames(Reader):
         if clips.heads(path):
             return None
         if _name(path).endswith(SIDES) and any(beside(p) == path for p in path.parent.iterdir() if holds(p)):
-            return "labels of the frames in the file beside it"
-        return "numbers, a row a frame" if holds(path) else None
+            return "labels of the frames in a file beside it"
+        return "numbers, one row per frame" if holds(path) else None
 
     def read(self, paths, options):
         sides = {p: q for p in paths if isinstance(p, Path) and (q := beside(p))}

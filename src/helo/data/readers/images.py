@@ -16,7 +16,7 @@ class Images(Reader):
     """One picture an example, whose folder is called as its label."""
 
     SUFFIXES = SUFFIXES
-    called = "folders of pictures, a folder a class"
+    called = "pictures, one folder per class"
     kinds = ("picture",)
 
     def read(self, paths, options):

@@ -18,7 +18,7 @@ import numpy as np
 from helo.errors import HeloError, fault
 
 LARGEST = float(np.finfo(np.float32).max)
-BEYOND = f"a number up to {LARGEST:.3g}, as float32 holds"
+BEYOND = f"a number up to {LARGEST:.3g}, the largest float32"
 _WRITTEN = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
 _NONE = re.compile(r"\s*[+-]?(?:nan|inf|infinity)\s*", re.IGNORECASE)
 # What people and programs write for numbers that is none here: with a comma, underscores, digits of another script.
@@ -64,7 +64,7 @@ def number(value: Any, where: str = "", column: str | int = "", missing: bool = 
     try:
         found = float(value) if is_number(value) else math.nan
     except OverflowError:  # whole numbers of Python have no end
-        found, value = math.inf, "a whole number of too many digits"
+        found, value = math.inf, "a whole number with too many digits"
     except ValueError:
         found = math.nan
     if abs(found) <= LARGEST:

@@ -26,7 +26,7 @@ class Pairs(Reader):
     tables = True
 
     def sniff(self, path):
-        return super().sniff(path) or "a text a line"
+        return super().sniff(path) or "one text per line"
 
     def read(self, paths, options):
         return read(paths, options.labelled, options.source_column, options.target_column)

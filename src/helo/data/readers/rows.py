@@ -21,7 +21,7 @@ class Rows(Reader):
 
     def sniff(self, path):
         suffix = files.suffix(path)
-        return f"a table by its suffix {suffix}" if suffix in table.SUFFIXES and not ucr.plain(path) else None
+        return f"a table, by its suffix {suffix}" if suffix in table.SUFFIXES and not ucr.plain(path) else None
 
     def read(self, paths, options):
         rows, label = table.labelled(table.of(paths), options.label, options.labelled)

@@ -64,7 +64,7 @@ def read(paths: list[Path]) -> Dataset:
             if series is None:
                 continue
             if inputs and series.shape[1] != inputs[0].shape[1]:
-                expected = f"{inputs[0].shape[1]}, as the series before"
+                expected = f"{inputs[0].shape[1]}, as in the other series"
                 fault(HeloError(f"{series.shape[1]} channels", expected=expected, where=where))
                 continue
             inputs.append(series)

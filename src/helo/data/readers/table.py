@@ -208,7 +208,7 @@ def _object(line: str) -> dict[str, Any]:
     except RecursionError:
         raise HeloError("JSON that is nested too deeply") from None
     except ValueError as error:
-        mend = "jq -c '.[]' makes them of a list" if line.lstrip().startswith("[") else ""
+        mend = "jq -c '.[]' makes them from a list" if line.lstrip().startswith("[") else ""
         raise HeloError(f"not JSON: {error}", expected="one object per line", mend=mend) from None
     if not isinstance(row, dict):
         raise HeloError("not a JSON object", expected='one per line, such as {"text": …, "label": …}')

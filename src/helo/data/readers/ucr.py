@@ -22,7 +22,7 @@ class Ucr(Reader):
     kinds = ("frames",)
 
     def sniff(self, path):
-        return "UCR's form: called _TRAIN or _TEST, and numbers in the first line" if plain(path) else None
+        return "UCR's form: its name has _TRAIN or _TEST, and its first line is numbers" if plain(path) else None
 
     def read(self, paths, options):
         """Series `(time, 1)`, one a line after its label; NaN after the last value fills a shorter one up."""
