@@ -1,4 +1,4 @@
-"""Give each example a label: a text, series, picture, conversation or table row. (Many to one, one to one.)
+"""Give each example a label. An example is a text, series, picture, conversation or row. (Many to one, one to one.)
 
 sequence → vectors → recurrent layers, both ways → pooled over time → scores of the labels
 vector → feed-forward layers → scores of the labels

@@ -1,4 +1,4 @@
-"""Give each step a label: words, video frames, turns of a conversation. (Many to many in step.)
+"""Give each step a label. A step is a word, a video frame or a turn of a conversation. (Many to many in step.)
 
 steps → vectors → recurrent layers, both ways → scores of the labels of each step [→ conditional random field]
 """
