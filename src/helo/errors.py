@@ -32,10 +32,10 @@ _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 
 
 class HeloError(Exception):
-    """One line for a person: `where: found; expected …; mend`.
+    """A message of one line: `where: found; expected …; mend`.
 
-    found: what stands there, in a few words. expected: what should stand there. mend: what to do or type.
-    where: `file:line`, a file, or a flag; usually pinned later by `place`.
+    found: what was found, in a few words. expected: what was expected. mend: what to do or type.
+    where: `file:line`, a file, or an option; usually added later by `place`.
     """
 
     def __init__(self, found: str, *, expected: str = "", mend: str = "", where: str = ""):

@@ -20,13 +20,13 @@ from helo.layers import stack
 
 class Recurrent(nn.Module):
     """Layers of a cell, in place of `torch.nn.LSTM`, `GRU` and `RNN`: the same arguments after the cell, the same shapes,
-    the same names of parameters, so that `load_state_dict(theirs.state_dict())` takes over their weights.
+    the same names of parameters, so that `load_state_dict(theirs.state_dict())` loads their weights.
 
-    Other than theirs: it is batch first unless `batch_first=False` is said; it takes `lengths` too; `proj_size` is refused;
-    fresh weights are the cell's own (an LSTM's forget gate starts open), from `seed`; what is wrong is a `HeloError`.
-    It is compiled (`torch.compile`) and exported (`torch.onnx.export`) as theirs are; `torch.jit.script` does not take it.
+    Differences: it is batch first unless `batch_first=False`; it also takes `lengths`; `proj_size` is rejected;
+    initial weights are the cell's own (an LSTM's forget gate starts open), from `seed`; bad input is a `HeloError`.
+    It can be compiled (`torch.compile`) and exported (`torch.onnx.export`) like theirs; `torch.jit.script` does not work.
 
-    Parameters are the cell's, with the layer behind each name: `weight_ih_l0`, `weight_hh_l1`, and with `bidirectional`
+    Parameters are the cell's, with the layer after each name: `weight_ih_l0`, `weight_hh_l1`, and with `bidirectional`
     also `weight_ih_l0_reverse`, …
 
     >>> import helo, torch
@@ -108,7 +108,7 @@ class Recurrent(nn.Module):
                 self._set(self.names[-1][name], p)
 
     def reset_parameters(self, seed: int | None = None) -> None:
-        """Draw all parameters anew, as the cell begins; without a seed, from torch's own generator."""
+        """Initialise all parameters again as the cell does; without a seed, from torch's own generator."""
         for own, fresh in zip(self.names, self._fresh(seed), strict=True):
             for name, p in fresh.items():
                 self._set(own[name], p)
@@ -132,13 +132,13 @@ class Recurrent(nn.Module):
         lengths: Tensor | np.ndarray | Sequence[int] | None = None,
     ) -> tuple[Any, Any]:
         """input: `(batch, time, input_size)`, or `(time, batch, input_size)` where not batch first; one sequence alone,
-        `(time, input_size)`; or a PackedSequence. hx: a state as it came out; None begins anew. lengths: of each row, whole
-        numbers from 0 on any device; what lies behind is padding.
+        `(time, input_size)`; or a PackedSequence. hx: a state as returned; None for the initial one. lengths: of each row, whole
+        numbers from 0 on any device; the rest is padding.
 
-        Gives outputs of the form of the input, `hidden_size` wide, twice that when bidirectional, 0 in the padding; and
+        Returns outputs in the form of the input, `hidden_size` wide, twice that when bidirectional, 0 in the padding; and
         the state at each row's own end: tensors `(layers, batch, …)` (without the batch where the input is one sequence),
-        twice as many layers when bidirectional; a tuple of them where the cell has several (the LSTM's h and c), else the
-        one. A row of length 0 keeps the state it came with. Raises HeloError where sizes or dtypes do not fit.
+        twice as many layers when bidirectional; a tuple of them if the cell has several (the LSTM's h and c), otherwise
+        one. A row of length 0 keeps its state. Raises HeloError if sizes or dtypes do not fit.
         """
         if isinstance(input, PackedSequence):
             if lengths is not None:
@@ -232,11 +232,11 @@ class Recurrent(nn.Module):
 
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:
-        """The parameters, a list a layer and direction."""
+        """The parameters, one list per layer and direction."""
         return [[getattr(self, ours) for ours in own.values()] for own in self.names]
 
     def flatten_parameters(self) -> None:
-        """Nothing: here for code that was written for torch's modules. The engine lays weights out where a kernel asks."""
+        """Does nothing; it is here for code written for torch's modules. The engine arranges weights when a kernel needs it."""
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any, **more: Any) -> None:
         """Earlier versions named parameters `layers.0.weight_ih`, a number for every layer and direction."""
@@ -247,7 +247,7 @@ class Recurrent(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *rest, **more)
 
     def load_torch(self, other: nn.RNNBase) -> None:
-        """Take the weights of torch's own module of the same cell and sizes: `load_state_dict(other.state_dict())`."""
+        """Load the weights of torch's own module with the same cell and sizes: `load_state_dict(other.state_dict())`."""
         if getattr(self.cell, "nonlinearity", None) != getattr(other, "nonlinearity", None):
             raise HeloError(f"{other}", expected="the same cell, sizes, layers and biases")
         try:

@@ -122,17 +122,19 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         if "missing" in features:
             continue
         share, means = features["variance"], features["means"]
-        said = f"{name}: {features['active']} of {features['directions']} features at a step explain {share['features']:.0%} of the units' variance"
+        said = f"{name}: {features['active']} of {features['directions']} features per step explain {share['features']:.0%} of the units' variance"
         if means:
             said += (
-                f"; the best tells a property {means['feature']:.2f}, the best unit {means['unit']:.2f}, a random direction "
+                f"; mean score on properties: best feature {means['feature']:.2f}, best unit {means['unit']:.2f}, random direction "
                 f"{means['random']:.2f}"
             )
         told.append(said)
     errors = found["errors"]
     if errors is not None and "kinds" in errors:
         kind = max(errors["kinds"], key=lambda k: k["share"])
-        told.append(f"loss: {kind['share']:.0%} falls to {kind['share_of_symbols']:.0%} of the symbols: {kind['kind']}")
+        told.append(
+            f"loss: {kind['share']:.0%} comes from {kind['share_of_symbols']:.0%} of the symbols: {kind['kind']}"
+        )
     elif errors is not None and errors["confusions"]:
         dear = errors["confusions"][0]
         told.append(

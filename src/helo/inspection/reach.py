@@ -23,8 +23,8 @@ PLACES = 100  # predictions that are averaged over
 STRETCH = 240  # predictions of a page
 TOGETHER = 32  # predictions of a page that are looked back from at once
 OF = (
-    "norm of d log p(symbol_T) / d s_{T-k}, s the whole state that a layer hands on (LSTM: h and c together), and of "
-    "d log p(symbol_T) / d x_{T-k}, x the vector that a symbol becomes; lag 0 is the newest symbol that is read"
+    "norm of d log p(symbol_T) / d s_{T-k}, s the whole state that a layer passes on (LSTM: h and c together), and of "
+    "d log p(symbol_T) / d x_{T-k}, x the embedding of a symbol; lag 0 is the newest symbol that is read"
 )
 UNKNOWN = 0.1  # a text of which more than this share is not in the vocabulary is not the model's
 

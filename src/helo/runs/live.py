@@ -50,7 +50,7 @@ class Live:
 
     @classmethod
     def load(cls, run: TrainedModel, path: str | Path) -> Self:
-        """Where `save` left off. Raises HeloError for the state of another model."""
+        """A stream from a state that `save` wrote. Raises HeloError for the state of another model."""
         path = Path(path)
         live, labels = cls(run), len(run.task.labels)
         arrays, about = read_arrays(path)

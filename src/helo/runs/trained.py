@@ -24,7 +24,7 @@ DAMAGE = ValueError, TypeError, LookupError, AttributeError, ArithmeticError, Re
 
 
 class TrainedModel:
-    """What a run folder holds. Everything is read when it is first needed."""
+    """The content of a run folder. Everything is read when it is first needed."""
 
     def __init__(self, path: str | Path, trust: bool = False, cell: str | None = None, task: str | None = None):
         """trust: a cell, metric, reader or task that the run names by its file may be run. cell, task: that cell or task,
@@ -38,15 +38,15 @@ class TrainedModel:
 
     @property
     def cell(self) -> str:
-        """The specification of the cell that may be run. Raises HeloError for one of a file that nobody vouched for."""
+        """The specification of the cell. Raises HeloError for a cell from a file that is not trusted."""
         recorded = self.about["cell"]
         if self._cell is not None:
             return registry.named(self._cell, recorded, "cell", str(self.path))
         return registry.vouched(recorded, "cell", str(self.path), self.trust)
 
     def metric(self, named: str | None = None) -> str | None:
-        """The specification of what the best weights were known by, where a person had said so, as `cell`. named: the same,
-        by a person's own word.
+        """The specification of the metric that selected the best weights, if one was given; checked like `cell`. named: the same,
+        named by the user.
         """
         recorded = self.about["training"].get("metric")
         if recorded is None or named is not None:
@@ -84,7 +84,7 @@ class TrainedModel:
 
     @cached_property
     def parameters(self) -> dict[str, np.ndarray]:
-        """The best weights by validation, of the shapes that the options and the vocabulary give."""
+        """The best weights by validation, with the shapes that follow from the options and the vocabulary."""
         file, task = folder.inside(self.path, "weights.safetensors"), self.task
         if not os.path.lexists(file) and not self.about.get("finished"):
             raise HeloError(
@@ -108,7 +108,7 @@ class TrainedModel:
 
     @cached_property
     def identity(self) -> str:
-        """A fingerprint of the weights: two runs of one identity are the same model."""
+        """A fingerprint of the weights: two runs with the same identity are the same model."""
         digest = hashlib.sha256()
         for name in sorted(self.parameters):
             digest.update(name.encode() + self.parameters[name].tobytes())
@@ -121,8 +121,8 @@ class TrainedModel:
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """Where answers are computed. Weights that some damage made too large, or a cell of one's own, lead beyond what a
-        number can be; a likelihood that is none is no answer, and is a HeloError.
+        """A context in which answers are computed. Damaged weights or a user's own cell can overflow; a result that is not
+        a finite number is then a HeloError.
         """
         with np.errstate(over="ignore", invalid="raise"):
             try:

@@ -1,4 +1,4 @@
-"""Numbers in files: `.npz` and `.mat`."""
+"""Arrays of numbers: `.npz` and `.mat`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Captions with the pictures that they are about, as examples: which files hold what, where a picture is looked for by
-its name, and which pictures are learned from.
+"""Captions with their pictures, as examples: which files hold what, where pictures are looked for by
+name, and which pictures are used for training.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BESIDE = ("left_out", "without_captions")  # notes of pictures that are no examp
 
 
 class Captions(Reader):
-    """Files of captions, and where their pictures lie: folders, tars."""
+    """Files of captions, and folders or tars with their pictures."""
 
     SUFFIXES = TEXTS
     called = "captions, and folders or tars of pictures"

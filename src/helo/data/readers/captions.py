@@ -1,6 +1,6 @@
-"""Sentences about pictures, in the forms in which they are handed round.
+"""Sentences about pictures, in the common formats.
 
-Flickr8k/30k       NAME.jpg#K, a tab, a sentence a line (Hodosh, Young and Hockenmaier 2013; Young et al. 2014)
+Flickr8k/30k       NAME.jpg#K, a tab and a sentence per line (Hodosh, Young and Hockenmaier 2013; Young et al. 2014)
 table              .tsv or .csv of two columns, picture and sentence, whose first line may name them
 COCO               JSON with `images` (id, file_name) and `annotations` (image_id, caption) (Chen et al. 2015)
 Karpathy           JSON with `images` (filename, split, sentences with raw) (Karpathy and Fei-Fei 2015)
@@ -36,7 +36,7 @@ class Captioned:
 
 
 def read(paths: Sequence[Path]) -> list[Captioned]:
-    """Pictures in the order in which they come first, each once, with all of their sentences."""
+    """Pictures in the order of their first sentence, each once, with all its sentences."""
     found: dict[str, Captioned] = {}
     for path in paths:
         with place(path):

@@ -1,4 +1,4 @@
-"""Videos and folders of frames, whole or in part, and tables that say what is in them.
+"""Videos and folders of frames, whole or in part, and tables of their labels.
 
 A table has a column `video` (or `clip`) and a label; with `start` and `end`, in seconds, a row is a part of its video.
 """
@@ -144,7 +144,7 @@ def heads(path: Path) -> bool:
 
 
 def whole(rows: table.Table, video: str, labels: Sequence[Any] | None) -> Dataset:
-    """A clip a row, and what is said of it."""
+    """One clip per row, with its label."""
     found = [(clip, i) for i, clip in enumerate(_clips(rows, video)) if clip is not None]
     clips, at = [clip for clip, _ in found], [i for _, i in found]
     return Dataset(
@@ -157,7 +157,7 @@ def whole(rows: table.Table, video: str, labels: Sequence[Any] | None) -> Datase
 
 
 def segments(rows: table.Table, video: str, label: str | None) -> Dataset:
-    """A video an example, in the order in which they come; `notes["segments"]` has of each its (start, end, label)."""
+    """One video per example, in order; `notes["segments"]` has the (start, end, label) of each."""
     parts: dict[Path, list[tuple[float, float, str]]] = {}
     places: dict[Path, str] = {}
     values = [""] * len(rows) if label is None else rows.columns[label]

@@ -1,4 +1,4 @@
-"""Tokens in columns: CoNLL and CoNLL-U, as they lie about."""
+"""Tokens in columns: CoNLL and CoNLL-U."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BLANKS = " \t\r"  # that part fields; others, such as no-break spaces, are parts
 
 
 class Conll(Reader):
-    """A word a line with its label, a blank line between sentences."""
+    """One word per line with its label, and a blank line between sentences."""
 
     SUFFIXES = SUFFIXES
     labels = ("step",)
@@ -50,13 +50,13 @@ class Sentence:
 
 
 def read(paths: Sequence[Path], column: str | None, labelled: bool = True) -> Dataset:
-    """Sentences as lists of words, with a label a word from the named or numbered column; None: what each format is
-    for, UPOS in CoNLL-U and else the last column.
+    """Sentences as lists of words, with one label per word from the named or numbered column; None: the usual one,
+    UPOS in CoNLL-U and otherwise the last column.
 
-    A blank line, or one of blanks and tabs alone, ends a sentence; `#` begins a comment in CoNLL-U, and `#` and a blank
-    one before a sentence elsewhere, where it cannot be a word of it. Fields are parted by tabs, or in files without tabs
-    by blanks. Of CoNLL-U, multiword tokens (`1-2`) and empty nodes (`1.1`) are no words of the tree and are left out.
-    labelled: every sentence has labels; else words may stand alone.
+    A blank line, or one with only spaces and tabs, ends a sentence. `#` begins a comment in CoNLL-U, and elsewhere `#` and a
+    space before a sentence, where it cannot be a word. Fields are separated by tabs, or by spaces in files without
+    tabs. In CoNLL-U, multiword tokens (`1-2`) and empty nodes (`1.1`) are not words of the tree and are left out.
+    labelled: every sentence must have labels; otherwise words alone are allowed.
     """
     return _labelled([s for p in paths for s in _file(p, column, labelled)], str(paths[0]), labelled)
 

@@ -1,6 +1,6 @@
-"""Bytes to text: UTF-8 and nothing else, and what is said of anything else.
+"""Bytes to text: only UTF-8, with a helpful error for anything else.
 
-What encoding a text is in instead is guessed by chardet, where it is installed (`docs/decisions/0017-encodings.md`).
+chardet, if it is installed, guesses the encoding of other texts (`docs/decisions/0017-encodings.md`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files as people name them, opened and decoded with errors that name the place."""
+"""Opening and decoding files, with errors that name the place."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Videos as numbers, one file each: a row a frame, and a label a frame in the file itself or in one beside it.
+"""Videos as numbers, one file each: one row and one label per frame, the labels in the file itself or in one beside it.
 
 V.npz, V.mat           x `(frames, features)` and y `(frames,)`
-V.csv, V.tsv           a column a feature, and one of the label
-V_datapoints.txt       features parted by blanks
-V.txt, V_labels.txt, V_labels.csv, V_labels.tsv; of V_datapoints.txt V_targets.txt: the labels, a line each
+V.csv, V.tsv           one column per feature, and one for the label
+V_datapoints.txt       features separated by spaces
+V.txt, V_labels.txt, V_labels.csv, V_labels.tsv; of V_datapoints.txt V_targets.txt: the labels, one per line
 
-A column named timestamp, time or frame says when a frame was, and is no feature; nor is a first column that counts as a
-clock does, in seconds since 1970 or finer. It may run backwards: the order of the rows is that of the frames.
+A column named timestamp, time or frame is the time of a frame and not a feature; nor is a first column that counts like a
+clock, in seconds since 1970 or finer. It may run backwards: the frames are in the order of the rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CLOCK = 1e9
 
 
 class Frames(Reader):
-    """One file a video, and its labels in it or beside it."""
+    """One file per video, with its labels in it or beside it."""
 
     SUFFIXES = SUFFIXES
     labels = ("step",)
@@ -84,10 +84,10 @@ def beside(path: Path) -> Path | None:
 
 
 def read(paths: Sequence[Path | table.Table], column: str | None, labelled: bool = True) -> Dataset:
-    """Frames `(time, features)`, an example a file. column: of the label. labelled: every file has to have labels.
+    """Frames `(time, features)`, one example per file. column: of the label. labelled: every file must have labels.
 
-    Features that have names are put in the order of the first file's. Raises HeloError for files without frames, with
-    other features than those before, and with more or fewer labels than frames.
+    Named features are put in the order of the first file. Raises HeloError for files without frames, with
+    other features than the files before, or with more or fewer labels than frames.
     """
     videos: list[_Video] = []
     for path in paths:

@@ -1,7 +1,7 @@
-"""What a number is, in files, on standard input and in Python: what is written as -1.5 or 2e-3, and what float32 holds.
+"""What counts as a number, in files, on standard input and in Python: -1.5 or 2e-3, within the range of float32.
 
-Python's float() takes more (1_000, nan, digits of other scripts), and others write 1,5 or 1,000: one reading of each is
-wrong somewhere, so that they are refused.
+Python's float() takes more (1_000, nan, digits of other scripts), and 1,5 and 1,000 mean different numbers in
+different countries, so all of these are errors.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def absent(value: Any) -> bool:
 
 
 def number(value: Any, where: str = "", column: str | int = "", missing: bool = False) -> float:
-    """A cell as float64. missing: what is absent, or NaN in whatever letters, is NaN. Raises HeloError for all else that is
-    no number, and for one that float32 does not hold.
+    """A cell as float64. missing: an empty cell, or NaN in any spelling, is NaN. Raises HeloError for anything else that is
+    not a number, and for numbers beyond float32.
     """
     if missing and (absent(value) or (isinstance(value, str) and value.strip().lower() == "nan")):
         return math.nan

@@ -1,4 +1,4 @@
-"""Pairs of texts: two aligned files, or tables with a column of sources and one of targets."""
+"""Pairs of texts: two aligned files, or tables with one column of sources and one of targets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TARGETS = ("target", "trg", "tgt", "output", "to")
 
 
 class Pairs(Reader):
-    """A source and a target file, line by line, or tables with a column of each."""
+    """A source and a target file, line by line, or tables with a column for each."""
 
     SUFFIXES = SUFFIXES
     labels = ("text",)
@@ -33,10 +33,10 @@ class Pairs(Reader):
 
 
 def read(paths: Sequence[Any], labelled: bool = True, source: str | None = None, target: str | None = None) -> Dataset:
-    """Sources as inputs and targets as labels. paths: a source and a target file, line by line; or tables, files of them
-    (`.tsv`, `.csv`, `.jsonl`) or DataFrames. source, target: their columns, else the first of SOURCES and of TARGETS; a
-    `.tsv` whose first line has no such names is all pairs: a source, a tab, a target. Unless `labelled`, any number of files
-    of sources alone. Lines that are blank on both sides part nothing from nothing, and are left out.
+    """Sources as inputs and targets as labels. paths: a source and a target file, line by line; or tables, as files
+    (`.tsv`, `.csv`, `.jsonl`) or DataFrames. source, target: their columns, by default the first of SOURCES and of TARGETS; a
+    `.tsv` without such names in its first line has a pair on every line: a source, a tab, a target. Unless `labelled`, any
+    number of files of sources only. Lines that are blank on both sides are left out.
     """
     if all(isinstance(p, table.Table) or files.suffix(p) in SUFFIXES for p in paths):
         found = [_table(p, labelled, source, target) for p in paths]

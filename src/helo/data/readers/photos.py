@@ -1,5 +1,5 @@
-"""Photographs where people keep them: files, folders, tars. Found by name, read one at a time, opened as they are meant
-to be seen.
+"""Photographs in files, folders and tars. They are found by name, read one at a time, and converted to what a viewer
+would show.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tables with an example a row: a text, numbers, a video; or, where rows belong together, a series or a conversation."""
+"""Tables with one example per row: a text, numbers, a video; or several rows that together are a series or a conversation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from helo.errors import HeloError
 
 
 class Rows(Reader):
-    """TSV, CSV, JSONL: the columns are named in the first line or by the keys."""
+    """TSV, CSV, JSONL: the first line or the keys name the columns."""
 
     SUFFIXES = (".tsv", ".csv", ".jsonl")
     called = "TSV, CSV, JSONL"

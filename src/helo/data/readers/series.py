@@ -1,10 +1,10 @@
-"""Time series as they lie about.
+"""Time series.
 
-X.ts        the archives of UCR and UEA: a series a line under a header (their other form: `ucr.py`)
-any table with a column that says which series a row belongs to: a step a row, a channel a column
+X.ts        the archives of UCR and UEA: one series per line after a header (their other form: `ucr.py`)
+a table with a column that says which series a row belongs to: one row per step, one column per channel
 
-aeon reads `.ts` too, with a stack of compiled packages behind it; here NumPy has to be enough for answers, and a fault
-has to be named with its line. `benchmarks/series.py` holds this reading to aeon's.
+aeon reads `.ts` too, but needs many compiled packages; here NumPy must be enough for answers, and errors must name
+their line. `benchmarks/series.py` compares this reader with aeon's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Series(Reader):
 
 
 def read(paths: list[Path]) -> Dataset:
-    """Series `(time, channels)`, one a line, channels and label parted by `:`; a missing value (`?`) is NaN."""
+    """Series `(time, channels)`, one per line, channels and label separated by `:`; a missing value (`?`) is NaN."""
     inputs, labels, places, labelled = [], [], [], None
     for path in paths:
         data, classes = False, set()
@@ -98,7 +98,7 @@ def values(fields: Sequence[str], where: str) -> np.ndarray | None:
 
 
 def grouped(rows: table.Table, channels: list[str], label: str | None, group: str, order: str | None) -> Dataset:
-    """Series `(time, channels)` out of a table of steps, in the order of their first rows; an empty cell or NaN is a
+    """Series `(time, channels)` from a table of steps, in the order of their first rows; an empty cell or NaN is a
     missing value. All rows of a series have its label.
     """
     x = table.matrix(rows, channels, missing=True)

@@ -1,4 +1,4 @@
-"""Tables: TSV, CSV, JSONL, as named columns of text with the line of every row."""
+"""Tables: TSV, CSV and JSONL, as named columns of text, with the line number of every row."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ class Table:
 
 
 def read(path: Path, headed: bool = True) -> Table:
-    """A table by its suffix. TSV: fields as they stand, quotes mean nothing; CSV: quoted as spreadsheets do it, parted
-    by commas, semicolons or tabs, whichever the first line has most of; JSONL: one object a line. headed: the first line
-    names the columns.
+    """A table by its suffix. TSV: fields as they are, quotes have no meaning; CSV: quoted as by spreadsheets, separated
+    by commas, semicolons or tabs, whichever is most frequent in the first line; JSONL: one object per line. headed: the first
+    line names the columns.
     """
     if files.suffix(path) == ".jsonl":
         return _jsonl(path)

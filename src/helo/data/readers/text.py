@@ -1,4 +1,4 @@
-"""Running text: files, folders, globs, `.gz`, standard input; read in pieces, so that its size does not matter."""
+"""Running text: files, folders, globs, `.gz`, standard input. It is read in pieces, so its size does not matter."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ class Text:
 
 
 def find(names: Sequence[str | Path], form: str = "none", raw: bool = False) -> Text:
-    """The text that is meant: files, folders (all their text files, sorted), globs, or `-` for standard input.
+    """The text given by files, folders (all their text files, sorted), globs, or `-` for standard input.
 
-    Raises HeloError for what is missing, empty, or a folder without text.
+    Raises HeloError for missing or empty files and for folders without text.
     """
     if form not in FORMS:
         raise HeloError(f"there is no normal form {form!r}", expected="one of " + ", ".join(FORMS))

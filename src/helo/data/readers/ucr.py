@@ -1,4 +1,4 @@
-"""UCR's other form of time series, `X_TRAIN.tsv` or `X_TEST.csv`: no heading, a label and then values a line."""
+"""UCR's other form of time series, `X_TRAIN.tsv` or `X_TEST.csv`: no header; a label and then the values on each line."""
 
 from __future__ import annotations
 
