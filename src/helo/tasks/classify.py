@@ -45,7 +45,7 @@ class Options(ExampleOptions):
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
     multilabel: Annotated[str | None, "an example has several labels, separated by this", Formerly("several")] = None
     group: Annotated[str | None, "column that says which conversation or series a row belongs to"] = None
-    order: Annotated[str | None, "column of a row's place in its conversation or series"] = None
+    order: Annotated[str | None, "column of a row's position in its conversation or series"] = None
     speaker: Annotated[str | None, "column of the speaker"] = None
     encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
         "efficientnet-lite0"

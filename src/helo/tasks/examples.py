@@ -38,7 +38,7 @@ class ExampleOptions(TaskOptions):
         splits.Split | None,
         "which 10 % is held out without --valid: at random, whole groups, or the last in time",
     ] = None
-    split_by: Annotated[str | None, "column of the groups or of the times of the split"] = None
+    split_by: Annotated[str | None, "column with the groups or the times for --split"] = None
 
 
 class ExampleTask(Task):

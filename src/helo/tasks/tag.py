@@ -44,7 +44,7 @@ class Options(ExampleOptions):
     text: Annotated[str | None, "conversations: column of the text"] = None
     label: Annotated[str | None, "conversations: column of the label"] = None
     group: Annotated[str | None, "conversations: column that says which conversation a row belongs to"] = None
-    order: Annotated[str | None, "conversations: column of a row's place in its conversation"] = None
+    order: Annotated[str | None, "conversations: column of a row's position in its conversation"] = None
     speaker: Annotated[str | None, "conversations: column of the speaker"] = None
     encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
         "efficientnet-lite0"

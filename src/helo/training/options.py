@@ -33,7 +33,7 @@ class Options:
     clip: Annotated[float, "clip the gradient to this norm", Bounds(0, 1e30, above=True)] = 1.0
     device: Annotated[Literal["auto", "cpu", "cuda"], "where to train"] = "auto"
     precision: Annotated[Literal["auto", "float32", "bfloat16"], "precision of matrix multiplication"] = "auto"
-    save_seconds: Annotated[float, "most seconds between two saves", POSITIVE] = 20.0
+    save_seconds: Annotated[float, "longest time between two saves, in seconds", POSITIVE] = 20.0
     tensorboard: Annotated[bool, "also write TensorBoard logs to RUN/tensorboard"] = False
     seed: Annotated[int, "random seed of weights, dropout and order", Bounds(0, 2**63 - 1)] = 0
 
