@@ -75,7 +75,7 @@ class _Lines:
         status = next(s for s in ORDER if by_status[s])
         numbers = self._numbers(status, by_status[status])
         if by_status["not tried"] and status != "not tried":
-            numbers += f"; {len(by_status['not tried'])} not tested: {by_status['not tried'][0].message}"
+            numbers += f"; {len(by_status['not tried'])} not tried: {by_status['not tried'][0].message}"
         budget = LAWS[law].budget if law in LAWS else seconds
         late = f", over its {budget:g} s" if seconds > budget else ""
         self.say(f"  {status:9}  {law:28}  {numbers:44}  {seconds:.1f} s{late}")

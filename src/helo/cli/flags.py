@@ -23,7 +23,7 @@ def common(command: click.Command) -> click.Command:
     """A verb with --seed, --quiet and --debug."""
     command.params += [
         click.Option(["--seed"], type=click.IntRange(0, 2**63 - 1), default=None, help="random seed"),
-        click.Option(["--quiet", "-q"], is_flag=True, help="print the result only"),
+        click.Option(["--quiet", "-q"], is_flag=True, help="print only the result"),
         click.Option(["--debug"], is_flag=True, expose_value=False, help="show the traceback of an error"),
     ]
     return command

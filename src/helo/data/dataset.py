@@ -84,7 +84,7 @@ def counted(labels: Sequence[str]) -> list[str]:
 
 def span(lengths: Sequence[int]) -> str:
     """Lengths, of which there are some, in half a line for people."""
-    return f"{min(lengths):,} to {max(lengths):,}, half of them up to {int(np.median(lengths)):,}"
+    return f"{min(lengths):,} to {max(lengths):,}, median {int(np.median(lengths)):,}"
 
 
 def numbering(labels: Sequence[str], known: Sequence[str], place: Callable[[int], str]) -> np.ndarray:
