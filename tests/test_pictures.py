@@ -581,7 +581,7 @@ def test_a_bad_picture_is_named_and_left_out_only_when_asked(tmp_path, made, cap
             run.predict([tmp_path / name])
     with pytest.raises(HeloError, match=r"none\.jpg: "):
         run.predict([tmp_path / "none.jpg"])
-    with pytest.raises(HeloError, match=r"x\.tar.*whole"):
+    with pytest.raises(HeloError, match=r"x\.tar.*complete"):
         run.predict([write(tmp_path / "x.tar", "no tar")])
 
 

@@ -143,7 +143,7 @@ def _named(header: list[str], where: str) -> None:
     if len(set(header)) != len(header) or not all(header):
         twice = next((h for h in header if header.count(h) > 1), "")
         raise HeloError(
-            f"two columns are named {twice!r}" if twice else "a column without a name",
+            f"the column name {twice!r} appears twice" if twice else "a column without a name",
             expected="a different name for each column", where=where,
         )  # fmt: skip
 
