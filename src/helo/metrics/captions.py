@@ -169,9 +169,9 @@ class Cider:
 
 @dataclass(frozen=True)
 class Captions(Metric):
-    """Statistics: those of BLEU, then the sums of ROUGE-L, CIDEr-D, plain CIDEr, exact matches and how many. Score: bleu_1 to
+    """Statistics: those of BLEU, then the sums of ROUGE-L, CIDEr-D, plain CIDEr, exact matches and the number of answers. Score: bleu_1 to
     bleu_4 and rouge_l from 0 to 100, cider, cider_d and cider_plain from 0 to 10, exact, the share of answers that are equal to one of
-    the references, from 0 to 1. cider: with the document frequencies of the whole corpus, where it is not all given at once.
+    the references, from 0 to 1. cider: the document frequencies of the whole corpus, if it is not given all at once.
     """
 
     kinds = ("words",)

@@ -45,8 +45,8 @@ class Captions(Reader):
 
 
 def read(names: Sequence[str | Path], options: Any, must: bool = True) -> tuple[Dataset, list[Path]]:
-    """The pictures of all captions in files, and those files. Where no file has captions: pictures without any, unless
-    there must be some: what is to be scored, of which the test split is taken, or val, where the files tell (`notes["split"]`).
+    """The pictures of all captions in files, and those files. If no file has captions: pictures without any, unless
+    captions are required, to score answers on the test split or, without one, on val (`notes["split"]`).
     """
     texts, holding = _texts(names) if must else _parted(names)
     if not texts:

@@ -97,7 +97,7 @@ class Clip:
 
 
 class Clips(Reader):
-    """Videos themselves, without labels: what is asked about."""
+    """Videos without labels, to be answered."""
 
     SUFFIXES = SUFFIXES
     labels = ("example", "step")
