@@ -190,12 +190,12 @@ def _any(found: Inspection) -> str:
     options = "".join(f'<option value="{i}">{text(look.reading.name)}</option>' for i, look in enumerate(found.looked))
     several = "" if len(found.looked) > 1 else " hidden"
     return f"""<section class="screen" id="any" aria-label="any unit"><h2>Any unit, on the text</h2>
-<p class="faint">Orange is high, blue is low. The arrow keys on the slider go through the units. Select a span of the text, or give a
-place, to see where else the units are like there.</p>
+<p class="faint">Orange is high, blue is low. The arrow keys on the slider go through the units. Select part of the text, or give a
+place, to find other places where the units are similar.</p>
 <div class="controls">
 <label{several}>of <select id="reading">{options}</select></label>
 <label>layer <select id="layer"></select></label>
-<label>what <select id="what"></select></label>
+<label>show <select id="what"></select></label>
 <label>unit <input id="unit" type="number" min="0" value="0"></label>
 <label>slide <input id="slide" type="range" min="0" value="0"></label>
 <label>best for <select id="best"></select></label>
@@ -203,12 +203,12 @@ place, to see where else the units are like there.</p>
 <div class="controls">
 <label>find in the text <input id="find" type="search"></label>
 <label>place <input id="place" type="number" min="0" value="0"></label>
-<button id="more">where else is it like here?</button>
+<button id="more">find similar places</button>
 </div>
 <p id="said" role="status" aria-live="polite"></p>
 <div id="text" class="text" tabindex="0" role="figure" aria-label="the text, coloured by a unit"></div>
 <div id="like" aria-live="polite"></div></section>
-<noscript><p>Any other unit can be shown where scripts run.</p></noscript>"""
+<noscript><p>With scripts enabled, every unit can be shown here.</p></noscript>"""
 
 
 def _data(found: Inspection, look: Looked) -> dict[str, Any]:
