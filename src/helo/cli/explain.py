@@ -74,7 +74,7 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, tas
         for one in found:
             _tell(one)
     elif not quiet:
-        flags.tell(f"{len(found):,} answer{'s' * (len(found) != 1)} in {out}", err=True)
+        flags.tell(f"{len(found):,} answer{'s' * (len(found) != 1)} saved to {out}", err=True)
     if not quiet:
         for line in flawed(found):
             flags.tell(line, err=True)

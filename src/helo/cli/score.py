@@ -65,7 +65,7 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
     elif not out:
         _tell(kept, texts, lines)
     if out and not quiet:
-        flags.tell(f"{len(texts):,} text{'s' * (len(texts) != 1)} in {out}", err=True)
+        flags.tell(f"{len(texts):,} text{'s' * (len(texts) != 1)} saved to {out}", err=True)
 
 
 class _Kept:
@@ -134,5 +134,5 @@ def _tell(kept, texts, lines):
         for w in text.get("surprising", []):
             others = ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in w["likely"])
             flags.tell(
-                f"  {w['nats'] / math.log(2):5.1f} bits  {w['before'][-20:]!r} then {w['text']!r}, rank {w['rank']:,}; likelier {others}"
+                f"  {w['nats'] / math.log(2):5.1f} bits  {w['before'][-20:]!r} then {w['text']!r}, rank {w['rank']:,}; more likely {others}"
             )

@@ -237,7 +237,7 @@ embedding, as the square root of its share of the largest (Madsen, Visualizing m
 <p id="said" aria-live="polite">{pages.text(words(last))}</p>
 <div class="text" id="text" role="figure" aria-label="The text, each symbol shaded by how much the prediction depends on it">{spans}</div>
 <h2>How far back the gradient reaches</h2>
-<p>The same on average over {lags["places"]} places of the text: with respect to the state that each layer hands on after the
+<p>The same on average over {lags["places"]} places of the text: with respect to the state that each layer passes on after the
 symbol k steps back (of an LSTM h and c together), and with respect to the input there. Lag 0 is the newest symbol that was
 read. {pages.text(reading(lags))}</p>
 {_chart(curves)}

@@ -56,8 +56,8 @@ def _section(one: Explained, number: int) -> str:
         parts.append('<p class="faint">Occlusion only: how much the log-odds fall without each piece.</p>')
     else:
         parts.append(
-            f'<p class="faint">Log-odds {found.score.sum():+.3f} nats, of the baseline {found.baseline.sum():+.3f}; the attributions '
-            f"miss {100 * found.error():.2f} % of the difference.{f' {pages.text(asked.about)}' if asked.about else ''}</p>"
+            f'<p class="faint">Log-odds {found.score.sum():+.3f} nats, baseline {found.baseline.sum():+.3f}; '
+            f"completeness error {100 * found.error():.2f} %.{f' {pages.text(asked.about)}' if asked.about else ''}</p>"
         )
     values = one.occlusion if found is None else found.values
     names = (asked.patches or asked.pieces) if found is None else asked.pieces
@@ -304,7 +304,7 @@ def scored(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, flo
         ]  # fmt: skip
         if rows:
             body.append(
-                pages.table(["at", "after", "symbol", "bits", "rank", "likelier"], rows, "What surprised it most")
+                pages.table(["at", "after", "symbol", "bits", "rank", "more likely"], rows, "Most surprising symbols")
             )
         body.append("</section>")
     return pages.page(
