@@ -383,7 +383,7 @@ def test_what_is_refused(planted, place, tmp_path):
     long = "the " * 20
     for words, stdin, names in (
         ((planted.path,), "", ("FILES",)),
-        ((planted.path, "-"), "", ("empty",)),
+        ((planted.path, "-"), "", ("nothing",)),
         ((planted.path, "-"), "\n", ("empty",)),
         ((planted.path, "-", "--label", "maybe"), "fine\n", ("--label", "maybe", "pos")),
         ((planted.path, "-", "--step", "1"), "fine\n", ("--step",)),
