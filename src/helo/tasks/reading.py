@@ -93,6 +93,6 @@ def as_trained() -> Iterator[None]:
     try:
         yield
     except HeloError as error:
-        if error.mend.startswith("--"):
+        if error.mend.startswith(("--", "choose ")):
             error.mend = "give files in the format of the training files"
         raise
