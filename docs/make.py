@@ -57,7 +57,9 @@ def cli_page() -> str:
 
 
 def cells_page() -> str:
-    parts = ["# Cells\n\nMade from the code by `python docs/make.py`: the docstring of each cell, and its implementations.\n"]
+    parts = [
+        "# Cells\n\nMade from the code by `python docs/make.py`: the docstring of each cell, and its implementations.\n"
+    ]
     rows = ["| cell | NumPy | torch on a CPU |", "|---|---|---|"]
     for name in cells.names():
         cell = cells.find(name)
@@ -263,7 +265,9 @@ def schema() -> str:
 
 
 def fields_page() -> str:
-    lead = f"{MADE}, from `src/helo/runs/run.schema.json`. The other files of the folder: [the run folder](run-folder.md)."
+    lead = (
+        f"{MADE}, from `src/helo/runs/run.schema.json`. The other files of the folder: [the run folder](run-folder.md)."
+    )
     rows = ["| field | type | always | what |", "|---|---|---|---|", *fields(json.loads(schema()))]
     return "\n".join(["# run.json, field by field", "", lead, "", *rows]) + "\n"
 
