@@ -57,7 +57,9 @@ def cli_page() -> str:
 
 
 def cells_page() -> str:
-    parts = ["# Cells\n\nMade from the code by `python docs/make.py`: the docstring of each cell, and how it is run.\n"]
+    parts = [
+        "# Cells\n\nMade from the code by `python docs/make.py`: the docstring of each cell, and its implementations.\n"
+    ]
     rows = ["| cell | NumPy | torch on a CPU |", "|---|---|---|"]
     for name in cells.names():
         cell = cells.find(name)
@@ -126,7 +128,7 @@ def named(name: str, thing: Any, level: int) -> Iterator[str]:
 
 
 def api_page() -> str:
-    parts = ["# Python, name by name", f"{MADE}, from the docstrings. [From Python](python.md) shows them at work."]
+    parts = ["# Python, name by name", f"{MADE}, from the docstrings. For examples see [From Python](python.md)."]
     for heading, things in NAMED.items():
         parts.append(f"## {heading}")
         for thing in things:
@@ -141,8 +143,8 @@ def api_page() -> str:
 def formats_page() -> str:
     parts = [
         "# Formats",
-        f"{MADE}, from the docstrings of the readers: `--reader` names one, and `helo data check` says which was taken, and why. "
-        "Which shape takes which: [shapes](shapes.md).",
+        f"{MADE}, from the docstrings of the readers: `--reader` selects one, and `helo data check` shows which one was used, and why. "
+        "The formats of each task: [shapes](shapes.md).",
     ]
     for module in pkgutil.iter_modules(readers.__path__):
         reader = importlib.import_module(f"{readers.__name__}.{module.name}")
@@ -174,12 +176,12 @@ def formats_page() -> str:
 def metrics_page() -> str:
     parts = [
         "# Metrics",
-        f"{MADE}, from the docstrings. `helo train … --metric NAME` keeps the weights that are best by a figure.",
+        f"{MADE}, from the docstrings. `helo train … --metric NAME` keeps the weights with the best value of a figure.",
     ]
     for name in metrics.names():
         metric = metrics.find(name)
-        better = "more" if metric.higher_is_better else "less"
-        about = f"Of: {', '.join(metric.kinds)}. Figures: {', '.join(f'`{f}`' for f in metric.figures)}; {better} is better."
+        better = "higher" if metric.higher_is_better else "lower"
+        about = f"For answers of the kind: {', '.join(metric.kinds)}. Figures: {', '.join(f'`{f}`' for f in metric.figures)}; {better} is better."
         parts += [f"## {name}", prose(type(metric).__doc__ or ""), about]
     parts += ["## One of your own", prose(metrics.Metric.__doc__ or ""), OWN_METRIC]
     return "\n\n".join(parts) + "\n"
@@ -212,8 +214,8 @@ class Kappa(Metric):
     helo train classify reviews.tsv --metric kappa.py:Kappa
     helo eval runs/reviews --metric kappa.py:Kappa
 
-The weights that are best by `kappa` are kept, and it stands among the figures. A run that names such a file runs it only by a
-person's word, as with cells: [promises](promises.md). Another package names its metrics in the entry points `helo.metrics`."""
+The weights with the best `kappa` are kept, and it is among the figures. If somebody else's run names such a file, you have to name it
+yourself, as with cells: [promises](promises.md). A package offers metrics through entry points in the group `helo.metrics`."""
 
 
 def fields(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
@@ -263,7 +265,9 @@ def schema() -> str:
 
 
 def fields_page() -> str:
-    lead = f"{MADE}, from `src/helo/runs/run.schema.json`. What else is in the folder: [the run folder](run-folder.md)."
+    lead = (
+        f"{MADE}, from `src/helo/runs/run.schema.json`. The other files of the folder: [the run folder](run-folder.md)."
+    )
     rows = ["| field | type | always | what |", "|---|---|---|---|", *fields(json.loads(schema()))]
     return "\n".join(["# run.json, field by field", "", lead, "", *rows]) + "\n"
 

@@ -155,7 +155,7 @@ def test_corpora_are_named_made_and_checked(helo, monkeypatch, tmp_path):
     assert code == 0
     made = json.loads(out)
     assert made["train"] == f"helo train tag {made['files'][0]} --column 2 --spelling 0"
-    assert helo("data", "check", "python") == (0, f"{made['files'][0]}: whole\n", "")
+    assert helo("data", "check", "python") == (0, f"{made['files'][0]}: complete\n", "")
     code, out, _ = helo("data", "check", "tag", *made["files"], "--column", 2, "--json")
     assert code == 0
     assert json.loads(out)["faults"] == []

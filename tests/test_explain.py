@@ -387,7 +387,7 @@ def test_what_is_refused(planted, place, tmp_path):
     for words, stdin, names in (
         ((planted.path,), "", ("FILES",)),
         ((planted.path, "-"), "", ("nothing",)),
-        ((planted.path, "-"), "\n", ("nothing",)),
+        ((planted.path, "-"), "\n", ("empty",)),
         ((planted.path, "-", "--label", "maybe"), "fine\n", ("--label", "maybe", "pos")),
         ((planted.path, "-", "--step", "1"), "fine\n", ("--step",)),
         ((planted.path, "-", "--at", "2"), "fine\n", ("--at",)),

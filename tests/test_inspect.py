@@ -470,7 +470,7 @@ def test_the_page_runs_in_a_browser(tmp_path):
     assert "CONSOLE" not in done.stderr
     said = re.search(r'id="said"[^>]*>([^<]*)<', done.stdout)
     assert said
-    assert re.search(r"unit \d+: the best for", said[1])
+    assert re.search(r"unit \d+: best unit for", said[1])
     assert done.stdout.count("data-i=") > 1000
 
 

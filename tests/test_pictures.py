@@ -582,7 +582,7 @@ def test_a_bad_picture_is_named_and_left_out_only_when_asked(tmp_path, made, cap
             run.predict([tmp_path / name])
     with pytest.raises(HeloError, match=r"none\.jpg: "):
         run.predict([tmp_path / "none.jpg"])
-    with pytest.raises(HeloError, match=r"x\.tar.*whole"):
+    with pytest.raises(HeloError, match=r"x\.tar.*complete"):
         run.predict([write(tmp_path / "x.tar", "no tar")])
 
 
@@ -807,7 +807,7 @@ def test_the_command_line_from_captions_to_a_page(made, tmp_path):
     assert done.returncode == 0, done.stderr
     html = page.read_text()
     assert html.count("<figure>") == 60
-    assert html.count("what people wrote") == 60
+    assert html.count("written by people") == 60
     assert "http" not in html.replace("http-equiv", "")
     assert "<html>" in html  # the sentences may be in any language
 

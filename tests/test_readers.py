@@ -102,7 +102,7 @@ def test_arrays_that_are_none(tmp_path):
     (tmp_path / "no.npz").write_text("no")
     named(refused("classify", [tmp_path / "no.npz"]), "no.npz: ", " .npz ")
     (tmp_path / "cut.npz").write_bytes((tmp_path / "short.npz").read_bytes()[:200])
-    named(refused("tag", [tmp_path / "cut.npz"]), "cut.npz: ", "whole")
+    named(refused("tag", [tmp_path / "cut.npz"]), "cut.npz: ", "complete")
     np.save(tmp_path / "one.npy", np.ones(3))
     (tmp_path / "one.npy").rename(tmp_path / "one.npz")
     named(refused("classify", [tmp_path / "one.npz"]), "one.npz: ", " .npz ")
@@ -116,7 +116,7 @@ def test_mat_files_as_matlab_writes_them(tmp_path):
         assert frames.read([file], None).labels == [["rest", "go", "rest"]]
     for damaged in (b"", file.read_bytes()[:150], file.read_bytes()[:-40]):
         file.write_bytes(damaged)
-        named(refused("tag", [file]), "v.mat: ", "whole")
+        named(refused("tag", [file]), "v.mat: ", "SciPy")
 
 
 STAMPED = "1390385453.{}" + " {}" * 3
@@ -413,7 +413,7 @@ def test_frames_on_standard_input_are_numbers(tmp_path):
     kind = tasks.find("tag")
     np.savez(tmp_path / "v.npz", x=np.eye(2), y=[0, 1])
     model = kind.from_dataset(kind.Options(), kind.source.read([tmp_path / "v.npz"], kind.Options())[0])
-    not_read(model, {"": ": nothing", "1 2\n1 nan\n": ":2: 'nan'", "1 inf\n": ":1: 'inf'"})
+    not_read(model, {"": ": no input", "1 2\n1 nan\n": ":2: 'nan'", "1 inf\n": ":1: 'inf'"})
 
 
 @pytest.mark.parametrize(

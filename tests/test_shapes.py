@@ -817,7 +817,7 @@ def test_the_report_of_a_classifier(place, tmp_path):
     assert "| true label | examples | precision | recall | F1 | neg | pos |" in said
     assert "| neg | 2 | 1.000 | 0.500 | 0.667 | 1 | 1 |" in said
     assert "| pos | 2 | 0.667 | 1.000 | 0.800 | 0 | 2 |" in said
-    wrong = said.split("The most wrong:\n\n")[1].strip().split("\n")
+    wrong = said.split("Largest errors:\n\n")[1].strip().split("\n")
     assert len(wrong) == 1
     assert wrong[0].startswith("- new.tsv:5: good fine nice (true label neg, answered pos 0.")
     for name in ("confusion.png", "calibration.png"):

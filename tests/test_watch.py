@@ -233,7 +233,7 @@ def test_a_model_without_recurrence_says_so(tmp_path):
     file = tmp_path / "n.csv"
     file.write_text("a,b,label\n" + "".join(f"{i / 40},{i % 3},{'up' if i % 2 else 'down'}\n" for i in range(40)))
     helo.train("classify", file, out=tmp_path / "run", steps=2, hidden=8)
-    assert "No recurrence" in watch.page(observed(tmp_path / "run"))
+    assert "no recurrent layer" in watch.page(observed(tmp_path / "run"))
 
 
 def test_a_training_that_replaces_a_run_is_shown(tmp_path):

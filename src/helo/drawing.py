@@ -232,7 +232,7 @@ def fading(
         axes.set_yscale("log")
         if border is not None and border < max(map(len, curves.values())):
             axes.axvline(border - 0.5, color=GREY, lw=1)
-            said = "the chunk's border:\nexactly 0 beyond" if fresh else "in training no gradient\nreached beyond"
+            said = "border of the chunk:\nexactly 0 beyond" if fresh else "in training, no gradient\nreached further"
             axes.annotate(said, (border - 0.5, 0.98), xytext=(6, 0), fontsize=8, color="#5b6068", va="top",
                           xycoords=("data", "axes fraction"), textcoords="offset points")  # fmt: skip
         what = "$dL_T/dh_{T-k}$" if fresh else "of $\\log p$"
@@ -259,7 +259,7 @@ def learned(path: Path, tasks: Mapping[str, Mapping[str, Any]], form: str = "png
                 if cell["solved_at"]:
                     axes.plot(steps[-1:], errors[-1:], marker="o", color=line["color"], clip_on=False, zorder=3)
             axes.set(
-                xlabel="step of Adam", ylabel=task["error"], title=f"{name} over {task['length']} steps", ylim=(0, None)
+                xlabel="Adam step", ylabel=task["error"], title=f"{name} over {task['length']} steps", ylim=(0, None)
             )
             _plain(axes)
             if at == len(tasks):

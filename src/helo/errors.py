@@ -33,10 +33,10 @@ _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 
 
 class HeloError(Exception):
-    """One line for a person: `where: found; expected …; mend`.
+    """A message of one line: `where: found; expected …; mend`.
 
-    found: what stands there, in a few words. expected: what should stand there. mend: what to do or type.
-    where: `file:line`, a file, or a flag; usually pinned later by `place`.
+    found: what was found, in a few words. expected: what was expected. mend: what to do or type.
+    where: `file:line`, a file, or an option; usually added later by `place`.
     """
 
     def __init__(self, found: str, *, expected: str = "", mend: str = "", where: object = ""):
@@ -117,13 +117,13 @@ def as_helo_error(error: BaseException) -> HeloError | None:
         return error
     if (file := _raiser(error)) is not None:
         what = f"it calls exit({error.code!r})" if isinstance(error, SystemExit) else _named(error)
-        return HeloError(what, mend="helo check tells more" if isinstance(error, Exception) else "", where=file)
+        return HeloError(what, mend="run helo check for more" if isinstance(error, Exception) else "", where=file)
     if isinstance(error, RecursionError):  # helo itself hardly recurs: a path or a file does
-        return HeloError("nested too deeply", expected="some hundred levels at most")
+        return HeloError("nested too deeply", expected="at most a few hundred levels")
     # torch has no kind of error of its own for a memory that is full on a processor.
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(f in str(error) for f in _FULL)):
         said = f": {error}" if str(error) else ""
-        return HeloError(f"there is not enough memory{said}", mend="ask for smaller sizes, or less at once")
+        return HeloError(f"there is not enough memory{said}", mend="use smaller sizes, or less data at once")
     if isinstance(error, OSError):
         name = error.filename
         where = fspath(name) if isinstance(name, str | bytes | PathLike) else ""
@@ -170,7 +170,7 @@ def here() -> None:
     try:
         os.getcwd()
     except OSError as error:
-        raise HeloError(f"the working folder is gone: {error.strerror}", mend="cd to one that is there") from error
+        raise HeloError(f"the current folder is gone: {error.strerror}", mend="cd to a folder that exists") from error
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

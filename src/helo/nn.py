@@ -19,13 +19,13 @@ from helo.errors import HeloError, door, wrap
 
 class Recurrent(nn.Module):
     """Layers of a cell, in place of `torch.nn.LSTM`, `GRU` and `RNN`: the same arguments after the cell, the same shapes,
-    the same names of parameters, so that `load_state_dict(theirs.state_dict())` takes over their weights.
+    the same names of parameters, so that `load_state_dict(theirs.state_dict())` loads their weights.
 
-    Other than theirs: it is batch first unless `batch_first=False` is said; it takes `lengths` too; `proj_size` is refused;
-    fresh weights are the cell's own (an LSTM's forget gate starts open), from `seed`; what is wrong is a `HeloError`.
-    It is compiled (`torch.compile`) and exported (`torch.onnx.export`) as theirs are; `torch.jit.script` does not take it.
+    Differences: it is batch first unless `batch_first=False`; it also takes `lengths`; `proj_size` is rejected;
+    initial weights are the cell's own (an LSTM's forget gate starts open), from `seed`; bad input is a `HeloError`.
+    It can be compiled (`torch.compile`) and exported (`torch.onnx.export`) like theirs; `torch.jit.script` does not work.
 
-    Parameters are the cell's, with the layer behind each name: `weight_ih_l0`, `weight_hh_l1`, and with `bidirectional`
+    Parameters are the cell's, with the layer after each name: `weight_ih_l0`, `weight_hh_l1`, and with `bidirectional`
     also `weight_ih_l0_reverse`, …
 
     >>> import helo, torch
@@ -70,8 +70,8 @@ class Recurrent(nn.Module):
             raise HeloError(repr(dropout), expected="a share from 0 to 1", where="dropout")
         if proj_size:
             raise HeloError(
-                f"{proj_size}", expected="0: cells here give their whole state", where="proj_size",
-                mend="use torch.nn.LSTM, or a linear layer behind this one",
+                f"{proj_size}", expected="0: helo's cells return their whole state", where="proj_size",
+                mend="use torch.nn.LSTM, or a linear layer after this one",
             )  # fmt: skip
         if dropout and num_layers == 1:
             warnings.warn(f"dropout={dropout} stands between layers, and there is one layer", stacklevel=2)
@@ -86,7 +86,7 @@ class Recurrent(nn.Module):
             torch.empty(0, device=device)
         except (RuntimeError, AssertionError, TypeError) as error:
             found = str(error).splitlines()[0][:200]
-            raise HeloError(f"{device!r:.80}: {found}", expected="a device that is here", where="device") from error
+            raise HeloError(f"{device!r:.80}: {found}", expected="an available device", where="device") from error
         self.cell = _with(cell, bias=bias, nonlinearity=nonlinearity)
         self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
         self.bias: bool = getattr(self.cell, "bias", True)
@@ -107,7 +107,7 @@ class Recurrent(nn.Module):
                 self._set(self.names[-1][name], p)
 
     def reset_parameters(self, seed: int | None = None) -> None:
-        """Draw all parameters anew, as the cell begins; without a seed, from torch's own generator."""
+        """Initialise all parameters again as the cell does; without a seed, from torch's own generator."""
         for own, fresh in zip(self.names, self._fresh(seed), strict=True):
             for name, p in fresh.items():
                 self._set(own[name], p)
@@ -128,26 +128,26 @@ class Recurrent(nn.Module):
         self, input: Tensor | PackedSequence, hx: Any = None, lengths: Tensor | np.ndarray | Sequence[int] | None = None
     ) -> tuple[Any, Any]:
         """input: `(batch, time, input_size)`, or `(time, batch, input_size)` where not batch first; one sequence alone,
-        `(time, input_size)`; or a PackedSequence. hx: a state as it came out; None begins anew. lengths: of each row, whole
-        numbers from 0 on any device; what lies behind is padding.
+        `(time, input_size)`; or a PackedSequence. hx: a state as returned; None for the initial one. lengths: of each row, whole
+        numbers from 0 on any device; the rest is padding.
 
-        Gives outputs of the form of the input, `hidden_size` wide, twice that when bidirectional, 0 in the padding; and
+        Returns outputs in the form of the input, `hidden_size` wide, twice that when bidirectional, 0 in the padding; and
         the state at each row's own end: tensors `(layers, batch, …)` (without the batch where the input is one sequence),
-        twice as many layers when bidirectional; a tuple of them where the cell has several (the LSTM's h and c), else the
-        one. A row of length 0 keeps the state it came with. Raises HeloError where sizes or dtypes do not fit.
+        twice as many layers when bidirectional; a tuple of them if the cell has several (the LSTM's h and c), otherwise
+        one. A row of length 0 keeps its state. Raises HeloError if sizes or dtypes do not fit.
         """
         if isinstance(input, PackedSequence):
             if lengths is not None:
-                raise HeloError("lengths beside a PackedSequence", expected="one of the two: it has its own")
+                raise HeloError("lengths with a PackedSequence", expected="one of them: it has its own")
             return self._packed(input, hx)
         if not isinstance(input, Tensor) or input.layout != torch.strided:
             found = f"{input.layout}" if isinstance(input, Tensor) else type(input).__name__
-            raise HeloError(f"inputs of the kind {found}", expected="a dense tensor, or a PackedSequence")
+            raise HeloError(f"inputs of type {found}", expected="a dense tensor, or a PackedSequence")
         alone = input.ndim == 2
         self._fits(input)
         xs = input[None] if alone else input if self.batch_first else input.transpose(0, 1)
         if alone and lengths is not None:
-            raise HeloError("lengths for one sequence", expected="a batch of them: (batch, time, input_size)")
+            raise HeloError("lengths with a single sequence", expected="a batch: (batch, time, input_size)")
         state = self._state(hx, xs, alone)
         outputs, last = self._run(xs, state, None if lengths is None else _lengths(lengths, xs))
         outputs = outputs[0] if alone else outputs if self.batch_first else outputs.transpose(0, 1)
@@ -228,11 +228,11 @@ class Recurrent(nn.Module):
 
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:
-        """The parameters, a list a layer and direction."""
+        """The parameters, one list per layer and direction."""
         return [[getattr(self, ours) for ours in own.values()] for own in self.names]
 
     def flatten_parameters(self) -> None:
-        """Nothing: here for code that was written for torch's modules. The engine lays weights out where a kernel asks."""
+        """Does nothing; it is here for code written for torch's modules. The engine arranges weights when a kernel needs it."""
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any, **more: Any) -> None:
         """Earlier versions named parameters `layers.0.weight_ih`, a number for every layer and direction."""
@@ -243,7 +243,7 @@ class Recurrent(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *rest, **more)
 
     def load_torch(self, other: nn.RNNBase) -> None:
-        """Take the weights of torch's own module of the same cell and sizes: `load_state_dict(other.state_dict())`."""
+        """Load the weights of torch's own module with the same cell and sizes: `load_state_dict(other.state_dict())`."""
         if getattr(self.cell, "nonlinearity", None) != getattr(other, "nonlinearity", None):
             raise HeloError(f"{other}", expected="the same cell, sizes, layers and biases")
         with wrap(RuntimeError, f"{other}", expected="the same cell, sizes, layers and biases"):
@@ -277,21 +277,21 @@ def _lengths(lengths: Any, xs: Tensor) -> Tensor:
         except ValueError:  # rows of several lengths
             found = np.asarray("")
         if found.size and found.dtype.kind not in "iu":
-            raise HeloError(f"lengths {lengths!r:.80}", expected="whole numbers, one a row")
+            raise HeloError(f"lengths {lengths!r:.80}", expected="whole numbers, one per row")
         lengths = torch.from_numpy(found.astype(np.int64))  # what is beyond them becomes less than 0, and is refused
     if lengths.dtype.is_floating_point or lengths.dtype.is_complex or lengths.dtype == torch.bool:
         raise HeloError(f"lengths of {lengths.dtype}", expected="whole numbers")
     lengths = lengths.to(torch.int64)
     if lengths.shape != xs.shape[:1]:
-        raise HeloError(f"lengths of shape {tuple(lengths.shape)}", expected=f"({xs.shape[0]},): one a row")
+        raise HeloError(f"lengths of shape {tuple(lengths.shape)}", expected=f"({xs.shape[0]},): one per row")
     # On another device, looking would wait for all that was asked for before; in a graph, there is nothing to see yet.
     seen = lengths.device.type == "cpu" and len(lengths) and not torch.compiler.is_compiling()
     if seen and not torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
         least, most = int(lengths.min()), int(lengths.max())
         if least < 0 or most > xs.shape[1]:
-            raise HeloError(f"a length of {least if least < 0 else most}", expected=f"0 to {xs.shape[1]}, the time")
+            raise HeloError(f"a length of {least if least < 0 else most}", expected=f"0 to {xs.shape[1]} steps")
     if lengths.is_meta and not xs.is_meta:
-        raise HeloError(f"lengths on {lengths.device}", expected=f"{xs.device}, or any device that has numbers")
+        raise HeloError(f"lengths on {lengths.device}", expected=f"{xs.device}, or the CPU")
     return lengths.to(device=xs.device)
 
 

@@ -111,7 +111,7 @@ def renamed(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     now = {o.formerly: o.name for o in described(kind) if o.formerly is not None}
     for old, new in now.items():
         if old in values and new in values:
-            raise HeloError(f"{flag(old)} and {flag(new)}, which is the same", mend=f"leave {flag(old)} out")
+            raise HeloError(f"{flag(old)} and {flag(new)}, which are the same", mend=f"omit {flag(old)}")
     return {now.get(name, name): value for name, value in values.items()}
 
 

@@ -48,7 +48,7 @@ class Room(Generic[T]):
         outside = [e.name for e in entry_points(group=self.group or self.package)]
         twice = {n for n in outside if n in own or outside.count(n) > 1}
         if twice:
-            raise HeloError(f"two {self.what}s are called {min(twice)!r}", mend="uninstall or rename one of them")
+            raise HeloError(f"two {self.what}s are named {min(twice)!r}", mend="uninstall or rename one of them")
         return sorted(own + outside)
 
     def make(self, spec: str, **given: Any) -> T:
@@ -105,9 +105,9 @@ def names(room: str, not_these: tuple[str, ...] = ()) -> list[str]:
 def module(room: str, name: str, what: str, known: list[str]) -> ModuleType:
     """The module of a registered thing. HeloError, with the nearest name, where there is none."""
     if not isinstance(name, str):
-        raise TypeError(f"{name!r:.80} is no name of a {what}")
+        raise TypeError(f"{name!r:.80} is not the name of a {what}")
     if name not in known:
-        raise HeloError(f"no {what} is called {name!r}", mend=nearest(name, known))
+        raise HeloError(f"there is no {what} {name!r}", mend=nearest(name, known))
     return importlib.import_module(f"{room}.{name}")
 
 
@@ -155,7 +155,7 @@ def home(thing: object) -> str | None:
 def outside(spec: str) -> bool:
     """Whether a specification names a file, which runs when it is found. Raises TypeError for what is no text."""
     if not isinstance(spec, str):
-        raise TypeError(f"{spec!r:.80} is no name")
+        raise TypeError(f"{spec!r:.80} is not a name")
     return ".py:" in spec.split(",")[0]
 
 
@@ -188,8 +188,8 @@ def vouched(recorded: str, what: str, where: str, trust: bool = False) -> str:
     """What a run recorded. Raises HeloError for the name of a file that no person has vouched for. trust: one has."""
     if outside(recorded) and not trust and not remembered(recorded):
         raise HeloError(
-            f"the {what} is code from a file: {recorded}", expected="the word of a person who trusts it",
-            mend=f"look at the file, then --{what} {recorded}", where=where,
+            f"the {what} is code from a file: {recorded}", expected="your permission to run it",
+            mend=f"read the file, then give --{what} {recorded}", where=where,
         )  # fmt: skip
     return recorded
 

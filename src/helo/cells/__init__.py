@@ -17,14 +17,14 @@ ROOM = registry.Room("helo.cells", "cell", Cell, ("base", "functions"))
 
 
 def names() -> list[str]:
-    """The registered cells: the files of this room, and what other packages register as entry points `helo.cells`."""
+    """The registered cells: the files of this package, and the entry points `helo.cells` of other packages."""
     return ROOM.names()
 
 
 def find(spec: str) -> Cell:
     """The cell of a specification: `name`, `path/to/file.py:Name`, either followed by `,option=value`.
 
-    Raises HeloError, naming the nearest, for an unknown cell, option or value.
+    Raises HeloError, naming the closest match, for an unknown cell, option or value.
     """
     return ROOM.make(spec)
 

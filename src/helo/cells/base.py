@@ -17,8 +17,8 @@ State = tuple[Array, ...]
 class Cell(ABC):
     """h_t = f_W(h_{t-1}, x_t): a frozen dataclass whose fields are its options.
 
-    A cell is mathematics only: it holds no array. Everything about sizes, dtype and device is read off the
-    parameters, so the same object steps NumPy arrays, torch tensors and whatever else speaks the array standard.
+    A cell is only mathematics: it holds no array. Sizes, dtype and device are taken from the
+    parameters, so the same object steps NumPy arrays, torch tensors and anything else that follows the array standard.
     Classes are abstract or final: what is implemented here or in a concrete cell is never overridden.
     """
 
@@ -36,48 +36,48 @@ class Cell(ABC):
     def init(self, rng: np.random.Generator, inputs: int, hidden: int) -> dict[str, np.ndarray]:
         """Fresh parameters (float32, NumPy), the same for the same generator.
 
-        Where torch has the cell they carry torch's names and layout, so that weights go both ways unchanged.
-        Biases are vectors, everything that multiplies is a matrix with the outputs first.
+        If torch has the cell, they have torch's names and layout, so that weights can be exchanged unchanged.
+        Biases are vectors; everything that multiplies is a matrix, outputs first.
         """
 
     @abstractmethod
     def state(self, parameters: Parameters, batch: int) -> State:
-        """The state before the first symbol: a tuple of arrays `(batch, …)`, of one size however long the sequence."""
+        """The state before the first symbol: a tuple of arrays `(batch, …)`, whose size does not depend on the length of the sequence."""
 
     @abstractmethod
     def step(self, parameters: Parameters, state: State, x: Array) -> tuple[State, Array]:
-        """One step: the state and x `(batch, …)`, one step of what `project` gave, to the next state and the
-        output `(batch, hidden)`. Rows never meet: each row's result depends on that row alone.
+        """One step: the state and x `(batch, …)`, one step of what `project` returned, to the next state and the
+        output `(batch, hidden)`. Each row's result depends on that row alone.
         """
 
     def project(self, parameters: Parameters, xs: Array) -> Array:
         """What can be computed for all steps at once, before the loop: `(…, inputs)` to `(…, anything)`.
 
-        Where a cell defines nothing, its step sees the inputs as they are.
+        By default the step sees the inputs unchanged.
         """
         return xs
 
     def gates(self, parameters: Parameters, state: State, x: Array) -> dict[str, Array]:
-        """The gates of the step that leads on from a state, by the letters of the equations: "f", `(batch, hidden)` from 0,
-        closed, to 1, open. x as `step` takes it. A cell without gates, as by default, has none to show.
+        """The gates of the step from a state, by their letters in the equations: "f", `(batch, hidden)`, from 0,
+        closed, to 1, open. x as `step` takes it. By default a cell has no gates.
         """
         return {}
 
     def kept(self, gates: Mapping[str, Array]) -> Array | None:
-        """The share of each unit's memory that a step keeps, `(batch, hidden)`, out of its gates; None where no gate says."""
+        """The share of each unit's memory that a step keeps, `(batch, hidden)`, from its gates; None if no gate says so."""
         return None
 
 
 class LinearCell(Cell):
-    """A cell whose recurrence is linear in its one state: h_t = a_t ∘ h_{t-1} + b_t, with a and b of the input alone.
+    """A cell whose recurrence is linear in its one state: h_t = a_t ∘ h_{t-1} + b_t, where a and b depend only on the input.
 
-    The whole sequence is then an associative scan over pairs, (a, b) then (a', b') being (a' ∘ a, a' ∘ b + b'), which
-    an engine can do in parallel. A concrete cell gives `coefficients`; the step follows from them.
+    The whole sequence is then an associative scan over pairs: (a, b) then (a', b') is (a' ∘ a, a' ∘ b + b'), which
+    an engine can compute in parallel. A concrete cell defines `coefficients`; the step follows from them.
     """
 
     @abstractmethod
     def coefficients(self, parameters: Parameters, x: Array) -> tuple[Array, Array]:
-        """(a, b), each `(…, hidden)`, from what `project` gave, `(…, anything)`."""
+        """(a, b), each `(…, hidden)`, from what `project` returned, `(…, anything)`."""
 
     @final
     def step(self, parameters: Parameters, state: State, x: Array) -> tuple[State, Array]:

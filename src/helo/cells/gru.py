@@ -18,11 +18,11 @@ class GRU(Cell):
     nₜ = tanh(W_n xₜ + b_n + rₜ ∘ (R_n hₜ₋₁ + b′_n))     the candidate
     hₜ = (1 - zₜ) ∘ nₜ + zₜ ∘ hₜ₋₁
 
-    Source: Cho et al. 2014, in the form of cuDNN and torch, where the reset gate stands after the recurrent product.
-    Not to be confused with the paper's own form, R_n (rₜ ∘ hₜ₋₁), nor with the one whose z and 1 - z are exchanged
+    Source: Cho et al. 2014, in the form of cuDNN and torch, where the reset gate is applied after the recurrent product.
+    Not to be confused with the paper's own form, R_n (rₜ ∘ hₜ₋₁), nor with the form in which z and 1 - z are exchanged
     (Keras, Chung et al. 2014). State: h, (batch, hidden). Parameters as torch.nn.GRU names and stacks them, gates in
     the order r, z, n: weight_ih (3·hidden, inputs), weight_hh (3·hidden, hidden), bias_ih and bias_hh, b and b′.
-    Cost of a step: 3 · hidden · (inputs + hidden) products.
+    Cost of a step: 3 · hidden · (inputs + hidden) multiplications.
     """
 
     bias: bool = True

@@ -24,7 +24,7 @@ class LSTM(Cell):
     (Jozefowicz, Zaremba and Sutskever 2015). Not to be confused with the peephole LSTM, whose gates see c too.
     State: h and c, (batch, hidden) each. Parameters as torch.nn.LSTM names and stacks them, gates in the order
     i, f, g, o: weight_ih (4·hidden, inputs), weight_hh (4·hidden, hidden), bias_ih and bias_hh, whose sum is b.
-    Cost of a step: 4 · hidden · (inputs + hidden) products.
+    Cost of a step: 4 · hidden · (inputs + hidden) multiplications.
     """
 
     forget_bias: float = 1.0

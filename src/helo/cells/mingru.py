@@ -17,10 +17,10 @@ class MinGRU(LinearCell):
     nₜ = g(W_n xₜ + b_n)          g(x) = x + 1/2 where x ≥ 0, σ(x) elsewhere: positive, so that h is
     hₜ = (1 - zₜ) ∘ hₜ₋₁ + zₜ ∘ nₜ
 
-    Source: Feng et al., Were RNNs all we needed?, 2024, with the positive candidate of its log-space form, stepped and
-    scanned here in plain numbers: a long scan in logarithms loses digits. Not to be confused with the minimal gated
+    Source: Feng et al., Were RNNs all we needed?, 2024, with the positive candidate of its log-space form, but computed
+    here without logarithms, because a long scan in logarithms loses digits. Not to be confused with the minimal gated
     unit (MGU, Zhou et al. 2016), whose gate sees h. State: h, (batch, hidden). Parameters: weight (2·hidden, inputs),
-    rows z then n, and bias. Cost of a step: 2 · hidden · inputs products. The gate cannot see what is remembered:
+    rows z then n, and bias. Cost of a step: 2 · hidden · inputs multiplications. The gate does not see the state:
     one layer counts and averages, and only several layers together can react to what came before.
     """
 

@@ -18,7 +18,7 @@ class RNN(Cell):
     Source: Elman, Finding structure in time, 1990; with relu, Le, Jaitly and Hinton 2015.
     Also known as: vanilla RNN, simple RNN, Elman network. Not to be confused with Jordan's network, which feeds back
     the output and not the state. State: h, (batch, hidden). Parameters: W weight_ih (hidden, inputs), R weight_hh
-    (hidden, hidden), b and b′, as torch.nn.RNN names them. Cost of a step: hidden · (inputs + hidden) products.
+    (hidden, hidden), b and b′, as torch.nn.RNN names them. Cost of a step: hidden · (inputs + hidden) multiplications.
     """
 
     nonlinearity: Literal["tanh", "relu"] = "tanh"

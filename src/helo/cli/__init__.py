@@ -45,7 +45,7 @@ class Verbs(click.Group):
         if cmd_name == "help":
             return _HELP
         if cmd_name not in self.list_commands(ctx):
-            raise HeloError(f"no verb is called {cmd_name!r}", mend=nearest(cmd_name, self.list_commands(ctx)))
+            raise HeloError(f"there is no command {cmd_name!r}", mend=nearest(cmd_name, self.list_commands(ctx)))
         import importlib
 
         return importlib.import_module(f"helo.cli.{cmd_name}").command
@@ -54,12 +54,12 @@ class Verbs(click.Group):
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="helo", prog_name="helo")
 def cli() -> None:
-    """Recurrent networks over any sequence.
+    """Train and use recurrent networks on sequences.
 
     \b
-    helo hello                          the idea, number by number
-    helo demo                           the main job in about a minute, on text that every Python has
-    helo train lm novel.txt             a language model of your own text, in two minutes
+    helo hello                          how a recurrent network works, number by number
+    helo demo                           train a model in about a minute and write with it
+    helo train lm novel.txt             train a language model on your own text, in two minutes
     helo sample runs/novel --prompt "It was"
     """
 
@@ -96,7 +96,7 @@ def _run(debug: bool) -> int:
         return _exit(f"helo: {error}", 2, debug)
     except click.exceptions.NoArgsIsHelpError as error:
         if sys.__stdout__ is None:  # closed: nobody reads the help
-            return _exit("helo: no verb is given (helo --help tells more)", 2, debug)
+            return _exit("helo: no command given (see helo --help)", 2, debug)
         click.echo(error.format_message())
         return 2
     except click.UsageError as error:
@@ -112,7 +112,7 @@ def _run(debug: bool) -> int:
         if isinstance(error, SystemExit):
             raise
         return _exit(
-            f"helo: this is a bug in helo: {type(error).__name__}: {error}; please report it, with what --debug shows",
+            f"helo: this is a bug in helo: {type(error).__name__}: {error}; please report it with the output of --debug",
             1,
             debug,
         )
@@ -123,10 +123,10 @@ def _usage(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption):
         flags = error.ctx.command.params if error.ctx else []
         known = [o for p in flags if not getattr(p, "hidden", False) for o in p.opts if o.startswith("--")]
-        return f"{error.option_name}: no such flag; {nearest(error.option_name, known)}"
+        return f"{error.option_name}: no such option; {nearest(error.option_name, known)}"
     line = " ".join(error.format_message().split())
     verb = error.ctx.command_path if error.ctx else "helo"
-    return f"{line} ({verb} --help tells more)"
+    return f"{line} (see {verb} --help)"
 
 
 def _exit(line: str, code: int, debug: bool) -> int:

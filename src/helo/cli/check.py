@@ -17,8 +17,8 @@ ORDER = ("broken", "excepted", "held", "not tried")  # of two results, the one t
 @click.argument("cell", nargs=-1)
 @click.pass_context
 def command(ctx, cell, seed, quiet, as_json):
-    """Hold cells to the laws: each cell in CELL (all that are registered, where none is given), in every way that an
-    engine runs it, and one line a law. Exit code 1, and the law's name, where one is broken.
+    """Check that cells keep the laws. Each CELL (by default every registered one) is tested in every way that an
+    engine runs it, with one line per law. The exit code is 1 if a law is broken.
 
     \b
     helo check lstm
@@ -29,12 +29,12 @@ def command(ctx, cell, seed, quiet, as_json):
     say = (lambda line: None) if quiet or as_json else click.echo
     reports, summary = [], []
     for spec in cell or cells.names():
-        say(f"{spec}: tried as {', '.join(map(laws.label, laws.instances(spec)))}")
+        say(f"{spec}: tested as {', '.join(map(laws.label, laws.instances(spec)))}")
         lines = _Lines(say)
         reports.append({"cell": spec, "results": laws.check(spec, lines.add, seed=seed or 0)})
         lines.close()
     if not cell:
-        say("functions: those that cells are written with")
+        say("functions: those that cells may use")
         lines = _Lines(say)
         reports.append({"cell": "functions", "results": laws.check_functions(lines.add)})
         lines.close()
@@ -82,7 +82,7 @@ class _Lines:
         if broken := by_status["broken"]:
             self.say(f"             {broken[0].instance} {broken[0].form}: {broken[0].message}")
         if others := [f"{r.instance} {r.form}" for r in broken[1:]]:
-            self.say(f"             broken too: {'; '.join(others)}")
+            self.say(f"             also broken: {'; '.join(others)}")
         self.results = []
 
     def _numbers(self, status, found):

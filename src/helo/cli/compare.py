@@ -11,9 +11,9 @@ from helo.cli import flags
 @flags.as_json
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--out", "-o", type=flags.FILE, metavar="PAGE.html", help="write a page with the curves")
+@click.option("--out", "-o", type=flags.FILE, metavar="PAGE.html", help="save a page with the curves")
 def command(runs, out, seed, quiet, as_json):
-    """Runs of one task side by side: which options differ, figures, and curves, as far as they compare.
+    """Compare runs of one task: options, figures and curves.
 
     \b
     helo compare runs/rnn runs/lstm
@@ -30,4 +30,4 @@ def command(runs, out, seed, quiet, as_json):
     else:
         flags.tell(compare.table(found))
         if out and not quiet:
-            flags.tell(f"the curves are in {out}", err=True)
+            flags.tell(f"saved to {out}", err=True)

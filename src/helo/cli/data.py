@@ -11,7 +11,7 @@ from helo.errors import HeloError, nearest
 
 @click.group()
 def command() -> None:
-    """Corpora that have a name, and what helo understands of your own files.
+    """Get example corpora, and check your own files.
 
     \b
     helo data get shakespeare
@@ -23,7 +23,7 @@ def command() -> None:
 @flags.as_json
 @command.command(name="list")
 def listed(seed, quiet, as_json):
-    """The corpora that can be fetched, or made without a network: task, what, licence.
+    """List the example corpora with task and licence.
 
     \b
     helo data list
@@ -44,8 +44,8 @@ def listed(seed, quiet, as_json):
 @command.command()
 @click.argument("name")
 def get(name, seed, quiet, as_json):
-    """Fetch a corpus, check that it is whole, and say what to type next. An interrupted download continues. digits,
-    places, python and dates are made on the spot, without a network.
+    """Download a corpus or make it. It is checked, and an interrupted download continues. digits,
+    places, python and dates are made on this machine, without a network.
 
     \b
     helo data get places
@@ -79,13 +79,13 @@ class Checks(click.Group):
         if cmd_name in corpora.known():
             return _whole(cmd_name)
         known = [*tasks.names(), *corpora.known()]
-        raise HeloError(f"no task and no corpus is called {cmd_name!r}", mend=nearest(cmd_name, known))
+        raise HeloError(f"there is no task or corpus {cmd_name!r}", mend=nearest(cmd_name, known))
 
 
 @command.group(cls=Checks)
 def check() -> None:
-    """What is understood of files before you spend an hour on training: columns, labels, lengths, and each fault with its place. Or
-    whether a corpus that was fetched is whole.
+    """Check files before training. Shows the columns, labels and lengths that helo reads, and every fault with its place; or
+    checks that a downloaded corpus is complete.
 
     \b
     helo data check classify reviews.tsv --label stars
@@ -109,7 +109,7 @@ def _check(task: str) -> click.Command:
         if kind.Options.paired:
             files = flags.aligned(given, "", files)
         if not files:
-            raise HeloError("no files are given", expected=f"helo data check {task} {reports.find(task).example}")
+            raise HeloError("no files were given", expected=f"helo data check {task} {reports.find(task).example}")
         if given.get("reader") is not None:
             given["reader"] = readers.chosen(given["reader"])
         options = build(kind.Options, flags.not_none(given))
@@ -131,14 +131,14 @@ def _check(task: str) -> click.Command:
             for fault in faults[:FIRST]:
                 click.echo(f"helo: {fault}", err=True)
             if len(faults) > FIRST:
-                click.echo(f"helo: and {len(faults) - FIRST:,} faults more", err=True)
+                click.echo(f"helo: and {len(faults) - FIRST:,} more faults", err=True)
         if faults:
             click.get_current_context().exit(2)
 
     sides = flags.sides("") if kind.Options.paired else []
     parameters = [*sides, click.Argument(["files"], nargs=-1), *flags.of(kind.Options)]
     typed = f"helo data check {task} {reports.find(task).example}"
-    text = f"What is understood of files for `helo train {task}`.\n\n\b\n{typed}\n{typed} --json"
+    text = f"What helo reads from files for `helo train {task}`.\n\n\b\n{typed}\n{typed} --json"
     return flags.common(flags.as_json(click.Command(task, params=parameters, callback=run, help=text)))
 
 
@@ -157,11 +157,9 @@ def _whole(name: str) -> click.Command:
             flags.show({"name": name, "files": [{"file": str(p), "fault": f} for p, f in found]})
         else:
             for path, fault in found:
-                click.echo(f"{path}: {fault or 'whole'}")
+                click.echo(f"{path}: {fault or 'complete'}")
         if any(fault for _, fault in found):
             click.get_current_context().exit(2)
 
-    text = (
-        f"Whether the files of {name} are here and whole.\n\n\b\nhelo data check {name}\nhelo data check {name} --json"
-    )
+    text = f"Check that the files of {name} are complete.\n\n\b\nhelo data check {name}\nhelo data check {name} --json"
     return flags.common(flags.as_json(click.Command(name, callback=run, help=text)))

@@ -7,11 +7,11 @@ import click
 from helo.cli import flags
 
 LEADS = {
-    "lm": "A language model of Python's own documentation, which is on every machine, in about a minute.",
-    "classify": "Handwritten digits, 8 by 8 pixels, told apart by reading each one row by row.",
-    "tag": "Every character of Python source, and the type of the token that it belongs to.",
-    "translate": "Dates as people write them in ten languages, into the form of ISO 8601.",
-    "caption": "Pictures of two or three handwritten digits, and what stands on them, in English and in Chinese.",
+    "lm": "A language model of Python's own documentation, trained in about a minute.",
+    "classify": "Handwritten digits, 8 by 8 pixels, classified by reading each one row by row.",
+    "tag": "Python source code: for every character, the type of the token it belongs to.",
+    "translate": "Dates as people write them in ten languages, translated to ISO 8601.",
+    "caption": "Pictures of two or three handwritten digits, described in English and in Chinese.",
 }
 OPTIONS = {"classify": {"view": "rows"}, "tag": {"column": "2", "spelling": 0}, "caption": {"encoder": "small"}}
 KEYS = {"translate": "exact", "caption": "exact"}
@@ -27,7 +27,7 @@ TRIES = {
 @click.option("--minutes", type=float, help="minutes of training  [0.75; tag and translate: 1; caption: 1, twice]")
 @click.option("--out", "-o", metavar="RUN", help="the run folder  [runs/demo-TASK]")
 def command(task, minutes, out, seed, quiet):
-    """The main job on data that every machine has: train, use, and what to try next.
+    """Train and use a small model; no download needed.
 
     \b
     helo demo
@@ -43,13 +43,13 @@ def command(task, minutes, out, seed, quiet):
     from helo.training.report import reporter
 
     if task not in WRITERS:
-        raise HeloError(f"no demo of {task!r}", mend=nearest(task, WRITERS))
+        raise HeloError(f"there is no demo of {task!r}", mend=nearest(task, WRITERS))
     if minutes is None:
         minutes = 1.0 if task in TRIES or task == "caption" else 0.75
     Options(minutes=minutes)  # refused before any data is written
     run = Path(out) if out else free_place("demo" if task == "lm" else f"demo-{task}")
     if task == "caption" and run.with_name(f"{run.name}-zh").exists():
-        raise HeloError("a run exists already", mend="--out names another", where=f"{run}-zh")
+        raise HeloError("a run exists already", mend="give another --out", where=f"{run}-zh")
     suffix, write = WRITERS[task]
     data = write(run.parent / f"{run.name}{suffix}")
     options = OPTIONS.get(task, {})
@@ -64,7 +64,7 @@ def command(task, minutes, out, seed, quiet):
     if task == "lm":
         click.echo(f"\n$ helo sample {run} --prompt 'The '\n")
         click.echo("The " + done.sample("The ", 400, seed=seed or 0))
-        result = f"{done.figures['bits_per_character']:.2f} bits per character on text that it has not seen."
+        result = f"{done.figures['bits_per_character']:.2f} bits per character on text that it was not trained on."
         tries = [
             (f"helo sample {run} --temperature 0.5", "more careful"),
             ("helo demo classify | tag | translate | caption", "the other shapes"),
@@ -85,7 +85,7 @@ def command(task, minutes, out, seed, quiet):
             for line in _answers(model, file, TRIES.get(task)):
                 click.echo(f"  {line}")
         right = " and ".join(f"{model.figures[KEYS.get(task, 'accuracy')]:.1%}" for model, _ in models)
-        result = f"{right} right of what it has not seen."
+        result = f"{right} right on examples that it was not trained on."
         tries = [(f"helo eval {run}", "all figures"), (f"{run}/README.md", "what it is, with pictures")]
     tries += [
         (f"helo train {task} {data} {words}".strip() + f" --out {run}-longer --minutes 5", ""),

@@ -21,7 +21,7 @@ from helo.cli import flags
 @click.option("--overwrite", is_flag=True, help="--report: replace an older report")
 @click.option("--metric", metavar="NAME|FILE.py:NAME", help="report this metric too (code that you trust)")
 def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_json, **options):
-    """Figures of a run on files, or on the validation data that it recorded.
+    """Evaluate a run on files or its validation data.
 
     \b
     helo eval runs/novel
@@ -31,7 +31,7 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
     from helo.runs import load
 
     if metric and options.get("dynamic"):
-        raise HeloError("--metric and --dynamic", expected="one of them")
+        raise HeloError("both --metric and --dynamic", expected="one of them")
     if overwrite and not report:
         raise HeloError("--overwrite without --report", expected="both, or neither")
     model = load(run, cell=cell, task=task)

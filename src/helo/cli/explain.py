@@ -16,13 +16,13 @@ NEAR = 4  # features beside each of several targets
 @click.command()
 @click.argument("run")
 @click.argument("files", nargs=-1, metavar="FILES...")
-@click.option("--label", help="explain this label (language model: symbol) instead of the model's answer")
-@click.option("--step", type=click.IntRange(min=1), help="tagger: this step alone, from 1")
-@click.option("--at", type=click.IntRange(min=1), help="language model: this symbol of the text, from 1  [the last]")
+@click.option("--label", help="explain this label (language model: symbol), not the model's answer")
+@click.option("--step", type=click.IntRange(min=1), help="tagger: only this step, from 1")
+@click.option("--at", type=click.IntRange(min=1), help="language model: the symbol to explain, from 1  [the last]")
 @click.option(
     "--window",
     type=click.IntRange(min=1),
-    help="language model: explain this many symbols one by one, and all before them as one  [80]",
+    help="language model: explain this many symbols one by one, and all earlier ones together  [80]",
 )
 @click.option(
     "--state",
@@ -35,9 +35,9 @@ NEAR = 4  # features beside each of several targets
     default="zero",
     help="the baseline of words: vectors of zeros, their mean, or the unknown word  [zero]",
 )
-@click.option("--out", "-o", type=flags.FILE, help="write a page, FILE.html")
+@click.option("--out", "-o", type=flags.FILE, help="save a page, FILE.html")
 def command(run, files, label, step, at, window, state, baseline, out, cell, task, seed, quiet, as_json):
-    """What of its input each answer rests on: integrated gradients and occlusion, in nats of log-odds.
+    """Show which parts of the input an answer depends on. Methods: integrated gradients and occlusion.
 
     \b
     echo "what a film" | helo explain runs/reviews -
@@ -54,7 +54,7 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, tas
         raise HeloError(f"--out {out}", expected="a page, FILE.html")
     model = load(run, cell=cell, task=task)
     if not files:
-        raise HeloError("no files are given", expected=f"helo explain {run} FILES…, or - for standard input")
+        raise HeloError("no files were given", expected=f"helo explain {run} FILES…, or - for standard input")
     how = {"label": label, "step": step, "at": at, "window": window}
     with progress.listening(working(quiet)):
         source = read_source(model, files, standard_input)
@@ -74,7 +74,7 @@ def command(run, files, label, step, at, window, state, baseline, out, cell, tas
         for one in found:
             _tell(one)
     elif not quiet:
-        flags.tell(f"{len(found):,} answer{'s' * (len(found) != 1)} in {out}", err=True)
+        flags.tell(f"{len(found):,} answer{'s' * (len(found) != 1)} saved to {out}", err=True)
     if not quiet:
         for line in warnings(found):
             flags.tell(line, err=True)
@@ -108,7 +108,7 @@ def _tell(one):
             attention = ""
             if request.attention is not None and request.attention[k].any():
                 i = int(request.attention[k].argmax())
-                attention = f"   (looked most at {one.one_line(request.features[i])} {request.attention[k, i]:.2f})"
+                attention = f"   (most attention to {one.one_line(request.features[i])} {request.attention[k, i]:.2f})"
             flags.tell(f"  {target:{width}}  {strongest}{attention}")
     flags.tell()
 

@@ -23,7 +23,7 @@ def common(command: click.Command) -> click.Command:
     """A verb with --seed, --quiet and --debug."""
     command.params += [
         click.Option(["--seed"], type=click.IntRange(0, 2**63 - 1), default=None, help="random seed"),
-        click.Option(["--quiet", "-q"], is_flag=True, help="print the result only"),
+        click.Option(["--quiet", "-q"], is_flag=True, help="print only the result"),
         click.Option(["--debug"], is_flag=True, expose_value=False, help="show the traceback of an error"),
     ]
     return command
@@ -80,7 +80,7 @@ class OutputPath(click.Path):
         while not os.path.lexists(above):  # what lacks is made
             above = os.path.dirname(above)
         if os.path.isfile(above) or not os.access(above, os.W_OK):
-            why = "is a file" if os.path.isfile(above) else "may not be written"
+            why = "is a file" if os.path.isfile(above) else "cannot be written"
             self.fail(f"{value!r} cannot be written: {above!r} {why}.", param, ctx)
         return value
 
@@ -113,7 +113,7 @@ def aligned(options: dict[str, Any], which: str, files: tuple[str, ...]) -> tupl
     if source is None or target is None or files:
         named = [f"--{which}{side}".replace("_", "-") for side in SIDES]
         raise HeloError(
-            f"{' '.join(named)} and files" if files else "one side alone",
+            f"{' '.join(named)} and files" if files else "only one of the two",
             expected=f"both {' and '.join(named)}, or TSV files",
         )
     return source, target
@@ -224,5 +224,5 @@ def reading(run: Any, values: dict[str, Any], files: Sequence[str]) -> dict[str,
     found = {name: v for name, v in values.items() if name in run.task.Options.reading}
     if others := [name for name in found if name != "reader" and not files]:
         flag = options.flag(others[0])
-        raise HeloError(f"{flag} without files", expected="files: the run's own are read as in its training")
+        raise HeloError(f"{flag} without files", expected="files: the run's own are read as in training")
     return found

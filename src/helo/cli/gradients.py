@@ -15,11 +15,11 @@ WIDE = 100  # signs of a line of the table
 @click.argument("run", required=False)
 @click.argument("files", nargs=-1)
 @click.option("--cell", "cells", metavar="CELL", multiple=True,
-              help="a cell, with options (lstm,forget_bias=0), or FILE.py:NAME; once for each  [rnn lstm gru mingru]")  # fmt: skip
-@click.option("--layers", type=int, help="layers on top of each other  [1]")
+              help="a cell, with options (lstm,forget_bias=0), or FILE.py:NAME; may be repeated  [rnn lstm gru mingru]")  # fmt: skip
+@click.option("--layers", type=int, help="recurrent layers  [1]")
 @click.option("--hidden", type=int, help="units per layer  [64]")
 @click.option("--scale", "scales", type=float, multiple=True,
-              help="multiply the matrices that multiply the state; once for each  [1]")  # fmt: skip
+              help="multiply the recurrent matrices by this; may be repeated  [1]")  # fmt: skip
 @click.option("--length", type=int, help="steps to look back  [200]")
 @click.option("--chunk", type=int, default=None,
               help="truncated backpropagation: no gradient crosses the border of chunks of this many steps")  # fmt: skip
@@ -28,12 +28,12 @@ WIDE = 100  # signs of a line of the table
 @click.option("--tasks", is_flag=True,
               help="train cells on the adding and the copying problem, which takes a minute or two")  # fmt: skip
 @click.option("--at", type=int, default=None,
-              help="RUN: the prediction that is looked back from, by the number of its symbol in the text")  # fmt: skip
+              help="RUN: look back from the prediction of this symbol of the text, from 2")  # fmt: skip
 @click.option("--out", "-o", type=flags.FILE, default=None,
-              help="draw it (.png, .pdf, .svg); RUN: also a page of many predictions (.html)")  # fmt: skip
+              help="save a plot (.png, .pdf, .svg); RUN: or a page of many predictions (.html)")  # fmt: skip
 def command(run, files, cells, layers, hidden, scales, length, chunk, clip, tasks, at, out, seed, quiet, as_json):
-    """How far back the gradient reaches, lag by lag, from the real backward pass. Without RUN: the norm of dL_T/dh_{T-k} of
-    fresh cells. Of a RUN, a language model: that of its predictions, on average and of one, on FILES or its validation text.
+    """Measure how far back the gradient reaches. Without RUN: the norm of dL_T/dh_{T-k}, lag by lag, in
+    fresh cells. With RUN, a language model: for its predictions, on average and for one, on FILES or its validation text.
 
     \b
     helo gradients --cell lstm --cell lstm,forget_bias=0 --out gradients.png
@@ -47,7 +47,7 @@ def command(run, files, cells, layers, hidden, scales, length, chunk, clip, task
     given |= {name: v for name, v in (("a run", run), ("--at", at)) if v is not None}
     if tasks:
         if wrong := [name for name in given if name != "--hidden"]:
-            raise HeloError(f"{wrong[0]} beside --tasks", expected="--cell, --hidden, --length and --seed beside it")
+            raise HeloError(f"{wrong[0]} with --tasks", expected="only --cell, --hidden, --length or --seed")
         found, draw = _problems(cells, hidden, length, seed, quiet)
     elif run is None:
         if at is not None:
@@ -55,9 +55,9 @@ def command(run, files, cells, layers, hidden, scales, length, chunk, clip, task
         found, draw = _fresh(fresh, cells, length, seed)
     else:
         if wrong := [name for name in given if name not in ("a run", "--at")]:
-            raise HeloError(f"{wrong[0]} beside a run", expected="it without one: it is of fresh cells")
+            raise HeloError(f"{wrong[0]} with a run", expected="it without a run: it is for fresh cells")
         if len(cells) > 1:
-            raise HeloError(f"{len(cells)} cells beside a run", expected="one at most, the run's own")
+            raise HeloError(f"{len(cells)} cells with a run", expected="at most one, the run's own")
         found, draw = _trained(run, files, cells, length, at, kind == "html", quiet)
     if out:
         from pathlib import Path
@@ -74,7 +74,7 @@ def command(run, files, cells, layers, hidden, scales, length, chunk, clip, task
     if "prediction" in found:
         _prediction(found["prediction"])
     if out and not quiet:
-        flags.tell(f"\n{'written to' if kind == 'html' else 'drawn in'} {out}", err=True)
+        flags.tell(f"\n{'saved to' if kind == 'html' else 'drawn in'} {out}", err=True)
 
 
 def _problems(cells, hidden, length, seed, quiet):
@@ -113,7 +113,7 @@ def _suffix(out, run):
     if suffix not in (*drawing.SUFFIXES, ".html"):
         raise HeloError(f"--out {out}", expected=f"a file {', '.join(drawing.SUFFIXES)}, or of a run .html")
     if suffix != ".html" and not drawing.available():
-        raise HeloError("pictures are drawn by matplotlib", mend="pip install 'helo[train]'")
+        raise HeloError("drawing a picture needs matplotlib", mend="pip install 'helo[train]'")
     return suffix[1:]
 
 
@@ -189,7 +189,7 @@ def _lines(found, quiet):
         yield f"{found['of']}\n"
     found = found["cells"]
     lags = table_lags(max(len(cell["norms"]) for cell in found.values()))
-    under = {"factor": ("factor a step", ".3f"), "spectral_radius": ("spectral radius", ".3f"),
+    under = {"factor": ("factor per step", ".3f"), "spectral_radius": ("spectral radius", ".3f"),
              "parameter_gradient": ("parameters' gradient", ".1e"), "clipped": ("clipped to", ".1e")}  # fmt: skip
     one = next(iter(found.values()))
     under = {key: title for key, title in under.items() if key in one}

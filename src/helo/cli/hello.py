@@ -17,9 +17,9 @@ STYLES: dict[str, dict[str, Any]] = {"heading": {"bold": True}, "faint": {"dim":
 @click.argument("word", default="hello")
 @click.option("--cell", default="rnn", metavar="NAME", help="rnn, lstm or gru  [rnn]")
 def command(word, cell, seed, quiet, as_json):
-    """The lecture's example, number by number: a network of three hidden numbers learns to write "hello", or another word.
-    Forward with each gate, training, writing, its gradient by hand against autograd, and what of it is lost where a text is
-    cut into chunks. --seed is where training starts.
+    """Show a recurrent network number by number. A network with three hidden units learns to write "hello", or another word.
+    It shows the forward pass, training, writing, the gradient by hand and by autograd, and what is lost when a text is
+    cut into chunks. --seed sets the weights that training starts from.
 
     \b
     helo hello

@@ -13,7 +13,7 @@ from helo.cli import flags
 @click.command()
 @click.argument("run")
 def command(run, cell, task, seed, quiet, as_json):
-    """What a run is: its task, cell, options and figures.
+    """Show a run's task, cell, options and figures.
 
     \b
     helo info runs/novel

@@ -21,12 +21,12 @@ from helo.cli import flags
 )  # fmt: skip
 @click.option(
     "--property", "properties", multiple=True, metavar="NAME|FILE.py:NAME",
-    help="a property of your own, beside the known ones, or these known ones alone; may be repeated",
+    help="add a property of your own, or use only the named ones; may be repeated",
 )  # fmt: skip
-@click.option("--most", type=click.IntRange(1), metavar="N", help="largest number of steps to read  [200000]")
+@click.option("--most", type=click.IntRange(1), metavar="N", help="read at most this many steps  [200000]")
 def command(run, files, out, properties, most, cell, task, seed, quiet, as_json):
-    """What the units of a run know of a text: quotes, depth, the place in the line, …, found and not hand-picked, as a page
-    that opens offline, and as numbers.
+    """Find units that track properties of a text. Examples: quotes, depth, position in the line. The result is a page
+    that opens offline, and its numbers as JSON.
 
     \b
     helo inspect runs/novel

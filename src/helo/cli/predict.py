@@ -20,11 +20,9 @@ from helo.cli import flags
 @click.option(
     "--attention",
     type=flags.FILE,
-    help="a model with attention: draw where it looked (.png, .pdf, .svg), or all as .json",
+    help="model with attention: plot it (.png, .pdf, .svg), or save all weights (.json)",
 )
-@click.option(
-    "--out", "-o", type=flags.FILE, help="a model of pictures: write one page of them, each with its sentence"
-)
+@click.option("--out", "-o", type=flags.FILE, help="model of pictures: save a page of them, each with its sentence")
 @click.option(
     "--stream",
     is_flag=True,
@@ -34,7 +32,7 @@ from helo.cli import flags
     "--state", type=flags.FILE, help="--stream: continue from the state in this file, and save it there at the end"
 )
 def command(run, files, attention, out, stream, state, cell, task, seed, quiet, as_json, **options):
-    """Answers of a model, one an example, in order: of files as in training, or of standard input, one a line.
+    """Give a model's answers, one per example, in order. FILES are as in training; - reads lines of standard input.
 
     \b
     helo predict runs/reviews new.tsv
@@ -55,12 +53,12 @@ def command(run, files, attention, out, stream, state, cell, task, seed, quiet, 
         raise HeloError("--state without --stream", expected="both, or neither")
     model = load(run, cell=cell, task=task)
     if not files:
-        raise HeloError("no files are given", expected=f"helo predict {run} FILES…, or - for standard input")
+        raise HeloError("no files were given", expected=f"helo predict {run} FILES…, or - for standard input")
     how = flags.given(model, "predict", {**options, "attention": bool(attention) or None})
     if attention:
         _drawable(attention, model.task)
     if options.get("reader") and "-" in files:
-        raise HeloError("--reader of standard input", expected="it of files")
+        raise HeloError("--reader with standard input", expected="it with files")
     reading = flags.reading(model, how, files)
     how = {name: value for name, value in how.items() if name not in reading}
     if "temperature" in how:
@@ -70,7 +68,7 @@ def command(run, files, attention, out, stream, state, cell, task, seed, quiet, 
             model.lines(standard_input(), **reading) if list(files) == ["-"] else model.examples(files, **reading)
         )
     if out and examples.kind != "photo":
-        raise HeloError(f"--out of a {model.about['task']} model", expected="it of a model of pictures")
+        raise HeloError(f"--out with a model of the task {model.about['task']}", expected="a model that reads pictures")
     with progress.listening(working(quiet)):
         answers = model.predict(examples, **how)
     if as_json:
@@ -90,9 +88,9 @@ def _check_stream(run, files, others):
 
     if any(f != "-" for f in files):
         mend = f"helo predict {run} - --stream < {files[0]}"
-        raise HeloError(f"{files[0]} beside --stream", expected="standard input", mend=mend)
+        raise HeloError(f"{files[0]} with --stream", expected="standard input", mend=mend)
     if given := [name for name, value in others.items() if value is not None]:
-        raise HeloError(f"--{given[0]} beside --stream", expected="--state alone beside it")
+        raise HeloError(f"--{given[0]} with --stream", expected="no option but --state with it")
 
 
 def _stream(model, state, as_json, stopping):
@@ -147,12 +145,12 @@ def _drawable(path, task):
     from helo.errors import HeloError
 
     if task.model.attention == "none":
-        raise HeloError("--attention of a model without attention", expected="a model trained with attention")
+        raise HeloError("--attention with a model that has none", expected="a model trained with attention")
     suffix = Path(path).suffix.lower()
     if suffix not in (*drawing.SUFFIXES, ".json"):
         raise HeloError(f"--attention {path}", expected=f"a file {', '.join(drawing.SUFFIXES)} or .json")
     if suffix != ".json" and not drawing.available():
-        raise HeloError("pictures are drawn by matplotlib", mend="pip install 'helo[train]', or give FILE.json")
+        raise HeloError("drawing a picture needs matplotlib", mend="pip install 'helo[train]', or give FILE.json")
 
 
 def _draw(path, answers, task, quiet):
@@ -184,7 +182,7 @@ def _draw(path, answers, task, quiet):
         else:
             drawing.attention(beside, attention[:DRAWN], form)
     if len(attention) > DRAWN and form != "json" and not quiet:
-        flags.tell(f"the first {DRAWN} of {len(attention):,} are drawn in {path}", err=True)
+        flags.tell(f"{path} shows the first {DRAWN} of {len(attention):,}", err=True)
 
 
 def _page(path, model, examples, answers, quiet):
@@ -193,7 +191,7 @@ def _page(path, model, examples, answers, quiet):
     from helo.runs.folder import write_text
 
     pictures = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
-    about = f"{pictures}, each with what the model says of it"
+    about = f"{pictures}, each with the model's answer"
     write_text(path, page(model.path.name, about, examples.inputs, answers, examples.labels))
     if not quiet:
         flags.tell(f"{pictures} in {path}", err=True)

@@ -21,10 +21,12 @@ BITS = 8  # that have the full colour
 @click.command()
 @click.argument("run")
 @click.argument("files", nargs=-1, metavar="FILES...")
-@click.option("--lines", is_flag=True, help="language model: each line is a text by itself")
-@click.option("--out", "-o", type=flags.FILE, help="language model: FILE.tsv, a row per symbol, or a page, FILE.html")
+@click.option("--lines", is_flag=True, help="language model: score each line as a separate text")
+@click.option(
+    "--out", "-o", type=flags.FILE, help="language model: save FILE.tsv, a row per symbol, or a page, FILE.html"
+)
 def command(run, files, lines, out, cell, task, seed, quiet, as_json):
-    """How likely a text is, symbol by symbol, and what was likely instead.
+    """Show how likely each symbol of a text is.
 
     \b
     helo score runs/novel chapter.txt
@@ -43,9 +45,9 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
         raise HeloError(f"--out {out}", expected="FILE.tsv or FILE.html")
     model = load(run, cell=cell, task=task)
     if not files:
-        raise HeloError("no files are given", expected=f"helo score {run} FILES…, or - for standard input")
+        raise HeloError("no files were given", expected=f"helo score {run} FILES…, or - for standard input")
     if out and not isinstance(model.task.model, LanguageModel):
-        raise HeloError(f"--out of a {model.about['task']} model", expected="it of a language model")
+        raise HeloError(f"--out with a model of the task {model.about['task']}", expected="a language model")
     page = suffix.startswith(".htm")
     most = DRAWN if page else 0 if as_json or out else SHOWN
     with ExitStack() as stack:
@@ -65,7 +67,7 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
     elif not out:
         _tell(kept, texts, lines)
     if out and not quiet:
-        flags.tell(f"{len(texts):,} text{'s' * (len(texts) != 1)} in {out}", err=True)
+        flags.tell(f"{len(texts):,} text{'s' * (len(texts) != 1)} saved to {out}", err=True)
 
 
 class _Symbols:

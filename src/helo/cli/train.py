@@ -24,7 +24,7 @@ class Tasks(click.Group):
         from helo import tasks
 
         if not registry.outside(cmd_name) and cmd_name not in tasks.names():
-            raise HeloError(f"no task is called {cmd_name!r}", mend=nearest(cmd_name, tasks.names()))
+            raise HeloError(f"there is no task {cmd_name!r}", mend=nearest(cmd_name, tasks.names()))
         return _command(cmd_name)
 
 
@@ -53,7 +53,7 @@ def _command(task: str) -> click.Command:
         from helo.training.report import reporter
 
         if not files and not (resume and out):
-            raise HeloError("no files are given", expected=f"helo train {task} FILES…, or - for standard input")
+            raise HeloError("no files were given", expected=f"helo train {task} FILES…, or - for standard input")
         if no_browser and not watch:
             raise HeloError("--no-browser without --watch", expected="both, or neither")
         shown = reporter(quiet)
@@ -88,15 +88,15 @@ def _command(task: str) -> click.Command:
             help="validation files; without them 10 % of the data is held out",
         ),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
-        click.Option(["--like"], metavar="RUN", help="use another run's options where none is given"),
+        click.Option(["--like"], metavar="RUN", help="use the options of another run, except those given here"),
         click.Option(
             ["--resume"],
             is_flag=True,
             help="continue a run that was stopped, or train it for more steps, epochs or minutes in all",
         ),
-        click.Option(["--overwrite"], is_flag=True, help="replace a run"),
+        click.Option(["--overwrite"], is_flag=True, help="replace an existing run"),
         click.Option(
-            ["--watch"], is_flag=True, help="watch the training in a browser, on a page served from this machine"
+            ["--watch"], is_flag=True, help="watch the training in a browser, on a page served by this machine"
         ),
         click.Option(["--no-browser"], is_flag=True, help="--watch: print the address and open no browser"),
         *flags.of(own.Options),

@@ -12,12 +12,12 @@ from helo.cli import flags
 @flags.as_json
 @click.command()
 @click.argument("run")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="of the page  [any free one]")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="port of the page  [any free one]")
 @click.option("--no-browser", is_flag=True, help="print the address and open no browser")
-@click.option("--terminal", is_flag=True, help="show it here and serve no page; on a pipe plain lines")
+@click.option("--terminal", is_flag=True, help="show it in the terminal and serve no page")
 def command(run, port, no_browser, terminal, cell, task, seed, quiet, as_json):
-    """See a run in a browser, while it trains or afterwards: loss, learning rate, gradients, gates, samples, and what a
-    unit does on a fixed text. The page is served on this machine alone, until Ctrl-C.
+    """Watch a run in a browser. Shows loss, learning rate, gradients, gates, samples, and what a
+    unit does on a fixed text, during training or after it. Only this machine can open the page; Ctrl-C ends it.
 
     \b
     helo watch runs/novel
@@ -31,7 +31,7 @@ def command(run, port, no_browser, terminal, cell, task, seed, quiet, as_json):
     from helo.inspection.observer import Observer
 
     if terminal and (port or no_browser):
-        raise HeloError("--terminal with a flag of the page", expected="one of them")
+        raise HeloError("--terminal with an option of the page", expected="only one of them")
     observer = Observer(Path(run), cell, task=task)
     if as_json:
         observer.update()

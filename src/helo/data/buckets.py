@@ -35,8 +35,8 @@ class Buckets:
         """
         if world > batch:
             raise HeloError(
-                f"{world} processes for batches of {batch} examples", expected="an example for each at least",
-                mend="fewer processes, or a larger --batch", where="WORLD_SIZE",
+                f"{world} processes for batches of {batch} examples", expected="at least one example for each",
+                mend="use fewer processes or a larger --batch", where="WORLD_SIZE",
             )  # fmt: skip
         self.lengths, self.make, self.seed, self.rank, self.world = np.asarray(lengths), make, seed, rank, world
         self.shares = np.zeros(len(self.lengths)) if shares is None else shares

@@ -20,7 +20,7 @@ from helo.data import embedded
 from helo.data.readers import files
 from helo.errors import HeloError, nearest, wrap
 
-OTHER = "HELO_DATA names another folder"
+OTHER = "set HELO_DATA to another folder"
 
 
 def known() -> dict[str, dict[str, Any]]:
@@ -34,7 +34,7 @@ def find(name: str) -> dict[str, Any]:
     """One corpus. Raises HeloError, naming the nearest, for one that is not known."""
     found = known()
     if name not in found:
-        raise HeloError(f"no corpus is called {name!r}", mend=nearest(name, found))
+        raise HeloError(f"there is no corpus {name!r}", mend=nearest(name, found))
     return found[name]
 
 
@@ -84,7 +84,7 @@ def check(name: str, corpus: dict[str, Any] | None = None) -> list[tuple[Path, s
     out = []
     for file in corpus["files"]:
         path = cache() / name / file["name"]
-        fault = _fault(path, file) if path.exists() else f"not here; helo data get {name}"
+        fault = _fault(path, file) if path.exists() else f"missing; helo data get {name}"
         out.append((path, str(fault or "")))
     return out
 
@@ -111,11 +111,11 @@ def _fault(path: Path, file: dict[str, Any]) -> HeloError | None:
 
 
 def _fetch(url: str, path: Path) -> None:
-    with wrap(ImportError, "corpora are fetched by pooch", mend="pip install 'helo[data]'"):
+    with wrap(ImportError, "downloading a corpus needs pooch", mend="pip install 'helo[data]'"):
         import pooch
     pooch.get_logger().setLevel("WARNING")  # what comes from where we say ourselves
     mend = "run the command again to continue the download"
-    with wrap(OSError, "cannot be fetched:", mend=mend, where=url):  # all that requests raises is of that kind
+    with wrap(OSError, "cannot be downloaded:", mend=mend, where=url):  # all that requests raises is of that kind
         pooch.retrieve(url, known_hash=None, fname=path.name, path=path.parent, downloader=_Resuming(path))  # pyright: ignore[reportArgumentType]
 
 

@@ -75,7 +75,7 @@ def fingerprint(files: Sequence[Path]) -> str:
 def unchanged(found: Any, recorded: Any, files: Sequence[str | Path], what: str = "files have") -> None:
     """Raises HeloError where a fingerprint is another than a run recorded."""
     if found != recorded:
-        raise HeloError(f"the {what} changed since the run was trained", mend="give the files to evaluate on",
+        raise HeloError(f"the {what} changed since the run was trained", mend="name the files to evaluate on",
                         where=", ".join(map(str, files)))  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def counted(labels: Sequence[str]) -> list[str]:
 
 def span(lengths: Sequence[int]) -> str:
     """Lengths, of which there are some, in half a line for people."""
-    return f"{min(lengths):,} to {max(lengths):,}, half of them up to {int(np.median(lengths)):,}"
+    return f"{min(lengths):,} to {max(lengths):,}, median {int(np.median(lengths)):,}"
 
 
 def numbering(labels: Sequence[str], known: Sequence[str], place: Callable[[int], str]) -> np.ndarray:

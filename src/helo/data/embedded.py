@@ -44,7 +44,7 @@ def write_topics(path: Path) -> Path:
 
 def write_digits(path: Path) -> Path:
     """1,797 handwritten digits, 8 by 8 (Alpaydin and Kaynak 1998; they come with scikit-learn), as x and y of an .npz."""
-    with wrap(ImportError, "the digits come with scikit-learn", mend="pip install 'helo[demo]'"):
+    with wrap(ImportError, "the digits need scikit-learn", mend="pip install 'helo[demo]'"):
         from sklearn.datasets import load_digits
     digits = load_digits()
     with _writing(path):
@@ -64,7 +64,7 @@ def write_numbers(path: Path, count: int = 4_000, seed: int = 0) -> Path:
     """
     import tarfile
 
-    with wrap(ImportError, "the digits come with scikit-learn", mend="pip install 'helo[demo,images]'"):
+    with wrap(ImportError, "the digits need scikit-learn", mend="pip install 'helo[demo,images]'"):
         from PIL import Image
         from sklearn.datasets import load_digits
     digits: Any = load_digits()
@@ -192,7 +192,7 @@ def _sources() -> Iterable[str]:
 
 
 def _babel():
-    with wrap(ImportError, "names and dates come with Babel", mend="pip install 'helo[demo]'"):
+    with wrap(ImportError, "names and dates need Babel", mend="pip install 'helo[demo]'"):
         import babel
         import babel.dates
     return babel
@@ -207,7 +207,7 @@ def _written(path: Path, text: str) -> Path:
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     """Room for a file, and one kind of error where there is none."""
-    with wrap(OSError, "cannot be written:", mend="--out names another place", where=path):
+    with wrap(OSError, "cannot be written:", mend="give another --out", where=path):
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
 

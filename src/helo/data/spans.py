@@ -32,8 +32,8 @@ def scheme(labels: Sequence[Sequence[str]], place: Callable[..., str]) -> str:
     bare = all(map(_BARE.fullmatch, distinct))
     if strange := {y for y in distinct if not (bare or _TYPED.fullmatch(y))}:
         i, t = next((i, t) for i, sentence in enumerate(labels) for t, y in enumerate(sentence) if y in strange)
-        raise HeloError(f"the label {labels[i][t]!r} marks no span", expected="O, or B- or I- and a type, as most labels",
-                        mend="mend the label", where=place(i, t))  # fmt: skip
+        raise HeloError(f"the label {labels[i][t]!r} marks no span", expected="O, or B- or I- and a type, like most labels",
+                        mend="correct the label", where=place(i, t))  # fmt: skip
     tried = ("BIOES",) if {y[0] for y in distinct} & {"E", "S"} else ("IOB2", "IOB1")
     faults = {name: list(_faults(labels, name)) for name in tried}
     name = min(tried, key=lambda n: len(faults[n]))
@@ -42,7 +42,7 @@ def scheme(labels: Sequence[Sequence[str]], place: Callable[..., str]) -> str:
     i, t, why = faults[name][0]
     raise HeloError(
         f"the label {labels[i][t]!r} {why}", expected=f"one scheme throughout: {', '.join(SCHEMES)}; most of it is {name}",
-        mend="mend the label, or convert the file", where=place(i, t),
+        mend="correct the label, or convert the file", where=place(i, t),
     )  # fmt: skip
 
 
@@ -54,13 +54,13 @@ def _faults(labels: Sequence[Sequence[str]], name: str) -> Iterator[tuple[int, i
             kind, same = label[:1], before[2:] == label[2:] and before != "O"
             after = sentence[t + 1] if t + 1 < len(sentence) else "O"
             if name == "IOB2" and kind == "I" and not same:
-                yield i, t, f"goes on with a span that {before!r} did not begin"
+                yield i, t, f"continues a span that {before!r} did not begin"
             if name == "IOB1" and kind == "B" and not same:
                 yield i, t, f"begins a span after {before!r}, where IOB1 writes I-"
             if name == "BIOES":
                 open_before = before[:1] in "BI"
                 if kind in "IE" and not (same and open_before):
-                    yield i, t, f"goes on with a span that {before!r} did not begin"
+                    yield i, t, f"continues a span that {before!r} did not begin"
                 if kind in "OBS" and open_before:
                     yield i, t, f"follows {before!r}, whose span has not ended"
                 if kind in "BI" and not (after[:1] in "IE" and after[2:] == label[2:]):

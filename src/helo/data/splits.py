@@ -35,7 +35,7 @@ def split(
     to learn from, but in a split by chance or time. Raises HeloError for examples that do not have what they are split by.
     """
     if by is not None and (examples.split_by is None or how not in ("group", "chronological")):
-        found = f"no column {by!r} is read" if examples.split_by is None else f"--split-by {by} of a {how} split"
+        found = f"no column {by!r}" if examples.split_by is None else f"--split-by {by} with a {how} split"
         raise HeloError(found, expected="a column of a table, for --split group or chronological", where="--split-by")
     if how == "chronological":
         return _chronological(examples, by)
@@ -46,7 +46,7 @@ def split(
         groups.setdefault(group, []).append(i)
     if len(groups) < 2:
         raise HeloError(
-            "one group", expected="two or more", mend="--split-by names their column", where="--split group"
+            "one group", expected="two or more", mend="choose their column with --split-by", where="--split group"
         )
     members = list(groups.values())
     counts = [Counter(y for i in rows for y in labels[i]) for rows in members] if labels else ()

@@ -34,8 +34,8 @@ class Streams:
         """Raises HeloError for more processes than streams."""
         if world > streams:
             raise HeloError(
-                f"{world} processes for {streams} streams", expected="a stream for each at least",
-                mend="fewer processes, or more --streams", where="WORLD_SIZE",
+                f"{world} processes for {streams} streams", expected="at least one stream for each",
+                mend="use fewer processes or more --streams", where="WORLD_SIZE",
             )  # fmt: skip
         self.symbols, self.start, self.stop, self.streams, self.chunk = symbols, start, stop, streams, chunk
         self.seed, self.rank, self.world = seed, rank, world

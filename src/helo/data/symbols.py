@@ -28,9 +28,12 @@ class Symbols:
         Raises HeloError where there is no room for it.
         """
         self.length = 0
-        where, mend = folder or tempfile.gettempdir(), "make room, or name another place (--out; TMPDIR for helo eval)"
+        where, mend = (
+            folder or tempfile.gettempdir(),
+            "free some space, or choose another place (--out; TMPDIR for helo eval)",
+        )
         with (
-            wrap(OSError, "no room for the text as numbers:", mend=mend, where=where),
+            wrap(OSError, "no disk space for the encoded text:", mend=mend, where=where),
             tempfile.TemporaryFile(dir=folder) as file,
         ):
             for piece in pieces:

@@ -27,7 +27,7 @@ class Choice:
         float, "sample from the most likely symbols that make up P of the probability", Bounds(0, 1, above=True)
     ] = 1.0
     min_p: Annotated[
-        float, "leave out what is less than P times as likely as the likeliest", Bounds(0, 1, below=True)
+        float, "leave out symbols less than P times as likely as the most likely one", Bounds(0, 1, below=True)
     ] = 0.02
 
     def __post_init__(self):

@@ -29,7 +29,7 @@ def find(name: str) -> Encoder:
     for kind in _kinds():
         if name in kind.names or (kind.suffix and name.lower().endswith(kind.suffix)):
             return kind(name)
-    raise HeloError(f"no encoder is called {name!r}", mend=f"{nearest(name, names())}, or FILE.onnx")
+    raise HeloError(f"there is no encoder {name!r}", mend=f"{nearest(name, names())}, or FILE.onnx")
 
 
 def located(name: str) -> str:

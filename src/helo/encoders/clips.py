@@ -43,11 +43,11 @@ def framed(examples: Dataset, name: str, rate: float, timed: bool = False) -> Da
     if examples.kind != "clip":
         return examples
     if not rate > 0:
-        raise HeloError(f"{rate:g} frames a second", expected="more than none", where="--fps")
+        raise HeloError(f"{rate:g} frames per second", expected="more than 0", where="--fps")
     encoder = encoders.find(name)
     if not isinstance(encoder, encoders.Trained):
         raise HeloError(
-            f"--encoder {name}", expected="one that is not learned: efficientnet-lite0, thumbnail, FILE.onnx"
+            f"--encoder {name}", expected="one that is not trained: efficientnet-lite0, thumbnail, FILE.onnx"
         )
     grid = GRID if encoder.rows % GRID == 0 or encoder.rows > GRID else 1
     if encoder.name == "thumbnail":

@@ -54,7 +54,7 @@ class EfficientNetLite(Trained, Learned):
         return {n: p.numpy().copy() for n, p in self.network.named_parameters() if not n.startswith("_fc.")}
 
     def forward(self, parameters, pixels):
-        with wrap(ImportError, f"{self.name} answers with torch", mend="pip install 'helo[train]'"):
+        with wrap(ImportError, f"{self.name} needs torch", mend="pip install 'helo[train]'"):
             import torch
             from torch.func import functional_call
         if not isinstance(pixels, torch.Tensor):

@@ -69,7 +69,7 @@ class Onnx(Trained):
         self.rows = round(self._maps[1] ** 0.5)
         if self.rows**2 != self._maps[1]:
             raise HeloError(
-                f"{self._maps[1]} regions", expected="as many rows as columns",
+                f"{self._maps[1]} regions", expected="a square grid of them",
                 mend="skip = 1 in the TOML leaves out a class token", where=name,
             )  # fmt: skip
 
@@ -101,7 +101,7 @@ class Onnx(Trained):
     def _session(self) -> Any:
         with wrap(ImportError, "an ONNX file needs onnxruntime", mend="pip install 'helo[onnx]'"):
             import onnxruntime
-        with place(self.file), wrap(Exception, "not a network that onnxruntime reads:"):  # the runtime's own kinds
+        with place(self.file), wrap(Exception, "not a network that onnxruntime can read:"):  # the runtime's own kinds
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
             return onnxruntime.InferenceSession(str(self.file), options, providers=["CPUExecutionProvider"])
@@ -110,7 +110,7 @@ class Onnx(Trained):
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             shapes = ", ".join(f"{i.name} {i.shape}" for i in inputs)
-            raise HeloError(f"inputs {shapes}", expected="one, of pictures", where=self.file)
+            raise HeloError(f"inputs {shapes}", expected="one input, of pictures", where=self.file)
         if inputs[0].type not in TYPES:
             raise HeloError(f"an input {inputs[0].type}", expected=", ".join(TYPES), where=self.file)
         self.type = TYPES[inputs[0].type]
@@ -129,7 +129,7 @@ class Onnx(Trained):
             cuts = range(0, len(padded), self.at_once)
             return np.concatenate([self.encode(padded[i : i + self.at_once]) for i in cuts])[: len(xs)]
         session, output = self._session, self.settings.get("output")
-        with place(self.file), wrap(Exception, f"the network cannot read pictures of {self.side} pixels a side:"):
+        with place(self.file), wrap(Exception, f"the network cannot read pictures {self.side} pixels wide:"):
             given = {session.get_inputs()[0].name: xs.astype(self.type)}
             found = session.run([output] if output else None, given)[0].astype(np.float32)
         if found.ndim == 2:
@@ -139,7 +139,7 @@ class Onnx(Trained):
             return found.reshape(*found.shape[:2], -1).transpose(0, 2, 1)
         if found.ndim != 3:
             raise HeloError(f"an output of shape {list(found.shape)}", expected="one of two to four axes",
-                            mend='output = "NAME" in the TOML names another', where=self.name)  # fmt: skip
+                            mend='choose another with output = "NAME" in the TOML', where=self.name)  # fmt: skip
         return found[:, int(self.settings.get("skip", 0)) :]
 
 

@@ -84,7 +84,7 @@ def features(encoder: Trained, photos: Sequence[Picture], grid: int, least: int 
     for i, photo in enumerate(photos, 1):
         digests.append(photo.digest)
         if i % 500 == 0:
-            progress.tell("looking at pictures", i, len(photos))
+            progress.tell("computing features", i, len(photos))
 
     def encoded(some: Sequence[Picture]) -> np.ndarray:
         found = _averaged(
@@ -140,8 +140,8 @@ class _Store:
             yield
 
     def _kept(self) -> AbstractContextManager[None]:
-        mend = "make room, or name another folder by HELO_DATA"
-        return wrap(OSError, "features cannot be kept:", mend=mend, where=self.folder)
+        mend = "free some space, or choose another folder with HELO_DATA"
+        return wrap(OSError, "features cannot be saved:", mend=mend, where=self.folder)
 
     def _read(self) -> None:
         keys, values = self.folder / "keys", self.folder / "values"
@@ -150,7 +150,7 @@ class _Store:
         count = min(len(found) // DIGEST, size // self._row)
         self.known = {found[i * DIGEST : (i + 1) * DIGEST]: i for i in range(count)}
         if len(self.known) < count:  # not one that this wrote
-            raise HeloError("damaged", mend="delete the folder, and it is made again", where=self.folder)
+            raise HeloError("damaged", mend="delete the folder; it will be made again", where=self.folder)
 
     @property
     def _row(self) -> int:

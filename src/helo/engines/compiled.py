@@ -33,7 +33,7 @@ class Compiled:
 
     def step(self, parameters: Parameters, state: State, x: Tensor) -> tuple[State, Tensor]:
         if self._step is None:
-            progress.say(f"the step of {self._name} is compiled, which takes up to half a minute")
+            progress.say(f"compiling the step of {self._name}, which takes up to half a minute")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of what torch itself imports
                 self._step = torch.compile(self.cell.step)
@@ -45,7 +45,7 @@ class Compiled:
                 return self._step(parameters, state, x)
         except Exception as error:  # no compiler, or a step that it does not know
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            progress.say(f"the step of {self._name} is not compiled, which makes it slower: {reason[:200]}")
+            progress.say(f"the step of {self._name} could not be compiled and runs more slowly: {reason[:200]}")
             self._step = self.cell.step
             return self._step(parameters, state, x)
 

@@ -42,14 +42,14 @@ class Device:
         """
         cuda = asked != "cpu" and torch.cuda.is_available()
         if asked == "cuda" and not cuda:
-            raise HeloError("there is no CUDA device here", mend="leave --device out", where="--device cuda")
+            raise HeloError("this computer has no CUDA device", mend="omit --device", where="--device cuda")
         at = torch.device("cpu")
         if cuda:
             count = torch.cuda.device_count()
             if not 0 <= number < count:
                 raise HeloError(
                     f"process {number} of this computer, which has {count} GPUs", expected="a GPU for each process",
-                    mend="fewer processes, or --device cpu", where="LOCAL_RANK",
+                    mend="use fewer processes or --device cpu", where="LOCAL_RANK",
                 )  # fmt: skip
             at = torch.device("cuda", number)
             torch.cuda.set_device(at)
@@ -200,7 +200,7 @@ class Steps:
                 self.function(buffers, key)
         except RuntimeError as error:  # a cell of a person's own may do what cannot be captured
             self._capturing = False
-            progress.say(f"steps are not captured, which makes them slower: {str(error).splitlines()[0]}")
+            progress.say(f"steps could not be captured and run more slowly: {str(error).splitlines()[0]}")
             torch.cuda.synchronize(self.device.at)
             self.function(buffers, key)
             return
@@ -234,7 +234,7 @@ def _precision(asked: str, at: torch.device) -> torch.dtype:
             return torch.bfloat16
         if asked == "bfloat16":
             raise HeloError(
-                "this processor's kernels have no bfloat16", mend="leave --precision out", where="--precision bfloat16"
+                "this processor does not support bfloat16", mend="omit --precision", where="--precision bfloat16"
             )
     return torch.float32
 

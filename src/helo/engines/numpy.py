@@ -14,7 +14,7 @@ from helo.errors import HeloError
 
 
 def way(cell: Cell, parameters: Parameters, xs: Array, lengths: Array | None = None) -> tuple[str, str]:
-    return "steps", "the reference: each step as the cell writes it"
+    return "steps", "the reference: step by step, as the cell defines it"
 
 
 def scan(
@@ -32,7 +32,7 @@ def initial_state(cell: Cell, parameters: Parameters, xs: Array, state: State | 
     one than it expects may read beyond it. dtypes: must be the parameters', too. Raises HeloError.
     """
     if xs.shape[1] == 0:
-        raise HeloError("a sequence of no steps", expected="one step or more")
+        raise HeloError("a sequence without steps", expected="at least one step")
     fresh = cell.state(parameters, xs.shape[0])
     if state is None:
         return fresh
@@ -40,7 +40,7 @@ def initial_state(cell: Cell, parameters: Parameters, xs: Array, state: State | 
         raise HeloError(f"a state of {len(state)} parts", expected=f"{len(fresh)}, as {type(cell).__name__} has")
     for given, own in zip(state, fresh, strict=True):
         if given.shape != own.shape:
-            raise HeloError(f"a state of shape {tuple(given.shape)}", expected=f"{tuple(own.shape)}, the batch first")
+            raise HeloError(f"a state of shape {tuple(given.shape)}", expected=f"{tuple(own.shape)}, batch first")
         if dtypes and given.dtype != own.dtype:
             raise HeloError(f"a state of {given.dtype}", expected=f"{own.dtype}, as the parameters")
         if given.device != own.device:

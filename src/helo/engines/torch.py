@@ -37,9 +37,9 @@ def way(cell: Cell, parameters: Parameters, xs: Tensor, lengths: Tensor | None =
         return "fused", f"torch's {type(cell).__name__} kernel ({where})"
     if isinstance(cell, LinearCell):
         if xs.device.type == "cpu":
-            return "scan", "linear recurrence; on a CPU one multiply-add a step is the fastest scan"
+            return "scan", "linear recurrence; on a CPU one multiply-add per step is the fastest scan"
         return "scan", "linear recurrence; parallel by doubling"
-    return "steps", f"torch has no kernel for {type(cell).__name__}; each step as the cell writes it"
+    return "steps", f"torch has no kernel for {type(cell).__name__}; step by step, as the cell defines it"
 
 
 def scan(

@@ -169,8 +169,8 @@ def _letters(word: str) -> tuple[str, ...]:
         mark = unicodedata.category(sign)[0] == "M" or sign in JOINERS
         if not mark and (not sign.isprintable() or sign.isspace()):
             raise HeloError(
-                f"{word[:60]!r} is no word",
-                expected="letters without blanks or line ends",
+                f"{word[:60]!r} is not a word",
+                expected="letters without spaces or line breaks",
                 mend="helo hello mississippi",
             )
         if letters and (mark or joined):
@@ -179,10 +179,10 @@ def _letters(word: str) -> tuple[str, ...]:
             letters.append(sign)
         joined = sign == "\u200d"
     if len(letters) > LONGEST:
-        raise HeloError(f"{word[:60]!r} has {len(letters):,} letters", expected=f"{LONGEST} at most")
+        raise HeloError(f"{word[:60]!r} has {len(letters):,} letters", expected=f"at most {LONGEST}")
     if len(set(letters)) < 2:
         found = "an empty word" if not letters else f"{word[:60]!r} has one letter alone"
-        raise HeloError(found, expected="two different letters at least, so that there is something to learn")
+        raise HeloError(found, expected="at least two different letters, so that there is something to learn")
     return tuple(letters)
 
 

@@ -38,7 +38,7 @@ def _idea(e: Example, paint: Paint) -> Iterator[str]:
     yield ""
     yield "  A recurrent network reads one letter at a time and says which comes next."
     if e.hand.state == ("h",):
-        yield f"  The state h, {NUMBERS[e.hand.hidden]} numbers, is all that it remembers of the letters before."
+        yield f"  The state h, {NUMBERS[e.hand.hidden]} numbers, is all that it remembers of the earlier letters."
     else:
         yield f"  The state, h and c, {NUMBERS[e.hand.hidden]} numbers each, is all that it remembers."
     yield ""
@@ -46,7 +46,7 @@ def _idea(e: Example, paint: Paint) -> Iterator[str]:
         *e.hand.formulas,
         ("y_t = W_hy·h_t + b_y", "a score for each letter"),
         ("p_t = softmax(y_t) = exp(y_t) / sum exp(y_t)", "the probability of each"),
-        ("loss_t = -log p_t[the right letter]", "0 if it was sure, and right"),
+        ("loss_t = -log p_t[the right letter]", "0 if it was sure and right"),
     ):
         yield f"  {formula:44}   {paint(meaning, 'faint')}"
 
@@ -56,14 +56,14 @@ NUMBERS = {2: "two", 3: "three"}
 
 def _forward(e: Example, paint: Paint) -> Iterator[str]:
     paper = network.on_paper(e)
-    yield from layout.heading("1  Forward: what it says before it has learned anything", paint)
+    yield from layout.heading("1  Forward: what it predicts before it has learned anything", paint)
     yield from layout.wrapped(
         f"The vocabulary is [{', '.join(e.vocabulary)}]; an input is one-hot, 1 at its letter's place."
     )
     if e.lecture:
         yield "  With these weights the scores are the lecture's, rounded to one digit:"
     else:
-        yield "  These weights are drawn by chance, each of one digit, so that paper will do:"
+        yield "  These weights are random, each of one digit, so that you can follow on paper:"
     yield ""
     yield from _weights(e, paint)
     yield ""
@@ -175,7 +175,7 @@ def _training(seed: int, e: Example, paint: Paint) -> Generator[str, None, Progr
     yield from _need(e)
     yield ""
     if not e.lecture:
-        yield f"  The network that is trained has {e.units} units; {NUMBERS[e.hand.hidden]} are enough for paper."
+        yield f"  The network that is trained has {e.units} units; {NUMBERS[e.hand.hidden]} are enough on paper."
         yield ""
     side = len(e.read) <= STEPS
     yield paint(f"  {f'random start, seed {seed}':26}p of the right letter", "faint")
@@ -228,7 +228,7 @@ def _bptt(e: Example, paint: Paint) -> Iterator[str]:
     """The lines of the steps backwards and of training, as formulas, and one of them with its numbers."""
     steps = [str(t) for t in range(len(e.read), 0, -1)]
     yield f"  for t = {', '.join(steps if len(steps) <= 8 else [*steps[:3], '...', '1'])}:"
-    formulas = ("dy = p_t - x_{t+1}", "what it said, minus what was right"), *e.hand.back_formulas
+    formulas = ("dy = p_t - x_{t+1}", "what it predicted, minus what was right"), *e.hand.back_formulas
     width = max(31, *(len(formula) for formula, _ in formulas))
     for formula, meaning in formulas:
         yield f"    {formula:{width}} {paint(meaning, 'faint')}".rstrip()
@@ -258,7 +258,7 @@ def _report(progress: Progress, e: Example, side: bool, paint: Paint) -> str:
 
 
 def _writing(w: network.Network, e: Example, paint: Paint) -> Iterator[str]:
-    yield from layout.heading("3  Writing: the letter that it writes is the next that it reads", paint)
+    yield from layout.heading("3  Writing: each letter that it writes is the next one it reads", paint)
     few = len(e.vocabulary) <= LETTERS
     heads = [f"p({letter})" for letter in e.vocabulary] if few else ["p"]
     yield paint("  fed" + "".join(layout.right(head, 8) for head in heads) + "    written", "faint")
@@ -276,7 +276,7 @@ def _writing(w: network.Network, e: Example, paint: Paint) -> Iterator[str]:
 def _autograd(e: Example, paint: Paint) -> Iterator[str]:
     yield from layout.heading("4  The same gradient by autograd", paint)
     yield "  torch is given the forward pass alone and finds the gradient itself. At the"
-    yield "  weights of part 1, beside the gradient by hand; what differs is rounding:"
+    yield "  weights of part 1, next to the gradient by hand; the difference is rounding:"
     yield ""
     comparison = network.compare(e)
     if comparison is None:
@@ -295,14 +295,14 @@ def _chunks(e: Example, paint: Paint) -> Iterator[str]:
     """The cut of truncated backpropagation, with the numbers that do not come across it."""
     yield from layout.heading("5  The cut at a chunk's border: truncated backpropagation", paint)
     if not e.border:
-        yield "  A word of two letters is read in one step: there is no border in it."
+        yield "  A word of two letters is read in one step, so it has no border."
         return
     border, state = e.border, e.hand.state
     first, second = "".join(e.read[: e.border]), "".join(e.read[e.border :])
     yield from layout.wrapped(
         "A long text is read chunk by chunk. The state goes on across a border; the gradient does not. Here "
         f"'{first}' is one chunk and '{second}' the next: the losses are the same as above, but what comes after step "
-        f"{border} tells nothing to what is before."
+        f"{border} has no effect on what came before."
     )
     yield ""
     cut = network.truncated(e)

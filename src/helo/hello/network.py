@@ -164,7 +164,7 @@ def on_paper(e: Example, w: Network | None = None) -> Paper:
 def start(e: Example, seed: int, units: int | None = None) -> dict[str, np.ndarray]:
     """A network that has learned nothing: the cell's own beginning, and small random weights for the scores."""
     if seed < 0:
-        raise HeloError(str(seed), expected="a whole number from 0 up", where="--seed")
+        raise HeloError(str(seed), expected="a whole number, 0 or more", where="--seed")
     rng, letters, units = np.random.default_rng(seed), len(e.vocabulary), units or e.units
     w = e.hand.network(e.hand.cell.init(rng, letters, units))
     W_hy = uniform(rng, letters, units, units**-0.5).astype(np.float64)

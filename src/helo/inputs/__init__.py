@@ -26,4 +26,4 @@ def from_json(saved: dict[str, Any]) -> Input:
     try:
         return find(saved["form"]).from_json(saved)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise HeloError(f"not a form of input ({error!r})", mend="take the file of a whole run") from error
+        raise HeloError(f"not a form of input ({error!r})", mend="use the file from an undamaged run") from error

@@ -36,7 +36,7 @@ class Pictures(Input):
         x = _alike(examples, _shape(examples.inputs))
         if x.ndim < 3:
             size = "pictures (examples, height, width)"
-            raise HeloError(f"--view {view} of vectors", expected=size, where=examples.place(0))
+            raise HeloError(f"--view {view} with vectors", expected=size, where=examples.place(0))
         mean = float(x.mean(dtype=np.float64))  # squares of what float32 holds are beyond it
         return cls(x.shape[1:], view, mean, float(varied(x.std(dtype=np.float64), mean)))
 

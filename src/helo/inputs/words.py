@@ -166,5 +166,5 @@ def _vectors(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
             continue
         found[word] = numbers.row(values, f"{path}:{n}").astype(np.float32)
     if not found:
-        raise HeloError("no vectors", expected="a word and its numbers a line", where=str(path))
+        raise HeloError("no vectors", expected="a word and its numbers per line", where=str(path))
     return found

@@ -104,7 +104,7 @@ def sections(found: Mapping[str, Any], key: str = "feature") -> str:
         parts += [f"<h2>Features beyond units{of}</h2>", dictionary.section(features, f"{key}-{i}" if i else key)]
         parts += [f"<h2>State space{of}</h2>", projection.section(found["space"][name], key=f"{key}-space-{i}")]
     if found["errors"] is not None:
-        parts += ["<h2>The errors that remain</h2>", errors.section(found["errors"])]
+        parts += ["<h2>The remaining errors</h2>", errors.section(found["errors"])]
     return "\n".join(parts)
 
 
@@ -115,10 +115,10 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         if "missing" in features:
             continue
         share, means = features["variance"]["features"], features["means"]
-        line = f"{name}: {features['active']} of {features['directions']} features at a step explain {share:.0%} of the units' variance"
+        line = f"{name}: {features['active']} of {features['directions']} features per step explain {share:.0%} of the units' variance"
         if means:
-            line += f"; the best tells a property {means['feature']:.2f}, the best unit {means['unit']:.2f}"
-            line += f", a random direction {means['random']:.2f}"
+            line += f"; mean score on properties: best feature {means['feature']:.2f}, best unit {means['unit']:.2f}"
+            line += f", random direction {means['random']:.2f}"
         lines.append(line)
     if (errors := found["errors"]) is None:
         return lines
@@ -126,7 +126,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         kind = max(errors["kinds"], key=lambda k: k["share"])
         return [
             *lines,
-            f"loss: {kind['share']:.0%} falls to {kind['share_of_symbols']:.0%} of the symbols: {kind['kind']}",
+            f"loss: {kind['share']:.0%} comes from {kind['share_of_symbols']:.0%} of the symbols: {kind['kind']}",
         ]
     most = "".join(
         f"; {c['share']:.0%} of the loss: {c['truth']} taken for {c['said']}" for c in errors["confusions"][:1]

@@ -51,7 +51,7 @@ def compare(paths: Sequence[str | Path]) -> dict[str, Any]:
     abouts = [folder.describe(p) for p in places]
     tasks = list(dict.fromkeys(a["task"] for a in abouts))
     if len(tasks) > 1:
-        raise HeloError(f"runs of {' and '.join(tasks)}", expected="runs of one task: their figures do not compare")
+        raise HeloError(f"runs of {' and '.join(tasks)}", expected="runs of one task, whose figures can be compared")
     histories = [folder.metrics(folder.inside(p, "metrics.jsonl")) for p in places]
     for path, found in zip(places, histories, strict=True):
         if not found:
@@ -159,12 +159,12 @@ def notes(found: dict[str, Any]) -> list[str]:
         if len(parts) > 1:
             groups.setdefault(" | ".join(", ".join(runs[i] for i in part) for part in parts), []).append(figure)
     lines = [
-        f"{', '.join(figures)} compare only within: {parts} (other data, symbols, or way of taking them)"
+        f"{', '.join(figures)} can be compared only within: {parts} (different data, symbols or protocol)"
         for parts, figures in groups.items()
     ]
     units = {r["options"].get("units") for r in found["runs"]}
     if len(units) > 1 and found["held_out"]:
-        lines.append(f"{found['held_out']} held out are of each run's own symbols: not the same text to the letter")
+        lines.append(f"{found['held_out']} of each run's own symbols were held out: not exactly the same text")
     if unfinished := [runs[i] for i, r in enumerate(found["runs"]) if not r["finished"]]:
         lines.append(f"not finished: {', '.join(unfinished)}")
     return lines
@@ -198,7 +198,7 @@ def table(found: dict[str, Any]) -> str:
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
         for row in whole
     ]
-    return "\n".join([*lines, "", "* the best of those that compare", *notes(found)])
+    return "\n".join([*lines, "", "* the best of those that can be compared", *notes(found)])
 
 
 def page(found: dict[str, Any]) -> str:
@@ -208,7 +208,7 @@ def page(found: dict[str, Any]) -> str:
     head = ["", *runs]
     mark = [[pages.Markup(f"<b>{pages.text(c)}</b>") if c.endswith("*") else c for c in row] for row in figures]
     parts = [f"<p>{pages.text(line)}.</p>" for line in notes(found)]
-    parts += ["<h2>Figures</h2>", pages.table(head, mark, "* the best of those that compare")]
+    parts += ["<h2>Figures</h2>", pages.table(head, mark, "* the best of those that can be compared")]
     parts += ["<h2>What differs</h2>", pages.table(head, facts)]
     keys = list(dict.fromkeys(k for c in found["curves"] for k in c if k not in ("step", "seconds")))
     unit = found["loss_unit"] and f", {found['loss_unit']}"

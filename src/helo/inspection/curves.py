@@ -37,7 +37,7 @@ def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> 
     """A picture of some lines. title: what it shows, said to who does not see it; across: what x is; log: y as powers of 10."""
     drawn = [(i, points) for i, line in enumerate(lines) if (points := _points(line, log))]
     if not drawn:
-        return f'<p class="faint">{text(title)}: nothing yet.</p>'
+        return f'<p class="faint">{text(title)}: no values yet.</p>'
     xs, ys = zip(*(point for _, points in drawn for point in points), strict=True)
     first = 0.0 if min(xs) == max(xs) > 0 else min(xs)  # of one point: from the beginning
     (x0, x1), (y0, y1) = _span(first, max(xs)), _span(min(ys), max(ys), 0.06)

@@ -307,13 +307,13 @@ def section(found: Mapping[str, Any], key: str = "feature") -> str:
     features, means, k = found["features"], found["means"], found["active"]
     share = found["variance"]
     parts = [
-        f"<p>{found['directions']} directions, learned on {found['steps_learned']:,} steps; all figures are of {found['steps_scored']:,} "
+        f"<p>{found['directions']} directions, learned on {found['steps_learned']:,} steps; all figures are from {found['steps_scored']:,} "
         f"others. With {k} of them active at a step they explain {share['features']:.0%} of the variance of the units.</p>"
     ]
     if means:
         more = means["feature"] - means["unit"]
         parts.append(
-            f"<p>The best feature tells a property {abs(more):.2f} {'better' if more > 0 else 'worse'} than the best unit, on the "
+            f"<p>The best feature predicts a property {abs(more):.2f} {'better' if more > 0 else 'worse'} than the best unit, on the "
             f"average of {len(found['properties'])} properties: {means['feature']:.2f} against {means['unit']:.2f}; the best of as "
             f"many random directions {means['random']:.2f}.</p>"
         )
@@ -350,7 +350,7 @@ def _properties(properties: Mapping[str, Any], key: str) -> str:
     head = (
         "property", "best feature", "best unit", "best random direction", "more", "which feature", "which unit", "best activation"
     )  # fmt: skip
-    return pages.table(head, rows, "How well properties are told, by the same score")
+    return pages.table(head, rows, "How well each property is predicted, by the same score")
 
 
 def _card(feature: Mapping[str, Any], key: str) -> str:

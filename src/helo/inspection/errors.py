@@ -38,12 +38,12 @@ KINDS = {
     "opening quote or bracket": "another quote or bracket",
     "digit": "a number, or part of one",
     "capital": "a capital letter",
-    "unseen word": "in a word that never occurred before, behind its first letter",
-    "rare word": f"in a word that occurred at most {RARE} times before, behind its first letter",
+    "unseen word": "in a word that never occurred before, after its first letter",
+    "rare word": f"in a word that occurred at most {RARE} times before, after its first letter",
     "word start": "the first letter of a word",
-    "common word": "in a word that occurred more often, behind its first letter",
-    "blank": "a blank or a line end",
-    "punctuation": "any other sign",
+    "common word": "in a word that occurred more often, after its first letter",
+    "blank": "a space or a line break",
+    "punctuation": "any other character",
 }
 
 
@@ -367,7 +367,7 @@ def _kinds(found: Mapping[str, Any]) -> str:
             [(k["kind"], f"{k['share_of_symbols']:.1%}", f"{k['nats']:.2f}", k["share"]) for k in kinds],
             form=".1%",
         ),
-        "<details><summary>What the kinds are, and where they cost most</summary>",
+        "<details><summary>What the kinds are, and where their loss is largest</summary>",
         "<dl>",
         *(f"<dt><b>{k['kind']}</b>: {KINDS[k['kind']]}</dt><dd>{_examples(k['examples'])}</dd>" for k in kinds),
         "</dl>",
@@ -385,8 +385,8 @@ def _kinds(found: Mapping[str, Any]) -> str:
     dear = sorted((s for s in symbols if s["count"] >= least), key=lambda s: -s["nats"])
     forms = {"share": ".1%", "nats": ".2f"}
     for chosen, value, other, caption in (
-        (symbols[:12], "share", "nats", "Symbols that cost most"),
-        (dear[:12], "nats", "share", f"Hardest symbols, of those that occur at least {least} times"),
+        (symbols[:12], "share", "nats", "Symbols with the largest loss"),
+        (dear[:12], "nats", "share", f"Hardest symbols among those that occur at least {least} times"),
     ):
         rows = [(pages.spelled(s["symbol"]), s["count"], f"{s[other]:{forms[other]}}", s[value]) for s in chosen]
         if rows:
@@ -396,7 +396,7 @@ def _kinds(found: Mapping[str, Any]) -> str:
 
 def _labels(found: Mapping[str, Any]) -> str:
     if not found["examples_scored"]:
-        return "<p>Nothing has a label to be compared with.</p>"
+        return "<p>No example has a label to compare with.</p>"
     parts = [
         f"<p>{found['examples_scored']:,} labels, {found['accuracy']:.1%} of them right, at {found['nats']:.3f} nats.</p>",
         '<div class="beside">',
@@ -405,11 +405,11 @@ def _labels(found: Mapping[str, Any]) -> str:
     rows = [(k["label"], k["count"], f"{k['accuracy']:.1%}", _nats(k["nats"]), k["share"]) for k in labels]
     parts.append(pages.bars(("label", "times", "right", "nats", _AXIS["share"]), rows, "Loss by label", ".1%"))
     parts += [*_curves(found, "times", "nats"), "</div>"]
-    confused = {f"{c['truth']} taken for {c['said']}": c for c in found["confusions"][:15]}
+    confused = {f"{c['truth']} mistaken for {c['said']}": c for c in found["confusions"][:15]}
     if confused:
         rows = [(name, c["count"], _nats(c["nats"]), c["share"]) for name, c in confused.items()]
         head = ("confusion", "times", "nats", _AXIS["share"])
-        parts.append(pages.bars(head, rows, "Confusions that cost most", ".1%"))
+        parts.append(pages.bars(head, rows, "Confusions with the largest loss", ".1%"))
         examples = [(name, f"{e['nats']:.2f}", e["text"]) for name, c in confused.items() for e in c["examples"]]
         if examples:
             table = pages.table(("confusion", "nats", "text"), examples)

@@ -108,13 +108,13 @@ def read_source(run: Run, files: Sequence[str], standard_input: Callable[[], str
     if not isinstance(run.task.model, LanguageModel):
         return run.lines(standard_input()) if list(files) == ["-"] else run.examples(files)
     if len(files) > 1:
-        raise HeloError(f"{len(files)} files", expected="one text", where="FILES")
+        raise HeloError(f"{len(files)} files", expected="one", where="FILES")
     if files[0] == "-":
         return standard_input().rstrip("\r\n")
     with place(files[0]):
         paths = meant(files[0])
         if len(paths) > 1:
-            raise HeloError(f"{len(paths):,} files", expected="one text")
+            raise HeloError(f"{len(paths):,} files", expected="one")
         return file_text(paths[0]).rstrip("\r\n")
 
 
@@ -123,12 +123,12 @@ def warnings(explanations: Sequence[Explanation]) -> list[str]:
     lines, found = [], [e.attribution for e in explanations if e.attribution is not None]
     if len(found) < len(explanations):
         lines.append(
-            "occlusion alone: for integrated gradients over so much torch is needed (pip install 'helo[train]')"
+            "occlusion only: integrated gradients of an input this long need torch (pip install 'helo[train]')"
         )
     if omitted := max(e.request.omitted for e in explanations):
-        lines.append(f"of an answer the first words or steps are explained, and up to {omitted:,} more are not")
+        lines.append(f"only the first words or steps of an answer are explained; up to {omitted:,} more are not")
     if (worst := max((a.error() for a in found), default=0.0)) > 0.01:
-        lines.append(f"the attributions miss up to {100 * worst:.1f} % of what they should add up to")
+        lines.append(f"the attributions add up to what they should within {100 * worst:.1f} %")
     return lines
 
 
@@ -174,15 +174,15 @@ def explain(
             if label is not None:
                 raise HeloError(shape, expected="one that chooses among labels", where="--label")
             if baseline != "zero":
-                raise HeloError(f"{baseline}, of {shape}", expected="zero", where="--baseline")
+                raise HeloError(f"{baseline}, with {shape}", expected="zero", where="--baseline")
             examples = task.source.given(task, source)
             if (request := targets.GENERATION.get(examples.kind)) is None:
-                raise HeloError(f"{shape}, of {examples.kind}", expected=f"one of {' or '.join(targets.GENERATION)}")
+                raise HeloError(f"{shape}, with {examples.kind}", expected=f"one of {' or '.join(targets.GENERATION)}")
             requests = [request(run, examples.take(np.array([i]))) for i in range(len(examples))]
         else:
-            raise HeloError(shape, expected="one of another: of it there is no such view yet")
+            raise HeloError(shape, expected="another kind of model: this one has no such view yet")
         if not requests:
-            raise HeloError("nothing to explain", expected="one example or more", where="input")
+            raise HeloError("nothing to explain", expected="at least one example", where="input")
         attribution.prepare(len(requests))
         out = []
         for request in requests:

@@ -102,10 +102,10 @@ def baseline_of(run: Run, form: Any, vectors: np.ndarray, name: str) -> np.ndarr
         return np.zeros(())
     if table is None:
         raise HeloError(
-            f"{name}, of what has no word vectors", expected="zero, which is the mean of training", where="--baseline"
+            f"{name}, without word vectors", expected="zero, which is the mean of training", where="--baseline"
         )
     if name == "unknown" and not isinstance(form, Words) and 0 not in form.vocab.silent:
-        raise HeloError("unknown, of a model without an unknown symbol", expected="zero or mean", where="--baseline")
+        raise HeloError("unknown, with a model that has no unknown symbol", expected="zero or mean", where="--baseline")
     row = table[0] if name == "unknown" else table.mean(0)
     return np.concatenate(
         [row, np.zeros(vectors.shape[-1] - len(row))]

@@ -39,7 +39,7 @@ def require_torch() -> ModuleType:
     try:
         import torch
     except ImportError as error:
-        raise HeloError("a gradient needs torch", mend="pip install 'helo[train]'") from error
+        raise HeloError("gradients need torch", mend="pip install 'helo[train]'") from error
     return torch
 
 
@@ -153,8 +153,8 @@ def backpropagate(
     total = float(torch.stack([g.norm() for g in gradients]).norm()) / len(xs) if gradients else 0.0
     if not np.isfinite(norms).all() or not math.isfinite(total):
         raise HeloError(
-            f"{name or type(cell).__name__}: numbers grow beyond all bounds within {time} steps",
-            mend="a smaller --scale, or a smaller --length",
+            f"{name or type(cell).__name__}: the numbers overflow within {time} steps",
+            mend="use a smaller --scale or --length",
         )
     return summary(cell, parameters, norms) | {"parameter_gradient": total}
 
@@ -178,8 +178,8 @@ def fits(rows: int, time: int, layers: int, hidden: int) -> None:
     need = 8.0 * rows * time * layers * hidden * SAVED
     if need > ROOM:
         raise HeloError(
-            f"{time:,} steps of {layers} x {hidden} units, which fill about {need / 1e9:,.0f} GB on the way back",
-            expected=f"{ROOM / 1e9:.0f} GB at most", mend="a smaller --length, --hidden or --layers",
+            f"{time:,} steps of {layers} x {hidden} units, whose backward pass needs about {need / 1e9:,.0f} GB",
+            expected=f"at most {ROOM / 1e9:.0f} GB", mend="use a smaller --length, --hidden or --layers",
         )  # fmt: skip
 
 

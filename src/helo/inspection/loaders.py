@@ -44,8 +44,8 @@ def loader(run: Run, files: Sequence[str | Path] = (), most: int = MOST) -> Load
     task = run.task
     if isinstance(task.model, FeedForward):
         raise HeloError(
-            "a feed-forward model: it has no recurrence to look into",
-            expected="a model with a recurrent layer", mend="helo explain says what an answer rests on", where=str(run.path),
+            "a feed-forward model, which has no recurrent layer to inspect",
+            expected="a model with a recurrent layer", mend="helo explain shows what its answers depend on", where=str(run.path),
         )  # fmt: skip
     run.parameters  # noqa: B018  a run without weights is refused before anything is read
     o = task.options

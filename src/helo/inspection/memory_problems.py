@@ -130,7 +130,7 @@ def _train(what: str, problem: Problem, spec: str, hidden: int, seed: int) -> di
             with torch.no_grad():
                 error = float(evaluate(*checked)[1])
             if not np.isfinite(error):
-                raise HeloError(f"{what}: the error is {error} after {step} steps", mend="another --cell or --seed")
+                raise HeloError(f"{what}: the error is {error} after {step} steps", mend="try another --cell or --seed")
             steps.append(step)
             errors.append(error)
             progress.tell(what, step, STEPS)

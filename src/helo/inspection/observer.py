@@ -200,7 +200,7 @@ def _fixed(run: Run) -> tuple[list[Any], list[str], str]:
     files = [Path(f) for f in (data["train"] if isinstance(data["valid"], str) else data["valid"])]
     run._recorded([])
     if sum(f.stat().st_size for f in files if f.is_file()) > LARGEST:
-        raise HeloError("the validation data is too large to be read again here", where=str(run.path))
+        raise HeloError("the validation data is too large to be read again for this page", where=str(run.path))
     examples = task.source.recorded(task, data)
     examples = examples.take(np.arange(min(EXAMPLES, len(examples))))
     encoded, targets = task.encode(examples), task.targets(examples)
@@ -225,10 +225,10 @@ def _text(run: Run, task: Any) -> tuple[list[Any], list[str], str]:
             tail = words.encode()
         ids = task.vocab.encode(tail, lenient=True).astype(np.int64)[-SYMBOLS:]
     if len(ids) < 2 or (np.isin(ids, list(task.vocab.silent)).mean() > 0.5 if task.vocab.silent else False):
-        source = "what the model wrote itself, since its text is not here"
+        source = "text that the model wrote itself, because its own text is missing"
         ids = task.encode(run.sample(length=SYMBOLS, seed=0)).astype(np.int64)[:SYMBOLS]
     if len(ids) < 1:
-        raise HeloError("the model writes nothing, and its text is not here", where=str(run.path))
+        raise HeloError("the model writes nothing, and its text is missing", where=str(run.path))
     pieces = [task.vocab.spelling[i].decode("utf-8", "replace") or "\N{REPLACEMENT CHARACTER}" for i in ids]
     return [ids[None]], pieces, source
 

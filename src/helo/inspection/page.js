@@ -33,7 +33,7 @@ const colour = () => {
     s.style.setProperty("--v", Math.abs(v).toFixed(2));
   });
   const t = layers[r][l], known = data[r].best.filter(b => b[1] === t.name && b[2] === unit && b[4]).map(b => b[0]);
-  $("said").textContent = `${t.name}, ${what ? "gate " + what + " of " : ""}unit ${unit}` + (known.length ? `: the best for ${known.join(", ")}` : "");
+  $("said").textContent = `${t.name}, ${what ? "gate " + what + " of " : ""}unit ${unit}` + (known.length ? `: best unit for ${known.join(", ")}` : "");
 };
 const menu = () => {
   const t = layers[r][l];
@@ -73,7 +73,7 @@ const like = () => {
     mark.textContent = cut(i, i + 1); button.append(cut(i - 30, i) + gap, mark, gap + cut(i + 1, i + 20));
     button.onclick = () => jump(i, i + 1); item.append(`${v.toFixed(2)} `, button); list.append(item);
   });
-  const title = document.createElement("p"); title.textContent = "Most like it (cosine of all units of the layer):";
+  const title = document.createElement("p"); title.textContent = "Most similar places (cosine similarity of all units of the layer):";
   $("like").replaceChildren(title, list);
 };
 $("reading").onchange = e => { r = +e.target.value; l = 0; what = ""; unit = 0; from = to = 0; fill(); show(); };

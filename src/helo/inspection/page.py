@@ -80,7 +80,11 @@ def _properties(found: Inspection) -> str:
     )  # fmt: skip
     return (
         f"<h2>{count} of {len(found.properties)} properties are found in single units</h2>"
-        + table(head, rows, "Best unit first. A score is 0 where a unit says nothing and 1 where it says all.")
+        + table(
+            head,
+            rows,
+            "Best unit first. A score is 0 if a unit says nothing about the property and 1 if it says everything.",
+        )
         + f"<details><summary>What each property is</summary>{table(('property', 'what it is'), [(n, p['about']) for n, p in ordered])}</details>"
     )
 
@@ -88,14 +92,14 @@ def _properties(found: Inspection) -> str:
 def _method() -> str:
     return f"""<details><summary>How this was scored</summary>
 <p>Each unit's memory is compared with each property, now and {", ".join(map(str, LAGS[1:]))} steps later. A flag is scored by
-|2·AUC − 1|, a number by the squared rank correlation (R²). <b>Floor</b>: what chance does. The property is rolled along the text by every
-{SHIFTS}th of it, and each time the best of all units at any lag is taken; 99 of 100 such maxima lie below.
-<b>Untrained</b>: what the best unit tells of {SEEDS} networks of this shape that never learned, which is what the text alone
-makes of any units: every network sees whether the newest letter is a digit. <b>Needed</b>: 1 − (1 − untrained) · (1 − floor) · {1 - CLEARLY:g}. A
-unit above it is <b>found</b>: it learned to tell the property. A small set is up to eight units whose weighted sum tells most, chosen on
+|2·AUC − 1|, a number by the squared rank correlation (R²). <b>Floor</b>: what chance reaches. The property is shifted along the text by every
+{SHIFTS}th of it, and each time the best of all units at any lag is taken; 99 of 100 such maxima are below the floor.
+<b>Untrained</b>: what the best unit predicts in {SEEDS} untrained networks of this shape, which shows what the text alone
+gives to any unit: every network sees whether the newest letter is a digit. <b>Needed</b>: 1 − (1 − untrained) · (1 − floor) · {1 - CLEARLY:g}. A
+unit above it is <b>found</b>: it learned to predict the property. A small set is up to eight units whose weighted sum predicts it best, chosen on
 one half of the text and scored on the other, and found in the same way. Silenced: the unit is held at its
-mean while the model reads on; the nats are those
-that it then loses a step, where the property holds (or is above its median) and elsewhere.</p></details>"""
+mean while the model reads on; the nats are the loss
+per step that this adds, where the property holds (or is above its median) and elsewhere.</p></details>"""
 
 
 def _excerpts(result: Result) -> str:
@@ -173,12 +177,12 @@ def _any(found: Inspection) -> str:
     options = "".join(f'<option value="{i}">{text(r.reading.name)}</option>' for i, r in enumerate(found.results))
     several = "" if len(found.results) > 1 else " hidden"
     return f"""<section class="screen" id="any" aria-label="any unit"><h2>Any unit, on the text</h2>
-<p class="faint">Orange is high, blue is low. The arrow keys on the slider go through the units. Select a span of the text, or give a
-place, to see where else the units are like there.</p>
+<p class="faint">Orange is high, blue is low. The arrow keys on the slider go through the units. Select part of the text, or give a
+place, to find other places where the units are similar.</p>
 <div class="controls">
 <label{several}>of <select id="reading">{options}</select></label>
 <label>layer <select id="layer"></select></label>
-<label>what <select id="what"></select></label>
+<label>show <select id="what"></select></label>
 <label>unit <input id="unit" type="number" min="0" value="0"></label>
 <label>slide <input id="slide" type="range" min="0" value="0"></label>
 <label>best for <select id="best"></select></label>
@@ -186,12 +190,12 @@ place, to see where else the units are like there.</p>
 <div class="controls">
 <label>find in the text <input id="find" type="search"></label>
 <label>place <input id="place" type="number" min="0" value="0"></label>
-<button id="more">where else is it like here?</button>
+<button id="more">find similar places</button>
 </div>
 <p id="said" role="status" aria-live="polite"></p>
 <div id="text" class="text" tabindex="0" role="figure" aria-label="the text, coloured by a unit"></div>
 <div id="like" aria-live="polite"></div></section>
-<noscript><p>Any other unit can be shown where scripts run.</p></noscript>"""
+<noscript><p>With scripts enabled, every unit can be shown here.</p></noscript>"""
 
 
 def _data(result: Result, count: int) -> dict[str, Any]:
@@ -242,8 +246,8 @@ def _gates(result: Result) -> str:
     if not pictures:
         return f"<h2>Gates</h2><p>The cell has no gates: {text(', '.join(result.gates))}.</p>"
     return (
-        "<h2>How far the gates are open</h2><p class='faint'>A dot is a unit: to the right, the share of steps at which its gate is "
-        "below 0.1, closed; upwards, above 0.9, open. Units at the left bottom are never far to either side; a forget gate at the top "
+        "<h2>How open the gates are</h2><p class='faint'>Each dot is a unit. To the right: the share of steps at which its gate is "
+        "below 0.1, closed; upwards: above 0.9, open. Units at the bottom left are rarely either; a forget gate at the top "
         "remembers (Karpathy, Johnson and Li 2015).</p>"
         f'<div class="scatter">{"".join(pictures)}</div>'
     )
@@ -276,13 +280,12 @@ def _memory(result: Result) -> str:
         longer = f"{int((half >= memory['reach']).sum())} of {units} beyond {memory['reach']}"
         rows.append([name, gate, pushed, longer, ", ".join(map(str, longest))])
     head = (
-        "layer", "by the gate that keeps: steps", "half of a push is left after: steps", "units that last", "longest"
+        "layer", "by the gate: steps", "half of a push remains after: steps", "units that last longer", "longest"
     )  # fmt: skip
     return (
         "<h2>How long units remember</h2>"
-        "<p class='faint'>By the gate: 1 / (1 − the share that is kept a step). By a push: a unit alone is moved by one standard deviation, "
-        "and its way back is watched. Each: a tenth of the units less than, half of them, nine tenths of them less than.</p>"
-        + table(head, rows)
+        "<p class='faint'>By the gate: 1 / (1 − the share kept per step). By a push: one unit is moved by one standard deviation, and its "
+        "return is measured. Each cell gives the 10th, 50th and 90th percentile over the units.</p>" + table(head, rows)
     )
 
 

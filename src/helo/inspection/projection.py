@@ -189,14 +189,14 @@ def section(found: Mapping[str, Any], first: str | None = None, key: str = "spac
                 "own",
                 "States along the property's direction",
             ),
-            "<figcaption>To the right: the direction that tells the property best, learned on the other half of the text. Upwards: "
-            "the most of what is left.</figcaption></figure>",
+            "<figcaption>To the right: the direction that predicts the property best, learned on the other half of the text. Upwards: "
+            "the direction with most of the remaining variance.</figcaption></figure>",
         ]
     parts.append("</div>")
     if found["paths"]:
         parts.append(
-            "<h3>The way of a text</h3><p>The state after each symbol, on the first two principal components, from blue to orange. "
-            "The dots behind are the states of above.</p>"
+            "<h3>The path of a text</h3><p>The state after each symbol, on the first two principal components, from blue to orange. "
+            "The dots behind it are the states from above.</p>"
         )
         parts += [
             '<div class="beside">',
@@ -283,7 +283,7 @@ def _path(way: Mapping[str, Any], points: Mapping[str, Any], gap: str, key: str)
     about = pages.text(gap.join(way["symbols"]).translate(pages.SIGNS))
     return (
         f'<figure class="path"><figcaption><code>{about}</code></figcaption>'
-        f'<svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="The way of the state through: {about}">'
+        f'<svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="The path of the state through: {about}">'
         f'<path class="behind" d="{behind}"></path><polyline points="{line}"></polyline>{steps}</svg>'
         f'<p class="screen"><label>Step <input type="range" id="{key}-step" min="1" max="{len(across)}" value="{len(across)}"></label> '
         f'<output aria-live="polite">all {len(across)} steps</output></p></figure>'

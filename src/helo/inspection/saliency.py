@@ -24,8 +24,8 @@ PLACES = 100  # predictions that are averaged over
 STRETCH = 240  # predictions of a page
 TOGETHER = 32  # predictions of a page that are looked back from at once
 OF = (
-    "norm of d log p(symbol_T) / d s_{T-k}, s the whole state that a layer hands on (LSTM: h and c together), and of "
-    "d log p(symbol_T) / d x_{T-k}, x the vector that a symbol becomes; lag 0 is the newest symbol that is read"
+    "norm of d log p(symbol_T) / d s_{T-k}, s the whole state that a layer passes on (LSTM: h and c together), and of "
+    "d log p(symbol_T) / d x_{T-k}, x the embedding of a symbol; lag 0 is the newest symbol that is read"
 )
 UNKNOWN = 0.1  # a text of which more than this share is not in the vocabulary is not the model's
 
@@ -41,7 +41,7 @@ class Saliency:
         if not isinstance(run.task.model, LanguageModel):
             raise HeloError(
                 f"a model of the task {run.about['task']}", expected=f"a language model ({', '.join(reports.after('sample'))})", where=str(run.path),
-                mend="helo explain says what its answers rest on",
+                mend="helo explain shows what its answers depend on",
             )  # fmt: skip
         require_torch()
         check("length", length)
@@ -54,15 +54,15 @@ class Saliency:
         least = 2 if length is None else length + 1
         if n < least:
             raise HeloError(
-                f"a text of {n:,} symbol{'s' * (n != 1)}", expected=f"at least {least:,}: what is looked back on, and one that is predicted",
-                mend="a smaller --length, or more text" if length else "more text", where=where,
+                f"a text of {n:,} symbol{'s' * (n != 1)}", expected=f"at least {least:,}: those to look back on, and the one predicted",
+                mend="use a smaller --length, or more text" if length else "give more text", where=where,
             )  # fmt: skip
         self.length = length or max(1, min(LENGTH, n // 2))
         ids = self.symbols.ids[self.start :]
         if self.task.vocab.silent and (share := np.isin(ids, self.task.vocab.silent).mean()) > UNKNOWN:
             raise HeloError(
                 f"{share:.0%} of the text is not in the model's vocabulary", expected=f"{UNKNOWN:.0%} at most",
-                mend="give text like its training text", where=where,
+                mend="give text like the training text", where=where,
             )  # fmt: skip
 
     @door
@@ -102,7 +102,7 @@ class Saliency:
             at = min(n, self.length + count)
         if not 2 <= at <= n:
             raise HeloError(f"{at}", where="--at",
-                            expected=f"from 2, which is the first that is predicted, to {n}, the last symbol of the text")  # fmt: skip
+                            expected=f"from 2, the first symbol that is predicted, to {n}, the last of the text")  # fmt: skip
         own = self._parameters(np.float32)
         last = self.start + at - 1  # where in the symbols the last predicted one stands
         first = max(self.start + 1, last + 1 - count)
@@ -235,14 +235,14 @@ becomes, the root of its share of the largest (Madsen, Visualizing memorization 
 <input type="range" id="at" min="0" max="0" value="0"> <span class="faint">or point at a symbol in the text</span></p>
 <p id="said" aria-live="polite">{pages.text(words(last))}</p>
 <div class="text" id="text" role="figure" aria-label="The text, each symbol shaded by how much the prediction depends on it">{spans}</div>
-<h2>How far back it looks</h2>
-<p>The same on average over {lags["places"]} places of the text: with respect to the state that each layer hands on after the
+<h2>How far back the gradient reaches</h2>
+<p>The same on average over {lags["places"]} places of the text: with respect to the state that each layer passes on after the
 symbol k steps back (of an LSTM h and c together), and with respect to the input there. Lag 0 is the newest symbol that was
 read. {pages.text(reading(lags))}</p>
 {curves.chart("Norm of the gradient, lag by lag", "lag (symbols back)", lines, log=True)}
 {pages.table(["lag", *norms], rows, "norm of the gradient of log p, on average")}"""
     return pages.page(
-        f"What {name} looks back on", "The gradient of its predictions with respect to what it has read, and to its state.",
+        f"What {name} depends on", "The gradient of its predictions with respect to what it has read, and to its state.",
         body, curves.STYLE + STYLE, SCRIPT, data,
     )  # fmt: skip
 

@@ -77,9 +77,9 @@ def score(
     """
     names = listed(files)
     if not names:
-        raise HeloError("no files are given", expected="texts, or - for standard input")
+        raise HeloError("no files were given", expected="texts, or - for standard input")
     if (unit := reports.of(run.task).loss_unit) != "nats":
-        raise HeloError(f"a model whose loss is {unit or 'a number without unit'}", expected="nats: a likelihood",
+        raise HeloError(f"a model whose loss is {unit or 'a number without unit'}", expected="a loss in nats",
                         mend="helo eval", where=str(run.path))  # fmt: skip
     if not isinstance(run.task.model, LanguageModel):
         with run.computing():
@@ -113,7 +113,7 @@ def _check(task: Any, symbols: Symbols, name: str) -> None:
     # Every text ends with a line end, whatever it is written in.
     blanks = [i for i, s in enumerate(task.vocab.spelling) if s and not s.strip()]
     if unknown.any() and (unknown | np.isin(symbols.ids, blanks)).all():
-        raise HeloError("no character of it is in the model's vocabulary", mend="give a text like that of the training",
+        raise HeloError("no character of it is in the model's vocabulary", mend="give text like the training text",
                         where=name)  # fmt: skip
 
 
@@ -232,7 +232,7 @@ def _beside(task: Any, parameters: Any, start: int, ids: dict[int, np.ndarray], 
 def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]]:
     """How likely the labels or texts of examples are."""
     if lines or not isinstance(run.task, ExampleTask):
-        raise HeloError(f"--lines of a {run.about['task']} model", expected="it of a language model")
+        raise HeloError(f"--lines with a model of the task {run.about['task']}", expected="a language model")
     task: Any = copy(run.task)
     examples = task.source.reload(task, run.about["data"], names)
     if hasattr(task, "weights"):

@@ -69,7 +69,7 @@ def label_request(run: Run, examples: Dataset, row: int, label: str | None, step
     answer = task.predict(run.parameters, one)[0]
     encoded = task.encode(one)
     if encoded.lengths[0] == 0:
-        raise HeloError("nothing", expected="a word or more", where=where)
+        raise HeloError("an empty input", expected="at least one word", where=where)
     form = task.form
     vectors = form.forward(part(run.parameters, "input"), encoded.batch(np.zeros(1, np.int64)), task.model.cell, None)[
         0
@@ -160,7 +160,7 @@ def symbol_request(
     """Of a symbol of a text: the at-th, or another in its place."""
     task: Any = run.task
     if not isinstance(text, str):
-        raise TypeError(f"{text!r:.80} is no text")
+        raise TypeError(f"{text!r:.80} is not a text")
     ids = task.encode(text).astype(np.int64)
     state: Any = None
     lead = np.zeros(0, np.int64) if stream is None else stream.last[:1]  # it was not read yet
@@ -170,7 +170,7 @@ def symbol_request(
     if len(ids) < first:
         raise HeloError(
             f"a text of {len(ids)} {task.options.units.removesuffix('s') if len(ids) == 1 else task.options.units}",
-            expected="one or more" if len(lead) else "two or more: the last follows from the others",
+            expected="one or more" if len(lead) else "two or more: the last is predicted from the others",
         )
     at = len(ids) if at is None else operator.index(at)
     if not first <= at <= len(ids):
@@ -203,7 +203,7 @@ def symbol_request(
 
     base = {"zero": np.zeros(table.shape[1]), "mean": table.mean(0), "unknown": table[0]}[baseline]
     if baseline == "unknown" and 0 not in task.vocab.silent:
-        raise HeloError("unknown, of a model without an unknown symbol", expected="zero or mean", where="--baseline")
+        raise HeloError("unknown, with a model that has no unknown symbol", expected="zero or mean", where="--baseline")
     parameters = {n: p for n, p in run.parameters.items() if n != "embedding"}
     carried = int(state is not None)
     forward = Forward(
@@ -237,7 +237,7 @@ def translation_request(run: Run, one: Dataset) -> Request:
     task: Any = run.task
     encoded = task.encode(one)
     if encoded.lengths[0] == 0:
-        raise HeloError("nothing", expected="a text", where=one.place(0))
+        raise HeloError("an empty input", expected="a text", where=one.place(0))
     batch = encoded.batch(np.zeros(1, np.int64))
     memory = task.model.memory(run.parameters, batch)
     beam = task.search(run.parameters, memory, task.most(batch), 5)
@@ -266,7 +266,7 @@ def caption_request(run: Run, one: Dataset) -> Request:
     task: Any = run.task
     if task.model.attention == "none":
         raise HeloError(
-            "a model without attention sees the picture as one", expected="one that was trained with --attention soft"
+            "a model without attention, which has no regions to explain", expected="one trained with --attention soft"
         )
     batch = task.encode(one).batch(np.zeros(1, np.int64))
     memory = task.model.memory(run.parameters, batch)

@@ -78,7 +78,7 @@ def screen(observer: Observer, width: int = 79, height: int = 24) -> list[str]:
         if values:
             rows.append(f"{name:10} {sparkline(values, max(10, width - 32))}  {values[0]:.4g} to {values[-1]:.4g}")
     if snapshot is None:
-        rows += ["", observer.error or "no weights yet: they are kept at the first validation"]
+        rows += ["", observer.error or "no weights yet: the first are saved at the first validation"]
     elif not snapshot.gates:
         rows += ["", "this cell has no gates"]
     else:

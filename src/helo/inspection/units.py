@@ -127,7 +127,7 @@ def _cost(cost: dict[str, float] | None) -> dict[str, float | None]:
 def numbers_beside(page: Path) -> Path:
     """Where the numbers of a page go. Raises HeloError, before anything is computed, where the page cannot."""
     if page.suffix == ".json":
-        raise HeloError("a page is HTML", expected="PAGE.html: the numbers get its name with .json", where=str(page))
+        raise HeloError("a page is HTML", expected="PAGE.html; its numbers go to PAGE.json", where=str(page))
     home = next(p for p in page.absolute().parents if p.exists())
     if page.is_dir() or not home.is_dir():
         raise HeloError(
@@ -160,7 +160,7 @@ def inspect(
     chosen = [known.find(p) for p in [*(named or known.names()), *own]]
     titles = [known.title(p) for p in chosen]
     if twice := [name for i, name in enumerate(titles) if name in titles[:i]]:
-        raise HeloError(f"two properties are called {twice[0]!r}", expected="names that differ", where="--property")
+        raise HeloError(f"two properties are called {twice[0]!r}", expected="different names", where="--property")
     source = loader(run, names, most)
     _check_length(source, source.steps, names)
     readings = source.read()
@@ -169,7 +169,7 @@ def inspect(
     found = [known.measured(reading, chosen) for reading in readings]
     if not any(found):
         raise HeloError(
-            "no property that is known occurs in it", expected="a longer text, or one of your own: --property FILE.py:NAME",
+            "none of the known properties occurs in it", expected="a longer text, or one of your own: --property FILE.py:NAME",
             where=source.where,
         )  # fmt: skip
     tell("inspected", 0, PARTS)
@@ -181,7 +181,7 @@ def inspect(
 def _check_length(source: Loader, steps: int, files: Sequence[str | Path]) -> None:
     if steps < SHIFTS:
         raise HeloError(
-            f"{steps} step{'s' * (steps != 1)}", expected=f"{SHIFTS} or more, so that chance can be told by shifting",
+            f"{steps} step{'s' * (steps != 1)}", expected=f"{SHIFTS} or more, so that chance can be measured by shifting",
             mend="give more text" if files else "give FILES", where=source.where,
         )  # fmt: skip
 

@@ -35,16 +35,16 @@ section + section { border-top: 1px solid var(--line); margin-top: 2rem }
 
 LEGEND = (
     '<p><span class="a" style="--v:.8">Orange</span> speaks for the answer, <span class="b" style="--v:.8">blue</span> '
-    "against it. Numbers are nats of log-odds: how much likelier, against everything else, the answer is by a piece than by a "
-    "vector of zeros in its place. They add up to the answer's log-odds less those of the baseline. (before) is all that was read "
-    "or written until then.</p>"
+    "against it. Numbers are nats of log-odds: how much each piece raises the odds of the answer, compared with a "
+    "vector of zeros in its place. They add up to the answer's log-odds less those of the baseline. (before) is everything read "
+    "or written up to that point.</p>"
 )
 
 
 def explanations(title: str, found: Sequence[Explanation]) -> str:
     """The page of `explain`, an answer a section."""
     body = [LEGEND, *(_section(one, i) for i, one in enumerate(found))]
-    about = "What an answer rests on" if len(found) == 1 else f"What each of {len(found):,} answers rests on"
+    about = "What an answer depends on" if len(found) == 1 else f"What each of {len(found):,} answers depends on"
     return pages.page(f"Why: {title}", about, "\n".join(body), STYLE, language="")
 
 
@@ -53,11 +53,11 @@ def _section(one: Explanation, number: int) -> str:
     named = f"answer-{number}"
     parts = [f'<section aria-labelledby="{named}"><h2 id="{named}">{pages.text(one.line())}</h2>']
     if found is None:
-        parts.append('<p class="faint">By occlusion alone: what the log-odds lose without each piece.</p>')
+        parts.append('<p class="faint">Occlusion only: how much the log-odds fall without each piece.</p>')
     else:
         parts.append(
-            f'<p class="faint">Log-odds {found.score.sum():+.3f} nats, of the baseline {found.baseline.sum():+.3f}; the attributions '
-            f"miss {100 * found.error():.2f} % of the difference.{f' {pages.text(request.place)}' if request.place else ''}</p>"
+            f'<p class="faint">Log-odds {found.score.sum():+.3f} nats, baseline {found.baseline.sum():+.3f}; '
+            f"completeness error {100 * found.error():.2f} %.{f' {pages.text(request.place)}' if request.place else ''}</p>"
         )
     draw = {"text": _text, "series": _series, "picture": _picture, "regions": _regions, "numbers": lambda *_: ""}
     parts.append(draw[request.kind](one, number))
@@ -75,12 +75,12 @@ def _text(one: Explanation, number: int) -> str:
     ]
     if "at" in request.answer:
         pieces.append((f"[{request.answer['text']}]", 0.0))
-    title = "What all of it rests on together" if several else f"What {request.targets[0]} rests on"
+    title = "What the whole answer depends on" if several else f"What {request.targets[0]} depends on"
     out = pages.shaded([p for p in pieces if p[0]], title, float(abs(total).max()) or 1.0)
     if several:
-        out += _matrix("What each rests on (rows), in nats", one, names, one.values, "{:+.1f}")
+        out += _matrix("What each depends on (rows), in nats", one, names, one.values, "{:+.1f}")
         if request.attention is not None:
-            caption = "Where it looked (attention), which is no attribution"
+            caption = "Attention, which is not an attribution"
             out += _matrix(caption, one, names[:-1], request.attention[:, :-1], "{:.2f}")
     return out
 
@@ -145,7 +145,7 @@ def _series(one: Explanation, number: int) -> str:
             points = " ".join(f"{(t + 0.5) * width / steps:.1f},{v:.1f}" for t, v in enumerate(y) if np.isfinite(v))
             name = (request.features[f].split(" ", 2)[2:] or [""])[0] if features > 1 else ""
             line, name = f'<polyline class="line" points="{points}"/>', name or f"feature {f + 1}"
-        label = f"{name} over {steps} steps, shaded by what the answer rests on"
+        label = f"{name} over {steps} steps, shaded by what the answer depends on"
         out.append(_figure(_svg(width, height, label, bands + line), pages.text(name)))
     return "".join(out)
 
@@ -160,8 +160,8 @@ def _picture(one: Explanation, number: int) -> str:
     patches = np.asarray(request.forward.patch_mask[0]).reshape(height, width, -1)[..., 0]
     layers = {"The picture": None}
     if one.attribution is not None:
-        layers["What the answer rests on (integrated gradients)"] = one.values.sum(0).reshape(height, width)
-    layers["What it loses without each patch (occlusion)"] = one.occlusion.sum(0)[patches]
+        layers["What the answer depends on (integrated gradients)"] = one.values.sum(0).reshape(height, width)
+    layers["What is lost without each patch (occlusion)"] = one.occlusion.sum(0)[patches]
     out = []
     for name, heat in layers.items():
         over = "" if heat is None else _image(_heat(heat), width, height)
@@ -238,13 +238,13 @@ def _regions(one: Explanation, number: int) -> str:
     for k, word in enumerate(request.targets):
         own = values[k, : rows * columns].reshape(rows, columns)
         rest = ", ".join(f"{names[i]} {values[k, i]:+.2f}" for i in range(rows * columns, len(names)))
-        figures = _svg(width, height, f"what {word} rests on", over(own, "", top))
+        figures = _svg(width, height, f"what {word} depends on", over(own, "", top))
         if request.attention is not None:
             weights = request.attention[k, : rows * columns].reshape(rows, columns)
             green = over(weights, "g", float(weights.max()) or 1.0)
-            figures += " " + _svg(width, height, f"where it looked at {word}", green)
+            figures += " " + _svg(width, height, f"attention for {word}", green)
         out.append(_figure(figures, f"<b>{pages.text(word)}</b>: regions {own.sum():+.2f}, {pages.text(rest)}"))
-    legend = "<p>Green is where the attention looked, which is shown beside and is no attribution.</p>"
+    legend = "<p>Green shows the attention, for comparison; it is not an attribution.</p>"
     return f'{legend if request.attention is not None else ""}<div class="row">{"".join(out)}</div>'
 
 
@@ -254,7 +254,7 @@ def scores(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, flo
     """
     body = [
         '<p>The more <span class="a" style="--v:.8">orange</span> a symbol is, the more it surprised the model, in bits; full orange '
-        "from 8 bits on. Point at one to see what was likelier.</p>"
+        "is 8 bits or more. Point at one to see what was more likely.</p>"
     ]
     for i, (about, symbols, more) in enumerate(texts):
         name = f"text-{i}"
@@ -274,7 +274,7 @@ def scores(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, flo
         spans.append(pages.text(plain))
         body.append(f'<div class="text" role="figure" aria-label="The text by surprise">{"".join(spans)}</div>')
         if more:
-            body.append(f'<p class="faint">The first {len(symbols):,} symbols; --out FILE.tsv has all.</p>')
+            body.append(f'<p class="faint">The first {len(symbols):,} symbols; --out FILE.tsv saves all.</p>')
         rows = [
             [w["at"], w["before"][-24:] + "▸", w["text"].replace("\n", "⏎"), w["nats"] / np.log(2), w["rank"],
              ", ".join(f"{o['text']!r} {o['probability']:.2f}" for o in w["likely"])]
@@ -282,9 +282,9 @@ def scores(title: str, texts: Sequence[tuple[dict[str, Any], list[tuple[str, flo
         ]  # fmt: skip
         if rows:
             body.append(
-                pages.table(["at", "after", "symbol", "bits", "rank", "likelier"], rows, "What surprised it most")
+                pages.table(["at", "after", "symbol", "bits", "rank", "more likely"], rows, "Most surprising symbols")
             )
         body.append("</section>")
     return pages.page(
-        f"Surprise: {title}", "How likely a model finds a text, symbol by symbol", "\n".join(body), STYLE, language=""
+        f"Surprise: {title}", "How likely a text is, symbol by symbol", "\n".join(body), STYLE, language=""
     )

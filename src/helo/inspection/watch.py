@@ -86,7 +86,7 @@ BODY = """
 <div id="figures">{figures}</div>
 <div class="two">
 <section><h2>Loss</h2><div id="loss">{loss}</div></section>
-<section><h2>Learning rate, a share of its peak</h2><div id="rate">{rate}</div></section>
+<section><h2>Learning rate, as a share of its peak</h2><div id="rate">{rate}</div></section>
 <section><h2>Norm of the gradient, by layer</h2><div id="norms">{norms}</div></section>
 <section><h2>Gates over training</h2><div id="gates">{gates}</div></section>
 </div>
@@ -119,7 +119,7 @@ def view(observer: Observer, layer: str = "", unit: str = "") -> dict[str, Any]:
         "status": text(problem if about is None and problem else status(observer, about)),
         "figures": _figures(about),
         "loss": _loss(observer, about, reports),
-        "rate": chart("Learning rate, a share of its peak", "step", [curves.line("rate", reports, "rate")]),
+        "rate": chart("Learning rate, as a share of its peak", "step", [curves.line("rate", reports, "rate")]),
         "norms": chart("Norm of the gradient", "step", _norms(reports), log=True),
         "gates": _over_training(observer),
         "samples": _samples(reports),
@@ -146,11 +146,11 @@ def status(observer: Observer, about: Mapping[str, Any] | None) -> str:
     if now:
         left = "" if now["left"] is None else f", {clock(now['left'])} left"
         total = f" of {now['total']:,}" if now["total"] else ""
-        return f"Step {now['step']:,}{total}, loss {now['loss']:.3f}, {now['speed']:,.0f} a second{left}."
+        return f"Step {now['step']:,}{total}, loss {now['loss']:.3f}, {now['speed']:,.0f} per second{left}."
     age = observer.age()
     if about is None or age is None:
         return "Training has not started: the data is being read."
-    return f"Not finished; last written to {clock(age)} ago."
+    return f"Not finished; last saved {clock(age)} ago."
 
 
 def clock(seconds: float) -> str:
@@ -180,7 +180,7 @@ def _norms(reports: list[dict[str, Any]]) -> list[Line]:
 
 def _over_training(observer: Observer) -> str:
     if len(observer.gates) < 2:
-        return '<p class="faint">Drawn while training is watched: a point at each new best.</p>'
+        return '<p class="faint">Drawn while this page is open: one point for each new best.</p>'
     names = list(dict.fromkeys(k for _, shares in observer.gates for k in shares))
     lines = [
         Line(
@@ -196,16 +196,16 @@ def _over_training(observer: Observer) -> str:
 def _samples(reports: list[dict[str, Any]]) -> str:
     samples = [(r["step"], r["sample"]) for r in reports if isinstance(r.get("sample"), str)]
     if not samples:
-        return '<p class="faint">None yet: there is one at each validation.</p>'
+        return '<p class="faint">None yet: one is taken at each validation.</p>'
     rows = [f"<dt>step {step:,}</dt><dd>{text(sample)}</dd>" for step, sample in reversed(samples[-SAMPLES:])]
     return f"<dl>{''.join(rows)}</dl>"
 
 
 def _saturation(snapshot: Snapshot | None, problem: str) -> str:
     if not problem and snapshot is None:
-        problem = "No weights yet: they are kept at the first validation."
+        problem = "No weights yet: the first are saved at the first validation."
     elif not problem and snapshot is not None and not snapshot.gates:
-        problem = "This cell has no gates." if snapshot.units else "No recurrence is run by this model."
+        problem = "This cell has no gates." if snapshot.units else "This model has no recurrent layer."
     if problem or snapshot is None:
         return f'<p class="faint">{text(problem)}</p>'
     rows = []
@@ -221,7 +221,7 @@ def _saturation(snapshot: Snapshot | None, problem: str) -> str:
 
 def _colours(snapshot: Snapshot | None, layer: str, unit: int) -> str:
     if snapshot is None or not layer:
-        return '<p class="faint">Nothing to colour yet.</p>'
+        return '<p class="faint">Nothing to show yet.</p>'
     values = snapshot.units[layer][:, unit].astype(float)
     most, pieces = float(np.abs(values).max()) or 1.0, snapshot.pieces
     pieces = pieces if len(pieces) == len(values) else [f"{i + 1} " for i in range(len(values))]
@@ -235,8 +235,8 @@ def page(observer: Observer) -> str:
     now = view(observer)
     options = "".join(f"<option>{text(name)}</option>" for name in now["layers"])
     body = BODY.format(**now["parts"], options=options, unit=now["unit"], most=max(0, now["units"] - 1))
-    gone = f"No answer any more: training has ended. helo watch {observer.path} shows this page again."
-    about = "The page asks this machine alone, once a second."
+    gone = f"Training has ended. helo watch {observer.path} shows this page again."
+    about = "The page contacts only this machine, once a second."
     with suppress(HeloError, OSError):  # the page itself says what is wrong with the run
         unit = observer.loss_unit(observer.about()).removeprefix(", ")
         about = f"Loss in {unit}. {about}" if unit else about
@@ -331,7 +331,7 @@ def serve(observer: Observer, port: int = 0) -> Iterator[Server]:
         server = Server(observer, port)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise HeloError(f"port {port}: {reason}", mend="leave it out for any free one", where="--port") from error
+        raise HeloError(f"port {port}: {reason}", mend="omit it to use any free port", where="--port") from error
     stop = threading.Event()
 
     def update() -> None:

@@ -94,17 +94,17 @@ class Scoring:
         name = self.chosen.split(",")[0]
         if not registry.outside(name) and name not in names():
             mend = f"{nearest(name, [LOSS, *self._reported])}, another metric's name, or FILE.py:NAME"
-            raise HeloError(f"no figure or metric {name!r}", mend=mend, where="--metric")
+            raise HeloError(f"there is no figure or metric {name!r}", mend=mend, where="--metric")
         metric = find(self.chosen)
         with place(f"--metric {self.chosen}"):
             kinds, figures = (getattr(metric, name, None) for name in ("kinds", "figures"))
             if not isinstance(kinds, tuple) or not set(kinds) & set(self.kinds):
                 own = ", ".join(self.kinds) or "none"
-                raise HeloError(f"its kinds are {kinds!r}", expected=f"a tuple with one that the task has: {own}")
+                raise HeloError(f"its kinds are {kinds!r}", expected=f"a tuple with a kind of the task: {own}")
             if not isinstance(figures, tuple) or not figures:
-                raise HeloError(f"figures is {figures!r}", expected="a tuple with the names of what `score` gives")
+                raise HeloError(f"figures is {figures!r}", expected="a tuple of the names that `score` returns")
             if taken := [f for f in figures if f in REPORTED or f in self._reported]:
-                raise HeloError(f"a figure {taken[0]!r}", expected="another name: one that is reported is called so")
+                raise HeloError(f"a figure named {taken[0]!r}", expected="another name: that one is taken")
         return metric
 
     @cached_property
@@ -133,7 +133,7 @@ class Scoring:
             with place(self.chosen):
                 own = _figures(find(self.chosen, labels), predictions)
                 if lacks := [f for f in self.own.figures if f not in own]:
-                    raise HeloError(f"`score` gives no {lacks[0]!r}", expected="what `figures` names")
+                    raise HeloError(f"`score` returns no {lacks[0]!r}", expected="all that `figures` names")
                 found |= {f: _plain(f, v, f in self.own.figures) for f, v in own.items() if f not in found}
         return found | dict(predictions.notes)
 
@@ -142,7 +142,7 @@ def _figures(metric: Metric, predictions: Predictions) -> dict[str, Any]:
     given = predictions.kinds[next(k for k in metric.kinds if k in predictions.kinds)]
     found = metric.score(metric.statistics(*given)), metric.notes(*given)
     if wrong := [part for part in found if not isinstance(part, dict)]:
-        raise HeloError(f"figures are {wrong[0]!r:.80}", expected="a dict of them by their names")
+        raise HeloError(f"figures are {wrong[0]!r:.80}", expected="a dict from names to numbers")
     return found[0] | found[1]
 
 

@@ -12,21 +12,21 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Metric(ABC):
-    """Answers beside what is right. `statistics` adds up, over batches and files of any size; `score` makes figures of the
-    sum. A metric's options are the fields that it has beside `labels`, the names of the labels in the order of their numbers.
+    """Compares answers with the truth. `statistics` can be added up over batches and files of any size; `score` computes figures
+    from the sum. A metric's fields are its options, except `labels`, the names of the labels in the order of their numbers.
 
     Kinds of answer, each as a pair of equal length, (answers, references):
 
-    label          a number of a label each: `(examples,)` whole numbers both
-    probabilities  of every label `(examples, labels)`; references as of `label`
-    labels         several labels: `(examples, labels)` boolean both
-    steps          a label a step: a list of `(steps,)` whole numbers, one a sequence, both
-    spans          lists of (start, one behind the end, type), one a sequence, both
-    text           texts; references a list of one or more texts each
-    words          texts as lists of words; references a list of one or more of them each
-    surprise       nats of each symbol `(symbols,)`; references `(symbols, 2)`: the characters and bytes that it stands for
+    label          the number of a label for each example: `(examples,)` whole numbers, both
+    probabilities  of every label, `(examples, labels)`; references as for `label`
+    labels         several labels: `(examples, labels)` boolean, both
+    steps          one label per step: a list of `(steps,)` whole numbers, one for each sequence, both
+    spans          lists of (start, one after the end, type), one for each sequence, both
+    text           texts; references: a list of one or more texts for each
+    words          texts as lists of words; references: a list of one or more of them for each
+    surprise       nats of each symbol `(symbols,)`; references `(symbols, 2)`: the characters and bytes that each stands for
 
-    A task from outside may give others, under names of its own.
+    A task from a user's own file may have other kinds.
     """
 
     #: Of which of these kinds it can be; of the first that a task gives it is.

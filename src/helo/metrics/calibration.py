@@ -10,7 +10,7 @@ BINS = 15
 
 
 class Calibration(Metric):
-    """Statistics: of BINS equal bins over the probability of the answer, `(BINS, 3)`: count, sum of probabilities, right.
+    """Statistics for BINS equal bins of the answer's probability, `(BINS, 3)`: count, sum of probabilities, number right.
     Score: calibration_error, from 0 to 1, the mean over examples of |probability - share right| of their bin: the expected
     calibration error (Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017).
     """

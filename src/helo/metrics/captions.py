@@ -169,9 +169,9 @@ class Cider:
 
 @dataclass(frozen=True)
 class Captions(Metric):
-    """Statistics: those of BLEU, then the sums of ROUGE-L, CIDEr-D, plain CIDEr, exact matches and how many. Score: bleu_1 to
-    bleu_4 and rouge_l from 0 to 100, cider, cider_d and cider_plain from 0 to 10, exact, the share of answers that are one of
-    the references, from 0 to 1. cider: with the document frequencies of the whole corpus, where it is not all given at once.
+    """Statistics: those of BLEU, then the sums of ROUGE-L, CIDEr-D, plain CIDEr, exact matches and the number of answers. Score: bleu_1 to
+    bleu_4 and rouge_l from 0 to 100, cider, cider_d and cider_plain from 0 to 10, exact, the share of answers that are equal to one of
+    the references, from 0 to 1. cider: the document frequencies of the whole corpus, if it is not given all at once.
     """
 
     kinds = ("words",)
@@ -205,12 +205,12 @@ def score(
     cut: Callable[[str], list[str]] | None = None,
     named: str = "",
 ) -> dict[str, Any]:
-    """Figures of a sentence for each picture against all of its references, and what they were compared by.
+    """Figures of one sentence per picture, compared with all its references, and how sentences were split.
 
     bleu_1 to bleu_4 and rouge_l from 0 to 100, cider, cider_d and cider_plain from 0 to 10; exact, the share of answers
-    that are one of the references, and distinct_1 and distinct_2, of n-grams that are different, from 0 to 1; vocabulary,
-    how many words the answers use. cut: what parts a text into words, called `named`; by default `tokens`, or `signs`
-    where the references' script parts no words.
+    that are equal to a reference, and distinct_1 and distinct_2, the share of different n-grams, from 0 to 1; vocabulary,
+    the number of words in the answers. cut: the function that splits a text into words, named `named`; by default `tokens`,
+    or `signs` if the references' script has no spaces between words.
     """
     if not answers or len(answers) != len(references) or not all(references):
         raise ValueError(f"{len(answers)} answers and {len(references)} sets of references, each of at least one")

@@ -10,7 +10,7 @@ from helo.metrics.base import Metric
 
 
 class Classification(Metric):
-    """Statistics: the confusion matrix `(labels, labels)`, rows the truth, columns the answer. Score: accuracy, macro_f1,
+    """Statistics: the confusion matrix `(labels, labels)`, rows true labels, columns answers. Score: accuracy, macro_f1,
     weighted_f1, from 0 to 1, as scikit-learn's `f1_score(average="macro" | "weighted", zero_division=0)` over the labels that
     occur among the true labels or the answers.
     """

@@ -8,8 +8,8 @@ from helo.metrics.base import Metric
 
 
 class Multilabel(Metric):
-    """Statistics `(labels + 1, 3)`: hits, labels said, labels true, a row a label, and last (examples all right, examples, 0).
-    Score, from 0 to 1: accuracy, of examples of which all labels are right, and F1 as scikit-learn's
+    """Statistics `(labels + 1, 3)`: hits, predicted labels, true labels, one row per label, and last (examples all right, examples, 0).
+    Score, from 0 to 1: accuracy, the share of examples with all labels right, and F1 as scikit-learn's
     `f1_score(average="micro" | "macro" | "weighted", zero_division=0)` and `accuracy_score` on a matrix.
     """
 

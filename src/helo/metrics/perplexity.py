@@ -10,8 +10,8 @@ from helo.metrics.base import Metric
 
 
 class Perplexity(Metric):
-    """Statistics `(4,)`: nats, symbols, and the characters and bytes that they stand for. Score: nats and perplexity of a symbol;
-    bits of a character and of a byte, which compare over units.
+    """Statistics `(4,)`: nats, symbols, and the characters and bytes that they stand for. Score: nats and perplexity per symbol;
+    bits per character and per byte, which can be compared between units.
     """
 
     kinds = ("surprise",)

@@ -16,8 +16,8 @@ def segments(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 class Segments(Metric):
-    """A segment is a stretch of one label. Statistics `(2 + 3 · overlaps,)`: of each video its edit score and 1; and hits,
-    wrong, missed at each overlap. Score: edit, f1_10, f1_25, f1_50, from 0 to 100: the mean edit score, and F1 of all videos'
+    """A segment is a stretch of one label. Statistics `(2 + 3 · overlaps,)`: the edit score of each video and 1; and hits,
+    false positives and misses at each overlap. Score: edit, f1_10, f1_25, f1_50, from 0 to 100: the mean edit score, and F1 of all videos'
     segments together (Lea et al. 2017; Farha and Gall 2019, whose published script these agree with).
     """
 

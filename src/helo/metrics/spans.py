@@ -8,8 +8,8 @@ from helo.metrics.base import Metric
 
 
 class Spans(Metric):
-    """Statistics `(3,)`: hits, spans said, spans true. Score, from 0 to 1, over all types, as conlleval and seqeval's `f1_score`
-    (micro): a span is right when its start, end and type are.
+    """Statistics `(3,)`: hits, predicted spans, true spans. Score, from 0 to 1, over all types, as conlleval and seqeval's `f1_score`
+    (micro): a span is right if its start, end and type are right.
     """
 
     kinds = ("spans",)

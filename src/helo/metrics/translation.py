@@ -18,9 +18,9 @@ SIGNATURES = ("signature", "signature_lower", "signature_chrf")
 
 class Translation(Metric):
     """Statistics: sacrebleu's, of bleu, bleu_lower and chrf, one after the other, then exact matches and texts. Score: bleu and
-    chrf from 0 to 100; bleu_lower, of lower-cased text; exact, the share of texts that are a reference to the letter, from 0
-    to 1. Words are those of sacrebleu's tokeniser for the references' language where it parts none by blanks, which the
-    signatures name.
+    chrf from 0 to 100; bleu_lower, of lower-cased text; exact, the share of texts that are equal to a reference, from 0
+    to 1. If the language of the references has no spaces between words, sacrebleu's tokeniser for it is used, and the
+    signatures name it.
     """
 
     kinds = ("text",)
@@ -48,7 +48,7 @@ class Translation(Metric):
 
 def library(references: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
     """sacrebleu's own, with the tokeniser of the references. Raises HeloError where it is missing."""
-    with wrap(ImportError, "BLEU and chrF are sacrebleu's", mend="pip install 'helo[translate]'"):
+    with wrap(ImportError, "BLEU and chrF need sacrebleu", mend="pip install 'helo[translate]'"):
         from sacrebleu.metrics.bleu import BLEU
         from sacrebleu.metrics.chrf import CHRF
     cut = _cut(BLEU, [text for known in references for text in known])

@@ -64,7 +64,7 @@ def needs_recurrent(options: Any) -> None:
     cell = cells.find(options.cell)
     if not set(cell.recurrent) & set(cell.init(np.random.default_rng(0), 8, options.hidden or 64)):
         raise HeloError(
-            f"{options.weight_dropout}", where="--weight-dropout", mend="leave it out, or name the matrix there",
+            f"{options.weight_dropout}", where="--weight-dropout", mend="omit it, or name the matrix there",
             expected=f"0: {options.cell} has no matrix that multiplies its state, or none that `recurrent` of its class names",
         )  # fmt: skip
 

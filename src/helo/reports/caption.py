@@ -17,13 +17,13 @@ class CaptionReport(TextReport):
 
     def describe(self):
         task, o, n = self.task, self.task.options, self.task.data["examples"]
-        looks = f"attention to {task.model.encoder.places} regions" if o.attention == "soft" else "the whole picture"
+        looks = f"attention over {task.model.encoder.places} regions" if o.attention == "soft" else "the whole picture"
         beside = "".join(
             f"{n.replace('_', ' ')}: {captioned.few(found)}; " for n in captioned.BESIDE if (found := task.data.get(n))
         )
         return (
             f"{beside}{n['train']:,} pictures for training, {n['valid']:,} for validation, {len(task.vocab):,} {o.units}; "
-            f"{o.encoder}, {looks}, {o.cell} 2 x {o.hidden}, dropout {o.dropout:g}, {o.batch} pictures a step"
+            f"{o.encoder}, {looks}, {o.cell} 2 x {o.hidden}, dropout {o.dropout:g}, {o.batch} pictures per step"
         )
 
     def progress(self, parameters, rng):

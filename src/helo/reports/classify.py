@@ -21,10 +21,10 @@ class ClassifyReport(Report):
     def describe(self):
         o, n, sequence = self.task.options, self.task.data["examples"], self.task.form.sequence
         body = f"{self.body()} {o.layers} x {o.hidden}"
-        body += f"{' both ways' if o.bidirectional else ''}, {o.pool} over time" if sequence else ""
+        body += f"{' bidirectional' if o.bidirectional else ''}, {o.pool} over time" if sequence else ""
         return (
             f"{n['train']:,} examples for training, {n['valid']:,} for validation, {len(self.task.labels)} labels; "
-            f"{body}, dropout {o.dropout:g}, {o.batch} examples a step"
+            f"{body}, dropout {o.dropout:g}, {o.batch} examples per step"
         )
 
     def progress(self, parameters, rng):
@@ -60,7 +60,7 @@ class ClassifyReport(Report):
             truth = f"labels {', '.join(examples.labels[i])}" if many else f"label {examples.labels[i]}"
             line = f"- {_place(examples, int(i))} (true {truth}, answered {self.line(task.answer(examples.inputs[i], p[i]))})"
             lines.append(line.replace("\t", " "))
-        return text + ("\nThe most wrong:\n\n" + "\n".join(lines) + "\n" if lines else "")
+        return text + ("\nLargest errors:\n\n" + "\n".join(lines) + "\n" if lines else "")
 
 
 def _place(examples: Dataset, i: int) -> str:

@@ -33,7 +33,7 @@ def page(
     for i, (photo, answer) in enumerate(zip(photos, answers, strict=True)):
         truth = references[i] if references is not None else []
         listed = "".join(f"<li>{pages.text(t)}</li>" for t in truth)
-        more = f"<details open><summary>what people wrote</summary><ul>{listed}</ul></details>" if truth else ""
+        more = f"<details open><summary>written by people</summary><ul>{listed}</ul></details>" if truth else ""
         figures.append(
             f'<figure><img src="{_inline(photo)}" alt="{pages.text(answer["text"])}" loading="lazy">'
             f'<figcaption>{pages.text(answer["text"])}<div class="name">{pages.text(photo.name)}</div>{more}'

@@ -25,8 +25,8 @@ class TagReport(Report):
         return (
             f"{n['train']:,} sequences for training, {n['valid']:,} for validation, {len(task.labels)} labels"
             f"{f' ({task.marked})' if task.marked else ''}; {o.cell} {o.layers} x {o.hidden}"
-            f"{' both ways' if o.bidirectional else ''}{', CRF' if o.crf else ''}"
-            f"{', each less its own mean' if centred else ''}, dropout {o.dropout:g}, {o.batch} sequences a step"
+            f"{' bidirectional' if o.bidirectional else ''}{', CRF' if o.crf else ''}"
+            f"{', own mean subtracted' if centred else ''}, dropout {o.dropout:g}, {o.batch} sequences per step"
         )
 
     def progress(self, parameters, rng):

@@ -17,7 +17,7 @@ class TranslateReport(TextReport):
         o, n = self.task.options, self.task.data["examples"]
         return (
             f"{n['train']:,} pairs for training, {n['valid']:,} for validation, {len(self.task.vocab):,} {o.units}; "
-            f"{o.cell} {o.layers} + 2 x {o.hidden}, attention {o.attention}, dropout {o.dropout:g}, {o.batch} pairs a step"
+            f"{o.cell} {o.layers} + 2 x {o.hidden}, attention {o.attention}, dropout {o.dropout:g}, {o.batch} pairs per step"
         )
 
     def progress(self, parameters, rng):

@@ -13,9 +13,9 @@ __all__ = ["Run", "Stream", "load"]
 
 @door
 def load(path: str | Path, trust: bool = False, cell: str | None = None, task: str | None = None) -> Run:
-    """The run in a folder. trust: a cell, metric, reader or task that it names by its file may be run; cell, task:
-    `file.py:Name`, that cell or task.
+    """The run in a folder. trust: allow any cell, metric, reader or task that it names by its file. cell, task:
+    `file.py:Name`, allow that one.
 
-    Raises HeloError where there is none, it is damaged, or a newer helo wrote it.
+    Raises HeloError if there is no run, it is damaged, or a newer helo wrote it.
     """
     return Run(path, trust, cell, task)

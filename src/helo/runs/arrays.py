@@ -25,7 +25,7 @@ def write_arrays(
         beside.write_bytes(save(whole, {"about": json.dumps(about)} if about is not None else None))
 
 
-COPY = "copy it from an undamaged copy"
+COPY = "replace it by an undamaged copy"
 #: Shapes and types of arrays by their names.
 Sizes = Mapping[str, tuple[tuple[int, ...], np.dtype]]
 
@@ -71,8 +71,8 @@ def _compare(found: Mapping[str, Sequence[int]], expected: Sizes) -> None:
         theirs = tuple(found[name]) if name in found else None
         if ours != theirs:
             raise HeloError(
-                f"{name} is {theirs if theirs is not None else 'not there'}",
-                expected=f"{ours if ours is not None else 'no such part'}, as run.json and vocab.json say",
+                f"{name} is {theirs if theirs is not None else 'missing'}",
+                expected=f"{ours if ours is not None else 'no such array'}, as run.json and vocab.json say",
                 mend="take all files from one run",
             )
 

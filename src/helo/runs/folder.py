@@ -35,7 +35,7 @@ STATE = "last/state.safetensors"
 FILES = ("run.json", "vocab.json", "weights.safetensors", "metrics.jsonl", STATE, "loss.png", *PICTURES, "README.md")
 NAMES = tuple(dict.fromkeys([*(f.partition("/")[0] for f in FILES), "tensorboard"]))  # what a run has in its folder
 NEW, NOW = ".helo-new", ".helo-now"
-COPY = "copy it from an undamaged copy of the run"
+COPY = "restore it from an undamaged copy of the run"
 LARGEST = 1 << 28  # bytes of a JSON file that are read
 #: What to type next, by the verb that asks a model of its shape.
 NEXT = {"sample": 'helo sample {} --prompt "..."', "predict": "helo predict {} FILES   (or - for standard input)"}
@@ -78,7 +78,9 @@ def replacing(path: Path, named: bool = False) -> Iterator[Path]:
     except OSError as error:
         if named:
             raise HeloError(
-                f"cannot be written: {error.strerror or error}", mend="make room, or name another place", where=path
+                f"cannot be written: {error.strerror or error}",
+                mend="free some space, or choose another place",
+                where=path,
             ) from error
         raise unwritten(path, error) from error
     finally:
@@ -136,7 +138,7 @@ def content(path: Path) -> bytes:
             if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
                 os.close(handle)
                 what = f"{about.st_size:,} bytes" if stat.S_ISREG(about.st_mode) else "no file"
-                raise HeloError(what, expected=f"a file of a run folder, of {LARGEST:,} bytes at most")
+                raise HeloError(what, expected=f"a file of a run folder, at most {LARGEST:,} bytes")
             with os.fdopen(handle, "rb") as file:
                 return file.read()
         except FileNotFoundError:

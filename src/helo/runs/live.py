@@ -23,12 +23,12 @@ class Live:
             raise HeloError(f"a model of the task {run.about['task']}", expected="a tagger", where=run.path)
         options = run.task.options
         for refused, what, mend in (
-            (options.bidirectional, "bidirectional: it reads to the end before it answers", "--no-bidirectional"),
-            (options.crf, "one with a CRF, which decides at the end", "no --crf"),
-            (run.task.marked == "BIOES", "one of BIOES labels, which tell what comes next", "labels in IOB2"),
+            (options.bidirectional, "bidirectional: it answers only after reading to the end", "--no-bidirectional"),
+            (options.crf, "one with a CRF, which decides only at the end", "no --crf"),
+            (run.task.marked == "BIOES", "one with BIOES labels, which depend on the next step", "labels in IOB2"),
         ):
             if refused:
-                mend = f"train one with {mend} to tag a stream"
+                mend = f"train one with {mend} to tag a live stream"
                 raise HeloError(f"the model is {what}", mend=mend, where=run.path)
         self.run, self.state = run, None
         self.past: dict[str, Any] = {}  # what the task keeps of the step before, beside the state of its layers
@@ -51,7 +51,7 @@ class Live:
 
     @classmethod
     def load(cls, run: TrainedModel, path: str | Path) -> Self:
-        """Where `save` left off. Raises HeloError for the state of another model."""
+        """A stream from a state that `save` wrote. Raises HeloError for the state of another model."""
         path = Path(path)
         live, labels = cls(run), len(run.task.labels)
         arrays, about = run.read_state(path)
@@ -61,7 +61,7 @@ class Live:
             options = run.task.options
             like = stack.state(run.task.model.cell, options.layers, part(run.parameters, "recurrent"), 1)
             live.state = checked_state(arrays, like, 1)
-            with wrap(ValueError, "damaged:", mend="name another --state file"):
+            with wrap(ValueError, "damaged:", mend="give another --state file"):
                 past = about.get("past", {})
                 hints = {"label": int, "speaker": str} if isinstance(run.task.form, Dialogue) else {"label": int}
                 label, *_ = saved.fields(past, **hints)

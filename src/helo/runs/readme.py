@@ -43,8 +43,8 @@ Next, in the folder above this one:
 |---|---|
 {options}
 
-`weights.safetensors` holds the best weights by validation, `vocab.json` the symbols, `last/` the state of the training
-(needed only to continue it with `--resume`), `metrics.jsonl` one JSON object for each report. The model runs with NumPy alone.
+`weights.safetensors` holds the weights with the best validation, `vocab.json` the symbols, `last/` the state of the training
+(needed only for `--resume`), `metrics.jsonl` one JSON object for each report. The model runs with NumPy alone.
 """
     with replacing(path / "README.md") as beside:
         beside.write_text(text, encoding="utf-8", errors="backslashreplace")

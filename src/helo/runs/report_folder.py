@@ -13,7 +13,7 @@ from helo.errors import HeloError, wrap
 from helo.runs.folder import PICTURES, content, replacing
 
 PAGE = "report.md"
-OTHER = "--report names another folder"
+OTHER = "give another --report"
 MARK = re.compile(rb"<!-- helo eval wrote: ([\w., -]*) -->\n")
 
 
@@ -28,9 +28,7 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
     if others := [name for name in taken if name not in own]:
         raise HeloError(f"{others[0]} is in this folder, and a report needs a folder of its own", mend=OTHER, where=out)
     if taken and not overwrite:
-        raise HeloError(
-            "a report exists already", mend="--overwrite replaces it, --report names another folder", where=out
-        )
+        raise HeloError("a report exists already", mend="--overwrite replaces it, or give another --report", where=out)
     made = False
     try:
         with (

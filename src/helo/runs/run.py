@@ -25,11 +25,11 @@ from helo.tasks.examples import ExampleTask
 
 
 class Run(TrainedModel):
-    """What `helo.load` gives: a trained model, and all that it can do."""
+    """What `helo.load` returns: a trained model with all its methods."""
 
     @door
     def stream(self, rows: int = 1, state: str | Path | None = None) -> Stream:
-        """A stream at the beginning, or where a saved state left off."""
+        """A stream from the initial state, or from a saved state."""
         self._writes()
         return Stream(self, rows) if state is None else Stream.load(self, state)
 
@@ -43,11 +43,11 @@ class Run(TrainedModel):
         stream: Stream | None = None,
         **choice: Any,
     ) -> str:
-        """A text that goes on from the prompt, without it. choice: temperature, top_k, top_p, min_p."""
+        """A text that continues the prompt, without the prompt. choice: temperature, top_k, top_p, min_p."""
         if not isinstance(prompt, str):
-            raise TypeError(f"the prompt {prompt!r:.80} is no text")
+            raise TypeError(f"the prompt {prompt!r:.80} is not a text")
         if stream is not None and not isinstance(stream, Stream):
-            raise TypeError(f"stream={stream!r:.80} is none: run.stream() gives one")
+            raise TypeError(f"stream={stream!r:.80} is not a stream: run.stream() gives one")
         stop = (stop,) if isinstance(stop, str) else stop
         return "".join(
             p[0] for p in self.writing(prompt, length, seed, stop, stream or self.stream(), Choice(**choice))
@@ -56,7 +56,7 @@ class Run(TrainedModel):
     def writing(
         self, prompt: str, length: int, seed: int | None, stop: Sequence[str], stream: Stream, choice: Choice
     ) -> Iterator[list[str]]:
-        """Pieces of every row's text as they come; a row ends before a stop string, all when the length is reached."""
+        """Pieces of each row's text as they are written. A row ends before a stop string; all rows end at the length."""
         stream.feed(prompt)
         rows = [_Row(stop) for _ in range(stream.rows)]
         for pieces in stream.write(length, choice, seed):
@@ -68,41 +68,43 @@ class Run(TrainedModel):
     def _writes(self) -> None:
         if not isinstance(self.task.model, LanguageModel):
             raise HeloError(
-                f"a model of the task {self.about['task']} writes no text", mend="helo predict asks it", where=self.path
+                f"a model of the task {self.about['task']} does not write text",
+                mend="use helo predict",
+                where=self.path,
             )
 
     @door
     def predict(self, source: Any, **how: Any) -> list[dict[str, Any]]:
-        """An answer an example, in order. source: for a model of texts a list of texts; numbers for one of numbers; or
-        what `examples` gave.
+        """One answer per example, in order. source: a list of texts for a model of texts; numbers for one of numbers; or
+        what `examples` returned.
         """
         with self.computing():
             return self._answers().predict(self.parameters, source, **tasks.checked(self.task, "predict", how))
 
     @door
     def live(self, state: str | Path | None = None) -> Live:
-        """A tagger that answers step by step, at the beginning or where a saved state left off."""
+        """A tagger that answers step by step, from the initial state or from a saved state."""
         return Live(self) if state is None else Live.load(self, state)
 
     @door
     def examples(self, files: str | Path | Sequence[str | Path], **said: Any) -> Any:
-        """Examples for `predict`, out of files as for training; labels may be missing. said: options of reading
-        that are to be others, such as `skip_bad=True` of a captioner.
+        """Examples for `predict`, from files as for training; labels may be missing. said: options of reading
+        to change, such as `skip_bad=True` of a captioner.
         """
         if not (names := listed(files)):
-            raise HeloError("no files are given", expected="files as for training")
+            raise HeloError("no files were given", expected="files as for training")
         return self._answers().source.unlabelled(self.task, names, **said)
 
     @door
     def lines(self, text: str, **said: Any) -> Any:
-        """Examples for `predict`, out of text with one example per line. said: as for `examples`."""
+        """Examples for `predict`, from text with one example per line. said: as for `examples`."""
         return self._answers().source.lines(self.task, text, **said)
 
     def _answers(self) -> ExampleTask:
         if not isinstance(self.task, ExampleTask):
             raise HeloError(
-                f"a model of the task {self.about['task']} answers no questions",
-                mend="helo sample lets it write",
+                f"a model of the task {self.about['task']} gives no answers",
+                mend="use helo sample to write text",
                 where=self.path,
             )
         return self.task
@@ -111,8 +113,8 @@ class Run(TrainedModel):
     def report(
         self, out: str | Path, files: str | Path | Sequence[str | Path] = (), overwrite: bool = False, **said: Any
     ) -> str:
-        """How it does on files, or on the recorded validation data: report.md and pictures into a folder, and the Markdown.
-        overwrite: an older report there goes. Raises HeloError for files of those names that no report wrote.
+        """Write a report on files, or on the recorded validation data: report.md and pictures in a folder. Returns the Markdown.
+        overwrite: replace an older report. Raises HeloError if files of those names are not from a report.
         """
         out, files = listed([out])[0], listed(files)
         with (
@@ -128,9 +130,9 @@ class Run(TrainedModel):
     def evaluate(
         self, files: str | Path | Sequence[str | Path] = (), metric: str | None = None, **how: Any
     ) -> dict[str, Any]:
-        """Figures on whole files, or on the validation data that the run recorded. metric: one that is reported too, a name or
-        `file.py:Name`, in place of the one that the run was trained with. how: what the task knows to do
-        otherwise; a language model `blocks=256`, zero-state blocks in place of one stream with carried state; the others
+        """Figures on whole files, or on the validation data that the run recorded. metric: report this one too, a name or
+        `file.py:Name`, in place of the one that the run was trained with. how: options of the task;
+        for a language model `blocks=256`, zero-state blocks in place of one stream with carried state; for the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
         spec = metric or self.metric()
@@ -149,7 +151,7 @@ class Run(TrainedModel):
         for name in () if len(files) else [*data["train"], *(data["valid"] if isinstance(data["valid"], list) else ())]:
             if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.task.Options.paths)):
                 raise HeloError(
-                    f"the run was trained on {name}, which is missing", mend="give the files to evaluate on", where=file
+                    f"the run was trained on {name}, which is missing", mend="name the files to evaluate on", where=file
                 )
         return data
 

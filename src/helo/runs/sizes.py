@@ -32,7 +32,7 @@ class _Sizes(np.random.Generator):
         self.numbers -= math.prod(map(int, shape))
         self.draws -= 1
         if self.numbers < 0 or self.draws < 0:
-            raise HeloError("a model larger than its weights", mend="copy it from an undamaged copy of the run")
+            raise HeloError("a model larger than its weights", mend="restore it from an undamaged copy of the run")
         return np.broadcast_to(np.zeros(()), shape).view(_Blank) if shape else 0.0
 
     def standard_normal(self, size=None, dtype=np.float64, out=None):  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -19,10 +19,10 @@ MOST = 1 << 20  # rows
 
 
 class Stream:
-    """One or several rows of text that a language model is in the middle of.
+    """One or several texts that a language model is reading or writing.
 
-    A row's state is what the model remembers of all symbols but the newest, and that newest one, which is read when
-    the next is asked for. So a stream can stop after any symbol, and what comes after does not depend on where.
+    The state of a row is what the model remembers of all symbols but the newest, and the newest symbol itself, which is
+    read when the next one is needed. So a stream can stop after any symbol without changing what follows.
     """
 
     def __init__(self, run: TrainedModel, rows: int = 1):
@@ -35,11 +35,11 @@ class Stream:
 
     @property
     def rows(self) -> int:
-        """How many texts go on side by side."""
+        """The number of parallel texts."""
         return len(self.last)
 
     def feed(self, text: str) -> None:
-        """Let every row read a text. Raises HeloError, naming it, for a character that the model does not know."""
+        """Let every row read a text. Raises HeloError for a character that the model does not know."""
         ids = self.run.task.encode(text).astype(np.int64)
         if len(ids) == 0:
             return
@@ -54,7 +54,7 @@ class Stream:
         self._bytes = [b""] * self.rows  # a character that was not whole is given up
 
     def scores(self) -> np.ndarray:
-        """Log-probabilities of the next symbol up to a constant, `(rows, vocabulary)`, without going on."""
+        """Log-probabilities of the next symbol up to a constant, `(rows, vocabulary)`. The stream stays where it is."""
         return self._forward(self.last[:, None])[0][:, 0]
 
     def _forward(self, ids: np.ndarray) -> tuple[np.ndarray, Any]:
@@ -66,8 +66,8 @@ class Stream:
             return scores, state
 
     def write(self, length: int = 500, choice: Choice | None = None, seed: int | None = None) -> Iterator[list[str]]:
-        """Go on by `length` symbols: at each, what it adds to every row's text (nothing, while a character of several
-        bytes is not whole). The stream stands after what was taken from the iterator.
+        """Write `length` symbols. Each item is what a symbol adds to every row's text (nothing, while a character of several
+        bytes is incomplete). The stream is after the last item taken from the iterator.
         """
         for symbols in write(self._step, self.last, length, choice or Choice(), generator(seed)):
             self.last = symbols
@@ -85,20 +85,20 @@ class Stream:
         return text
 
     def fork(self) -> Self:
-        """The same place, to go on from another way."""
+        """A copy of the stream at the same place."""
         other = copy(self)
         other._bytes = list(self._bytes)
         return other
 
     def save(self, path: str | Path) -> None:
-        """A few kilobytes: the state's arrays, and which model they belong to."""
+        """Save the state's arrays and the identity of the model, a few kilobytes."""
         arrays = state_arrays(self.state)
         about = {"model": self.run.identity, "bytes": [b.hex() for b in self._bytes]}
         write_arrays(Path(path), arrays | {"last": self.last}, about, named=True)
 
     @classmethod
     def load(cls, run: TrainedModel, path: str | Path) -> Self:
-        """Where `save` left off. Raises HeloError for the state of another model."""
+        """A stream from a state that `save` wrote. Raises HeloError for the state of another model."""
         path = Path(path)
         one, like = run.task.model.zero_state(run.parameters, 1), run.task.vocab
         arrays, about = run.read_state(path, "last")
@@ -106,9 +106,9 @@ class Stream:
             last = arrays.pop("last")
             known = last.dtype == np.int64 and last.ndim == 1 and len(last) and ((last >= 0) & (last < len(like))).all()
             if not known:
-                raise HeloError("damaged: no row of symbols of the model", mend="name another --state file")
+                raise HeloError("damaged: its symbols are not the model's", mend="give another --state file")
             state = checked_state(arrays, one, len(last)) if arrays else None
-            with wrap(ValueError, "damaged:", mend="name another --state file"):
+            with wrap(ValueError, "damaged:", mend="give another --state file"):
                 (cut,) = saved.fields({"bytes": about.get("bytes")}, bytes=list[str])
                 pieces = [bytes.fromhex(b) for b in cut]
                 if len(pieces) != len(last) or any(len(p) > 3 for p in pieces):

@@ -24,26 +24,26 @@ DAMAGE = ValueError, TypeError, LookupError, AttributeError, ArithmeticError, Re
 
 
 class TrainedModel:
-    """What a run folder holds. Everything is read when it is first needed."""
+    """The content of a run folder. Everything is read when it is first needed."""
 
     def __init__(self, path: str | Path, trust: bool = False, cell: str | None = None, task: str | None = None):
         """trust: a cell, metric, reader or task that the run names by its file may be run. cell, task: that cell or task,
         by a person's own word, wherever its file lies now. Without any nothing that a folder says is ever run.
         """
         if not str(path):
-            raise HeloError("an empty name", expected="a run folder", mend="the current one is .")
+            raise HeloError("an empty name", expected="a run folder", mend="use . for the current folder")
         self.path = Path(path)
         self.about = folder.describe(self.path)
         self.trust, self._cell, self._task = trust, cell, task
 
     @property
     def cell(self) -> str:
-        """The specification of the cell that may be run. Raises HeloError for one of a file that nobody vouched for."""
+        """The specification of the cell. Raises HeloError for a cell from a file that is not trusted."""
         return self._trusted("cell", self.about["cell"], self._cell)
 
     def metric(self, named: str | None = None) -> str | None:
-        """The specification of what the best weights were known by, where a person had said so, as `cell`. named: the same,
-        by a person's own word.
+        """The specification of the metric that selected the best weights, if one was given; checked like `cell`. named: the same,
+        named by the user.
         """
         recorded = self.about["training"].get("metric")
         return recorded and self._trusted("metric", recorded, named)
@@ -78,7 +78,7 @@ class TrainedModel:
 
     @cached_property
     def parameters(self) -> dict[str, np.ndarray]:
-        """The best weights by validation, of the shapes that the options and the vocabulary give."""
+        """The best weights by validation, with the shapes that follow from the options and the vocabulary."""
         file, task = folder.inside(self.path, "weights.safetensors"), self.task
         if not os.path.lexists(file) and not self.about.get("finished"):
             raise HeloError(
@@ -95,14 +95,14 @@ class TrainedModel:
             raise HeloError(
                 f"{count} numbers",
                 expected=f"{self.about['parameters']}, as run.json says",
-                mend="take both from one run",
+                mend="use both files from the same run",
                 where=file,
             )
         return parameters
 
     @cached_property
     def identity(self) -> str:
-        """A fingerprint of the weights: two runs of one identity are the same model."""
+        """A fingerprint of the weights: two runs with the same identity are the same model."""
         digest = hashlib.sha256()
         for name in sorted(self.parameters):
             digest.update(name.encode() + self.parameters[name].tobytes())
@@ -115,7 +115,7 @@ class TrainedModel:
         found, about = arrays.read_arrays(path)
         if about.get("model") != self.identity or not found.keys() >= set(names):
             expected = f"one that {self.path} wrote"
-            raise HeloError("a state of another run", expected=expected, mend="name another --state file", where=path)
+            raise HeloError("a state of another run", expected=expected, mend="give another --state file", where=path)
         return found, about
 
     @property
@@ -125,15 +125,15 @@ class TrainedModel:
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """Where answers are computed. Weights that some damage made too large, or a cell of one's own, lead beyond what a
-        number can be; a likelihood that is none is no answer, and is a HeloError.
+        """A context in which answers are computed. Damaged weights or a user's own cell can overflow; a result that is not
+        a finite number is then a HeloError.
         """
         with np.errstate(over="ignore", invalid="raise"):
             try:
                 yield
             except FloatingPointError as error:
                 raise HeloError(
-                    f"its weights give results that are not numbers ({error})", expected="numbers that a float32 can be",
+                    f"its weights give results that are not numbers ({error})", expected="finite float32 numbers",
                     mend=folder.COPY, where=folder.inside(self.path, "weights.safetensors"),
                 ) from error  # fmt: skip
 

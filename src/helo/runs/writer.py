@@ -61,7 +61,7 @@ def _locked(path: Path, made: list[Path], free: bool) -> int:
             if not _flock(handle):
                 os.close(handle)
                 raise HeloError(
-                    "another training writes here", mend="wait for its end, or --out names another", where=path
+                    "another training writes here", mend="wait for its end, or give another --out", where=path
                 )
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(handle), os.stat(path)):
@@ -70,10 +70,10 @@ def _locked(path: Path, made: list[Path], free: bool) -> int:
     except FileExistsError:
         raise
     except NotADirectoryError as error:
-        raise HeloError("a file of that name exists already", expected="a folder or nothing", where=path) from error
+        raise HeloError("a file of that name exists already", expected="a folder or a new name", where=path) from error
     except (OSError, ValueError) as error:
         raise HeloError(
-            f"cannot be written: {getattr(error, 'strerror', None) or error}", mend="--out names another folder",
+            f"cannot be written: {getattr(error, 'strerror', None) or error}", mend="give another --out",
             where=path,
         ) from error  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A sentence for a picture (one to many: Show and Tell, Vinyals et al. 2015; Show, Attend and Tell, Xu et al. 2015).
+"""Describe a picture in a sentence. (One to many: Show and Tell, Vinyals et al. 2015; Show, Attend and Tell, Xu et al. 2015.)
 
 picture → image network → regions → memory, and their mean for the decoder to start from and to see at every word
 
@@ -49,7 +49,7 @@ class PredictOptions(SearchOptions):
 
     def __post_init__(self):
         if self.temperature is not None and self.beam is not None:
-            raise HeloError("--beam and --temperature", expected="one of them: a sentence is searched for or drawn")
+            raise HeloError("both --beam and --temperature", expected="one: the beam does not sample")
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ class Options(WriterOptions):
     verbs = MappingProxyType({"predict": PredictOptions})
     reading = MappingProxyType({"reader": None, "skip_bad": False})  # who asks about a picture wants an answer to it
 
-    images: Annotated[tuple[str, ...], "folder or tar of the pictures; more may be among the files"] = ()
+    images: Annotated[tuple[str, ...], "folder or tar of the pictures; FILES may contain more"] = ()
     train_list: Annotated[str | None, "names of the training pictures, one per line"] = None
     valid_list: Annotated[str | None, "names of the validation pictures, one per line"] = None
-    encoder: Annotated[str, "efficientnet-lite0, -lite1, -lite2, small (learned with the rest), or FILE.onnx"] = (
+    encoder: Annotated[str, "efficientnet-lite0, -lite1, -lite2, small (trained with the model), or FILE.onnx"] = (
         "efficientnet-lite0"
     )
     finetune: Annotated[bool, "train the image network too"] = False
@@ -76,7 +76,7 @@ class Options(WriterOptions):
     )
     self_critical: Annotated[
         float | None,
-        "share of the training, at its end, in which it learns from the CIDEr-D of its own sentences (Rennie et al. 2017)",
+        "share of the training, at its end, that is self-critical: CIDEr-D of its own sentences (Rennie et al. 2017)",
         SHARE,
     ] = None
     batch: Annotated[int | None, "pictures per step (batch size), each with all of its sentences", SIZE] = None
@@ -136,8 +136,8 @@ class Caption(LearnsFromItself):
         texts = [normalised(s, o.units) for s in sentences]
         vocab = vocabularies.build(o.units, (f"{t}\n".encode(errors="replace") for t in texts))
         if o.finetune and not isinstance(encoders.find(o.encoder), encoders.Learned):
-            can = "an image network that can learn: efficientnet-lite0"
-            raise HeloError(f"--finetune of {o.encoder}", expected=can)
+            can = "an image network that can be trained: efficientnet-lite0"
+            raise HeloError(f"--finetune with {o.encoder}", expected=can)
         cut = "jieba" if o.units == "jieba" else "characters" if alone else "words"
         longest = max(len(vocab.encode(t.encode(errors="replace"), lenient=True)) for t in texts)
         most = LONGEST_IN_WORDS if o.units in ("words", "jieba") else LONGEST

@@ -1,4 +1,4 @@
-"""A label for a whole: a text, a series, a picture, a conversation, a row of numbers (many to one, and one to one).
+"""Give each example a label. An example is a text, series, picture, conversation or row. (Many to one, one to one.)
 
 sequence → vectors → recurrent layers, both ways → pooled over time → scores of the labels
 vector → feed-forward layers → scores of the labels
@@ -43,7 +43,7 @@ class Options(ExampleOptions):
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
     multilabel: Annotated[str | None, "an example has several labels, separated by this", Formerly("several")] = None
     group: Annotated[str | None, "column that says which conversation or series a row belongs to"] = None
-    order: Annotated[str | None, "column of a row's place in its conversation or series"] = None
+    order: Annotated[str | None, "column of a row's position in its conversation or series"] = None
     speaker: Annotated[str | None, "column of the speaker"] = None
     encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
         "efficientnet-lite0"
@@ -57,9 +57,7 @@ class Options(ExampleOptions):
     embedding: Annotated[int | None, "size of the embedding of a word or symbol", SIZE] = None
     bidirectional: Annotated[bool, "read in both directions"] = True
     pool: Annotated[Literal["last", "mean", "max", "attention"] | None, "pooling of all steps to one vector"] = None
-    dropout: Annotated[
-        float | None, "share of what goes into and comes out of the recurrence dropped in training", SHARE
-    ] = None
+    dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
     balance: Annotated[bool, "weight the loss so that rare labels count as much as frequent ones"] = False
     batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None
@@ -106,12 +104,12 @@ class Classify(ExampleTask):
         counts = Counter(flat)
         known = dataset.counted(flat)
         if len(known) < 2:
-            raise HeloError(f"one label, {known[0]!r}, in all examples" if known else "no label in any example",
+            raise HeloError(f"only one label, {known[0]!r}, in all examples" if known else "no label in any example",
                             expected="two or more", where=examples.place(0))  # fmt: skip
         if options.multilabel is None and (single := [y for y in known if counts[y] < LEAST]):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
-            raise HeloError(f"one example of the label {single[0]!r}", expected="two or more of every label",
-                            mend="add examples, or take it out", where=examples.place(at))  # fmt: skip
+            raise HeloError(f"only one example of the label {single[0]!r}", expected="two or more of every label",
+                            mend="add examples, or remove it", where=examples.place(at))  # fmt: skip
         options, form = cls._form(options, examples)
         weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None
         return cls(options, form, known, weights)

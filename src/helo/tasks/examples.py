@@ -32,12 +32,12 @@ class ExampleOptions(TaskOptions):
 
     reading = MappingProxyType({"reader": None})
 
-    reader: Annotated[str | None, "reader of the files: a registered one or FILE.py:NAME (found from the files)"] = None
+    reader: Annotated[str | None, "reader of the files, a name or FILE.py:NAME  [chosen by the files]"] = None
     split: Annotated[
         splits.Split | None,
-        "which 10 % is held out where no --valid files are given: at random, whole groups, or the last in time",
+        "which 10 % is held out without --valid: at random, whole groups, or the last in time",
     ] = None
-    split_by: Annotated[str | None, "column of the groups or of the times of the split"] = None
+    split_by: Annotated[str | None, "column with the groups or the times for --split"] = None
 
 
 class Splits:
@@ -149,8 +149,8 @@ class ExampleTask(Task):
         learn, check, record = cls.source.split(files, valid, options)
         if not (valid or len(check)):
             cls.from_dataset(options, learn)  # whatever is wrong with the labels themselves is said first
-            raise HeloError("no example can be held out: every label keeps training examples",
-                            expected="more of a label, or --valid FILES", where=", ".join(map(str, files)))  # fmt: skip
+            raise HeloError("no example can be held out, because every label needs training examples",
+                            expected="more examples per label, or --valid FILES", where=", ".join(map(str, files)))  # fmt: skip
         options = replace(options, split=None if valid else options.split or cls.source.default_split)
         self = cls.from_dataset(options, learn) if saved is None else cls.load(options, saved, {})
         self.data = record | {"examples": {"train": len(learn), "valid": len(check)}}

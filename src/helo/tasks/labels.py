@@ -80,7 +80,7 @@ class LabelSource(Source):
         if self.labels != "step":
             return super().lines(task, text)
         if isinstance(task.form, Dialogue):
-            raise HeloError("conversations come in tables", mend="give a file, as in training", where=INPUT)
+            raise HeloError("conversations are read from tables", mend="give a file, as in training", where=INPUT)
         rows = parted(text)
         if isinstance(task.form, Words):
             return conll.typed(rows, INPUT, task.options.column, task.known())
@@ -92,7 +92,7 @@ class LabelSource(Source):
                 groups.append([])
         groups = [g for g in groups if g]
         if not groups:
-            raise HeloError("nothing", expected="a frame a line", where=INPUT)
+            raise HeloError("no input", expected="one frame per line", where=INPUT)
         return self.given(task, [np.stack(g) for g in groups])
 
     def item(self, task: Any, line: str, number: int = 1) -> Any:
@@ -103,10 +103,10 @@ class LabelSource(Source):
                 return "", line
             who, tab, said = line.partition("\t")
             if not tab:
-                raise HeloError(f"{line[:40]!r}", expected="the speaker, a tab, and what is said", where=where)
+                raise HeloError(f"{line[:40]!r}", expected="the speaker, a tab, and the utterance", where=where)
             return who, said
         if not isinstance(task.form, Numbers):
             if "\t" in line.strip():
-                raise HeloError("a tab in a word", expected="a word a line", where=where)
+                raise HeloError("a tab in a word", expected="one word per line", where=where)
             return line.strip()
         return numbers.typed(line, len(task.form.mean), where)

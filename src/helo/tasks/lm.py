@@ -1,4 +1,4 @@
-"""The language model: the next symbol of a text, from all before it (many to many in step, and one to many to write).
+"""Predict the next symbol of a text: a language model. (Many to many in step; writing is one to many.)
 
 ids → embedding → recurrent layers → scores over the vocabulary → cross entropy with the next id
 """
@@ -37,7 +37,7 @@ ONE_ROW, MOST = 200_000, 2_000_000
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """Of an evaluation, in place of one stream with carried state."""
+    """Options of an evaluation that replace one stream with carried state."""
 
     blocks: Annotated[int | None, "blocks of this many symbols, each from a state of zeros", Bounds(2)] = None
     dynamic: Annotated[
@@ -46,7 +46,7 @@ class EvalOptions:
 
     def __post_init__(self):
         if self.blocks and self.dynamic:
-            raise HeloError("--blocks and --dynamic", expected="one of them")
+            raise HeloError("both --blocks and --dynamic", expected="one of them")
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,9 @@ class Options(TaskOptions):
     layers: Annotated[int, "recurrent layers", SIZE] = 1
     hidden: Annotated[int | None, "units per layer", SIZE] = None
     embedding: Annotated[int | None, "size of the embedding of a symbol", SIZE] = None
-    dropout: Annotated[
-        float | None, "share of each layer's outputs dropped in training, a quarter of it of the inputs", SHARE
-    ] = None
-    weight_dropout: Annotated[float, "share of the recurrent weights dropped in training", SHARE] = 0.0
-    streams: Annotated[int | None, "parallel streams of text (the batch)", SIZE] = None
+    dropout: Annotated[float | None, "dropout of each layer's outputs; of the inputs, a quarter of it", SHARE] = None
+    weight_dropout: Annotated[float, "dropout of the recurrent weights", SHARE] = 0.0
+    streams: Annotated[int | None, "parallel streams of text (batch size)", SIZE] = None
     chunk: Annotated[int | None, "steps of truncated backpropagation", SIZE] = None
 
 
@@ -129,8 +127,8 @@ class LM(Task):
         if self.split < least or len(self.symbols) - self.split < 2:
             raise HeloError(
                 f"{len(self.symbols)} {options.units}, of which {self.split} for training",
-                expected=f"at least {least} for training (a chunk per stream and the next symbol) and 2 for validation",
-                mend="give more text, or a smaller --chunk or fewer --streams",
+                expected=f"at least {least} for training (one chunk per stream, and the next symbol) and 2 for validation",
+                mend="give more text, a smaller --chunk or fewer --streams",
                 where=", ".join(map(str, files)),
             )
         self.data = {
@@ -205,7 +203,7 @@ class LM(Task):
 
     def evaluate(self, parameters, data, files=(), blocks=None, dynamic=False):
         if dynamic:
-            raise HeloError("dynamic evaluation learns", mend="helo.dynamic_evaluation(run, files)")
+            raise HeloError("dynamic evaluation trains the model", mend="use helo.dynamic_evaluation(run, files)")
         symbols, start = self.text(data, files)
         score = score_text(self, parameters, symbols, start, len(symbols), block=blocks)
         return score.figures(protocol(block=blocks))

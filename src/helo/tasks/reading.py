@@ -59,7 +59,7 @@ class Source:
             record["fingerprint"]["valid"] = dataset.fingerprint(paths)
             return learn, check, record
         if len(learn) < 2:
-            raise HeloError("one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
+            raise HeloError("only one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
         learn, check, how = self._held_out(learn, options)
         return learn, check, record | {"valid": splits.SAID[how]}
 
@@ -94,8 +94,8 @@ class Source:
         try:
             return self.read(files, _options(task, said), labelled)[0]
         except HeloError as error:
-            if error.mend.startswith("--"):
-                error.mend = "give files of the form of the training files"
+            if error.mend.startswith(("--", "choose ")):
+                error.mend = "give files in the format of the training files"
             raise
 
     def given(self, task: Any, source: Any) -> Dataset:

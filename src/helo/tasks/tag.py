@@ -1,4 +1,4 @@
-"""A label for every step: words, the frames of a video, the turns of a conversation (many to many, in step).
+"""Give each step a label. A step is a word, a video frame or a turn of a conversation. (Many to many in step.)
 
 steps → vectors → recurrent layers, both ways → scores of the labels of each step [→ conditional random field]
 """
@@ -39,12 +39,12 @@ class Options(ExampleOptions):
     """Of a tagger. Sizes that are not given are settled from the examples (`Tag.from_dataset`)."""
 
     column: Annotated[
-        str | None, "of the label: upos, a number from 1, or a column of a table  [CoNLL-U: upos, else the last]"
+        str | None, "column of the label: upos, a number from 1, or a name in a table  [CoNLL-U: upos, else the last]"
     ] = None
     text: Annotated[str | None, "conversations: column of the text"] = None
     label: Annotated[str | None, "conversations: column of the label"] = None
-    group: Annotated[str | None, "conversations: column that says which one a row belongs to"] = None
-    order: Annotated[str | None, "conversations: column of a row's place in its own"] = None
+    group: Annotated[str | None, "conversations: column that says which conversation a row belongs to"] = None
+    order: Annotated[str | None, "conversations: column of a row's position in its conversation"] = None
     speaker: Annotated[str | None, "conversations: column of the speaker"] = None
     encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
         "efficientnet-lite0"
@@ -55,17 +55,15 @@ class Options(ExampleOptions):
     hidden: Annotated[int | None, "units per layer, in each direction", SIZE] = None
     embedding: Annotated[int | None, "size of the embedding of a word", SIZE] = None
     spelling: Annotated[
-        int | None, "units per direction of the network that reads the letters of a word (0: none)", Bounds(0)
+        int | None, "units, in each direction, of the network that reads a word's letters (0: none)", Bounds(0)
     ] = None
     level: Annotated[
         bool | None,
-        "frames: what a video is on the whole counts; without, its own mean is taken off  [without, where all have like labels]",
+        "frames: keep each video's mean; without it, subtract it  [subtract, if all videos have similar labels]",
     ] = None
-    bidirectional: Annotated[bool, "read in both directions; without, a live stream can be tagged"] = True
+    bidirectional: Annotated[bool, "read in both directions; without it, a live stream can be tagged"] = True
     crf: Annotated[bool, "a conditional random field over the labels"] = False
-    dropout: Annotated[
-        float | None, "share of what goes into and comes out of the recurrence dropped in training", SHARE
-    ] = None
+    dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
     batch: Annotated[int | None, "sequences per step (batch size)", SIZE] = None
 
@@ -102,7 +100,7 @@ class Tag(ExampleTask):
             marked = scheme(examples.labels, examples.place)
         counts = Counter(y for sentence in iob2(examples.labels, marked) for y in sentence)
         if len(counts) < 2:
-            one = f"one label, {next(iter(counts))!r}, at all steps"
+            one = f"only one label, {next(iter(counts))!r}, at all steps"
             raise HeloError(one, expected="two or more", where=examples.place(0))
         o: Any = options
         vectors = None if o.vectors is None else Path(o.vectors)
@@ -118,9 +116,7 @@ class Tag(ExampleTask):
             if vectors is not None:
                 raise no_words(vectors)
             if o.level is False and not o.bidirectional:
-                raise HeloError(
-                    "--no-level --no-bidirectional", expected="one: a stream cannot know the mean of all of it"
-                )
+                raise HeloError("--no-level --no-bidirectional", expected="one: a live stream has no mean in advance")
             level = not o.bidirectional or differ(examples.labels)
             o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8, level=level)
             form = Numbers.learn(examples, o.level)
@@ -138,7 +134,7 @@ class Tag(ExampleTask):
     def targets(self, examples):
         for i, (x, y) in enumerate(zip(examples.inputs, examples.labels, strict=True)):
             if len(x) != len(y):
-                raise HeloError(f"{len(x)} steps and {len(y)} labels", expected="as many", where=examples.place(i))
+                raise HeloError(f"{len(x)} steps but {len(y)} labels", expected="as many", where=examples.place(i))
         if self.marked is not None:
             scheme(examples.labels, examples.place)
         return Ragged.of(

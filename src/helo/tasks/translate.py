@@ -1,4 +1,4 @@
-"""A text for a text: another language, another form (many to many, through an encoder and a decoder).
+"""Translate a text into another language or form. (Many to many, with an encoder and a decoder.)
 
 source → vectors → recurrent layers, both ways → memory, and a summary for the decoder to start from
 
@@ -45,11 +45,11 @@ class Options(WriterOptions):
     paired = True
     hidden: Annotated[
         int | None,
-        "units of each of the decoder's two layers, and of the encoder's both directions together",
+        "units of each of the decoder's two layers, and of both directions of the encoder together",
         Bounds(2),
     ] = None
-    source_column: Annotated[str | None, "of a table (the first of source, src, input, from)"] = None
-    target_column: Annotated[str | None, "of a table (the first of target, trg, tgt, output, to)"] = None
+    source_column: Annotated[str | None, "column of the source (the first of source, src, input, from)"] = None
+    target_column: Annotated[str | None, "column of the target (the first of target, trg, tgt, output, to)"] = None
     units: Annotated[
         Literal["subwords", "words", "characters", "bytes"] | None,
         "the unit of text that is one symbol (characters for short texts, else subwords)",

@@ -38,9 +38,9 @@ class SearchOptions:
     beam: Annotated[
         int | None, f"beam width: hypotheses kept at each step, 1 is greedy ({BEAM})", Bounds(1, beams.WIDEST)
     ] = None
-    n_best: Annotated[int | None, "number of answers to each, with their scores (1)", Bounds(1, beams.WIDEST)] = None
+    n_best: Annotated[int | None, "answers to each input, with their scores (1)", Bounds(1, beams.WIDEST)] = None
     alpha: Annotated[
-        float | None, "how much the beam favours long answers; 0 compares bare log-probabilities (1)", Bounds(0, 10)
+        float | None, "how much the beam favours long answers; 0 compares plain log-probabilities (1)", Bounds(0, 10)
     ] = None
     attention: Annotated[bool, "attention weights for each symbol"] = False
 
@@ -54,10 +54,10 @@ class WriterOptions(ExampleOptions):
     cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
     hidden: Annotated[int | None, "units of each of the decoder's two layers", SIZE] = None
     embedding: Annotated[int | None, "size of the embedding of a symbol", SIZE] = None
-    dropout: Annotated[float | None, "share of what passes from part to part dropped in training", SHARE] = None
+    dropout: Annotated[float | None, "dropout between the parts of the model", SHARE] = None
     scheduled: Annotated[
         float,
-        "share of the decoder's inputs that are its own guesses (scheduled sampling), grown to from 0 in training",
+        "share of the decoder's inputs that are its own guesses (scheduled sampling), reached gradually from 0",
         SHARE,
     ] = 0.0
 
@@ -201,7 +201,7 @@ class WritingTask(Search, ExampleTask):
                 if size > LARGEST:
                     raise HeloError(
                         f"the attention of {int(encoded.lengths[row]):,} symbols is {size:,} numbers",
-                        expected=f"at most {LARGEST:,}", mend="leave it out, or give shorter texts",
+                        expected=f"at most {LARGEST:,}", mend="omit --attention, or give shorter texts",
                         where=examples.place(int(row)),
                     )  # fmt: skip
             weights = self.attention_weights(parameters, memory, [best.symbols for best, *_ in found])

@@ -31,7 +31,7 @@ __all__ = ["Interrupted", "Options", "dynamic_evaluation", "free_place", "train"
 
 @door
 def dynamic_evaluation(run: Run, files: str | Path | Sequence[str | Path] = ()) -> dict[str, Any]:
-    """Figures of a run whose weights go on learning from text already scored: `helo.training.dynamic`."""
+    """Figures of a run whose weights keep learning from text that was already scored: `helo.training.dynamic`."""
     with wrap(ImportError, "dynamic evaluation trains the model, which needs torch", mend="pip install 'helo[train]'"):
         from helo.training import dynamic
     if not isinstance(run.task.model, LanguageModel):
@@ -43,7 +43,7 @@ class Interrupted(KeyboardInterrupt):
     """Training was stopped from outside; everything is saved in `path`, at `step`."""
 
     def __init__(self, path: Path, step: int):
-        super().__init__(f"stopped at step {step:,} and saved in {path}; the same command with --resume continues")
+        super().__init__(f"stopped at step {step:,} and saved to {path}; the same command with --resume continues")
         self.path, self.step = path, step
 
 
@@ -61,13 +61,13 @@ def train(
     reporter: Reporter | None = None,
     **options: Any,
 ) -> Run:
-    """Train a model on files and give its run.
+    """Train a model on files and return its run.
 
-    task: "lm", …. files, valid: paths, folders, globs. out: the run folder, `runs/NAME` if None, never one that
-    exists unless `overwrite`, or `resume`, which goes on exactly where the run was stopped, or, where it is finished,
-    to more steps, epochs or minutes. like: another run, whose options are taken where none is given. trust: a cell or metric
-    that a run folder names by its file may be run. options: of the task and of the training (`helo train lm --help`).
-    Raises HeloError for input that cannot be trained on, Interrupted after Ctrl-C, SIGTERM or SIGHUP, saved.
+    task: "lm", …. files, valid: paths, folders, globs. out: the run folder, `runs/NAME` if None; an existing one only
+    with `overwrite`, or with `resume`, which continues exactly where the run was stopped, or trains a finished run for
+    more steps, epochs or minutes. like: another run, whose options are used except those given. trust: allow a cell or metric
+    that a run folder names by its file. options: of the task and of the training (`helo train lm --help`).
+    Raises HeloError for bad input, and Interrupted after Ctrl-C, SIGTERM or SIGHUP, once the run is saved.
     """
     started = time.monotonic()
     request = Request(task, files, valid, out, like, resume, overwrite, trust, options)

@@ -51,8 +51,8 @@ def check_memory(options: Any) -> None:
     if count * BYTES > here:
         name = max(sizes, key=lambda n: sizes[n])
         raise HeloError(
-            f"about {_short(count)} parameters, which take {_gigabytes(count * BYTES)} while they learn",
-            expected=f"sizes for the {_gigabytes(here)} of memory here",
+            f"about {_short(count)} parameters, which need {_gigabytes(count * BYTES)} in training",
+            expected=f"sizes that fit in {_gigabytes(here)} of memory",
             where=f"--{name} {sizes[name]}",
         )
 
@@ -108,7 +108,7 @@ def check_contract(options: Any) -> None:
         found = as_helo_error(error) or HeloError(f"{type(error).__name__}: {error}", where=name)
         raise found from error
     if fault:
-        raise HeloError(fault[0], expected=fault[1], mend=f"helo check {name} tells more", where=name)
+        raise HeloError(fault[0], expected=fault[1], mend=f"run helo check {name} for more", where=name)
 
 
 def _fault(cell: Cell, hidden: int) -> tuple[str, str] | None:

@@ -63,18 +63,18 @@ def _make_room(path: Path, overwrite: bool) -> bool:
     """Whether a run stands there that is to be replaced. Raises HeloError where anything of a run's names stands there that
     is not, or is somebody else's.
     """
-    with wrap(OSError, "cannot be read:", mend="--out names another folder", where=path):
+    with wrap(OSError, "cannot be read:", mend="give another --out", where=path):
         found = [name for name in folder.NAMES if os.path.lexists(path / name)]
         anything = any(path.iterdir())
     if overwrite and anything and not folder.is_run(path):
         raise HeloError(
-            "the folder is no run", expected="a run, or an empty folder", mend="--out names another", where=path
+            "the folder is not a run", expected="a run or an empty folder", mend="give another --out", where=path
         )
     if found and not overwrite:
         raise HeloError(
             "a run exists already" if folder.is_run(path) else f"{found[0]} is in this folder, and a run needs a folder of its own",
-            mend="--resume continues it, --overwrite replaces it, --out names another folder" if folder.is_run(path)
-            else "--out names another",
+            mend="continue it with --resume, replace it with --overwrite, or give another --out" if folder.is_run(path)
+            else "give another --out",
             where=path,
         )  # fmt: skip
     return bool(found)

@@ -165,6 +165,6 @@ def _meet(device: Device, rank: int, world: int) -> None:
     except (RuntimeError, ValueError) as error:
         raise HeloError(
             f"the {world} processes could not connect ({str(error).splitlines()[0]})",
-            expected="every RANK once, and MASTER_ADDR and MASTER_PORT of the first, free and reachable",
+            expected="every RANK once, and MASTER_ADDR and MASTER_PORT of the first process, free and reachable",
             where=f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}",
         ) from error

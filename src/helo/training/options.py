@@ -23,18 +23,18 @@ class Options:
     ] = None
     metric: Annotated[
         str | None,
-        "figure or metric that decides which weights are the best, or FILE.py:NAME  [the loss or the task's first]",
+        "figure or metric, or FILE.py:NAME, that selects the best weights  [the task's own]",
     ] = None
     rate: Annotated[float, "learning rate of the matrices (Muon)", POSITIVE] = 0.05
     adam_rate: Annotated[float, "learning rate of everything else (AdamW)", POSITIVE] = 0.01
     weight_decay: Annotated[
         float, "weight decay: share of the weights subtracted in a step, times the learning rate", Bounds(0, 1e6)
     ] = 0.01
-    clip: Annotated[float, "largest norm of the gradient (clipping)", Bounds(0, 1e30, above=True)] = 1.0
+    clip: Annotated[float, "clip the gradient to this norm", Bounds(0, 1e30, above=True)] = 1.0
     device: Annotated[Literal["auto", "cpu", "cuda"], "where to train"] = "auto"
-    precision: Annotated[Literal["auto", "float32", "bfloat16"], "of the products"] = "auto"
-    save_seconds: Annotated[float, "longest time between two saves", POSITIVE] = 20.0
-    tensorboard: Annotated[bool, "also write RUN/tensorboard"] = False
+    precision: Annotated[Literal["auto", "float32", "bfloat16"], "precision of matrix multiplication"] = "auto"
+    save_seconds: Annotated[float, "longest time between two saves, in seconds", POSITIVE] = 20.0
+    tensorboard: Annotated[bool, "also write TensorBoard logs to RUN/tensorboard"] = False
     seed: Annotated[int, "random seed of weights, dropout and order", Bounds(0, 2**63 - 1)] = 0
 
     def __post_init__(self):

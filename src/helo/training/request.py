@@ -48,12 +48,12 @@ class Request:
         if not isinstance(self.resume, bool) or not isinstance(self.overwrite, bool):
             raise TypeError("resume and overwrite are True or False")
         if self.resume and self.overwrite:
-            raise HeloError("--resume and --overwrite", expected="one of them")
+            raise HeloError("both --resume and --overwrite", expected="one of them")
         given = _given(kind, self.given)
         if self.valid and {"split", "split_by"} & given.keys():
-            raise HeloError("--split and --valid", expected="one of them")
+            raise HeloError("both --split and --valid", expected="one of them")
         if self.out is not None and not str(self.out):
-            raise HeloError("an empty name", expected="a folder", mend="--out . is the current one", where="--out")
+            raise HeloError("an empty name", expected="a folder", mend="--out . is the current folder", where="--out")
         self.out = out = None if self.out is None else Path(self.out)
         like = given.get("start") if like is None else like
         if like is not None and not (self.resume and out is not None and folder.inside(out, "run.json").exists()):
@@ -85,7 +85,7 @@ def split_options(kind: type[Task], given: Mapping[str, Any]) -> tuple[Any, Opti
     own, training = ({f.name for f in fields(k)} for k in (kind.Options, Options))
     for name in given:
         if name not in own | training:
-            raise HeloError(f"no option {name!r}", mend=nearest(name, own | training))
+            raise HeloError(f"there is no option {name!r}", mend=nearest(name, own | training))
     return (
         build(kind.Options, {k: v for k, v in given.items() if k in own}),
         Options(**dict(kind.recipe.options) | {k: v for k, v in given.items() if k in training}),
@@ -107,7 +107,7 @@ def _given(kind: type[Task], options: Mapping[str, Any]) -> dict[str, Any]:
     }
     for name in ("cell", "encoder", "start", "metric"):
         if name in given and not isinstance(given[name], str | Path):
-            raise TypeError(f"{name}={given[name]!r:.80} is no text")
+            raise TypeError(f"{name}={given[name]!r:.80} is not a text")
     if "cell" in given:
         given["cell"] = registry.located(str(given["cell"]))
         cells.find(given["cell"])

@@ -41,7 +41,7 @@ def is_over(request: Request, path: Path, about: dict[str, Any]) -> bool:
     if os.path.lexists(weights) and not os.path.lexists(state):
         raise HeloError(
             "no such file, and the training cannot be continued without it",
-            mend="take it from a whole copy of the run, or start a new run from these weights: --start", where=state,
+            mend="restore it from a complete copy of the run, or start a new run from these weights: --start", where=state,
         )  # fmt: skip
     return False
 
@@ -75,8 +75,8 @@ def _goes_further(request: Request, path: Path, about: dict[str, Any]) -> bool:
     value, before = float(request.given[name]), had.get(name)
     if before is not None and value < before:
         raise HeloError(
-            f"--{name} {request.given[name]}", expected=f"--{name} {before:g} or more, which the run has already had",
-            mend="leave it out", where=path,
+            f"--{name} {request.given[name]}", expected=f"--{name} {before:g} or more, which the run has already done",
+            mend="omit it", where=path,
         )  # fmt: skip
     return before is None or value > before
 
@@ -143,7 +143,7 @@ def _options(request: Request, path: Path, about: dict[str, Any]) -> tuple[Any, 
         if name in before and name not in free | kind.Options.paths and before[name] != now[name]:
             raise HeloError(
                 f"{flag(name)} {now[name]}", expected=f"{flag(name)} {before[name]}, as at the start of the run",
-                mend="leave it out to continue, or start a new run", where=path,
+                mend="omit it to continue, or start a new run", where=path,
             )  # fmt: skip
     with place(path / "run.json"), wrap(ValueError, "damaged:", mend=folder.COPY):
         task_options, training = split_options(

@@ -75,8 +75,8 @@ class Learner:
             theirs = weights[name].shape if name in weights else None
             if theirs != ours.get(name):
                 raise HeloError(
-                    f"{name} is {theirs or 'not there'}", expected=f"{ours.get(name) or 'no such part'}, as the options give it",
-                    mend="give the options and files of the run in --start", where=self.options.start,
+                    f"{name} is {theirs or 'missing'}", expected=f"{ours.get(name) or 'no such array'}, as the options say",
+                    mend="use the options and files of the run in --start", where=self.options.start,
                 )  # fmt: skip
             with torch.no_grad():
                 self.parameters[name].copy_(self.device.own(weights[name]))
@@ -103,7 +103,7 @@ class Learner:
         self._carry_state(state)
 
         if self.progress.step == 0 and (idle := sorted(n for n, p in self.parameters.items() if p.grad is None)):
-            self.reporter.say(f"{', '.join(idle)}: no gradient comes there; left as it is")
+            self.reporter.say(f"{', '.join(idle)}: gets no gradient and is left unchanged")
         loss = loss.detach()
         count = torch.full_like(loss, count) if isinstance(count, int) else count.to(loss.dtype)
         if self.machine.world > 1:
@@ -176,7 +176,7 @@ class Learner:
         if not math.isfinite(p.loss) or not math.isfinite(p.norm):
             error = HeloError(
                 f"the loss is {loss / max(1, last)} at step {p.step}",
-                mend=f"the last good weights are kept; lower --rate ({self.options.rate}) or --clip ({self.options.clip})",
+                mend=f"the last good weights are saved; lower --rate ({self.options.rate}) or --clip ({self.options.clip})",
                 where=self.path,
             )
             raise self.machine.refused(error)

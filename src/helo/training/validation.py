@@ -81,13 +81,13 @@ def finish(training: Training, end: Progress) -> None:
     """What a run folder has when its training is over. Raises HeloError where no weights were kept."""
     path, task = training.path, training.task
     if training.home != path or not (path / "weights.safetensors").exists():
-        raise HeloError("no validation gave a number, and no weights were kept", mend="lower --rate", where=path)
+        raise HeloError("no validation loss was finite, so no weights were saved", mend="lower --rate", where=path)
     weights = read_arrays(path / "weights.safetensors")[0]
     with training.device.answering(weights) as parameters:
         figures = task.validate(parameters, end.ending)
     if end.ending is not None:
         training.reporter.say(
-            f"time for {end.ending:,} of {task.validation_size:,} to validate on; helo eval {path} takes all"
+            f"validated on {end.ending:,} of {task.validation_size:,} for lack of time; helo eval {path} uses all"
         )
     about = folder.read_json(path / "run.json")
     figures.pop("loss", None)

@@ -71,7 +71,7 @@ def read(
     if len(claims) > 1:
         several = ", ".join(f"{n} ({Path(_where(claims[n][0][0])).name})" for n in sorted(claims))
         raise HeloError(f"files of several kinds: {several}", expected="one",
-                        mend="--reader names who reads them", where=", ".join(map(str, names)))  # fmt: skip
+                        mend="choose a reader with --reader", where=", ".join(map(str, names)))  # fmt: skip
     name, claimed = claims.popitem()
     paths, reader = [p for p, _ in claimed], readers[name]
     known = {n: getattr(options, n, None) for n in reader.columns}
@@ -103,7 +103,7 @@ def _candidates(spec: str | None, options: Any, labels: str) -> Mapping[str, Rea
         if labels not in reader.labels:
             others = ", ".join(n for n in names() if labels in find(n).labels)
             raise HeloError(
-                f"a reader of files without a label {LABELS[labels]}", expected=others, where=f"--reader {spec}"
+                f"a reader that gives no label for {LABELS[labels]}", expected=others, where=f"--reader {spec}"
             )
         return {spec: reader}
     found = {n: r for n in names() if labels in (r := find(n)).labels}
@@ -127,10 +127,10 @@ def _claims(
                 if isinstance(source, Path)
                 else "a DataFrame"
             )
-            raise HeloError(kind, expected=known, mend="--reader names who reads it", where=_where(source))
+            raise HeloError(kind, expected=known, mend="choose a reader with --reader", where=_where(source))
         if len(own) > 1:
             several = " and ".join(f"{n} ({why})" for n, why in own.items())
-            raise HeloError(f"claimed by {several}", mend="--reader names one of them", where=_where(source))
+            raise HeloError(f"claimed by {several}", mend="choose one with --reader", where=_where(source))
         name, why = own.popitem()
         found.setdefault(name, []).append((source, why))
     for name in sorted(found, key=lambda n: readers[n].general):
@@ -155,12 +155,12 @@ def _checked(found: Any, name: str, numeric: bool) -> None:
     if not isinstance(found, Dataset):
         raise HeloError(f"{type(found).__name__}", expected="a helo.data.dataset.Dataset", where=name)
     if found.labels is not None and len(found.labels) != len(found):
-        raise HeloError(f"{len(found)} examples and {len(found.labels)} labels", expected="as many", where=name)
+        raise HeloError(f"{len(found)} examples but {len(found.labels)} labels", expected="the same number", where=name)
     for i, label in enumerate(found.labels or ()):
         several = label if isinstance(label, list) else [label]
         if not all(isinstance(y, str) or (numeric and numbers.is_number(y)) for y in several):
             expected = "a number" if numeric else "a text"
-            raise HeloError(f"a label {label!r:.40}", expected=f"{expected}, or a list of them", where=found.place(i))
+            raise HeloError(f"the label {label!r:.40}", expected=f"{expected}, or a list of them", where=found.place(i))
 
 
 def _separated(value: Any, several: str) -> list[str]:
@@ -184,9 +184,9 @@ def _complete(found: Dataset) -> None:
     for i, labels in enumerate(found.labels or ()):
         for step, label in enumerate(labels if isinstance(labels, list) else [labels]):
             if label == "":
-                fault("no label", expected="one", mend="fill it in, or take it out", where=found.place(i, step))
+                fault("no label", expected="one", mend="fill it in, or remove the row", where=found.place(i, step))
     segments: list[Any] = found.notes.get("segments", []) if found.notes.get("label") else []
     for i, parts in enumerate(segments):
         for start, _, label in parts:
             if not label:
-                fault(f"no label from {start:g} s on", expected="one a segment", where=found.place(i))
+                fault(f"no label from {start:g} s on", expected="one per segment", where=found.place(i))

@@ -1,4 +1,4 @@
-"""Numbers in files: `.npz` and `.mat`."""
+"""Arrays of numbers: `.npz` and `.mat`."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ def load(path: Path) -> dict[str, np.ndarray]:
                     found = {k: archive[k] for k in archive.files}
             except Exception as error:  # NumPy and zipfile raise many kinds for damage
                 if "allow_pickle" in str(error):
-                    raise HeloError("an array of Python objects, which are never loaded", expected="numbers, and labels as text",
+                    raise HeloError("an array of Python objects, which helo never loads", expected="numbers, and labels as text",
                                     mend="y.astype(str)") from error  # fmt: skip
-                raise HeloError(f"not a whole .npz file: {error}", mend=mend) from error
+                raise HeloError(f"not a complete .npz file: {error}", mend=mend) from error
         return {k: v for k, v in found.items() if isinstance(v, np.ndarray)}
 
 
 def _mat(data: bytes) -> dict[str, Any]:
-    with wrap(ImportError, ".mat files are read by SciPy", mend="pip install 'helo[frames]'"):
+    with wrap(ImportError, "reading .mat files needs SciPy", mend="pip install 'helo[frames]'"):
         from scipy.io import loadmat  # pyright: ignore[reportMissingImports]
     if data.startswith((b"MATLAB 7.3", b"\x89HDF")):
         raise HeloError(
             "a .mat file of version 7.3, which is HDF5", mend="save(file, '-v7') writes one that SciPy reads"
         )
-    with wrap(Exception, "not a whole .mat file that SciPy reads:"):  # SciPy raises many kinds for damage
+    with wrap(Exception, "not a .mat file that SciPy can read:"):  # SciPy raises many kinds for damage
         found = {k: v for k, v in loadmat(io.BytesIO(data)).items() if not k.startswith("__")}
         return {k: v.toarray() if hasattr(v, "toarray") else v for k, v in found.items()}
 
@@ -97,7 +97,7 @@ def words(y: np.ndarray, where: str = "") -> list[str]:
     """
     flat = np.asarray(y).reshape(-1)
     if flat.dtype.kind not in "fiubUSO":
-        raise HeloError(f"labels of the kind {flat.dtype}", expected="whole numbers or text", where=where)
+        raise HeloError(f"labels of type {flat.dtype}", expected="whole numbers or text", where=where)
     if flat.dtype.kind == "f" and np.all((numbers.checked(flat, where, "y", True) == np.round(flat)) | np.isnan(flat)):
         return ["" if np.isnan(v) else str(int(v)) for v in flat]
     with wrap(UnicodeDecodeError, "a label that is not UTF-8", expected="whole numbers or text", where=where):
@@ -127,17 +127,21 @@ def examples(paths: list[Path], several: str | None = None) -> Dataset:
         x = named(arrays, "x", ("X", "images", "features", "data"))
         y = named(arrays, "y", ("Y", "labels", "label", "targets"))
         if x is None:
-            raise HeloError(f"arrays {', '.join(arrays) or 'none'}", expected="x (examples first) and y", where=path)
+            raise HeloError(
+                f"arrays {', '.join(arrays) or 'none'}", expected="x (first axis: examples) and y", where=path
+            )
         x = numbers.checked(x, str(path))
         if x.ndim not in (2, 3, 4) or not x.size:
-            raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, examples first, none of them empty",
+            raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, the first of examples, none of them empty",
                             where=path)  # fmt: skip
         if xs and x.shape[1:] != xs[0].shape[1:]:
             raise HeloError(f"x of shape {x.shape}", expected=f"(…, {xs[0].shape[1:]})", where=path)
         if y is not None:
             marks = _marked(y, arrays.get("names"), path) if _marks(y, len(x)) else words(y, str(path))
             if len(marks) != len(x):
-                raise HeloError(f"{len(x)} examples in x and {len(marks)} labels in y", expected="as many", where=path)
+                raise HeloError(
+                    f"{len(x)} examples in x but {len(marks)} labels in y", expected="the same number", where=path
+                )
             ys += marks
         xs.append(x)
         places += [f"{path} example {i}" for i in range(len(x))]
@@ -159,5 +163,5 @@ def _marks(y: np.ndarray, examples: int) -> bool:
 def _marked(y: np.ndarray, names: np.ndarray | None, path: Path) -> list[list[str]]:
     called = [str(i) for i in range(y.shape[1])] if names is None else words(names, str(path))
     if len(called) != y.shape[1]:
-        raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one a column of y", where=path)
+        raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one per column of y", where=path)
     return [[called[i] for i in np.flatnonzero(row)] for row in y]

@@ -1,5 +1,5 @@
-"""Captions with the pictures that they are about, as examples: which files hold what, where a picture is looked for by
-its name, and which pictures are learned from.
+"""Captions with their pictures, as examples: which files hold what, where pictures are looked for by
+name, and which pictures are used for training.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BESIDE = ("left_out", "without_captions")  # notes of pictures that are no examp
 
 
 class Captions(Reader):
-    """Files of captions, and where their pictures lie: folders, tars."""
+    """Files of captions, and folders or tars with their pictures."""
 
     SUFFIXES = TEXTS
     called = "captions, and folders or tars of pictures"
@@ -45,8 +45,8 @@ class Captions(Reader):
 
 
 def read(names: Sequence[str | Path], options: Any, must: bool = True) -> tuple[Dataset, list[Path]]:
-    """The pictures of all captions in files, and those files. Where no file has captions: pictures without any, unless
-    there must be some: what is to be scored, of which the test split is taken, or val, where the files tell (`notes["split"]`).
+    """The pictures of all captions in files, and those files. If no file has captions: pictures without any, unless
+    captions are required, to score answers on the test split or, without one, on val (`notes["split"]`).
     """
     texts, holding = _texts(names) if must else _parted(names)
     if not texts:
@@ -90,11 +90,11 @@ def split(
     else:
         mine, others = _learnable(entries), [c for c in entries if c.split == "val"]
         record["valid"] = (
-            "pictures of the captions: the split val" if others else splits.SAID[options.split or "random"]
+            "pictures of the captions: the val split" if others else splits.SAID[options.split or "random"]
         )
     if valid:
         if options.valid_list:
-            raise HeloError("--valid and --valid-list", expected="one of them")
+            raise HeloError("both --valid and --valid-list", expected="one of them")
         texts, more = _parted(valid)
         if not texts:
             raise HeloError("pictures without captions", expected="a file of captions", where="--valid")
@@ -104,11 +104,11 @@ def split(
         learn, check = _found(mine, places, options), _found(others, [*more, *places], options)
     elif mine and others:
         if options.split is not None:
-            raise HeloError(f"--split {options.split} of captions that say what to validate on", expected="none")
+            raise HeloError(f"--split {options.split} with captions that name their own split", expected="no --split")
         learn, check = (_found(half, places, options) for half in (mine, others))
     elif lists:
         flag = "--valid-list" if mine else "--train-list"
-        raise HeloError("no pictures are left for it", expected="some", mend=f"{flag} names them", where=flag)
+        raise HeloError("no pictures are left for it", expected="some", mend=f"name them with {flag}", where=flag)
     else:
         everything = _found(mine, places, options)
         if len(everything) < 2:
@@ -136,7 +136,7 @@ def _learnable(entries: list[Captioned]) -> list[Captioned]:
     """The split train, where the files tell; of test nothing is ever learned."""
     found = [c for c in entries if c.split in (None, "train")] or [c for c in entries if c.split != "test"]
     if entries and not found:
-        raise HeloError("pictures of the split test alone", expected="examples for training", where=entries[0].place)
+        raise HeloError("only pictures of the test split", expected="pictures for training", where=entries[0].place)
     return found
 
 
@@ -168,13 +168,13 @@ def _listed(entries: list[Captioned], options: Any) -> tuple[list[Captioned], li
 def _one(name: str, several: list[Captioned], which: str, found: dict[str, dict[str, Captioned]]) -> Captioned:
     """The captions that a line of a list means."""
     if not several:
-        raise HeloError(f"no captions of {name}", expected="some of every picture listed",
-                        mend="take it out of the list, or write captions")  # fmt: skip
+        raise HeloError(f"no captions of {name}", expected="captions of every listed picture",
+                        mend="remove it from the list, or write captions")  # fmt: skip
     if len(several) > 1:
-        raise HeloError(f"{name}, which {several[0].name} and {several[1].name} are called", expected="one picture",
+        raise HeloError(f"{name}, the name of both {several[0].name} and {several[1].name}", expected="one picture",
                         mend="name its folder too")  # fmt: skip
     if which == "train_list" and several[0].split == "test":
-        raise HeloError(f"{name}, which the captions give to the split test", expected="pictures for training")
+        raise HeloError(f"{name}, which is in the test split of the captions", expected="pictures for training")
     if which == "valid_list" and several[0].name in found.get("train_list", ()):
         raise _twice(name, "")
     return several[0]
@@ -192,7 +192,7 @@ def _lies(photo: Photo) -> tuple[Path, int | None]:
 
 def _twice(name: str, where: str) -> HeloError:
     return HeloError(f"{name} is in both training and validation", expected="one of them",
-                     mend="take it out of one", where=where)  # fmt: skip
+                     mend="remove it from one", where=where)  # fmt: skip
 
 
 def _found(entries: Sequence[Captioned], places: Sequence[str | Path], options: Any) -> Dataset:
@@ -210,7 +210,7 @@ def _found(entries: Sequence[Captioned], places: Sequence[str | Path], options: 
             continue
         where = ", ".join(map(str, places)) or str(beside.parent)
         many = f", {several[0].place} and {several[1].place} among them" if several else ""
-        error = HeloError(f"a caption for {c.name}, of which {len(several) or 'none'} are in {where}{many}",
+        error = HeloError(f"a caption for {c.name}, but {len(several) or 'none'} of that name in {where}{many}",
                           expected="one picture of that name", where=c.place,
                           mend="name the folder or tar that has it" + ("" if several else ", or --skip-bad"))  # fmt: skip
         if options.skip_bad and not several:

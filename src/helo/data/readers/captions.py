@@ -1,6 +1,6 @@
-"""Sentences about pictures, in the forms in which they are handed round.
+"""Sentences about pictures, in the common formats.
 
-Flickr8k/30k       NAME.jpg#K, a tab, a sentence a line (Hodosh, Young and Hockenmaier 2013; Young et al. 2014)
+Flickr8k/30k       NAME.jpg#K, a tab and a sentence per line (Hodosh, Young and Hockenmaier 2013; Young et al. 2014)
 table              .tsv or .csv of two columns, picture and sentence, whose first line may name them
 COCO               JSON with `images` (id, file_name) and `annotations` (image_id, caption) (Chen et al. 2015)
 Karpathy           JSON with `images` (filename, split, sentences with raw) (Karpathy and Fei-Fei 2015)
@@ -36,14 +36,14 @@ class Captioned:
 
 
 def read(paths: Sequence[Path]) -> list[Captioned]:
-    """Pictures in the order in which they come first, each once, with all of their sentences."""
+    """Pictures in the order of their first sentence, each once, with all its sentences."""
     found: dict[str, Captioned] = {}
     for path in paths:
         with place(path):
             rows = _json(path) if files.suffix(path) == ".json" else _lines(path)
         for name, sentence, where, split in rows:
             if not name:
-                fault("no picture's name", expected="one before its sentence", where=where)
+                fault("no name of a picture", expected="one before each sentence", where=where)
                 continue
             if sentence is not None and not sentence.strip():
                 fault(f"no sentence about {name}", expected="one", where=where)
@@ -52,7 +52,7 @@ def read(paths: Sequence[Path]) -> list[Captioned]:
             if sentence is not None:
                 known.sentences.append(" ".join(sentence.split()))
     if not any(c.sentences for c in found.values()):
-        raise HeloError("no captions", expected="a picture and a sentence a line", where=", ".join(map(str, paths)))
+        raise HeloError("no captions", expected="a picture and a sentence per line", where=", ".join(map(str, paths)))
     return list(found.values())
 
 
@@ -60,7 +60,7 @@ def listed(path: Path) -> list[tuple[int, str]]:
     """A split list, the name of a picture a line: (line, name)."""
     names = [(n, line.strip()) for n, line in enumerate(files.lines(path), 1) if line.strip()]
     if not names:
-        raise HeloError("an empty list", expected="the name of a picture a line", where=path)
+        raise HeloError("an empty list", expected="the name of one picture per line", where=path)
     return names
 
 
@@ -89,7 +89,7 @@ def _lines(path: Path) -> list[Row]:
             cells = lines[number - 1].split("," if commas else "\t", width - 1)  # a sentence goes on to the line's end
             row = [c.strip() for c in cells]
         if len(row) != width:
-            mend = "write a sentence that has one of them in quotes" if commas else "take it out of the sentence"
+            mend = "write a sentence that has one of them in quotes" if commas else "remove it from the sentence"
             parts = "a comma" if commas else "a tab"
             fault(f"{len(row)} column{'s' * (len(row) != 1)}", where=where,
                   expected=f"{width}: a picture, {parts}, a sentence" if width == 2 else str(width),
@@ -129,7 +129,7 @@ def _json(path: Path) -> list[Row]:
         captioned = {row[0] for row in rows}
         return rows + [(name, None, at, None) for name, at in names.values() if name not in captioned]
     raise HeloError(
-        "JSON of another kind",
+        "JSON of an unknown kind",
         expected="COCO's images and annotations, Karpathy's images with sentences, or AI Challenger's list",
     )
 
@@ -153,7 +153,7 @@ def _each(entries: Any, where: str, read: Callable[[dict[str, Any], str], list[A
 def _challenger(entry: dict[str, Any], at: str) -> list[Row]:
     if isinstance(entry.get("image_id"), int):
         raise HeloError(f"image_id: {entry['image_id']}, a number", expected="a picture's file name",
-                        mend="COCO's results name no files: give its images and annotations", where=at)  # fmt: skip
+                        mend="COCO's result files name no pictures: give its images and annotations", where=at)  # fmt: skip
     several = entry.get("caption")
     entries = [{"caption": s} for s in several] if isinstance(several, list) else [entry]
     return _rows(_text(entry, "image_id", at), [_text(e, "caption", at) for e in entries], at)

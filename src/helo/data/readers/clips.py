@@ -1,4 +1,4 @@
-"""Videos and folders of frames, whole or in part, and tables that say what is in them.
+"""Videos and folders of frames, whole or in part, and tables of their labels.
 
 A table has a column `video` (or `clip`) and a label; with `start` and `end`, in seconds, a row is a part of its video.
 """
@@ -58,13 +58,13 @@ class Clip:
 
     def _decoded(self, side: int, rate: float, fit: str) -> Iterator[tuple[float, np.ndarray]]:
         """By PyAV, which is FFmpeg's libraries and comes with them: it reads what people have."""
-        with wrap(ImportError, "videos are read by PyAV", mend="pip install 'helo[video]'"):
+        with wrap(ImportError, "reading videos needs PyAV", mend="pip install 'helo[video]'"):
             import av
             from av.error import FFmpegError
         if not self.file.exists():
             raise HeloError("no such file", expected="a video or a folder of frames")
         with (
-            wrap(FFmpegError, "not a whole video:", expected="one that FFmpeg reads"),
+            wrap(FFmpegError, "not a complete video:", expected="one that FFmpeg reads"),
             av.open(str(self.file)) as container,
         ):
             if not container.streams.video:
@@ -88,12 +88,12 @@ class Clip:
                     due = max(due + 1 / rate, now)
         if length and last + 2 * step + 0.5 < min(length, self.end):
             raise HeloError(
-                f"stops at {last:.1f} s of {min(length, self.end):.1f} s", mend="copy it from an undamaged copy"
+                f"stops at {last:.1f} s of {min(length, self.end):.1f} s", mend="replace it by an undamaged copy"
             )
 
 
 class Clips(Reader):
-    """Videos themselves, without labels: what is asked about."""
+    """Videos without labels, to be answered."""
 
     SUFFIXES = SUFFIXES
     labels = ("example", "step")
@@ -140,7 +140,7 @@ def heads(path: Path) -> bool:
 
 
 def whole(rows: table.Table, video: str, labels: Sequence[Any] | None) -> Dataset:
-    """A clip a row, and what is said of it."""
+    """One clip per row, with its label."""
     found = [(clip, i) for i, clip in enumerate(_clips(rows, video)) if clip is not None]
     clips, at = [clip for clip, _ in found], [i for _, i in found]
     return Dataset(
@@ -153,7 +153,7 @@ def whole(rows: table.Table, video: str, labels: Sequence[Any] | None) -> Datase
 
 
 def segments(rows: table.Table, video: str, label: str | None) -> Dataset:
-    """A video an example, in the order in which they come; `notes["segments"]` has of each its (start, end, label)."""
+    """One video per example, in order; `notes["segments"]` has the (start, end, label) of each."""
     parts: dict[Path, list[tuple[float, float, str]]] = {}
     places: dict[Path, str] = {}
     values = [""] * len(rows) if label is None else rows.columns[label]
@@ -187,7 +187,7 @@ def _clips(rows: table.Table, video: str) -> list[Clip | None]:
         path = Path(os.path.expanduser(str(name).strip()))
         path = path if path.is_absolute() else Path(where.rpartition(":")[0]).parent / path
         if not path.exists():
-            fault(f"no video {name}", expected="a path, from the table's folder on", where=where)
+            fault(f"no video {name}", expected="a path relative to the table's folder", where=where)
             out.append(None)
             continue
         a, b = (_seconds(rows, c, i, d) for c, d in ((start, 0.0), (end, float("inf"))))

@@ -1,4 +1,4 @@
-"""Tokens in columns: CoNLL and CoNLL-U, as they lie about."""
+"""Tokens in columns: CoNLL and CoNLL-U."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BLANKS = " \t\r"  # that part fields; others, such as no-break spaces, are parts
 
 
 class Conll(Reader):
-    """A word a line with its label, a blank line between sentences."""
+    """One word per line with its label, and a blank line between sentences."""
 
     SUFFIXES = SUFFIXES
     labels = ("step",)
@@ -33,7 +33,7 @@ class Conll(Reader):
     beside = PLAIN
 
     def sniff(self, path):
-        return "CoNLL-U" if files.suffix(path) in (".conllu", ".conllx") else "a word a line, its label behind it"
+        return "CoNLL-U" if files.suffix(path) in (".conllu", ".conllx") else "one word per line, followed by its label"
 
     def read(self, paths, options):
         return read(paths, options.column, options.labelled)
@@ -50,13 +50,13 @@ class Sentence:
 
 
 def read(paths: Sequence[Path], column: str | None, labelled: bool = True) -> Dataset:
-    """Sentences as lists of words, with a label a word from the named or numbered column; None: what each format is
-    for, UPOS in CoNLL-U and else the last column.
+    """Sentences as lists of words, with one label per word from the named or numbered column; None: the usual one,
+    UPOS in CoNLL-U and otherwise the last column.
 
-    A blank line, or one of blanks and tabs alone, ends a sentence; `#` begins a comment in CoNLL-U, and `#` and a blank
-    one before a sentence elsewhere, where it cannot be a word of it. Fields are parted by tabs, or in files without tabs
-    by blanks. Of CoNLL-U, multiword tokens (`1-2`) and empty nodes (`1.1`) are no words of the tree and are left out.
-    labelled: every sentence has labels; else words may stand alone.
+    A blank line, or one with only spaces and tabs, ends a sentence. `#` begins a comment in CoNLL-U, and elsewhere `#` and a
+    space before a sentence, where it cannot be a word. Fields are separated by tabs, or by spaces in files without
+    tabs. In CoNLL-U, multiword tokens (`1-2`) and empty nodes (`1.1`) are not words of the tree and are left out.
+    labelled: every sentence must have labels; otherwise words alone are allowed.
     """
     return _labelled([s for p in paths for s in _file(p, column, labelled)], str(paths[0]), labelled)
 
@@ -118,11 +118,11 @@ def _fields(rows: list[str]) -> tuple[bool, list[list[str]], list[bool]]:
 def _labelled(sentences: list[Sentence], where: str, labelled: bool) -> Dataset:
     """where: to be named where there are no sentences, unless it is empty."""
     if not sentences and where:
-        raise HeloError("no sentences", expected="a word a line, a blank line between sentences", where=where)
+        raise HeloError("no sentences", expected="one word per line, a blank line between sentences", where=where)
     if labelled and any(s.labels for s in sentences):
         for s in sentences:
             if s.labels is None:
-                fault("no label", expected="one a word, as elsewhere", where=f"{s.file}:{s.lines[0]}")
+                fault("no label", expected="one per word, as elsewhere", where=f"{s.file}:{s.lines[0]}")
         sentences = [s for s in sentences if s.labels is not None]
     labels = [s.labels for s in sentences]
 
@@ -155,7 +155,7 @@ def _columns(rows: list[str], name: str, universal: bool, column: str | None, la
             continue
         if universal:
             if len(fields) != 10:
-                fault(f"{len(fields)} columns", expected="the ten of CoNLL-U, parted by tabs", where=f"{name}:{n}")
+                fault(f"{len(fields)} columns", expected="the ten of CoNLL-U, separated by tabs", where=f"{name}:{n}")
                 continue
             if "-" in fields[0] or "." in fields[0]:
                 continue
@@ -217,6 +217,6 @@ def _column(column: str, universal: bool, name: str, labelled: bool) -> int:
     raise HeloError(
         f"no column {column!r}",
         expected=f"a number, counted from 1{', or one of ' + ', '.join(COLUMNS) if universal else ''}",
-        mend="--column names it",
+        mend="choose it with --column",
         where=name,
     )

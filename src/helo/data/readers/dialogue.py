@@ -1,4 +1,4 @@
-"""Conversations out of a table: an utterance a row, with the conversation that it belongs to, its place, its speaker."""
+"""Conversations from a table: one utterance per row, with its conversation, its place in it and its speaker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from helo.errors import HeloError
 
 
 class Conversations(Reader):
-    """Tables with an utterance a row and a label each, where `--group` says which conversation it belongs to."""
+    """Tables with one labelled utterance per row; `--group` says which conversation it belongs to."""
 
     SUFFIXES = (".tsv", ".csv", ".jsonl")
     labels = ("step",)
@@ -22,7 +22,7 @@ class Conversations(Reader):
     tables = True
 
     def sniff(self, path):
-        return "a table, since --group is given"
+        return "a table, because --group is given"
 
     def read(self, paths, options):
         o, rows = options, table.of(paths)
@@ -59,8 +59,8 @@ def read(
     speaker: str | None,
     whole: bool = False,
 ) -> Dataset:
-    """Examples of the kind `dialogue`, in the order of their first rows. whole: one label a conversation, which all of
-    its rows have; else one an utterance. Two files may call two conversations alike.
+    """Examples of the kind `dialogue`, in the order of their first rows. whole: one label per conversation, the same in
+    all its rows; otherwise one per utterance. Different files may use the same names for conversations.
     """
     groups = table.groups(rows, group, order)
     names = rows.named(group, "--group")

@@ -1,6 +1,6 @@
-"""Bytes to text: UTF-8 and nothing else, and what is said of anything else.
+"""Bytes to text: only UTF-8, with a helpful error for anything else.
 
-What encoding a text is in instead is guessed by chardet, where it is installed (`docs/decisions/0017-encodings.md`).
+chardet, if it is installed, guesses the encoding of other texts (`docs/decisions/0017-encodings.md`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KINDS = (
     (b"\x89PNG\r\n", "a PNG picture", ""),
     (b"\xff\xd8\xff", "a JPEG picture", ""),
     (b"GIF8", "a GIF picture", ""),
-    (b"\x1f\x8b", "compressed by gzip", "call it FILE.gz, or unpack it"),
+    (b"\x1f\x8b", "compressed by gzip", "name it FILE.gz, or unpack it"),
     (b"BZh", "compressed by bzip2", "unpack it"),
     (b"\xfd7zXZ\x00", "compressed by xz", "unpack it"),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it"),
@@ -108,7 +108,7 @@ def decoded(data: bytes, where: str, at: int = 0, line: int = 1, mend: str = "")
         remedy = _remedy(data, first, where) if name is None else _named(name, where)
         raise refusal(first, f"(0x{data[first]:02x}) is not UTF-8", remedy) from error
     if (first := data.find(0)) >= 0:  # of UTF-16 and UTF-32, what is ASCII is UTF-8 too, parted by NULs
-        raise refusal(first, "is 0, which no text has", "take it out" if name is None else _named(name, where))
+        raise refusal(first, "is 0, which no text contains", "take it out" if name is None else _named(name, where))
     if found := _SHIFTS.search(data):
         name = "ISO-2022-KR" if found[0].endswith(b"C") else "ISO-2022-JP"
         raise refusal(found.start(), "changes the alphabet, which UTF-8 never does", _named(name, where))
@@ -181,21 +181,21 @@ def _remedy(data: bytes, byte: int, where: str) -> str:
     lines = [line for line in data[: 1 << 22].split(b"\n") if not line.isascii()]
     sample = b"\n".join(lines)[:_LOOKED_AT]
     if 0 not in data and _typographic(sample):
-        guess = f"it is likely Windows-1252 (all beyond ASCII is its quotes and dashes), {_shown(data, byte, 'cp1252')}"
+        guess = f"it is likely Windows-1252 (its only non-ASCII characters are quotes and dashes), {_shown(data, byte, 'cp1252')}"
         return f"{guess}: {_command('WINDOWS-1252', where)}"
     found = _guessed(data[:_LOOKED_AT] if 0 in data else sample)
     if found is None:
-        return "make it UTF-8 (helo names the encoding that it is likely in where chardet is installed: pip install chardet)"
+        return "convert it to UTF-8 (to have helo guess its encoding: pip install chardet)"
     codec, sure = found
     if 0 in data and not codec.startswith(("utf-16", "utf-32")):
-        return "it has NULs too, as no text does"
+        return "it contains NULs, which no text does"
     if not codec:
-        return "nor in any encoding that chardet knows: is it a text?"
+        return "nor any encoding that chardet knows: is it text?"
     if codec.startswith(("utf-16", "utf-32")):
         return _named(codec.upper().replace("-LE", "LE").replace("-BE", "BE"), where)
     guess = f"{'likely' if sure >= 0.5 else 'perhaps'} {{}} (chardet is {100 * sure:.0f} % sure)"
     if sure < 0.02 and len(_read(data, "cp1252")) == len(data):
-        codec, guess = "cp1252", "perhaps {}, the usual one (what is not ASCII is too little to tell)"
+        codec, guess = "cp1252", "perhaps {}, the most usual one (too little non-ASCII text to be sure)"
     called, name = _spelled(codec)
     how = _command(name, where) if name else f"Python's codec {codec} reads it"
     return f"it is {guess.format(called)}, {_shown(data, byte, codec)}: {how}"
@@ -204,10 +204,10 @@ def _remedy(data: bytes, byte: int, where: str) -> str:
 def _damaged(data: bytes, byte: int) -> str:
     """What is wrong with one place of what is UTF-8 elsewhere; "" where it is not."""
     if data[byte] == 0xED and len(data) > byte + 2 and 0xA0 <= data[byte + 1] < 0xC0:
-        return "half of a surrogate pair, as CESU-8 has them: write the text again as UTF-8"
+        return "half of a surrogate pair, as in CESU-8: save the text as UTF-8"
     try:
         codecs.getincrementaldecoder("utf-8")().decode(data[byte:])
-        return "the text ends inside a character, as one that was cut short does"  # as far as it goes, it is UTF-8
+        return "the text ends inside a character: it was probably cut short"  # as far as it goes, it is UTF-8
     except UnicodeDecodeError:
         pass
     text = data.decode(errors="replace")
@@ -215,7 +215,7 @@ def _damaged(data: bytes, byte: int) -> str:
     whole = sum(map(len, re.findall(r"[^\x00-\x7f�]+", text)))
     if whole < 4 * broken:
         return ""
-    return f"all else of it is UTF-8 ({broken:,} place{'s are' * (broken > 1) or ' is'} not): mend it, or take it out"
+    return f"all else of it is UTF-8 ({broken:,} place{'s are' * (broken > 1) or ' is'} not): correct it, or remove it"
 
 
 def _typographic(sample: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Files as people name them, opened and decoded with errors that name the place."""
+"""Opening and decoding files, with errors that name the place."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def listed(names: str | Path | Sequence[str | Path]) -> list[str | Path]:
     found: list[str | Path] = [names] if isinstance(names, str | Path) else list(names)
     for name in found:
         if not isinstance(name, str | Path):
-            raise TypeError(f"{name!r:.80} is no name of a file")
+            raise TypeError(f"{name!r:.80} is not a file name")
         try:
             if "\0" in os.fsdecode(os.fsencode(name)):
-                raise HeloError("a NUL in a name", expected="a file", where=name)
+                raise HeloError("a NUL character in the name", expected="a file name", where=name)
         except UnicodeEncodeError:
-            raise HeloError("no name that a file can have", expected="a file", where=name) from None
+            raise HeloError("not a possible file name", expected="a file name", where=name) from None
     return found
 
 
@@ -38,7 +38,7 @@ def named(names: Sequence[str | Path], suffixes: Sequence[str] = ()) -> list[Pat
                 inside = [p for p in below(path) if suffix(p) in suffixes]
                 if not inside:
                     raise HeloError(
-                        "nothing to read in the folder",
+                        "the folder has no file of this kind",
                         expected=f"files {', '.join(filter(None, dict.fromkeys(suffixes)))}",
                     )
                 found += inside

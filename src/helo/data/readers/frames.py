@@ -1,12 +1,12 @@
-"""Videos as numbers, one file each: a row a frame, and a label a frame in the file itself or in one beside it.
+"""Videos as numbers, one file each: one row and one label per frame, the labels in the file itself or in one beside it.
 
 V.npz, V.mat           x `(frames, features)` and y `(frames,)`
-V.csv, V.tsv           a column a feature, and one of the label
-V_datapoints.txt       features parted by blanks
-V.txt, V_labels.txt, V_labels.csv, V_labels.tsv; of V_datapoints.txt V_targets.txt: the labels, a line each
+V.csv, V.tsv           one column per feature, and one for the label
+V_datapoints.txt       features separated by spaces
+V.txt, V_labels.txt, V_labels.csv, V_labels.tsv; of V_datapoints.txt V_targets.txt: the labels, one per line
 
-A column named timestamp, time or frame says when a frame was, and is no feature; nor is a first column that counts as a
-clock does, in seconds since 1970 or finer. It may run backwards: the order of the rows is that of the frames.
+A column named timestamp, time or frame is the time of a frame and not a feature; nor is a first column that counts like a
+clock, in seconds since 1970 or finer. It may run backwards: the frames are in the order of the rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CLOCK = 1e9
 
 
 class Frames(Reader):
-    """One file a video, and its labels in it or beside it."""
+    """One file per video, with its labels in it or beside it."""
 
     SUFFIXES = SUFFIXES
     labels = ("step",)
@@ -43,8 +43,8 @@ class Frames(Reader):
         if clips.heads(path):
             return None
         if _name(path).endswith(SIDES) and any(beside(p) == path for p in path.parent.iterdir() if holds(p)):
-            return "labels of the frames in the file beside it"
-        return "numbers, a row a frame" if holds(path) else None
+            return "labels of the frames in a file beside it"
+        return "numbers, one row per frame" if holds(path) else None
 
     def read(self, paths, options):
         sides = {p: q for p in paths if isinstance(p, Path) and (q := beside(p))}
@@ -84,10 +84,10 @@ def beside(path: Path) -> Path | None:
 
 
 def read(paths: Sequence[Path | table.Table], column: str | None, labelled: bool = True) -> Dataset:
-    """Frames `(time, features)`, an example a file. column: of the label. labelled: every file has to have labels.
+    """Frames `(time, features)`, one example per file. column: of the label. labelled: every file must have labels.
 
-    Features that have names are put in the order of the first file's. Raises HeloError for files without frames, with
-    other features than those before, and with more or fewer labels than frames.
+    Named features are put in the order of the first file. Raises HeloError for files without frames, with
+    other features than the files before, or with more or fewer labels than frames.
     """
     videos: list[_Video] = []
     for path in paths:
@@ -138,7 +138,7 @@ def _rows(rows: table.Table, column: str | None) -> _Video:
     label = rows.first([column.lower()] if column is not None else LABELS)
     names = [c for c in rows.columns if c != label and c.lower() not in TIMES]
     if not names:
-        raise HeloError(f"columns {', '.join(rows.columns)}", expected="numbers beside the label", where=rows.heading)
+        raise HeloError(f"columns {', '.join(rows.columns)}", expected="numbers besides the label", where=rows.heading)
     x, names = _features(table.matrix(rows, names), names, rows.headed)
     labels = None if label is None else ["" if numbers.absent(v) else str(v).strip() for v in rows.columns[label]]
     return _Video(x, names, labels, lambda i: rows.places[i])
@@ -174,7 +174,7 @@ def _labels(path: Path, column: str | None, frames: int) -> list[str]:
         label = rows.find(column, "--column") if column is not None else rows.first(LABELS)
         if label is None:
             raise HeloError(
-                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(LABELS)}", mend="--column names it",
+                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(LABELS)}", mend="choose it with --column",
                 where=f"{path}:1",
             )  # fmt: skip
         return _as_many([str(v).strip() for v in rows.columns[label]], frames, path)
@@ -185,7 +185,7 @@ def _labels(path: Path, column: str | None, frames: int) -> list[str]:
 
 def _as_many(labels: list[str], frames: int, path: Path) -> list[str]:
     if len(labels) != frames:
-        raise HeloError(f"{frames} frames and {len(labels)} labels", expected="a label a frame", where=path)
+        raise HeloError(f"{frames} frames but {len(labels)} labels", expected="one label per frame", where=path)
     return labels
 
 
@@ -194,20 +194,16 @@ def _follow(video: _Video, first: _Video, path: Path) -> None:
     if video.names is not None and first.names is not None:
         video.x, video.names = table.by_name(video.x, video.names, first.names, str(path)), first.names
     elif video.x.shape[1] != first.x.shape[1]:
-        raise HeloError(
-            f"{video.x.shape[1]} features a frame", expected=f"{first.x.shape[1]}, as the files before", where=path
-        )
+        raise HeloError(f"{video.x.shape[1]} features per frame", expected=f"{first.x.shape[1]}, as before", where=path)
 
 
 def _unlabelled(path: Path, column: str | None) -> HeloError:
     if files.suffix(path) in (".csv", ".tsv") and column is not None:
         mend = nearest(column, table.read(path).columns)
-        return HeloError(f"no column {column!r}", mend=f"--column names it: {mend}", where=f"{path}:1")
+        return HeloError(f"no column {column!r}", mend=f"choose it with --column: {mend}", where=f"{path}:1")
     name = _name(path)
     other = name.removesuffix(POINTS) + "_targets.txt" if name.endswith(POINTS) else Path(name).stem + ".txt"
-    return HeloError(
-        "frames but no labels", expected=f"y beside x, --column NAME in a table, or {other} beside it", where=path
-    )
+    return HeloError("frames but no labels", expected=f"an array y, --column NAME in a table, or {other}", where=path)
 
 
 def _name(path: Path) -> str:

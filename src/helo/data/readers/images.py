@@ -1,4 +1,4 @@
-"""Pictures in folders, a folder a class."""
+"""Pictures in folders, one folder per class."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from helo.errors import place, wrap
 
 
 class Images(Reader):
-    """One picture an example, whose folder is called as its label."""
+    """One picture per example; the name of its folder is its label."""
 
     SUFFIXES = SUFFIXES
-    called = "folders of pictures, a folder a class"
+    called = "pictures, one folder per class"
     kinds = ("picture",)
 
     def read(self, paths, options):

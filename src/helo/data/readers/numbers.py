@@ -1,7 +1,7 @@
-"""What a number is, in files, on standard input and in Python: what is written as -1.5 or 2e-3, and what float32 holds.
+"""What counts as a number, in files, on standard input and in Python: -1.5 or 2e-3, within the range of float32.
 
-Python's float() takes more (1_000, nan, digits of other scripts), and others write 1,5 or 1,000: one reading of each is
-wrong somewhere, so that they are refused.
+Python's float() takes more (1_000, nan, digits of other scripts), and 1,5 and 1,000 mean different numbers in
+different countries, so all of these are errors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from helo.errors import HeloError, fault, wrap
 
 LARGEST = float(np.finfo(np.float32).max)
-BEYOND = f"a number up to {LARGEST:.3g}, as float32 holds"
+BEYOND = f"a number up to {LARGEST:.3g}, the largest float32"
 _WRITTEN = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
 _NONE = re.compile(r"\s*[+-]?(?:nan|inf|infinity)\s*", re.IGNORECASE)
 # What people and programs write for numbers that is none here: with a comma, underscores, digits of another script.
@@ -56,15 +56,15 @@ def absent(value: Any) -> bool:
 
 
 def number(value: Any, where: str = "", column: str | int = "", missing: bool = False) -> float:
-    """A cell as float64. missing: what is absent, or NaN in whatever letters, is NaN. Raises HeloError for all else that is
-    no number, and for one that float32 does not hold.
+    """A cell as float64. missing: an empty cell, or NaN in any spelling, is NaN. Raises HeloError for anything else that is
+    not a number, and for numbers beyond float32.
     """
     if missing and (absent(value) or (isinstance(value, str) and value.strip().lower() == "nan")):
         return math.nan
     try:
         found = float(value) if is_number(value) else math.nan
     except OverflowError:  # whole numbers of Python have no end
-        found, value = math.inf, "a whole number of too many digits"
+        found, value = math.inf, "a whole number with too many digits"
     except ValueError:
         found = math.nan
     if abs(found) <= LARGEST:
@@ -121,14 +121,17 @@ def checked(x: Any, where: str, name: str = "x", missing: bool = False) -> np.nd
     called `name`, of the first that is none.
     """
     with wrap(
-        ValueError, f"{name} has rows of several lengths or kinds", expected="numbers, as many in each row", where=where
+        ValueError,
+        f"{name} has rows of different lengths or types",
+        expected="numbers, rows of one length",
+        where=where,
     ):  # rows of unequal lengths
         x = np.asanyarray(x)
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise HeloError(f"{name} has masked values", expected="numbers", where=where)
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
-        raise HeloError(f"{name} is of the kind {x.dtype}", expected="numbers", where=where)
+        raise HeloError(f"{name} is of type {x.dtype}", expected="numbers", where=where)
     if x.dtype.kind != "f":
         return x
     with np.errstate(invalid="ignore"):

@@ -1,4 +1,4 @@
-"""Pairs of texts: two aligned files, or tables with a column of sources and one of targets."""
+"""Pairs of texts: two aligned files, or tables with one column of sources and one of targets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TARGETS = ("target", "trg", "tgt", "output", "to")
 
 
 class Pairs(Reader):
-    """A source and a target file, line by line, or tables with a column of each."""
+    """A source and a target file, line by line, or tables with a column for each."""
 
     SUFFIXES = SUFFIXES
     labels = ("text",)
@@ -26,17 +26,17 @@ class Pairs(Reader):
     tables = True
 
     def sniff(self, path):
-        return super().sniff(path) or "a text a line"
+        return super().sniff(path) or "one text per line"
 
     def read(self, paths, options):
         return read(paths, options.labelled, options.source_column, options.target_column)
 
 
 def read(paths: Sequence[Any], labelled: bool = True, source: str | None = None, target: str | None = None) -> Dataset:
-    """Sources as inputs and targets as labels. paths: a source and a target file, line by line; or tables, files of them
-    (`.tsv`, `.csv`, `.jsonl`) or DataFrames. source, target: their columns, else the first of SOURCES and of TARGETS; a
-    `.tsv` whose first line has no such names is all pairs: a source, a tab, a target. Unless `labelled`, any number of files
-    of sources alone. Lines that are blank on both sides part nothing from nothing, and are left out.
+    """Sources as inputs and targets as labels. paths: a source and a target file, line by line; or tables, as files
+    (`.tsv`, `.csv`, `.jsonl`) or DataFrames. source, target: their columns, by default the first of SOURCES and of TARGETS; a
+    `.tsv` without such names in its first line has a pair on every line: a source, a tab, a target. Unless `labelled`, any
+    number of files of sources only. Lines that are blank on both sides are left out.
     """
     if all(isinstance(p, table.Table) or files.suffix(p) in SUFFIXES for p in paths):
         found = [_table(p, labelled, source, target) for p in paths]
@@ -47,7 +47,7 @@ def read(paths: Sequence[Any], labelled: bool = True, source: str | None = None,
         found = [_aligned(*paths)]
     else:
         raise HeloError(
-            f"{len(paths)} file{'s' * (len(paths) != 1)}", expected="a source and a target file of as many lines, or TSV files",
+            f"{len(paths)} file{'s' * (len(paths) != 1)}", expected="a source and a target file with the same number of lines, or TSV files",
             mend="--source FILE --target FILE", where=", ".join(map(str, paths)),
         )  # fmt: skip
     rows = [row for rows in found for row in rows if _whole(*row)]
@@ -76,7 +76,9 @@ def _aligned(source: Any, target: Any) -> list[Row]:
     sides = [[t.strip() for t in files.lines(p)] for p in (source, target)]
     if len(sides[0]) != len(sides[1]):
         raise HeloError(
-            f"{len(sides[0])} lines and {len(sides[1])} in {target}", expected="as many, line by line", where=source
+            f"{len(sides[0])} lines but {len(sides[1])} in {target}",
+            expected="the same number, line by line",
+            where=source,
         )
     rows = enumerate(zip(*sides, strict=True), 1)
     return [(f"{target if a and not b else source}:{n}", a, b) for n, (a, b) in rows if a or b]
@@ -96,7 +98,7 @@ def _columns(rows: table.Table, labelled: bool, source: str | None, target: str 
     if a is None or (labelled and b is None):
         raise HeloError(
             f"columns {', '.join(rows.columns)}", expected="source and target",
-            mend="--source-column and --target-column name them", where=rows.heading,
+            mend="choose them with --source-column and --target-column", where=rows.heading,
         )  # fmt: skip
     sides = [None if c is None else [table.text(v, c, w).strip() for v, w in zip(rows.columns[c], rows.places, strict=True)]
              for c in (a, b)]  # fmt: skip

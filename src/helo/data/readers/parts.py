@@ -1,4 +1,4 @@
-"""Tables of videos and of what is in them: a row is a part of its video, from a second to another, with its label."""
+"""Tables of labelled segments of videos: one row per segment, with its start and end in seconds."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Photographs where people keep them: files, folders, tars. Found by name, read one at a time, opened as they are meant
-to be seen.
+"""Photographs in files, folders and tars. They are found by name, read one at a time, and converted to what a viewer
+would show.
 """
 
 from __future__ import annotations
@@ -121,7 +121,11 @@ class Album:
 
 def _packed(path: Path) -> list[Photo]:
     with (
-        wrap((tarfile.TarError, OSError, EOFError), "not a whole tar:", expected="an uncompressed .tar of pictures"),
+        wrap(
+            (tarfile.TarError, OSError, EOFError),
+            "not a complete tar file:",
+            expected="an uncompressed .tar of pictures",
+        ),
         tarfile.open(path, "r:") as tar,
     ):
         members = [m for m in tar if m.isfile() and pictured(PurePosixPath(m.name))]
@@ -134,7 +138,7 @@ def opened(data: bytes, where: str, side: int | None = None) -> Image:
     """A picture in RGB, turned as its EXIF says, transparency on white. side: about so many pixels are needed, so a
     large JPEG may be read smaller. Raises HeloError, with the place, for what is no whole picture.
     """
-    with wrap(ImportError, "pictures are read by Pillow", mend="pip install 'helo[images]'"):
+    with wrap(ImportError, "reading pictures needs Pillow", mend="pip install 'helo[images]'"):
         from PIL import Image, ImageOps
     with place(where), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large pictures, and of odd EXIF
@@ -146,12 +150,12 @@ def opened(data: bytes, where: str, side: int | None = None) -> Image:
             picture = ImageOps.exif_transpose(picture)
         except Image.DecompressionBombError as error:
             raise HeloError(
-                "too many pixels", expected="a picture of up to 178 million", mend="scale it down"
+                "too many pixels", expected="a picture of at most 178 million", mend="scale it down"
             ) from error
         except Exception as error:  # Pillow's plugins raise many kinds for damage
             said = "cannot identify image file" if "cannot identify" in str(error) else str(error)
             raise HeloError(
-                f"not a whole picture: {said}", expected="JPEG, PNG or another that Pillow reads"
+                f"not a complete picture: {said}", expected="JPEG, PNG or another format that Pillow reads"
             ) from error
         if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
             picture = picture.convert("RGBA")
@@ -162,7 +166,7 @@ def opened(data: bytes, where: str, side: int | None = None) -> Image:
         ):  # 16 bits per pixel and more: from black, or what is less, to its brightest
             values = np.asarray(picture, np.float64)
             if not np.isfinite(values).all():
-                raise HeloError("NaN or infinity among its pixels", expected="brightness")
+                raise HeloError("NaN or infinity among its pixels", expected="finite numbers")
             values = values - min(0.0, values.min())
             picture = Image.fromarray((values / (values.max() or 1.0) * 255).astype(np.uint8))
         return picture.convert("RGB")

@@ -1,4 +1,4 @@
-"""Tables with an example a row: a text, numbers, a video; or, where rows belong together, a series or a conversation."""
+"""Tables with one example per row: a text, numbers, a video; or several rows that together are a series or a conversation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from helo.errors import HeloError
 
 
 class Rows(Reader):
-    """TSV, CSV, JSONL: the columns are named in the first line or by the keys."""
+    """TSV, CSV, JSONL: the first line or the keys name the columns."""
 
     SUFFIXES = (".tsv", ".csv", ".jsonl")
     called = "TSV, CSV, JSONL"
@@ -21,7 +21,7 @@ class Rows(Reader):
 
     def sniff(self, path):
         suffix = files.suffix(path)
-        return f"a table by its suffix {suffix}" if suffix in table.SUFFIXES and not ucr.plain(path) else None
+        return f"a table, by its suffix {suffix}" if suffix in table.SUFFIXES and not ucr.plain(path) else None
 
     def read(self, paths, options):
         rows, label = table.labelled(table.of(paths), options.label, options.labelled)
@@ -48,7 +48,7 @@ class Rows(Reader):
         if not features:
             raise HeloError(
                 f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(table.TEXTS)}, or numbers in all but the label",
-                mend="--text names the column to read", where=rows.heading,
+                mend="choose the column of the text with --text", where=rows.heading,
             )  # fmt: skip
         if o.group is not None:
             return series.grouped(rows, features, label, o.group, o.order)

@@ -1,10 +1,10 @@
-"""Time series as they lie about.
+"""Time series.
 
-X.ts        the archives of UCR and UEA: a series a line under a header (their other form: `ucr.py`)
-any table with a column that says which series a row belongs to: a step a row, a channel a column
+X.ts        the archives of UCR and UEA: one series per line after a header (their other form: `ucr.py`)
+a table with a column that says which series a row belongs to: one row per step, one column per channel
 
-aeon reads `.ts` too, with a stack of compiled packages behind it; here NumPy has to be enough for answers, and a fault
-has to be named with its line. `benchmarks/series.py` holds this reading to aeon's.
+aeon reads `.ts` too, but needs many compiled packages; here NumPy must be enough for answers, and errors must name
+their line. `benchmarks/series.py` compares this reader with aeon's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Series(Reader):
 
 
 def read(paths: list[Path]) -> Dataset:
-    """Series `(time, channels)`, one a line, channels and label parted by `:`; a missing value (`?`) is NaN."""
+    """Series `(time, channels)`, one per line, channels and label separated by `:`; a missing value (`?`) is NaN."""
     inputs, labels, places, labelled = [], [], [], None
     for path in paths:
         data, classes = False, set()
@@ -50,7 +50,7 @@ def read(paths: list[Path]) -> Dataset:
                 word, *rest = line.lower().split()
                 data = word == "@data"
                 if word == "@timestamps" and rest[:1] == ["true"]:
-                    raise HeloError("time stamps", expected="@timeStamps false: values alone", where=where)
+                    raise HeloError("time stamps", expected="@timeStamps false: only values", where=where)
                 if word in ("@classlabel", "@targetlabel"):
                     labelled, classes = rest[:1] == ["true"], set(line.split()[2:])
                 continue
@@ -58,13 +58,13 @@ def read(paths: list[Path]) -> Dataset:
             label = channels.pop().strip() if labelled in (True, None) and len(channels) > 1 else ""
             label = "" if label in MISSING else label
             if label and classes and label not in classes:
-                fault(f"{label[:40]!r} for a label", expected="one that @classLabel names", where=where)
+                fault(f"the label {label[:40]!r}", expected="one that @classLabel names", where=where)
                 continue
             series = _channels(channels, where)
             if series is None:
                 continue
             if inputs and series.shape[1] != inputs[0].shape[1]:
-                expected = f"{inputs[0].shape[1]}, as the series before"
+                expected = f"{inputs[0].shape[1]}, as in the other series"
                 fault(f"{series.shape[1]} channels", expected=expected, where=where)
                 continue
             inputs.append(series)
@@ -73,7 +73,7 @@ def read(paths: list[Path]) -> Dataset:
         if not data:
             raise HeloError("no @data", expected="a .ts file", where=path)
     if not inputs:
-        raise HeloError("no series", expected="one a line after @data", where=paths[0])
+        raise HeloError("no series", expected="one per line after @data", where=paths[0])
     return Dataset("frames", inputs, labels if any(labels) else None, lambda i, *step: places[i])
 
 
@@ -83,7 +83,7 @@ def _channels(channels: list[str], where: str) -> np.ndarray | None:
         return None
     if len({len(c) for c in found if c is not None}) != 1:
         sizes = ", ".join(str(len(c)) for c in found if c is not None)
-        fault(f"channels of {sizes} values", expected="as many in each", where=where)
+        fault(f"channels of {sizes} values", expected="the same number in each", where=where)
         return None
     return np.stack([c for c in found if c is not None], 1)
 
@@ -98,7 +98,7 @@ def values(fields: Sequence[str], where: str) -> np.ndarray | None:
 
 
 def grouped(rows: table.Table, channels: list[str], label: str | None, group: str, order: str | None) -> Dataset:
-    """Series `(time, channels)` out of a table of steps, in the order of their first rows; an empty cell or NaN is a
+    """Series `(time, channels)` from a table of steps, in the order of their first rows; an empty cell or NaN is a
     missing value. All rows of a series have its label.
     """
     x = table.matrix(rows, channels, missing=True)

@@ -1,4 +1,4 @@
-"""Tables: TSV, CSV, JSONL, as named columns of text with the line of every row."""
+"""Tables: TSV, CSV and JSONL, as named columns of text, with the line number of every row."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Table:
             if column.lower() == name.lower():
                 return column
         raise HeloError(
-            f"no column {name!r}", mend=f"{flag} names it: {nearest(name, self.columns)}", where=self.heading
+            f"no column {name!r}", mend=f"choose it with {flag}: {nearest(name, self.columns)}", where=self.heading
         )
 
     def first(self, names: Sequence[str]) -> str | None:
@@ -60,9 +60,9 @@ class Table:
 
 
 def read(path: Path, headed: bool = True) -> Table:
-    """A table by its suffix. TSV: fields as they stand, quotes mean nothing; CSV: quoted as spreadsheets do it, parted
-    by commas, semicolons or tabs, whichever the first line has most of; JSONL: one object a line. headed: the first line
-    names the columns.
+    """A table by its suffix. TSV: fields as they are, quotes have no meaning; CSV: quoted as by spreadsheets, separated
+    by commas, semicolons or tabs, whichever is most frequent in the first line; JSONL: one object per line. headed: the first
+    line names the columns.
     """
     if files.suffix(path) == ".jsonl":
         return _jsonl(path)
@@ -82,11 +82,11 @@ def read(path: Path, headed: bool = True) -> Table:
         if len(row) != len(header):
             fault(
                 f"{len(row)} column{'s' * (len(row) != 1)}", expected=f"{len(header)} ({_some(header)})",
-                mend=f"a {'tab' if mark == chr(9) else repr(mark)} parts the columns", where=f"{path}:{line}",
+                mend=f"a {'tab' if mark == chr(9) else repr(mark)} separates the columns", where=f"{path}:{line}",
             )  # fmt: skip
     rows = [(line, row) for line, row in rows if len(row) == len(header)]
     if not rows:
-        raise HeloError("a first line and no rows", where=path)
+        raise HeloError("a first line but no rows", where=path)
     columns = {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
     return Table(path, columns, [f"{path}:{line}" for line, _ in rows], headed)
 
@@ -129,8 +129,8 @@ def _named(header: list[str], where: str) -> None:
     if len(set(header)) != len(header) or not all(header):
         twice = next((h for h in header if header.count(h) > 1), "")
         raise HeloError(
-            f"the column name {twice!r} stands twice" if twice else "a column without a name",
-            expected="each column named once", where=where,
+            f"the column name {twice!r} appears twice" if twice else "a column without a name",
+            expected="a different name for each column", where=where,
         )  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def parted(lines: Sequence[str], file: str, **how: Any) -> Iterator[tuple[int, l
                 list(csv.reader(lines[start : reader.line_num], strict=True, **how))
             yield start + 1, row
         except csv.Error:
-            fault("a quote that is not closed", expected='" at both ends, and "" for one inside',
+            fault("a quote that is not closed", expected='" at both ends, and "" for a quote inside',
                   where=f"{file}:{start + 1}")  # fmt: skip
         start = reader.line_num
 
@@ -181,7 +181,7 @@ def _jsonl(path: Path) -> Table:
             error.where, wrong = f"{path}:{n}", wrong or error
             fault(error)
     if not rows:
-        raise wrong or HeloError("no rows", expected="a JSON object a line", where=path)
+        raise wrong or HeloError("no rows", expected="one JSON object per line", where=path)
     names = dict.fromkeys(name for row in rows for name in row)
     if not names:
         raise HeloError("objects without keys", expected='such as {"text": …, "label": …}', where=places[0])
@@ -194,10 +194,10 @@ def _object(line: str) -> dict[str, Any]:
     except RecursionError:
         raise HeloError("JSON that is nested too deeply") from None
     except ValueError as error:
-        mend = "jq -c '.[]' makes them of a list" if line.lstrip().startswith("[") else ""
-        raise HeloError(f"not JSON: {error}", expected="an object a line", mend=mend) from None
+        mend = "jq -c '.[]' makes them from a list" if line.lstrip().startswith("[") else ""
+        raise HeloError(f"not JSON: {error}", expected="one object per line", mend=mend) from None
     if not isinstance(row, dict):
-        raise HeloError("not a JSON object", expected='one a line, such as {"text": …, "label": …}')
+        raise HeloError("not a JSON object", expected='one per line, such as {"text": …, "label": …}')
     for name, value in row.items():
         for text in (name, *(value if isinstance(value, list) else [value])):
             if isinstance(text, str) and (sign := re.search("[\0\ud800-\udfff]", text)):
@@ -214,7 +214,7 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise HeloError(f"the key {next(n for n in names if names.count(n) > 1)!r} twice", expected="each once")
+        raise HeloError(f"the key {next(n for n in names if names.count(n) > 1)!r} twice", expected="each key once")
     return found
 
 
@@ -285,7 +285,7 @@ def moment(value: Any, column: str, where: str) -> float:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except ValueError:
         raise HeloError(
-            f"{value!r} in {column!r}", expected="a number, or a date as 2024-03-01 12:00", where=where
+            f"{value!r} in {column!r}", expected="a number, or a date such as 2024-03-01 12:00", where=where
         ) from None
 
 
@@ -364,7 +364,7 @@ def column(rows: Table, named: str | None, usual: Sequence[str], flag: str, need
         raise HeloError(
             f"columns {', '.join(rows.columns)}",
             expected=f"one of {', '.join(usual)}",
-            mend=f"{flag} names it",
+            mend=f"choose it with {flag}",
             where=rows.heading,
         )
     return found

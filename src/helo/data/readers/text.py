@@ -1,4 +1,4 @@
-"""Running text: files, folders, globs, `.gz`, standard input; read in pieces, so that its size does not matter."""
+"""Running text: files, folders, globs, `.gz`, standard input. It is read in pieces, so its size does not matter."""
 
 from __future__ import annotations
 
@@ -88,14 +88,14 @@ class Text:
 
 
 def find(names: Sequence[str | Path], form: str = "none", raw: bool = False) -> Text:
-    """The text that is meant: files, folders (all their text files, sorted), globs, or `-` for standard input.
+    """The text given by files, folders (all their text files, sorted), globs, or `-` for standard input.
 
-    Raises HeloError for what is missing, empty, or a folder without text.
+    Raises HeloError for missing or empty files and for folders without text.
     """
     if form not in FORMS:
-        raise HeloError(f"no normal form is called {form!r}", expected="one of " + ", ".join(FORMS))
+        raise HeloError(f"there is no normal form {form!r}", expected="one of " + ", ".join(FORMS))
     if not names:
-        raise HeloError("no text is given", expected="files, folders, or - for standard input")
+        raise HeloError("no text was given", expected="files, folders, or - for standard input")
     files: list[Path] = []
     for name in map(str, names):
         with place(name):
@@ -115,7 +115,7 @@ def meant(name: str) -> list[Path]:
     if path.is_dir():
         inside = [p for p in below(path) if _is_text(p)]
         if not inside:
-            raise HeloError("the folder has no text", expected="text files in it, or in folders below it")
+            raise HeloError("the folder has no text", expected="text files in it or in its subfolders")
         return inside
     if path.is_fifo():  # such as <(zcat a.gz b.gz)
         with path.open("rb") as stream:
@@ -125,7 +125,7 @@ def meant(name: str) -> list[Path]:
     if path.exists():
         return [path]
     if path.is_symlink():
-        raise HeloError("a link to what is not there", expected="a file or folder")
+        raise HeloError("a link to a missing file", expected="a file or folder")
     found = sorted(Path(p) for p in glob.glob(str(path), recursive=True))
     found = [p for p in found if p.is_file()]
     if not found:
@@ -188,6 +188,8 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _raw(stream: IO[bytes]) -> Iterator[bytes]:
-    with wrap((OSError, EOFError, zlib.error), "cannot be read:", mend="is it whole, and is a .gz one?"):
+    with wrap(
+        (OSError, EOFError, zlib.error), "cannot be read:", mend="is it complete, and is a .gz file really gzip?"
+    ):
         while block := stream.read(PIECE):
             yield block

@@ -1,4 +1,4 @@
-"""UCR's other form of time series, `X_TRAIN.tsv` or `X_TEST.csv`: no heading, a label and then values a line."""
+"""UCR's other form of time series, `X_TRAIN.tsv` or `X_TEST.csv`: no header; a label and then the values on each line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Ucr(Reader):
     kinds = ("frames",)
 
     def sniff(self, path):
-        return "UCR's form: called _TRAIN or _TEST, and numbers in the first line" if plain(path) else None
+        return "UCR's form: its name has _TRAIN or _TEST, and its first line is numbers" if plain(path) else None
 
     def read(self, paths, options):
         """Series `(time, 1)`, one a line after its label; NaN after the last value fills a shorter one up."""
@@ -36,7 +36,7 @@ class Ucr(Reader):
                     continue
                 known = np.flatnonzero(~np.isnan(found))
                 if not len(known):
-                    fault("no values", expected="a label, and then a series", where=where)
+                    fault("no values", expected="a label, then the values of the series", where=where)
                     continue
                 inputs.append(found[: known[-1] + 1, None])
                 labels.append(

@@ -37,4 +37,4 @@ def from_json(saved: dict[str, Any]) -> Vocab:
     try:
         return find(saved["unit"]).from_json(saved)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise HeloError(f"not a vocabulary ({error!r})", mend="take the file of a whole run") from error
+        raise HeloError(f"not a vocabulary ({error!r})", mend="use the file from an undamaged run") from error

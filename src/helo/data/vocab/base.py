@@ -69,5 +69,5 @@ def lacks(character: str) -> HeloError:
     """The refusal of a character that a vocabulary has never seen."""
     return HeloError(
         f"the character {character!r} (U+{ord(character):04X}) is not in the model's vocabulary",
-        mend="leave it out, or train with --units bytes or on text that has it",
+        mend="remove it, or train with --units bytes or on text that contains it",
     )

@@ -1,4 +1,4 @@
-"""Bytes: 256 symbols, whatever the text or file is."""
+"""Bytes: 256 symbols, for any text or file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Characters: the code points of Unicode that occur in the text."""
+"""Characters: the Unicode code points that occur in the text."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Chinese words, parted by jieba (chosen because it is what published figures on Chinese captions are counted by; it is
-one package of pure Python with its dictionary inside): what occurs often is one symbol, the rest is spelled.
+"""Chinese words, split by jieba (chosen because published figures on Chinese captions use it, and because it is a single
+package of pure Python with its dictionary): frequent words are one symbol each, the others are spelled.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Jieba(Words):
 @cache
 def _library():
     with (
-        wrap(ImportError, "Chinese words are parted by jieba", mend="pip install 'helo[caption]'"),
+        wrap(ImportError, "splitting Chinese words needs jieba", mend="pip install 'helo[caption]'"),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # of the way in which it finds its own dictionary

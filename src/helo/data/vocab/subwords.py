@@ -1,5 +1,5 @@
 """Subwords learned from the text: byte-level pair encoding, by Hugging Face's tokenizers (chosen over SentencePiece
-because its byte level gives back every text exactly, spaces and line ends too).
+because its byte level restores every text exactly, with spaces and line breaks).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Words: what occurs often is one symbol, and what does not is spelled with characters, so that nothing is lost."""
+"""Words: frequent words are one symbol each, the others are spelled with characters, so that nothing is lost."""
 
 from __future__ import annotations
 

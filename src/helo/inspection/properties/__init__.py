@@ -107,7 +107,7 @@ def _values(prop: Property, row: Any) -> Any:
         if not own or as_helo_error(error) is not None:
             raise
         raise HeloError(
-            f"TypeError: {error}", expected="what takes a text, or a list of steps", where=title(prop)
+            f"TypeError: {error}", expected="a function of a text or of a list of steps", where=title(prop)
         ) from error
 
 
@@ -126,7 +126,7 @@ def _numbers(values: Any, length: int, prop: Property) -> np.ndarray:
             found = np.array(values, np.float32).reshape(-1)
     except (TypeError, ValueError) as error:
         raise HeloError(
-            f"values that are no numbers ({error})", expected="a flag or a number each", where=title(prop)
+            f"values that are not numbers ({error})", expected="a flag or number for each step", where=title(prop)
         ) from error
     if len(found) != length:
         raise HeloError(f"{len(found)} values of {length} characters or steps", expected="one each", where=title(prop))
@@ -171,11 +171,11 @@ def _outside(spec: str) -> Property:
         if not isinstance(found, type):
             return _Function(name, found)
         if not issubclass(found, Property):
-            raise HeloError(f"{name} is no property", expected="a class that derives from Property, or a function")
+            raise HeloError(f"{name} is not a property", expected="a class that derives from Property, or a function")
         made: Any = found
         try:
             made = made()
         except TypeError as error:
-            raise HeloError(f"{name}: {error}", expected="a property that is made without arguments") from error
+            raise HeloError(f"{name}: {error}", expected="a class that needs no arguments") from error
         made.name = made.name or name
         return made

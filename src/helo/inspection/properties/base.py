@@ -12,7 +12,7 @@ Values = Sequence[Any] | np.ndarray
 
 
 class Property(ABC):
-    """Something that can be computed from what a model reads, and that a unit may turn out to know.
+    """Something that can be computed from what a model reads, and that a unit may track.
 
     Each value stands for what is so after its step was read: behind an opening quote the text is inside quotes, and a newline
     is at place 0 of the line that it begins. A class's docstring is what pages say of it: one line.

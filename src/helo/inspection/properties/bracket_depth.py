@@ -8,7 +8,7 @@ OPENS = {")": "(", "]": "[", "}": "{"}
 
 
 class BracketDepth(Property):
-    """How many brackets, ( [ {, are open; one that closes takes with it what was never closed inside."""
+    """How many brackets, ( [ {, are open; a closing one also closes any unclosed ones inside it."""
 
     kinds = ("text", "tokens")
 

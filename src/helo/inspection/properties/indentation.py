@@ -8,7 +8,7 @@ TAB = 4
 
 
 class Indentation(Property):
-    """By how many blanks the line is indented, a tab being four; in the indentation itself, how many came so far."""
+    """How many spaces the line is indented by, a tab counting as four; within the indentation, how many so far."""
 
     def values(self, row):
         found, width, leading = [], 0, True

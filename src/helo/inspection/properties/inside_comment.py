@@ -7,7 +7,7 @@ from helo.inspection.properties.code import inside
 
 
 class InsideComment(Property):
-    """In a comment of source code: /* … */ and // … in what looks like C, # … like Python, % … like LaTeX."""
+    """In a comment of source code: /* … */ and // … in text that looks like C, # … like Python, % … like LaTeX."""
 
     def values(self, row):
         return inside(row).get("comment", [False] * len(row))

@@ -10,7 +10,7 @@ MOST = 8
 
 
 class Level(Property):
-    """The number that is read, of each of the first features."""
+    """The value of the number read, for each of the first features."""
 
     kinds = ("series",)
 

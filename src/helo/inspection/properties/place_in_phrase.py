@@ -6,7 +6,7 @@ from helo.inspection.properties.base import Property, since
 
 
 class PlaceInPhrase(Property):
-    """How many characters ago the last mark or newline stood: in Chinese verse the place in the line, 1 to 5 or 7."""
+    """Characters since the last punctuation mark or newline; in Chinese verse the position in the line, 1 to 5 or 7."""
 
     def values(self, row):
         return since(["\n", *row], set("\n,.;:!?，。；：！？、"))[1:]

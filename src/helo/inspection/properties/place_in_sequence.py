@@ -6,7 +6,7 @@ from helo.inspection.properties.base import Property
 
 
 class PlaceInSequence(Property):
-    """How many steps of the example were read."""
+    """How many steps of the example have been read."""
 
     kinds = ("tokens", "series")
 

@@ -8,7 +8,7 @@ from helo.inspection.properties.base import Property
 
 
 class Punctuation(Property):
-    """A mark of punctuation, of any script."""
+    """A punctuation mark, of any script."""
 
     kinds = ("text", "tokens")
 

@@ -7,7 +7,7 @@ from helo.inspection.properties.code import pairs
 
 
 class SentenceLength(Property):
-    """How many words of the sentence have begun."""
+    """Words of the sentence so far."""
 
     def values(self, row):
         found, words = [], 0

@@ -6,7 +6,7 @@ from helo.inspection.properties.base import Property, since
 
 
 class SinceBlank(Property):
-    """How many characters ago the last blank or newline stood: the place in the word."""
+    """Characters since the last space or newline: the position in the word."""
 
     def values(self, row):
         return since(row, " \n\t")

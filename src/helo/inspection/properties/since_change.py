@@ -6,7 +6,7 @@ from helo.inspection.properties.base import Property
 
 
 class SinceChange(Property):
-    """How many steps ago the label changed, from its first change on."""
+    """Steps since the label last changed, from the first change on."""
 
     kinds = ("labels",)
 

@@ -6,7 +6,7 @@ from helo.inspection.properties.base import Property, since
 
 
 class SincePeriod(Property):
-    """How many characters or words ago the last sentence ended: . ! ? 。！？"""
+    """Characters or words since the last sentence ended: . ! ? 。！？"""
 
     kinds = ("text", "tokens")
 
