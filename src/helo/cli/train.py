@@ -45,14 +45,16 @@ def _command(task: str) -> click.Command:
 
     own = tasks.find(task)
 
-    def run(files, valid, out, like, resume, overwrite, watch, no_browser, quiet, as_json, **options: Any) -> None:
+    def run(
+        files, valid, out, like, config, resume, overwrite, watch, no_browser, quiet, as_json, **options: Any
+    ) -> None:
         if own.Options.paired:
             files, valid = flags.aligned(options, "", files), flags.aligned(options, "valid_", valid)
         from helo.runs.folder import NEXT
         from helo.training import train
         from helo.training.report import reporter
 
-        if not files and not (resume and out):
+        if not files and config is None and not (resume and out):
             raise HeloError("no files are given", expected=f"helo train {task} FILES…, or - for standard input")
         if no_browser and not watch:
             raise HeloError("--no-browser without --watch", expected="both, or neither")
@@ -63,7 +65,18 @@ def _command(task: str) -> click.Command:
             tell = shown.say if not quiet else lambda line: flags.tell(line, err=True)
             shown = Watched(shown, tell, not no_browser, options.get("cell"))
         given = {k: v for k, v in options.items() if v is not None}
-        done = train(task, files, valid, out, like=like, resume=resume, overwrite=overwrite, reporter=shown, **given)
+        done = train(
+            task,
+            files,
+            valid,
+            out,
+            like=like,
+            config=config,
+            resume=resume,
+            overwrite=overwrite,
+            reporter=shown,
+            **given,
+        )
         if os.environ.get("RANK", "0") != "0":  # under torchrun the first process speaks for all
             return
         if as_json:
@@ -89,6 +102,7 @@ def _command(task: str) -> click.Command:
         ),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
         click.Option(["--like"], metavar="RUN", help="use another run's options where none is given"),
+        click.Option(["--config"], metavar="FILE", help="files and options of a config.toml, where none is given"),
         click.Option(
             ["--resume"],
             is_flag=True,

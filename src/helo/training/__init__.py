@@ -53,7 +53,7 @@ class Interrupted(KeyboardInterrupt):
 @door
 def train(
     task: str,
-    files: str | Path | Sequence[str | Path],
+    files: str | Path | Sequence[str | Path] = (),
     valid: str | Path | Sequence[str | Path] = (),
     out: str | Path | None = None,
     *,
@@ -61,6 +61,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     trust: bool = False,
+    config: str | Path | None = None,
     reporter: Reporter | None = None,
     **options: Any,
 ) -> Run:
@@ -69,11 +70,12 @@ def train(
     task: "lm", …. files, valid: paths, folders, globs. out: the run folder, `runs/NAME` if None, never one that
     exists unless `overwrite`, or `resume`, which goes on exactly where the run was stopped, or, where it is finished,
     to more steps, epochs or minutes. like: another run, whose options are taken where none is given. trust: a cell or metric
-    that a run folder names by its file may be run. options: of the task and of the training (`helo train lm --help`).
+    that a run folder names by its file may be run. config: a `config.toml`, whose files and options are taken where none is
+    given. options: of the task and of the training (`helo train lm --help`).
     Raises HeloError for input that cannot be trained on, Interrupted after Ctrl-C, SIGTERM or SIGHUP, saved.
     """
     started = time.monotonic()
-    request = Request.of(task, files, valid, out, like, resume, overwrite, trust, options)
+    request = Request.of(task, files, valid, out, like, resume, overwrite, trust, config, options)
     _load_torch()
     from helo.training.begin import begin
     from helo.training.finish import finish

@@ -17,6 +17,7 @@ from helo.errors import HeloError, nearest
 from helo.options import build, renamed
 from helo.runs import Run, folder
 from helo.tasks.base import Task
+from helo.training import config as configs
 from helo.training.options import Options
 
 BUDGETS = {"minutes", "epochs", "steps"}  # one of them is given
@@ -51,11 +52,21 @@ class Request:
         resume: bool,
         overwrite: bool,
         trust: bool,
+        config: str | Path | None,
         options: Mapping[str, Any],
     ) -> Self:
         """What `train` was called with. Raises HeloError for options that are none, or of which no run can come."""
         kind = tasks.find(task := registry.located(task) if isinstance(task, str) else task)
         registry.remember(task)
+        if config is not None:
+            written = configs.read(config, task, kind)
+            theirs = written.pop("files", ()), written.pop("valid", ())
+            files, valid = (files, valid) if _listed(files) else (theirs[0], valid if _listed(valid) else theirs[1])
+            written = {k: v for k, v in written.items() if k not in BUDGETS or not BUDGETS & options.keys()}
+            said = {k: v for k, v in options.items() if v is not None}
+            for what in {"cell", "metric", "reader"} & written.keys() - said.keys():
+                registry.vouched(written[what], what, str(config), trust)
+            options = written | said
         files, valid = _listed(files), _listed(valid)
         if not isinstance(resume, bool) or not isinstance(overwrite, bool):
             raise TypeError("resume and overwrite are True or False")
