@@ -173,11 +173,21 @@ def here() -> None:
         raise HeloError(f"the current folder is gone: {error.strerror}", mend="cd to a folder that exists") from error
 
 
+FEW = 16  # names that are all listed
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A remedy that names what was probably meant, and else everything that could have been."""
+    """A remedy that names what was probably meant, and what else could have been: of many names the three nearest."""
     known = sorted(names)
+    if len(known) > FEW:
+        return f"did you mean {_either(difflib.get_close_matches(name, known, n=3, cutoff=0.0))}?"
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}? ({', '.join(known)})" if close else f"one of {', '.join(known)}"
+
+
+def _either(names: list[str]) -> str:
+    *others, last = map(repr, names)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 _collected: ContextVar[list[HeloError] | None] = ContextVar("collected", default=None)

@@ -45,14 +45,16 @@ def _command(task: str) -> click.Command:
 
     own = tasks.find(task)
 
-    def run(files, valid, out, like, resume, overwrite, watch, no_browser, quiet, as_json, **options: Any) -> None:
+    def run(
+        files, valid, out, like, config, resume, overwrite, watch, no_browser, quiet, as_json, **options: Any
+    ) -> None:
         if own.Options.paired:
             files, valid = flags.aligned(options, "", files), flags.aligned(options, "valid_", valid)
         from helo.runs.folder import NEXT
         from helo.training import train
         from helo.training.report import reporter
 
-        if not files and not (resume and out):
+        if not files and config is None and not (resume and out):
             raise HeloError("no files were given", expected=f"helo train {task} FILES…, or - for standard input")
         if no_browser and not watch:
             raise HeloError("--no-browser without --watch", expected="both, or neither")
@@ -62,7 +64,7 @@ def _command(task: str) -> click.Command:
 
             announce = shown.say if not quiet else lambda line: flags.tell(line, err=True)
             shown = WatchReporter(shown, announce, not no_browser, options.get("cell"))
-        given = flags.not_none(options) | {"like": like, "resume": resume, "overwrite": overwrite}
+        given = flags.not_none(options) | {"like": like, "resume": resume, "overwrite": overwrite, "config": config}
         done = train(task, files, valid, out, reporter=shown, **given)
         if os.environ.get("RANK", "0") != "0":  # under torchrun the first process speaks for all
             return
@@ -89,6 +91,9 @@ def _command(task: str) -> click.Command:
         ),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
         click.Option(["--like"], metavar="RUN", help="use the options of another run, except those given here"),
+        click.Option(
+            ["--config"], metavar="FILE", help="use the files and options of a config.toml, except those given here"
+        ),
         click.Option(
             ["--resume"],
             is_flag=True,

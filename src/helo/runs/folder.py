@@ -2,6 +2,7 @@
 
 run.json             what it is: format, helo's version, task, cell, options, data, figures
 vocab.json           the symbols
+config.toml          what `helo train TASK --config` trains again
 weights.safetensors  the best by validation
 last/                where training stands, in one file: weights, optimiser, state, position, random state
 metrics.jsonl        one object a report
@@ -32,7 +33,17 @@ from helo.options import recorded
 FORMAT = 1  # of run.json; older ones are read
 PICTURES = ("confusion.png", "calibration.png", "ribbons.png")
 STATE = "last/state.safetensors"
-FILES = ("run.json", "vocab.json", "weights.safetensors", "metrics.jsonl", STATE, "loss.png", *PICTURES, "README.md")
+FILES = (
+    "run.json",
+    "vocab.json",
+    "weights.safetensors",
+    "metrics.jsonl",
+    STATE,
+    "config.toml",
+    "loss.png",
+    *PICTURES,
+    "README.md",
+)
 NAMES = tuple(dict.fromkeys([*(f.partition("/")[0] for f in FILES), "tensorboard"]))  # what a run has in its folder
 NEW, NOW = ".helo-new", ".helo-now"
 COPY = "restore it from an undamaged copy of the run"

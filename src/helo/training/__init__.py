@@ -50,7 +50,7 @@ class Interrupted(KeyboardInterrupt):
 @door
 def train(
     task: str,
-    files: str | Path | Sequence[str | Path],
+    files: str | Path | Sequence[str | Path] = (),
     valid: str | Path | Sequence[str | Path] = (),
     out: str | Path | None = None,
     *,
@@ -58,6 +58,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     trust: bool = False,
+    config: str | Path | None = None,
     reporter: Reporter | None = None,
     **options: Any,
 ) -> Run:
@@ -66,11 +67,12 @@ def train(
     task: "lm", …. files, valid: paths, folders, globs. out: the run folder, `runs/NAME` if None; an existing one only
     with `overwrite`, or with `resume`, which continues exactly where the run was stopped, or trains a finished run for
     more steps, epochs or minutes. like: another run, whose options are used except those given. trust: allow a cell or metric
-    that a run folder names by its file. options: of the task and of the training (`helo train lm --help`).
+    that a run folder names by its file. config: a `config.toml`, whose files and options are used except those given.
+    options: of the task and of the training (`helo train lm --help`).
     Raises HeloError for bad input, and Interrupted after Ctrl-C, SIGTERM or SIGHUP, once the run is saved.
     """
     started = time.monotonic()
-    request = Request(task, files, valid, out, like, resume, overwrite, trust, options)
+    request = Request(task, files, valid, out, like, config, resume, overwrite, trust, options)
     _load_torch()
     from helo.training.begin import begin
     from helo.training.resume import find, go_on, is_over

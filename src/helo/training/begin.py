@@ -11,6 +11,7 @@ from helo.engines.device import macs_per_second, symbols_per_second
 from helo.errors import HeloError, wrap
 from helo.runs import folder
 from helo.tasks.base import Budget, Task
+from helo.training import config
 from helo.training.loop import Training
 from helo.training.machine import Machine
 from helo.training.options import Options
@@ -89,11 +90,13 @@ def _write(name: str, training: Training, replaces: bool) -> None:
     data, vocab = task.to_json()
     if training.machine.writes:
         folder.write_json(home / "vocab.json", vocab)
-        folder.write_json(home / "run.json", {
+        about = {
             "format": folder.FORMAT, "helo": version("helo"), "task": name, "cell": task.options.cell,
             "parameters": training.size, "options": asdict(task.options), "training": asdict(training.options),
             "data": data, "figures": {}, "steps": 0, "seconds": 0.0, "finished": False,
-        })  # fmt: skip
+        }  # fmt: skip
+        folder.write_json(home / "run.json", about)
+        config.write(home, about)
         with folder.replacing(home / "metrics.jsonl"):
             pass
     training.save()  # without it a kill after the first report would leave a line of it that is written again

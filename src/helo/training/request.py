@@ -17,6 +17,7 @@ from helo.errors import HeloError, nearest
 from helo.options import build, renamed
 from helo.runs import Run, folder
 from helo.tasks.base import Task
+from helo.training import config as configs
 from helo.training.options import Options
 
 BUDGETS = {"minutes", "epochs", "steps"}  # one of them is given
@@ -35,15 +36,18 @@ class Request:
     valid: Any
     out: Any
     like: InitVar[str | Path | None]
+    config: InitVar[str | Path | None]
     resume: bool
     overwrite: bool
     trust: bool
     given: Mapping[str, Any]
 
-    def __post_init__(self, like: str | Path | None):
+    def __post_init__(self, like: str | Path | None, config: str | Path | None):
         self.task = registry.located(self.task) if isinstance(self.task, str) else self.task
         self.kind = kind = tasks.find(self.task)
         registry.remember(self.task)
+        if config is not None:
+            self._read(config)
         self.files, self.valid = _listed(self.files), _listed(self.valid)
         if not isinstance(self.resume, bool) or not isinstance(self.overwrite, bool):
             raise TypeError("resume and overwrite are True or False")
@@ -60,6 +64,17 @@ class Request:
             given = _like(self.task, kind, self.files, Path(like), given, self.trust)
         self.given = given
         self.task_options, self.options = split_options(kind, given)
+
+    def _read(self, path: str | Path) -> None:
+        """A config's files and options, where none are given."""
+        config = configs.read(path, self.task, self.kind)
+        files, valid = config.pop("files", ()), config.pop("valid", ())
+        self.files, self.valid = (a if _listed(a) else b for a, b in ((self.files, files), (self.valid, valid)))
+        given = {k: v for k, v in self.given.items() if v is not None}
+        config = {k: v for k, v in config.items() if k not in BUDGETS or not BUDGETS & given.keys()}
+        for what in {"cell", "metric", "reader"} & config.keys() - given.keys():
+            registry.vouched(config[what], what, str(path), self.trust)
+        self.given = config | given
 
     def run(self, path: str | Path) -> Run:
         """The run in a folder, with the cell and the task that this person trusts."""

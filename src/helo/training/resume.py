@@ -13,6 +13,7 @@ from helo.errors import HeloError, place, wrap
 from helo.options import flag, recorded
 from helo.runs import Run, folder
 from helo.tasks.base import Task
+from helo.training import config
 from helo.training.loop import Training
 from helo.training.minutes import LEAST
 from helo.training.options import Options
@@ -104,6 +105,7 @@ def _extend(training: Training, about: dict[str, Any]) -> None:
     if training.machine.writes:
         about |= {"training": asdict(o), "finished": False}
         folder.write_json(training.path / "run.json", about)
+        config.write(training.path, about)
 
 
 def _reload(request: Request, path: Path, about: dict[str, Any]) -> tuple[Task, Options]:
