@@ -247,7 +247,7 @@ def test_parameters_are_counted_right_before_they_are_made(cell):
 
     from helo import cells
 
-    law = before._law(cells.find(cell))
+    law = before._parameter_count(cells.find(cell))
     made = cells.find(cell).init(np.random.default_rng(0), 50, 70)
     assert law(50, 70) == pytest.approx(sum(p.size for p in made.values()))
 
