@@ -136,7 +136,8 @@ def differences(question: Question, alphas: np.ndarray) -> np.ndarray:
 
 def backward(question: Question, alphas: np.ndarray) -> np.ndarray:
     """The same by torch's backward pass, in float32: half the time, and off by far less than TOLERANCE."""
-    import torch
+    with progress.unbroken():
+        import torch
 
     parameters = {n: torch.from_numpy(p) for n, p in question.parameters.items()}
     apart = [x - b for x, b in zip(question.inputs, question.baselines, strict=True)]
@@ -179,7 +180,8 @@ def slopes(question: Question, nodes: int) -> Slopes | None:
 def ready(questions: int) -> None:
     """Told how many questions there will be: for many torch is worth its import, where it is there."""
     if questions > FEW and importlib.util.find_spec("torch") is not None:
-        importlib.import_module("torch")
+        with progress.unbroken():
+            importlib.import_module("torch")
 
 
 @dataclass(frozen=True)
