@@ -325,3 +325,22 @@ def test_ctrl_c_waits_until_torch_is_imported(at, tmp_path):
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 130, done.stderr
     assert (done.stdout, len(done.stderr.splitlines())) == ("True\n", 1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ImportError("ft2font.so: failed to map segment from shared object"), RuntimeError("could not create a primitive")],
+)
+def test_memory_that_is_full_has_other_names_too(error):
+    assert "memory" in str(as_helo_error(error))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_to_stop_are_answered_as_ctrl_c(number, lm):
+    command = [sys.executable, "-m", "helo", "sample", str(lm), "-n", "10000000"]
+    p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert p.stdout is not None
+    p.stdout.read(1)
+    p.send_signal(number)
+    said = p.communicate(timeout=60)[1].decode()
+    assert (p.returncode, len(said.splitlines())) == (130, 1), said
