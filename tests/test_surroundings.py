@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -344,3 +345,17 @@ def test_other_signals_to_stop_are_answered_as_ctrl_c(number, lm):
     p.send_signal(number)
     said = p.communicate(timeout=60)[1].decode()
     assert (p.returncode, len(said.splitlines())) == (130, 1), said
+
+
+def test_a_table_that_fills_the_disk_is_named(lm, tmp_path):
+    (tmp_path / "t.txt").write_text(fixtures.prose(4000), encoding="utf-8")
+    (tmp_path / "old.tsv").write_text("old", encoding="utf-8")
+    assert "old.tsv" in one(shell(f"ulimit -f 16; helo score {lm} t.txt -o old.tsv", tmp_path))
+    assert (tmp_path / "old.tsv").read_text(encoding="utf-8") == "old"
+
+
+def test_a_cell_said_in_one_place_only_is_named(lm, tmp_path):
+    shutil.copytree(lm, tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    (tmp_path / "run" / "run.json").write_text(json.dumps(about | {"cell": "evil.py:Evil"}), encoding="utf-8")
+    assert "evil.py:Evil" in one(shell("helo info run", tmp_path))

@@ -30,7 +30,7 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
     """
     from pathlib import Path
 
-    from helo.errors import HeloError
+    from helo.errors import HeloError, wrap
     from helo.inspection.score import score
     from helo.models.language_model import LanguageModel
     from helo.runs import load
@@ -49,7 +49,12 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
     if suffix == ".tsv":
         with replacing(Path(out), named=True) as beside, beside.open("w", encoding="utf-8", newline="") as table:
             kept = _Kept(model.task, most, table)
-            texts = score(model, files, lines, kept.take)
+
+            def take(text, stretch):  # a full disk here is the table's, and none of the files' that are read
+                with wrap(OSError, "cannot be written:", mend="make room, or name another place", where=out):
+                    kept.take(text, stretch)
+
+            texts = score(model, files, lines, take)
     else:
         kept = _Kept(model.task, most)
         texts = score(model, files, lines, kept.take)
