@@ -104,12 +104,13 @@ class Live(Reporter):
         )
         self.task: Any = self.bar.add_task("measuring", total=None, figures="")
         self.other: Any = None  # what is done before training
-        self.bar.start()
 
     def say(self, line: str) -> None:
+        self.bar.start()  # with the first that there is to show: what is refused before leaves no bar behind
         self.bar.console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
 
     def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
+        self.bar.start()
         if self.other is not None:
             self.bar.remove_task(self.other)
             self.bar.update(self.task, visible=True)
@@ -121,6 +122,7 @@ class Live(Reporter):
         )
 
     def work(self, what: str, done: int, total: int) -> None:
+        self.bar.start()
         if self.other is None:
             self.bar.update(self.task, visible=False)
             self.other = self.bar.add_task(what, figures="")
