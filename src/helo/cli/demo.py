@@ -40,7 +40,6 @@ def command(task, minutes, out, seed, quiet):
     from helo.errors import HeloError, nearest
     from helo.training import free_place, train
     from helo.training.options import Options
-    from helo.training.report import reporter
 
     if task not in WRITERS:
         raise HeloError(f"there is no demo of {task!r}", mend=nearest(task, WRITERS))
@@ -60,7 +59,7 @@ def command(task, minutes, out, seed, quiet):
     if not quiet:
         typed = f"helo train {task} {data} {words}".strip()
         click.echo(f"{LEADS[task]}\n\n$ {typed} --minutes {minutes:g} --out {run}", err=True)
-    done = train(task, data, out=run, minutes=minutes, seed=seed, reporter=reporter(quiet), **options)
+    done = train(task, data, out=run, minutes=minutes, seed=seed, quiet=quiet, **options)
     if task == "lm":
         click.echo(f"\n$ helo sample {run} --prompt 'The '\n")
         click.echo("The " + done.sample("The ", 400, seed=seed or 0))
@@ -78,7 +77,7 @@ def command(task, minutes, out, seed, quiet):
             theirs = run.with_name(f"{run.name}-zh")
             if not quiet:
                 click.echo(f"\n$ helo train {task} {other} {words} --minutes {minutes:g} --out {theirs}", err=True)
-            second = train(task, other, out=theirs, minutes=minutes, seed=seed, reporter=reporter(quiet), **options)
+            second = train(task, other, out=theirs, minutes=minutes, seed=seed, quiet=quiet, **options)
             models.append((second, other))
         for model, file in models:
             click.echo(f"\n$ helo predict {model.path} {'-' if task in TRIES else file}\n")

@@ -65,7 +65,7 @@ def _command(task: str) -> click.Command:
             announce = shown.say if not quiet else lambda line: flags.tell(line, err=True)
             shown = WatchReporter(shown, announce, not no_browser, options.get("cell"))
         given = flags.not_none(options) | {"like": like, "resume": resume, "overwrite": overwrite, "config": config}
-        done = train(task, files, valid, out, reporter=shown, **given)
+        done = train(task, files, valid, out, reporter=shown, quiet=True, **given)
         if os.environ.get("RANK", "0") != "0":  # under torchrun the first process speaks for all
             return
         if as_json:

@@ -216,7 +216,7 @@ def _fixed(run: Run) -> tuple[list[Any], list[str], str]:
 
 def _text(run: Run, task: Any) -> tuple[list[Any], list[str], str]:
     data = run.about["data"]
-    file = Path((data["valid"] if isinstance(data["valid"], list) else data["train"])[-1])
+    file = Path([".", *data["train"], *(data["valid"] if isinstance(data["valid"], list) else ())][-1])
     ids = np.zeros(0, np.int64)
     source = f"the end of {file.name}"
     if file.suffix != ".gz" and (tail := _tail(file)):

@@ -65,6 +65,9 @@ class WatchReporter(Reporter):
             with suppress(OSError, ValueError):  # it has ended, or does not read: nothing of that is the training's
                 os.write(self.process.stdin.fileno(), (json.dumps(line) + "\n").encode())
 
+    def report(self, report: dict[str, Any]) -> None:
+        self.inner.report(report)
+
     def work(self, what: str, done: int, total: int) -> None:
         self.inner.work(what, done, total)
 

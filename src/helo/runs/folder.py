@@ -240,8 +240,8 @@ def _looked_at(about: dict[str, Any]) -> None:
         if name in data:
             saved.typed(data[name], hint, f"data.{name}")
     saved.typed(about["training"].get("metric"), str | None, "training.metric")
-    if not data["train"] or not data["valid"]:
-        raise ValueError("data names no files")
+    if data["valid"] == "":
+        raise ValueError("data does not say what was validated on")
     for name in ("symbols", "examples"):
         if any(n < 0 for n in data.get(name, {}).values()):
             raise ValueError(f"data.{name} is below 0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", repor
 Task `{about["task"]}`, cell `{about["cell"]}`, {about["parameters"]:,} parameters;
 trained with helo {about["helo"]} in {about["seconds"]:.0f} seconds and {about["steps"]:,} steps.
 
-Trained on {", ".join(f"`{Path(f).name}`" for f in data["train"])}; validated on {
-        data["valid"] if isinstance(data["valid"], str) else ", ".join(f"`{Path(f).name}`" for f in data["valid"])
+Trained on {_named(data["train"])}; validated on {
+        data["valid"] if isinstance(data["valid"], str) else _named(data["valid"])
     }.
 
 | figure | |
@@ -48,3 +48,7 @@ Next, in the folder above this one:
 """
     with replacing(path / "README.md") as beside:
         beside.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def _named(files: Sequence[str]) -> str:
+    return ", ".join(f"`{Path(f).name}`" for f in files) or "data from Python"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from helo import engines, reports, tasks
-from helo.data.readers import table
+from helo.data.readers import given
 from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError, door
@@ -75,8 +75,8 @@ class Run(TrainedModel):
 
     @door
     def predict(self, source: Any, **how: Any) -> list[dict[str, Any]]:
-        """One answer per example, in order. source: a list of texts for a model of texts; numbers for one of numbers; or
-        what `examples` returned.
+        """One answer per example, in order. source: a list of texts for a model of texts; numbers for one of numbers; a
+        DataFrame, a dict of columns or a list of dicts, as in training; or what `examples` returned.
         """
         with self.computing():
             return self._answers().predict(self.parameters, source, **tasks.checked(self.task, "predict", how))
@@ -87,11 +87,11 @@ class Run(TrainedModel):
         return Live(self) if state is None else Live.load(self, state)
 
     @door
-    def examples(self, files: str | Path | Sequence[str | Path], **said: Any) -> Any:
+    def examples(self, files: Any, **said: Any) -> Any:
         """Examples for `predict`, from files as for training; labels may be missing. said: options of reading
         to change, such as `skip_bad=True` of a captioner.
         """
-        if not (names := listed(files)):
+        if not (names := given.settled(files)):
             raise HeloError("no files were given", expected="files as for training")
         return self._answers().source.unlabelled(self.task, names, **said)
 
@@ -110,13 +110,11 @@ class Run(TrainedModel):
         return self.task
 
     @door
-    def report(
-        self, out: str | Path, files: str | Path | Sequence[str | Path] = (), overwrite: bool = False, **said: Any
-    ) -> str:
+    def report(self, out: str | Path, files: Any = (), overwrite: bool = False, **said: Any) -> str:
         """Write a report on files, or on the recorded validation data: report.md and pictures in a folder. Returns the Markdown.
         overwrite: replace an older report. Raises HeloError if files of those names are not from a report.
         """
-        out, files = listed([out])[0], listed(files)
+        out, files = listed([out])[0], given.settled(files)
         with (
             report_folder(out, overwrite) as (beside, written),
             engines.fastest(self.parameters) as parameters,
@@ -127,27 +125,27 @@ class Run(TrainedModel):
             return text
 
     @door
-    def evaluate(
-        self, files: str | Path | Sequence[str | Path] = (), metric: str | None = None, **how: Any
-    ) -> dict[str, Any]:
-        """Figures on whole files, or on the validation data that the run recorded. metric: report this one too, a name or
-        `file.py:Name`, in place of the one that the run was trained with. how: options of the task;
+    def evaluate(self, files: Any = (), metric: str | None = None, **how: Any) -> dict[str, Any]:
+        """Figures on whole files, or on data as `helo.train` takes it, or on the validation data that the run recorded.
+        metric: report this one too, a name or `file.py:Name`, in place of the one that the run was trained with. how: options of the task;
         for a language model `blocks=256`, zero-state blocks in place of one stream with carried state; for the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
         spec = metric or self.metric()
         with nullcontext() if metric else within(folder.inside(self.path, "run.json")):
             self.task.scoring = self.task.scoring.choose(spec)
-        found: Any = files if table.given(files) else listed(files)
+        found = given.settled(files)
         how, data = tasks.checked(self.task, "eval", how), self._recorded(found)
         with engines.fastest(self.parameters) as parameters, self.computing():
             return self.task.evaluate(parameters, data, found, **how)
 
-    def _recorded(self, files: Sequence[str | Path]) -> dict[str, Any]:
+    def _recorded(self, files: Sequence[Any]) -> dict[str, Any]:
         """`data` of run.json. Raises HeloError where the run's own files are meant and it names no files: what a folder
         from elsewhere names is never searched for.
         """
         data, file = self.about["data"], folder.inside(self.path, "run.json")
+        if not len(files) and not (data["train"] if isinstance(data["valid"], str) else data["valid"]):
+            raise HeloError("the run's data came from Python", mend="give the data again, or files", where=file)
         for name in () if len(files) else [*data["train"], *(data["valid"] if isinstance(data["valid"], list) else ())]:
             if "\0" in name or not (os.path.isfile(name) or (os.path.isdir(name) and self.task.Options.paths)):
                 raise HeloError(

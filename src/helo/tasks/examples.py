@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Self, final
@@ -112,7 +112,7 @@ class ExampleTask(Task):
 
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
         """An answer an example, in order. source: examples, or what stands for them in Python (`Source.given`)."""
-        examples = self.source.given(self, source)
+        examples = self.source.given(self, list(source) if isinstance(source, Iterator) else source)
         answers = self.predict_batches(parameters, self.encode(examples))[2]
         return examples.known([self.answer(x, y) for x, y in zip(examples.inputs, answers, strict=True)])
 

@@ -19,6 +19,7 @@ from helo import engines
 from helo.cells.functions import namespace
 from helo.data import vocab as vocabularies
 from helo.data.dataset import unchanged
+from helo.data.readers import given
 from helo.data.readers import text as reader
 from helo.data.streams import Streams
 from helo.data.symbols import Symbols, encoded
@@ -132,8 +133,12 @@ class LM(Task):
                 where=", ".join(map(str, files)),
             )
         self.data = {
-            "train": [str(f.absolute()) for f in texts[0].files],
-            "valid": [str(f.absolute()) for f in texts[1].files] if valid else "the last 10 %",
+            "train": [] if given.anything(files) else [str(f.absolute()) for f in texts[0].files],
+            "valid": "the last 10 %"
+            if not valid
+            else []
+            if given.anything(valid)
+            else [str(f.absolute()) for f in texts[1].files],
             "fingerprint": {"train": texts[0].fingerprint()} | ({"valid": texts[1].fingerprint()} if valid else {}),
             "symbols": {"train": self.split, "valid": len(self.symbols) - self.split},
             "start": int(self.symbols.ids[0]),
@@ -230,6 +235,7 @@ class LM(Task):
             raise HeloError("the text is not UTF-8", mend="give it in UTF-8, or train with --units bytes") from error
 
 
-def _find(files: Sequence[str | Path], options: Options) -> reader.Text:
+def _find(files: Sequence[Any], options: Options) -> reader.Text:
+    files = given.written(files)
     raw = options.units == "bytes"
     return reader.find(files, "none" if raw else options.normal_form, raw)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from helo.data import dataset
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, captioned, clips
+from helo.data.readers import arrays, captioned, clips, given
 from helo.data.readers.files import parted
 from helo.encoders.store import clock
 from helo.errors import HeloError, fault
@@ -28,6 +28,8 @@ class PictureSource(Source):
     def split(self, files, valid, options):
         if options.reader is not None:
             return super().split(files, valid, options)
+        if given.anything([*files, *valid]):
+            raise HeloError("data from Python", expected="files of captions")
         with clock.running() if options.skip_bad else nullcontext():  # all pictures are opened
             return captioned.split(files, valid, options)
 

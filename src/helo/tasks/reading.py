@@ -13,7 +13,7 @@ import numpy as np
 
 from helo.data import dataset, readers, splits
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, dialogue, numbers, table
+from helo.data.readers import arrays, dialogue, given, numbers, table
 from helo.data.readers.files import parted
 from helo.errors import HeloError
 
@@ -33,7 +33,7 @@ class Source:
     #: Whether the labels are numbers, and not texts.
     numeric: bool = False
 
-    def read(self, files: Sequence[str | Path], options: Any, labelled: bool = True) -> tuple[Dataset, list[Path]]:
+    def read(self, files: Sequence[Any], options: Any, labelled: bool = True) -> tuple[Dataset, list[Path]]:
         """Examples out of a person's files. labelled: with their labels."""
         return readers.read(files, options, self.labels, labelled, self.numeric)
 
@@ -49,14 +49,14 @@ class Source:
         """What to learn from, what to validate on, and what `run.json` records of where they lie."""
         learn, paths = self.read(files, options)
         record: dict[str, Any] = {
-            "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": dataset.fingerprint(paths)}
+            "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": _fingerprint(learn, paths)}
         }  # fmt: skip
         if valid:
             check, paths = self.read(valid, options)
             if check.kind != learn.kind:
                 raise HeloError(f"{check.kind}", expected=f"{learn.kind}, as in the training files", where="--valid")
             record["valid"] = [str(p.absolute()) for p in paths]
-            record["fingerprint"]["valid"] = dataset.fingerprint(paths)
+            record["fingerprint"]["valid"] = _fingerprint(check, paths)
             return learn, check, record
         if len(learn) < 2:
             raise HeloError("only one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
@@ -81,11 +81,12 @@ class Source:
         """The examples of files, or the validation examples that a run recorded. said: as for `recorded`."""
         if isinstance(files, Dataset):
             return files
-        if not (table.given(files) or files):
+        files = given.settled(files)
+        if not files:
             return self.recorded(task, data, **said) if task.splits is None else task.splits.examples
         return self._as_trained(task, files, said)
 
-    def unlabelled(self, task: Any, files: Sequence[str | Path], **said: Any) -> Dataset:
+    def unlabelled(self, task: Any, files: Sequence[Any], **said: Any) -> Dataset:
         """Examples to be answered, out of files as for training; labels may be missing. said: as for `recorded`."""
         return self._as_trained(task, files, said, labelled=False)
 
@@ -104,8 +105,8 @@ class Source:
         """
         if isinstance(source, Dataset):
             return source
-        if table.given(source):
-            return self.unlabelled(task, source)
+        if tables := table.given(source):
+            return self.unlabelled(task, tables)
         stepwise = self.labels == "step"
         kind = "pair" if self.labels == "text" else (*task.form.reads, "picture")[0]
         if kind == "dialogue":
@@ -159,6 +160,11 @@ class Source:
             found["labels"] = len(counts)
             found["most frequent"] = ", ".join(f"{y} {n:,}" for y, n in counts[:12])
         return examples, found
+
+
+def _fingerprint(found: Dataset, paths: list[Path]) -> str:
+    """Of the files, or of what was given in Python."""
+    return dataset.fingerprint(paths) if paths else given.fingerprint(found)
 
 
 def _options(task: Any, said: dict[str, Any]) -> Any:

@@ -18,26 +18,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from helo.data.readers.files import listed
+from helo.data.readers import given
 from helo.errors import HeloError, door, wrap
 from helo.models.language_model import LanguageModel
 from helo.progress import unbroken
 from helo.runs import Run
 from helo.training.options import Options
-from helo.training.report import Reporter
+from helo.training.report import Reporter, Several
+from helo.training.report import reporter as shown_by
 from helo.training.request import Request, free_place
 
-__all__ = ["Interrupted", "Options", "dynamic_evaluation", "free_place", "train"]
+__all__ = ["Interrupted", "Options", "Reporter", "dynamic_evaluation", "free_place", "train"]
 
 
 @door
-def dynamic_evaluation(run: Run, files: str | Path | Sequence[str | Path] = ()) -> dict[str, Any]:
+def dynamic_evaluation(run: Run, files: Any = ()) -> dict[str, Any]:
     """Figures of a run whose weights keep learning from text that was already scored: `helo.training.dynamic`."""
     with wrap(ImportError, "dynamic evaluation trains the model, which needs torch", mend="pip install 'helo[train]'"):
         from helo.training import dynamic
     if not isinstance(run.task.model, LanguageModel):
         raise HeloError(f"a model of the task {run.about['task']}", expected="a language model", where=run.path)
-    return dynamic.dynamic_evaluation(run, listed(files))
+    return dynamic.dynamic_evaluation(run, given.settled(files))
 
 
 class Interrupted(KeyboardInterrupt):
@@ -51,8 +52,8 @@ class Interrupted(KeyboardInterrupt):
 @door
 def train(
     task: str,
-    files: str | Path | Sequence[str | Path] = (),
-    valid: str | Path | Sequence[str | Path] = (),
+    files: Any = (),
+    valid: Any = (),
     out: str | Path | None = None,
     *,
     like: str | Path | None = None,
@@ -60,19 +61,24 @@ def train(
     overwrite: bool = False,
     trust: bool = False,
     config: str | Path | None = None,
-    reporter: Reporter | None = None,
+    reporter: Reporter | Sequence[Reporter] = (),
+    quiet: bool = False,
     **options: Any,
 ) -> Run:
-    """Train a model on files and return its run.
+    """Train a model on files or data and return its run.
 
-    task: "lm", …. files, valid: paths, folders, globs. out: the run folder, `runs/NAME` if None; an existing one only
+    task: "lm", …. files, valid: paths, folders, globs; or data in their place: a DataFrame, a dict of columns, a list of dicts,
+    (inputs, labels) or a list of such pairs. out: the run folder, `runs/NAME` if None; an existing one only
     with `overwrite`, or with `resume`, which continues exactly where the run was stopped, or trains a finished run for
     more steps, epochs or minutes. like: another run, whose options are used except those given. trust: allow a cell or metric
     that a run folder names by its file. config: a `config.toml`, whose files and options are used except those given.
+    reporter: one or several `helo.training.Reporter` that are told how it goes. quiet: nothing is shown of it.
     options: of the task and of the training (`helo train lm --help`).
     Raises HeloError for bad input, and Interrupted after Ctrl-C, SIGTERM or SIGHUP, once the run is saved.
     """
     started = time.monotonic()
+    told = [reporter] if isinstance(reporter, Reporter) else list(reporter)
+    shown = Several([shown_by(quiet), *told]) if told else shown_by(quiet)
     request = Request(task, files, valid, out, like, config, resume, overwrite, trust, options)
     _load_torch()
     from helo.training.begin import begin
@@ -80,7 +86,7 @@ def train(
     from helo.training.session import opened
     from helo.training.validation import finish
 
-    with opened(request, reporter, started) as session:
+    with opened(request, shown, started) as session:
         with session.machine.alike():
             about = find(request, session.path)
             over = about is not None and is_over(request, session.path, about)

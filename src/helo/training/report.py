@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ class Reporter:
     def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
         """After every step: loss in nats, symbols per second, seconds left."""
 
+    def report(self, report: dict[str, Any]) -> None:
+        """After every validation: what `metrics.jsonl` gets."""
+
     def work(self, what: str, done: int, total: int) -> None:
         """How far something has come that is done before training."""
 
@@ -35,14 +39,45 @@ class Reporter:
         """No more will come."""
 
 
+class Several(Reporter):
+    """Several reporters, each told in order."""
+
+    def __init__(self, reporters: Sequence[Reporter]):
+        self.reporters = list(reporters)
+
+    def begin(self, path):
+        for each in self.reporters:
+            each.begin(path)
+
+    def say(self, line):
+        for each in self.reporters:
+            each.say(line)
+
+    def step(self, done, total, loss, speed, left):
+        for each in self.reporters:
+            each.step(done, total, loss, speed, left)
+
+    def report(self, report):
+        for each in self.reporters:
+            each.report(report)
+
+    def work(self, what, done, total):
+        for each in self.reporters:
+            each.work(what, done, total)
+
+    def close(self):
+        for each in self.reporters:
+            each.close()
+
+
 class Plain(Reporter):
-    """The lines that stay, on standard error: for a pipe, a file, a log."""
+    """The lines that stay, on standard error, or a notebook's standard output: for a pipe, a file, a log."""
 
     def __init__(self):
         self.said, self.going = time.monotonic(), False  # of what is done within a while nothing is said
 
     def say(self, line: str) -> None:
-        print(plain(line), file=sys.stderr, flush=True)
+        print(plain(line), file=sys.stdout if notebook() else sys.stderr, flush=True)
 
     def work(self, what: str, done: int, total: int) -> None:
         if (done == total and self.going) or time.monotonic() - self.said > 10:
@@ -69,12 +104,13 @@ class Live(Reporter):
         )
         self.task: Any = self.bar.add_task("measuring", total=None, figures="")
         self.other: Any = None  # what is done before training
-        self.bar.start()
 
     def say(self, line: str) -> None:
+        self.bar.start()  # with the first that there is to show: what is refused before leaves no bar behind
         self.bar.console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
 
     def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
+        self.bar.start()
         if self.other is not None:
             self.bar.remove_task(self.other)
             self.bar.update(self.task, visible=True)
@@ -86,6 +122,7 @@ class Live(Reporter):
         )
 
     def work(self, what: str, done: int, total: int) -> None:
+        self.bar.start()
         if self.other is None:
             self.bar.update(self.task, visible=False)
             self.other = self.bar.add_task(what, figures="")
@@ -101,15 +138,21 @@ def working(quiet: bool) -> Callable[[str, int, int], None]:
 
 
 def reporter(quiet: bool) -> Reporter:
-    """Live on a terminal, plain elsewhere, silent when asked."""
+    """Live on a terminal and in a notebook that has widgets, plain elsewhere, silent when asked."""
     if quiet:
         return Reporter()
-    if sys.stderr.isatty():
+    if find_spec("ipywidgets") is not None if notebook() else sys.stderr.isatty():
         try:
             return Live()
         except ImportError:
             pass
     return Plain()
+
+
+def notebook() -> bool:
+    """Whether this runs in the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None
 
 
 def by_layer(norms: Iterable[tuple[str, float]]) -> dict[str, float]:

@@ -11,8 +11,7 @@ from typing import Any
 
 from helo import cells, encoders, metrics, registry, tasks
 from helo.data import readers
-from helo.data.readers import table
-from helo.data.readers.files import listed
+from helo.data.readers import given as data
 from helo.errors import HeloError, nearest
 from helo.options import build, renamed
 from helo.runs import Run, folder
@@ -48,7 +47,7 @@ class Request:
         registry.remember(self.task)
         if config is not None:
             self._read(config)
-        self.files, self.valid = _listed(self.files), _listed(self.valid)
+        self.files, self.valid = data.settled(self.files), data.settled(self.valid)
         if not isinstance(self.resume, bool) or not isinstance(self.overwrite, bool):
             raise TypeError("resume and overwrite are True or False")
         if self.resume and self.overwrite:
@@ -69,7 +68,7 @@ class Request:
         """A config's files and options, where none are given."""
         config = configs.read(path, self.task, self.kind)
         files, valid = config.pop("files", ()), config.pop("valid", ())
-        self.files, self.valid = (a if _listed(a) else b for a, b in ((self.files, files), (self.valid, valid)))
+        self.files, self.valid = (data.settled(a) or b for a, b in ((self.files, files), (self.valid, valid)))
         given = {k: v for k, v in self.given.items() if v is not None}
         config = {k: v for k, v in config.items() if k not in BUDGETS or not BUDGETS & given.keys()}
         for what in {"cell", "metric", "reader"} & config.keys() - given.keys():
@@ -81,8 +80,8 @@ class Request:
         return Run(path, self.trust, self.given.get("cell"), self.task)
 
     def free_place(self) -> Path:
-        """A free folder named after the first file."""
-        first = Path(str(self.files[0])) if self.files else Path("run")
+        """A free folder named after the first file, or, where there is none, after the task."""
+        first = Path(self.task if data.anything(self.files) else str(self.files[0]) if self.files else "run")
         name = first.name.removesuffix(".gz").rsplit(".", 1)[0]
         return free_place(re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run")
 
@@ -105,12 +104,6 @@ def split_options(kind: type[Task], given: Mapping[str, Any]) -> tuple[Any, Opti
         build(kind.Options, {k: v for k, v in given.items() if k in own}),
         Options(**dict(kind.recipe.options) | {k: v for k, v in given.items() if k in training}),
     )
-
-
-def _listed(files: Any) -> list[str | Path]:
-    if table.given(files):
-        raise HeloError("a DataFrame as training data", expected="files", mend="write it as CSV or JSONL")
-    return listed(files)
 
 
 def _given(kind: type[Task], options: Mapping[str, Any]) -> dict[str, Any]:

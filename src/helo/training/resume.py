@@ -114,8 +114,10 @@ def _reload(request: Request, path: Path, about: dict[str, Any]) -> tuple[Task, 
     run = Run(path, True, request.given.get("cell"), request.task)  # whose cell was looked at
     run.task  # noqa: B018  whatever is damaged is said by its file
     data = run._recorded(request.files)
-    files = request.files or data["train"]
-    valid = request.valid or ([] if isinstance(data["valid"], str) else data["valid"])
+    files, tail = request.files or data["train"], isinstance(data["valid"], str)
+    valid = request.valid or ([] if tail else data["valid"])
+    if not files or not (tail or valid):
+        raise HeloError("the run's data came from Python", mend="give the same data again", where=path)
     vocabulary = folder.read_json(folder.inside(path, "vocab.json"))
     task = request.kind.read(files, valid, task_options, path, vocabulary)
     if task.to_json()[0]["fingerprint"] != data["fingerprint"]:

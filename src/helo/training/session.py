@@ -12,10 +12,11 @@ from helo import progress
 from helo.runs import writer
 from helo.tasks.base import Task
 from helo.training import before
+from helo.training.loggers import TensorBoard
 from helo.training.loop import Training
 from helo.training.machine import Machine
 from helo.training.options import Options
-from helo.training.report import Reporter
+from helo.training.report import Reporter, Several
 from helo.training.request import Request
 
 
@@ -32,16 +33,18 @@ class Session:
     def trains(self, task: Task, options: Options) -> Training:
         """A training of this sitting; the time that its task took for what is kept for ever after does not count."""
         started = self.started + task.recipe.cached_seconds
+        if options.tensorboard and self.machine.writes:
+            self.reporter = Several([self.reporter, TensorBoard()])
         self.training = Training(task, self.path, options, self.machine, self.reporter, started)
         return self.training
 
 
 @contextmanager
-def opened(request: Request, reporter: Reporter | None, started: float) -> Iterator[Session]:
+def opened(request: Request, reporter: Reporter, started: float) -> Iterator[Session]:
     """A sitting in the folder of the request. started: `time.monotonic()` when the person's minutes began."""
     before.check(request.task_options, request.options)
     machine = Machine.here(request.options)
-    reporter = reporter if reporter is not None and machine.writes else Reporter()
+    reporter = reporter if machine.writes else Reporter()
     session = Session(machine, reporter, started)
     try:
         with (
@@ -51,7 +54,7 @@ def opened(request: Request, reporter: Reporter | None, started: float) -> Itera
         ):
             yield session
     finally:
-        reporter.close()
+        session.reporter.close()
         machine.rest()
 
 

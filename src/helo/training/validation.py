@@ -54,15 +54,11 @@ def validate(training: Training, speed: Speed) -> None:
             p.best = cost
             keep(training, figures, weights)
         shown = training.shown.progress(weights, np.random.default_rng(p.step))
-        folder.append(training.home / "metrics.jsonl", json.dumps(report | {"sample": shown[:SHOWN]}))
+        report["sample"] = shown[:SHOWN]
+        folder.append(training.home / "metrics.jsonl", json.dumps(report))
+        training.reporter.report(report)
         training.reporter.say(line(p, report, best, key, training.shown))
         training.reporter.say(f"    {shown}")
-        if training.options.tensorboard:
-            from torch.utils.tensorboard.writer import SummaryWriter
-
-            with SummaryWriter(str(training.home / "tensorboard")) as writer:
-                for key in ("loss", "valid", "rate", "norm", "clipped", "symbols_per_second"):
-                    writer.add_scalar(key, report[key], report["step"])
     p.reports, p.loss, p.count, p.norm, p.steps, p.clipped = p.reports + 1, 0.0, 0, 0.0, 0, 0
     training.sums.zero_()
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from helo import registry
 from helo.data.dataset import Dataset
-from helo.data.readers import files, numbers, table
+from helo.data.readers import files, given, numbers, table
 from helo.data.readers.base import Reader
 from helo.errors import HeloError, fault
 
@@ -25,7 +25,7 @@ __all__ = ["Reader", "chosen", "find", "names", "read", "vouched"]
 LABELS = {"example": "an example", "step": "a step", "text": "a text", "picture": "a picture"}  # in words
 ROOM = registry.Room(
     "helo.data.readers", "reader", Reader,
-    ("base", "captions", "encoding", "files", "numbers", "photos", "table", "text"), "helo.readers",
+    ("base", "captions", "encoding", "files", "given", "numbers", "photos", "table", "text"), "helo.readers",
 )  # fmt: skip
 names, find = ROOM.names, ROOM.make
 _vouched: set[str] = set()  # digests of the readers in files for which a person has vouched in this process
@@ -51,13 +51,19 @@ def vouched(spec: str | None, where: str = "", trust: bool = False) -> None:
 
 
 def read(
-    names: Sequence[str | Path], options: Any, labels: str, labelled: bool = True, numeric: bool = False
+    names: Any, options: Any, labels: str, labelled: bool = True, numeric: bool = False
 ) -> tuple[Dataset, list[Path]]:
-    """The dataset of files, folders, globs, or DataFrames, and the files. options: of a task; `reader` names who is to read
+    """The dataset of files, folders, globs, tables or `Examples`, and the files. options: of a task; `reader` names who is to read
     them, whatever they look like. labels: what has a label, as `Reader.labels` says it. labelled: every example has to have
     one. numeric: labels are numbers, float64, NaN where one is missing. Raises HeloError for files that no reader claims, or
     several.
     """
+    names = given.settled(names)
+    if names and isinstance(names[0], given.Examples):
+        if labelled and names[0].labels is None:
+            mend = "give (inputs, labels)"
+            raise HeloError("no labels", expected=f"one {LABELS[labels]}", mend=mend, where=str(names[0]))
+        return _settled(given.read(names[0], labels), options, labels, labelled, numeric, str(names[0])), []
     spec = getattr(options, "reader", None)
     readers = _candidates(spec, options, labels)
     sources: Sequence[Any] = table.given(names)
@@ -78,9 +84,19 @@ def read(
     found = reader.read(paths, SimpleNamespace(**known, labels=labels, labelled=labelled))
     if not type(reader).__module__.startswith("helo."):
         _checked(found, name, numeric)
+    found = _settled(found, options, labels, labelled, numeric, _where(paths[0]))
+    found.notes["readers"] = [
+        {"reader": name, "why": why, "files": [_where(p) for p, w in claimed if w == why]}
+        for why in dict.fromkeys(w for _, w in claimed)
+    ]
+    return found, [p for p in found.files or paths if isinstance(p, Path)]
+
+
+def _settled(found: Dataset, options: Any, labels: str, labelled: bool, numeric: bool, where: str) -> Dataset:
+    """Examples with their labels as they were asked for."""
     if labelled and found.labels is None and not found.notes.get("segments"):
         mend = "--column names them" * (labels == "step")
-        raise HeloError("no labels", expected=f"one {LABELS[labels]}", mend=mend, where=_where(paths[0]))
+        raise HeloError("no labels", expected=f"one {LABELS[labels]}", mend=mend, where=where)
     several = getattr(options, "multilabel", None)
     if several is not None and found.labels is not None:
         found.labels = [_separated(y, several) for y in found.labels]
@@ -88,11 +104,7 @@ def read(
         _complete(found)
     if numeric and found.labels is not None:
         found.labels = [_number(y, found.place(i), labelled) for i, y in enumerate(found.labels)]
-    found.notes["readers"] = [
-        {"reader": name, "why": why, "files": [_where(p) for p, w in claimed if w == why]}
-        for why in dict.fromkeys(w for _, w in claimed)
-    ]
-    return found, [p for p in found.files or paths if isinstance(p, Path)]
+    return found
 
 
 def _candidates(spec: str | None, options: Any, labels: str) -> Mapping[str, Reader]:

@@ -150,8 +150,19 @@ def examples(paths: list[Path], several: str | None = None) -> Dataset:
         ys = [y[0] for y in ys]
     elif any(isinstance(y, list) for y in ys):
         ys = [y if isinstance(y, list) else [y] for y in ys]
-    kind = "vector" if x.ndim == 2 else "picture" if x.ndim == 4 or x.dtype == np.uint8 else "frames"
-    return Dataset(kind, x, ys if len(ys) == len(x) else None, lambda i, *step: places[i])
+    return Dataset(kind(x), x, ys if len(ys) == len(x) else None, lambda i, *step: places[i])
+
+
+def kind(x: np.ndarray) -> str:
+    """What an array of examples, the first axis, is of."""
+    return "vector" if x.ndim == 2 else "picture" if x.ndim == 4 or x.dtype == np.uint8 else "frames"
+
+
+def labels(y: np.ndarray) -> list[Any]:
+    """Labels of examples, the first axis: one each, or several that ones mark."""
+    if _marks(y, len(y)):
+        return _marked(y, None, "labels")
+    return words(y, "labels") if y.ndim == 1 else [words(row, "labels") for row in y]
 
 
 def _marks(y: np.ndarray, examples: int) -> bool:
@@ -160,7 +171,7 @@ def _marks(y: np.ndarray, examples: int) -> bool:
     return numbers and y.ndim == 2 and len(y) == examples and y.shape[1] > 1 and bool(np.isin(y, (0, 1)).all())
 
 
-def _marked(y: np.ndarray, names: np.ndarray | None, path: Path) -> list[list[str]]:
+def _marked(y: np.ndarray, names: np.ndarray | None, path: Path | str) -> list[list[str]]:
     called = [str(i) for i in range(y.shape[1])] if names is None else words(names, str(path))
     if len(called) != y.shape[1]:
         raise HeloError(f"{len(called)} names", expected=f"{y.shape[1]}, one per column of y", where=path)

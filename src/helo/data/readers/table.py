@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from helo.data.readers import files, numbers
-from helo.errors import HeloError, fault, nearest
+from helo.errors import HeloError, fault, nearest, place, wrap
 
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".txt")
 TEXTS = ("text", "sentence", "utterance")
@@ -32,6 +32,9 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.places)
+
+    def __str__(self) -> str:
+        return str(self.file)
 
     @property
     def heading(self) -> str:
@@ -97,8 +100,16 @@ def of(sources: Sequence[Path | Table]) -> Table:
 
 
 def given(source: Any) -> list[Table]:
-    """DataFrames (of pandas, polars or another that has `columns`) as tables: one, or a list of them; none for all else."""
+    """Tables out of what is given in Python: DataFrames of any library that narwhals reads, one or a list of them; a dict of
+    columns; a list of dicts, a row each. None for all else.
+    """
+    if isinstance(source, Mapping):
+        return [_columns(source)]
     several = list(source) if isinstance(source, list | tuple) else [source]
+    if several and all(isinstance(s, Table) for s in several):
+        return several
+    if several and all(isinstance(s, Mapping) for s in several):
+        return [_rows(several)]
     if not several or not all(map(_frame, several)):
         return []
     return [_table(f, "DataFrame" if len(several) == 1 else f"DataFrame {i}") for i, f in enumerate(several, 1)]
@@ -110,18 +121,56 @@ def _frame(source: Any) -> bool:
 
 def _table(frame: Any, called: str) -> Table:
     """Rows are counted from 0, as DataFrames count them."""
-    if hasattr(frame, "collect"):  # polars' LazyFrame
-        raise HeloError("a LazyFrame", expected="a DataFrame", mend="collect() it")
-    names = list(frame.columns)
-    header = [str(name) for name in names]
-    _named(header, called)
-    columns = {
-        key: list(c.to_list() if hasattr(c := frame[name], "to_list") else c)
-        for name, key in zip(names, header, strict=True)
-    }
-    if not columns or not len(frame):
-        raise HeloError(f"{len(frame)} rows and {len(columns)} columns", expected="at least one", where=called)
-    return Table(Path(called), columns, [f"{called} row {i}" for i in range(len(frame))])
+    import narwhals
+
+    if not hasattr(frame, "collect"):  # pandas and pyarrow allow names twice, which narwhals does not
+        _named(
+            [str(n) for n in (frame.column_names if hasattr(type(frame), "column_names") else frame.columns)], called
+        )
+    expected = "a DataFrame of pandas, polars, pyarrow or another library that narwhals reads"
+    with wrap(TypeError, f"{type(frame).__module__}.{type(frame).__qualname__}", expected=expected, where=called):
+        found = narwhals.from_native(frame)
+    with wrap(Exception, "cannot be read:", where=called):  # each library has errors of its own
+        whole = found.collect() if isinstance(found, narwhals.LazyFrame) else found
+        columns = {str(name): whole[:, i].to_list() for i, name in enumerate(whole.columns)}
+    return _of(columns, called, f"{called} row")
+
+
+def _columns(source: Mapping[Any, Any]) -> Table:
+    """A dict of columns."""
+    columns = {}
+    for name, values in source.items():
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise HeloError(f"{values!r:.40} in {name!r}", expected="a list of values, one a row", where="input")
+        columns[str(name)] = list(values)
+    if len(sizes := {len(c) for c in columns.values()}) > 1:
+        sizes = ", ".join(f"{len(c)} in {n!r}" for n, c in columns.items())
+        raise HeloError(f"columns of different lengths: {sizes}", expected="as many values in each", where="input")
+    return _of(columns, "data", "row")
+
+
+def _rows(source: Sequence[Mapping[Any, Any]]) -> Table:
+    """A list of dicts; a key that a row lacks is None there."""
+    names = dict.fromkeys(name for row in source for name in row)
+    return _of({str(n): [row.get(n) for row in source] for n in names}, "data", "row")
+
+
+def _of(columns: dict[str, list[Any]], called: str, row: str) -> Table:
+    _named(list(columns), called)
+    count = len(next(iter(columns.values()), ()))
+    if not count:
+        raise HeloError(f"0 rows and {len(columns)} columns", expected="at least one", where=called)
+    places = [f"{row} {i}" for i in range(count)]
+    return Table(Path(called), {n: cells(values, n, places) for n, values in columns.items()}, places)
+
+
+def cells(values: Sequence[Any], name: str, places: Sequence[str]) -> list[Any]:
+    """A column's values as a file of JSON would hold them: arrays as lists, NumPy's numbers as Python's."""
+    found = [v.tolist() if hasattr(v, "tolist") else v for v in values]
+    for value, where in zip(found, places, strict=True):
+        with place(where):
+            _characters(name, value)
+    return found
 
 
 def _named(header: list[str], where: str) -> None:
@@ -199,11 +248,19 @@ def _object(line: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise HeloError("not a JSON object", expected='one per line, such as {"text": …, "label": …}')
     for name, value in row.items():
-        for text in (name, *(value if isinstance(value, list) else [value])):
-            if isinstance(text, str) and (sign := re.search("[\0\ud800-\udfff]", text)):
-                what = "half of a surrogate pair" if ord(sign[0]) else "NUL"
-                raise HeloError(f"{what}, \\u{ord(sign[0]):04x}, in {_plain(name)!r}", expected="characters")
+        _characters(name, value)
     return row
+
+
+def _characters(name: str, value: Any) -> None:
+    """Raises HeloError for a key or a value with what is no character."""
+    for text in (name, *(value if isinstance(value, list) else [value])):
+        if isinstance(text, str) and (sign := _NO_CHARACTER.search(text)):
+            what = "half of a surrogate pair" if ord(sign[0]) else "NUL"
+            raise HeloError(f"{what}, \\u{ord(sign[0]):04x}, in {_plain(name)!r}", expected="characters")
+
+
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
 def _plain(text: str) -> str:
@@ -348,11 +405,18 @@ def labelled(rows: Table, named: str | None, needed: bool) -> tuple[Table, str |
         if any(isinstance(v, list | dict) for v in parts):
             fault(f"an object or a list of lists in {label!r}", expected="a label, or a list of labels", where=where)
             parts = []
-        names = ["" if numbers.absent(v) else str(v).strip() for v in parts]
+        names = [_label(v) for v in parts]
         marks.append(names if isinstance(value, list) else names[0] if names else "")
     if several:
         marks = [v if isinstance(v, list) else [v] if v else [] for v in marks]
     return replace(rows, columns=rows.columns | {label: marks}), label
+
+
+def _label(value: Any) -> str:
+    """A label as text. In a column of whole numbers of which one is missing, pandas makes 1.0 of 1."""
+    if numbers.absent(value):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def column(rows: Table, named: str | None, usual: Sequence[str], flag: str, needed: bool = True) -> str | None:

@@ -6,6 +6,7 @@ import codecs
 import glob
 import gzip
 import hashlib
+import io
 import os
 import shutil
 import sys
@@ -175,6 +176,11 @@ def _spooled(stream: IO[bytes], name: str) -> Path:
     with path.open("wb") as to:
         shutil.copyfileobj(stream, to)
     return path
+
+
+def kept(data: bytes) -> Path:
+    """A text that was given in Python, as a file."""
+    return _spooled(io.BytesIO(data), "text")
 
 
 _kept: list[tempfile.TemporaryDirectory[str]] = []
