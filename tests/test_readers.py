@@ -49,10 +49,9 @@ def refused(task: str, files, **options) -> str:
         ("classify", "f.tsv", GOOD.encode("utf-16"), {}, ["f.tsv:1", "not UTF-8", "iconv -f UTF-16"]),
         ("classify", "f.tsv", GOOD.encode("utf-16-le"), {}, ["f.tsv:1", "iconv -f UTF-16LE"]),
         ("classify", "f.jsonl", '{"text": "a", "label": "b"}\nno\n', {}, ["f.jsonl:2", "not JSON"]),
-        ("classify", "f.csv", "a,b,label\n1,2,x\n1,nan,y\n", {}, ["f.csv:3", "nan", "number"]),
-        ("classify", "f.csv", "a,b,label\n1,2,x\n1,,y\n", {}, ["f.csv:3", "''", "'b'", "number"]),
         ("classify", "f.csv", "a,b,label\n1,2,x\n1,two,y\n", {}, ["f.csv:3", "'two'", "'b'", "number"]),
-        ("classify", "f.csv", "a,said,label\n1,no,x\n1,2,y\n1,yes,y\n", {}, ["f.csv:1", "a, said, label", "--text"]),
+        ("classify", "f.csv", "s,a,said,label\n1,1,no,x\n1,1,yes,y\n", {"group": "s"}, ["f.csv:1", "said", "--ignore", "--text"]),
+        ("classify", "f.csv", "said,label\n" + "no,x\nyes,y\nwell,x\nso,y\n", {}, ["f.csv", "said", "--text"]),
         ("classify", "f.csv", "s,a,label\n1,2,x\n1,inf,x\n", {"group": "s"}, ["f.csv:3", "'inf'", "'a'"]),
         ("classify", "f.csv", "s,a,label\n1,2,x\n1,2,y\n", {"group": "s"}, ["f.csv:3", "'y'", "'x'"]),
         ("classify", "f.csv", "s,t,a,label\n1,soon,2,x\n", {"group": "s", "order": "t"}, ["f.csv:2", "'soon'", "'t'"]),
@@ -399,7 +398,7 @@ def test_rows_on_standard_input_are_numbers(tmp_path):
     model = kind.from_dataset(kind.Options(), kind.source.read([tmp_path / "t.csv"], kind.Options())[0])
     assert model.source.lines(model, "1 2\n\n3,4\n").inputs.tolist() == [[1, 2], [3, 4]]
     assert model.predict(model.model.init(np.random.default_rng(0)), model.source.lines(model, "")) == []
-    not_read(model, {"1 2\n1 nan": ":2: 'nan'", "1 2 3": ":1: 3 .* 2", "1 2\na b": ":2: 'a'"})
+    not_read(model, {"1 2\n1 inf": ":2: 'inf'", "1 2 3": ":1: 3 .* 2", "1 2\na b": ":2: 'a'"})
 
 
 def not_read(model, cases):

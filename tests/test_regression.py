@@ -64,7 +64,19 @@ def test_it_learns_a_number(data, std, place):
     found = json.loads(said("data", "check", "regression.py:Regression", *data, "--json"))["understood"]
     assert found["examples"] in (60, 120)
     assert "labels" not in found, "numbers are not counted"
-    words = ("train", "regression.py:Regression", *data, "--steps", 200, "--seed", 1, "--out", "run", "--precision", "float32")
+    words = (
+        "train",
+        "regression.py:Regression",
+        *data,
+        "--steps",
+        200,
+        "--seed",
+        1,
+        "--out",
+        "run",
+        "--precision",
+        "float32",
+    )
     figures = json.loads(said(*words, "--json"))["figures"]
     assert figures["rmse"] < std / 4
     again = json.loads(said("eval", "run", "--json"))["figures"]

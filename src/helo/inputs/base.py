@@ -57,7 +57,9 @@ class Input(ABC):
         """Examples as numbers (`Encoded`). Raises HeloError for a kind that the form does not read."""
         if examples.kind not in self.reads and len(examples):
             expected = f"{' or '.join(self.reads)}, as in training"
-            raise HeloError(f"a {examples.kind}", expected=expected, where=examples.place(0))
+            columns = ", ".join(examples.notes.get("columns", ()))
+            found = f"columns {columns}" if columns else f"a {examples.kind}"
+            raise HeloError(found, expected=expected, where=examples.place(0))
         return self._encode(examples)
 
     @abstractmethod

@@ -60,13 +60,14 @@ def features_of(task: Any, x: Any, vectors: np.ndarray, examples: Dataset) -> di
             "kind": "picture", "features": names, "patches": patches, "feature_mask": [mask], "patch_mask": [patch_mask],
             "shape": (height, width), "display": x,
         }  # fmt: skip
-    numbers = form.numbers if isinstance(form, Vectors) else form
-    width = len(numbers.mean)
-    names = list(numbers.names or [f"feature {i + 1}" for i in range(width)])
-    column = np.arange(vectors.shape[-1]) % width  # a missing value has a number of its own, behind all others
     if isinstance(form, Vectors):
-        shape, x = (1, width), np.asarray(x)[None]
-        return {"kind": "numbers", "features": names, "feature_mask": [column], "shape": shape, "display": x}
+        names, x = form.columns, np.asarray(x)[None]
+        return {
+            "kind": "numbers", "features": names, "feature_mask": [form.owners()], "shape": (1, len(names)), "display": x
+        }  # fmt: skip
+    width = len(form.mean)
+    names = list(form.names or [f"feature {i + 1}" for i in range(width)])
+    column = np.arange(vectors.shape[-1]) % width  # a missing value has a number of its own, behind all others
     if width > APART:
         names, width, column = [""], 1, np.zeros_like(column)
     steps = np.arange(n)[:, None]

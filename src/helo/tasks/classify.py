@@ -18,7 +18,7 @@ from helo import engines, inputs
 from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
 from helo.data import dataset
 from helo.data.dataset import Dataset
-from helo.errors import HeloError
+from helo.errors import HeloError, nearest
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
 from helo.inputs.pictures import Pictures
@@ -42,6 +42,7 @@ class Options(ExampleOptions):
     text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
     multilabel: Annotated[str | None, "an example has several labels, separated by this", Formerly("several")] = None
+    ignore: Annotated[tuple[str, ...], "column that is left out; may be given several times"] = ()
     group: Annotated[str | None, "column that says which conversation or series a row belongs to"] = None
     order: Annotated[str | None, "column of a row's position in its conversation or series"] = None
     speaker: Annotated[str | None, "column of the speaker"] = None
@@ -100,6 +101,7 @@ class Classify(ExampleTask):
     def from_dataset(cls, options, examples):
         if options.multilabel is None and any(isinstance(y, list) for y in examples.labels):
             options = replace(options, multilabel=",")
+        _there(options.ignore, examples)
         flat = [y for label in examples.labels for y in (label if options.multilabel is not None else [label])]
         counts = Counter(flat)
         known = dataset.counted(flat)
@@ -205,3 +207,12 @@ class Classify(ExampleTask):
     def to_json(self):
         saved = {"input": self.form.to_json(), "labels": self.labels}
         return self.data, saved | ({"weights": list(self.weights)} if self.weights else {})
+
+
+def _there(ignored: Sequence[str], examples: Dataset) -> None:
+    """Raises HeloError for a column to be left out that the training files lack."""
+    columns = examples.notes.get("columns", [])
+    for name in ignored:
+        if name.casefold() not in {c.casefold() for c in columns}:
+            mend = nearest(name, columns) if columns else "leave out --ignore, the files have no named columns"
+            raise HeloError(f"no column {name!r}", mend=mend, where="--ignore")

@@ -13,13 +13,14 @@ import numpy as np
 
 from helo.data import dataset, readers, splits
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, dialogue, given, numbers, table
+from helo.data.readers import arrays, dialogue, given, table
 from helo.data.readers.files import parted
 from helo.errors import HeloError
+from helo.inputs.vectors import Vectors
 
 INPUT = "standard input"
 # Notes about examples that are no news to a person.
-UNSAID = frozenset({"rows", "names", "segments", "images", "split"})
+UNSAID = frozenset({"columns", "rows", "names", "segments", "images", "split"})
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ class Source:
         elif kind in ("text", "pair"):
             source = arrays.texts(source)
         else:
-            source = arrays.given(source, kind, missing=kind == "frames" and not stepwise)
+            cells = task.form.cells(source) if kind == "vector" and isinstance(task.form, Vectors) else None
+            missing = kind in ("frames", "vector") and not stepwise
+            source = arrays.given(source, kind, missing) if cells is None else cells
         for i, x in enumerate(source if stepwise else ()):
             if len(x) == 0:
                 raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
@@ -132,9 +135,8 @@ class Source:
             return self.given(task, rows)
         if kind != "vector":
             raise HeloError("this model does not read lines", mend="give files, as in training", where=INPUT)
-        width = len(task.form.numbers.mean)
-        found = [numbers.typed(r, width, f"{INPUT}:{n}") for n, r in enumerate(rows, 1) if r.strip()]
-        return self.given(task, np.stack(found) if found else np.zeros((0, width)))
+        found = [task.form.typed(r, f"{INPUT}:{n}") for n, r in enumerate(rows, 1) if r.strip()]
+        return self.given(task, np.stack(found) if found else np.zeros((0, len(task.form.columns))))
 
     def check(self, files: Sequence[str | Path], options: Any) -> tuple[Dataset, list[Path]]:
         """The examples that `helo data check` looks at."""

@@ -130,7 +130,7 @@ def examples(paths: list[Path], several: str | None = None) -> Dataset:
             raise HeloError(
                 f"arrays {', '.join(arrays) or 'none'}", expected="x (first axis: examples) and y", where=path
             )
-        x = numbers.checked(x, str(path))
+        x = numbers.checked(x, str(path), missing=x.ndim < 4)
         if x.ndim not in (2, 3, 4) or not x.size:
             raise HeloError(f"x of shape {x.shape}", expected="2 to 4 axes, the first of examples, none of them empty",
                             where=path)  # fmt: skip

@@ -55,11 +55,23 @@ def absent(value: Any) -> bool:
     )
 
 
+# How pandas and others write that there is nothing, and `?` of the archives of UCI.
+_NOTHING = frozenset(
+    ("", "?", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+     "NULL", "NaN", "None", "n/a", "nan", "null")
+)  # fmt: skip
+
+
+def nothing(value: Any) -> bool:
+    """Whether a cell of a table of numbers and categories is a missing value: what is absent, and how programs write it."""
+    return absent(value) or (isinstance(value, str) and value.strip() in _NOTHING)
+
+
 def number(value: Any, where: str = "", column: str | int = "", missing: bool = False) -> float:
-    """A cell as float64. missing: an empty cell, or NaN in any spelling, is NaN. Raises HeloError for anything else that is
-    not a number, and for numbers beyond float32.
+    """A cell as float64. missing: an empty cell, NaN in any spelling, or NA as programs write it, is NaN. Raises HeloError
+    for anything else that is not a number, and for numbers beyond float32.
     """
-    if missing and (absent(value) or (isinstance(value, str) and value.strip().lower() == "nan")):
+    if missing and (nothing(value) or (isinstance(value, str) and value.strip().lower() == "nan")):
         return math.nan
     try:
         found = float(value) if is_number(value) else math.nan
@@ -108,12 +120,12 @@ def _plain(values: Sequence[Any]) -> np.ndarray | None:
     return found if (np.abs(found) <= LARGEST).all() else None
 
 
-def typed(line: str, width: int, where: str) -> np.ndarray:
+def typed(line: str, width: int, where: str, missing: bool = False) -> np.ndarray:
     """A line of `width` numbers as a person types or pipes it, parted by blanks, tabs or commas."""
     fields = line.replace(",", " ").split()
     if len(fields) != width:
         raise HeloError(f"{len(fields)} numbers", expected=f"{width}, as in training", where=where)
-    return row(fields, where)
+    return row(fields, where, missing)
 
 
 def checked(x: Any, where: str, name: str = "x", missing: bool = False) -> np.ndarray:

@@ -16,7 +16,7 @@ class Rows(Reader):
     SUFFIXES = (".tsv", ".csv", ".jsonl")
     called = "TSV, CSV, JSONL"
     kinds = ("text", "vector", "frames", "dialogue", "clip")
-    columns = ("text", "label", "group", "order", "speaker", "split_by", "split")
+    columns = ("text", "label", "group", "order", "speaker", "split_by", "split", "ignore")
     tables = True
 
     def sniff(self, path):
@@ -24,9 +24,11 @@ class Rows(Reader):
         return f"a table, by its suffix {suffix}" if suffix in table.SUFFIXES and not ucr.plain(path) else None
 
     def read(self, paths, options):
-        rows, label = table.labelled(table.of(paths), options.label, options.labelled)
+        every = table.of(paths)
+        rows, label = table.labelled(table.without(every, options.ignore or ()), options.label, options.labelled)
         found = self._dataset(rows, label, options)
         found.split_by = table.split_by(rows, options, found.notes.get("rows"))
+        found.notes["columns"] = list(every.columns)
         return found
 
     def _dataset(self, rows: table.Table, label: str | None, o: Any) -> Dataset:
@@ -44,13 +46,17 @@ class Rows(Reader):
             return Dataset("text", rows.columns[text], labels, lambda i, *step: rows.places[i], notes)
         known = [label, *(rows.find(c, f"--{n}") for n in ("group", "order", "speaker") if (c := getattr(o, n)))]
         known.append(None if o.split_by is None else rows.first([o.split_by.lower()]))
-        features = table.numeric(rows, [c for c in known if c is not None])
-        if not features:
+        features = [c for c in rows.columns if c not in known]
+        plain = bool(table.numeric(rows, [c for c in known if c is not None]))
+        if not features or (o.group is not None and not plain):
+            worded = next((c for c in features if not table.numbered(rows.columns[c])), None)
+            leave = "" if worded is None else f", or leave {worded!r} out with --ignore"
             raise HeloError(
                 f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(table.TEXTS)}, or numbers in all but the label",
-                mend="choose the column of the text with --text", where=rows.heading,
+                mend=f"choose the column of the text with --text{leave}", where=rows.heading,
             )  # fmt: skip
         if o.group is not None:
             return series.grouped(rows, features, label, o.group, o.order)
         notes = {"features": features, "label": label}
-        return Dataset("vector", table.matrix(rows, features), labels, lambda i, *step: rows.places[i], notes)
+        x = table.matrix(rows, features, missing=True) if plain else table.cells(rows, features)
+        return Dataset("vector", x, labels, lambda i, *step: rows.places[i], notes)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -300,12 +301,28 @@ def numeric(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
     none.
     """
     names = [name for name in table.columns if name not in leave_out]
-    return names if all(_numeric(table.columns[name][:50]) for name in names) else []
+    return names if all(numbered(table.columns[name]) for name in names) else []
 
 
-def _numeric(values: Sequence[Any]) -> bool:
-    given = [numbers.meant(v) for v in values if not numbers.absent(v)]
+def numbered(values: Iterable[Any]) -> bool:
+    """Whether a column is one of numbers: at least half of its first cells are, but for missing ones."""
+    given = [numbers.meant(v) for v in islice((v for v in values if not numbers.nothing(v)), 50)]
     return 2 * sum(given) >= len(given)
+
+
+def cells(table: Table, names: Sequence[str]) -> np.ndarray:
+    """Columns as they are, numbers and texts, `(rows, columns)` of objects."""
+    found = np.empty((len(table), len(names)), object)
+    for j, name in enumerate(names):
+        for i, value in enumerate(table.columns[name]):
+            found[i, j] = value
+    return found
+
+
+def without(table: Table, ignored: Sequence[str]) -> Table:
+    """The table without some columns, found whatever their case; those that it lacks are no fault."""
+    left_out = {name.casefold() for name in ignored}
+    return replace(table, columns={n: c for n, c in table.columns.items() if n.casefold() not in left_out})
 
 
 def groups(table: Table, group: str, order: str | None) -> list[list[int]]:
