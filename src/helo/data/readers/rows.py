@@ -58,5 +58,5 @@ class Rows(Reader):
         if o.group is not None:
             return series.grouped(rows, features, label, o.group, o.order)
         notes = {"features": features, "label": label}
-        x = table.matrix(rows, features, missing=True) if plain else table.cells(rows, features)
+        x = table.matrix(rows, features, missing=True) if plain else table.objects(rows, features)
         return Dataset("vector", x, labels, lambda i, *step: rows.places[i], notes)

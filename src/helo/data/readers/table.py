@@ -310,7 +310,7 @@ def numbered(values: Iterable[Any]) -> bool:
     return 2 * sum(given) >= len(given)
 
 
-def cells(table: Table, names: Sequence[str]) -> np.ndarray:
+def objects(table: Table, names: Sequence[str]) -> np.ndarray:
     """Columns as they are, numbers and texts, `(rows, columns)` of objects."""
     found = np.empty((len(table), len(names)), object)
     for j, name in enumerate(names):
