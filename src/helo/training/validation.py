@@ -98,6 +98,8 @@ def finish(training: Training, end: Progress) -> None:
     about |= {"figures": figures, "steps": end.step}
     with training.device.answering(weights) as parameters:
         page = report.write(parameters, about["data"], path, most=end.ending)
+    for row in report.summary(page).splitlines():
+        training.reporter.say(row)
     about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
     write_page(path, about | {"cell": report.body()}, report.verb, page)
     folder.write_json(
