@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import random
+
 import pytest
 from seqeval.metrics import classification_report
 
+import helo
+from fixtures import stopped
 from helo.data.spans import spans
 from helo.metrics.spans import by_type, most_wrong
 from helo.models import tagger
@@ -47,3 +52,50 @@ def test_most_wrong_spans():
     assert sorted(found) == [
         ("Anna Bell (PER)", "Anna (PER)", 1), ("Red Cross (ORG)", "Red Cross (LOC)", 1), ("none", "Ed (PER)", 1),
     ]  # fmt: skip
+
+
+@pytest.fixture
+def noise(tmp_path):
+    """Labels by chance, one of them rare: what is learned of them holds nowhere else."""
+    draw, path = random.Random(1), tmp_path / "noise.csv"
+    rows = (
+        f"{draw.gauss(0, 1):.3f},{draw.gauss(0, 1):.3f},{'up' if draw.random() < 0.85 else 'down'}" for _ in range(200)
+    )
+    path.write_text("a,b,label\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def early(path, out, **said):
+    return helo.train("classify", path, out=out, epochs=100, early_stop=True, balance=True, hidden=128, **said)
+
+
+def test_ends_early_and_goes_on_exactly(noise, tmp_path, monkeypatch):
+    """What decides is saved: a training that was stopped in between ends at the same step."""
+    run = early(noise, tmp_path / "whole")
+    about = run.about
+    assert about["ended_early"]
+    assert about["training"]["early_stop"]
+    assert about["steps"] < 600
+    reports = [json.loads(line) for line in (tmp_path / "whole/metrics.jsonl").read_text().splitlines()]
+    assert about["steps"] == reports[-1]["step"] == 60 * len(reports)
+    stopped(monkeypatch, about["steps"] - 20, lambda: early(noise, tmp_path / "cut"))
+    again = early(noise, tmp_path / "cut", resume=True)
+    assert again.about["steps"] == about["steps"]
+    assert all((a == b).all() for a, b in zip(run.parameters.values(), again.parameters.values(), strict=True))
+    more = early(noise, tmp_path / "cut", resume=True)  # it is finished
+    assert more.about["steps"] == about["steps"]
+    on = helo.train("classify", noise, out=tmp_path / "cut", epochs=110, resume=True)
+    assert on.about["steps"] > about["steps"]
+
+
+def test_steps_and_epochs_are_exact(noise, tmp_path):
+    run = helo.train("classify", noise, out=tmp_path / "run", epochs=100, balance=True, hidden=128)
+    assert run.about["steps"] == 600
+    assert not run.about["ended_early"]
+
+
+def test_balance_selects_by_macro_f1(noise, tmp_path):
+    for said, key in (({"balance": True}, "macro_f1"), ({}, "accuracy"), ({"balance": True, "metric": "loss"}, "loss")):
+        run = helo.train("classify", noise, out=tmp_path / f"{key}", steps=5, hidden=4, layers=1, **said)
+        assert run.task.scoring.choose(run.metric()).monitor == key
+        assert key in json.loads((tmp_path / key / "metrics.jsonl").read_text().splitlines()[0])

@@ -31,6 +31,10 @@ class Options:
         float, "weight decay: share of the weights subtracted in a step, times the learning rate", Bounds(0, 1e6)
     ] = 0.01
     clip: Annotated[float, "clip the gradient to this norm", Bounds(0, 1e30, above=True)] = 1.0
+    early_stop: Annotated[
+        bool | None,
+        "end when neither the figure nor the loss of a validation is better for half of the training  [with --minutes]",
+    ] = None
     device: Annotated[Literal["auto", "cpu", "cuda"], "where to train"] = "auto"
     precision: Annotated[Literal["auto", "float32", "bfloat16"], "precision of matrix multiplication"] = "auto"
     save_seconds: Annotated[float, "longest time between two saves, in seconds", POSITIVE] = 20.0

@@ -49,6 +49,8 @@ def validate(training: Training, speed: Speed) -> None:
         }
         key, cost = task.scoring.monitor, task.scoring.cost(figures)
         report |= {} if key == LOSS else {key: figures[key]}
+        better = cost < p.best or figures["loss"] < p.lowest
+        p.lowest, p.idle = min(p.lowest, figures["loss"]), 0 if better else p.idle + 1
         best = cost < p.best or (key != LOSS and cost == p.best)
         if best:
             p.best = cost
@@ -100,7 +102,11 @@ def finish(training: Training, end: Progress) -> None:
         page = report.write(parameters, about["data"], path, most=end.ending)
     for row in report.summary(page).splitlines():
         training.reporter.say(row)
-    about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
+    about |= {
+        "seconds": round(training.elapsed(), 2),
+        "finished": True,
+        "ended_early": end.early,
+    }  # from the command to the figures, all of it
     write_page(path, about | {"cell": report.body()}, report.verb, page)
     folder.write_json(
         path / "run.json", about
