@@ -9,7 +9,7 @@ import pytest
 from seqeval.metrics import classification_report
 
 import helo
-from fixtures import stopped
+from fixtures import helo_command, stopped
 from helo.data.spans import spans
 from helo.metrics.spans import by_type, most_wrong
 from helo.models import tagger
@@ -99,3 +99,44 @@ def test_balance_selects_by_macro_f1(noise, tmp_path):
         run = helo.train("classify", noise, out=tmp_path / f"{key}", steps=5, hidden=4, layers=1, **said)
         assert run.task.scoring.choose(run.metric()).monitor == key
         assert key in json.loads((tmp_path / key / "metrics.jsonl").read_text().splitlines()[0])
+
+
+def test_pages_list_what_took_part(noise, tmp_path):
+    """Of a table no image network, frames, units of text, view of pictures, or recurrence; run.json has all."""
+    helo.train("classify", noise, out=tmp_path / "run", steps=5, hidden=4, layers=1)
+    none = {"encoder", "fps", "units", "view", "cell", "bidirectional"}
+    page, said = (tmp_path / "run/README.md").read_text(), helo_command("info", tmp_path / "run").out
+    assert not [n for n in none if f"| {n} |" in page or f"options.{n} " in said]
+    assert "| dropout |" in page
+    assert "options.dropout" in said
+    assert none <= json.loads(helo_command("info", tmp_path / "run", "--json").out)["options"].keys()
+
+
+def test_a_text_has_units_and_no_pictures(tmp_path):
+    (tmp_path / "t.tsv").write_text(
+        "text\tlabel\n" + "".join(f"word{i % 7} and {i}\t{'ab'[i % 2]}\n" for i in range(60))
+    )
+    run = helo.train("classify", tmp_path / "t.tsv", out=tmp_path / "run", steps=2, hidden=4, embedding=4)
+    assert run.task.unused & {"encoder", "fps", "view", "units", "cell"} == {"encoder", "fps", "view"}
+
+
+def test_figures_say_of_which_data(tmp_path):
+    """A validation while it trains has part of the data; the page and the line say how much of it, and what the last had."""
+    (tmp_path / "t.txt").write_text("".join(random.Random(0).choices("abcdef \n", k=60_000)))
+    done = helo_command(
+        "train",
+        "lm",
+        tmp_path / "t.txt",
+        "--steps",
+        "10",
+        "--hidden",
+        "8",
+        "--embedding",
+        "4",
+        "--out",
+        tmp_path / "run",
+    )
+    page = (tmp_path / "run/README.md").read_text()
+    for said in (done.err, page):
+        assert "all 6,000 symbols" in said
+        assert "4,096 of 6,000 symbols" in said

@@ -4,6 +4,7 @@ installed there are none. A picture stands whole or not at all.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -78,24 +79,43 @@ def _plain(axes: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def loss(path: Path, reports: list[dict[str, Any]], title: str, unit: str) -> None:
-    """Loss over steps, learning and validation. unit: of the loss."""
+def loss(
+    path: Path,
+    reports: list[dict[str, Any]],
+    title: str,
+    unit: str,
+    part: str = "",
+    final: tuple[int, float | None, str] | None = None,
+) -> None:
+    """Loss over steps, learning and validation. unit: of the loss. part: of which data the validation is while it trains. final:
+    the step of the best weights, their loss at the end, and of which data that is.
+    """
 
     def paint(axes: Any) -> None:
         steps, losses = ([r[name] for r in reports] for name in ("step", "loss"))
         axes.plot(steps, losses, color=GREY, lw=1.4, label="training (with dropout)")
         valid = [(r["step"], r["valid"]) for r in reports if "valid" in r]
         if valid:
-            axes.plot(*zip(*valid, strict=True), color=ORANGE, lw=2, marker="o", ms=3.5, label="validation")
+            axes.plot(*zip(*valid, strict=True), color=ORANGE, lw=2, marker="o", ms=3.5,
+                      label=f"validation ({part})" if part else "validation")  # fmt: skip
             best = min(valid, key=lambda v: v[1])
-            axes.annotate(f"{best[1]:.3f}", best, textcoords="offset points", xytext=(0, 8), ha="center", color=ORANGE)
-            low = min(best[1], *losses[-3:])
+            marks = [(*best, ORANGE)]
+            if final is not None and final[1] is not None and math.isfinite(final[1]):
+                label = f"at the end ({final[2]}): {final[1]:.3f}"
+                axes.plot(final[0], final[1], color=BLUE, marker="D", ms=6, mfc="none", ls="", label=label, zorder=4)
+                if abs(final[1] - best[1]) < 0.002:
+                    marks = []
+            low = min(best[1], *losses[-3:], *(f for f in (final or (0, None))[1:2] if f is not None))
             high = min(max(losses), low * 2.2 if low > 0.2 else max(v for _, v in valid) * 1.1 + 0.01)
             margin = 0.08 * (high - low) or 0.1  # one report alone has no height
-            axes.set_ylim(low - margin, high + margin)
+            axes.set_ylim(low - 2.5 * margin, high + margin)
+            for x, y, color in marks:  # below the lowest point nothing is but, where it overfits, the loss in training
+                beneath = np.interp(x, steps, losses) < y
+                axes.annotate(f"{y:.3f}", (x, y), textcoords="offset points", xytext=(0, 9 if beneath else -16), ha="center",
+                              color=color, bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85}, zorder=5)  # fmt: skip
         axes.set(xlabel="step", ylabel=f"loss ({unit})" if unit else "loss", title=title)
         _plain(axes)
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, fontsize=8)
 
     draw(path, (6.4, 3.6), paint)
 

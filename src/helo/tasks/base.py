@@ -150,6 +150,11 @@ class Task(ABC):
     ) -> dict[str, Any]:
         """Figures on files, or on the validation data that a run recorded in `data`."""
 
+    @property
+    def unused(self) -> frozenset[str]:
+        """Options that have no part in this model, whatever they are: they are for other kinds of data."""
+        return frozenset()
+
     @classmethod
     @abstractmethod
     def summary(cls, files: Sequence[str | Path], options: Any) -> dict[str, Any]:

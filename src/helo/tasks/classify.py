@@ -32,7 +32,7 @@ from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LEAST, LabelSource, no_words
+from helo.tasks.labels import LEAST, LabelSource, no_words, unused
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,10 @@ class Classify(ExampleTask):
         else:
             o = filled(o, layers=2, hidden=128 if small else 512, dropout=0.3, batch=32 if small else 128)
         return o, form
+
+    @property
+    def unused(self):
+        return unused(self, "cell", "bidirectional", "pool")
 
     def targets(self, examples):
         if not self.many:

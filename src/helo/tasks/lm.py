@@ -156,6 +156,10 @@ class LM(Task):
         unchanged(text.fingerprint(), data["fingerprint"]["train" if tail else "valid"], text.files, "text has")
         return encoded(self.vocab, text.pieces()), data["symbols"]["train"] if tail else 0
 
+    @property
+    def unused(self):
+        return frozenset({"normal_form"} if self.options.units == "bytes" else ())
+
     # The model.
 
     def infer_defaults(self, budget: Budget) -> None:

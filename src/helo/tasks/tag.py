@@ -29,7 +29,7 @@ from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LabelSource, no_words
+from helo.tasks.labels import LabelSource, no_words, unused
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 
@@ -138,6 +138,10 @@ class Tag(ExampleTask):
             self.options = o
             self.form.resize(o)
             self.model = Tagger(o, self.form, len(self.labels))
+
+    @property
+    def unused(self):
+        return unused(self)
 
     def training_examples(self, examples):
         """Long videos in windows that overlap by half."""

@@ -52,7 +52,13 @@ def load(learner: Learner) -> bool:
     arrays, about = read_arrays(file)
     with place(file):
         with wrap(ValueError, "damaged:", mend=folder.COPY):
-            about = {"lowest": float("inf"), "idle": 0, "early": False, **about}  # of before there were these
+            about = {
+                "lowest": float("inf"),
+                "idle": 0,
+                "early": False,
+                "looked": 0,
+                **about,
+            }  # of before there were these
             epoch, index, world, *counters = saved.fields(about, epoch=int, index=int, world=int, **_counters())
             progress = Progress(**dict(zip(_counters(), counters, strict=True)))
             for name in ("best", "lowest"):  # inf: none was kept yet

@@ -37,6 +37,7 @@ class Training(Learner):
         self.threads: Threads | None = None
         self.probed = 0  # by how many reports it was measured what the final figures cost
         self.saved = time.monotonic()
+        self.protocol = ""  # how the last validation was made, where that is said
 
     def describe(self) -> str:
         """What is about to be trained, in a line."""

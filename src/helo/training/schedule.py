@@ -39,6 +39,7 @@ class Progress:
     lowest: float = float("inf")  # loss of a validation so far
     idle: int = 0  # validations in a row that were no better, neither by the figure nor by the loss
     early: bool = False  # whether it ended for that
+    looked: int = 0  # on how many examples or symbols the last validation was
 
     @property
     def share(self) -> float:

@@ -31,8 +31,10 @@ def validate(training: Training, speed: Speed) -> None:
     if training.machine.writes:
         assert p.total is not None
         most = p.glance or task.recipe.validation_subset(task.validation_size, speed.per_step * p.total)
+        p.looked = most
         with torch.no_grad(), device.autocast():
             figures = task.validate(training.parameters, most, loss_only=True)
+        training.protocol = str(figures.get("protocol", "")).partition(" with ")[0]
         weights = device.back(training.parameters)
         norms = device.back({"norms": training.norms})["norms"]
         report = {
@@ -79,6 +81,17 @@ def keep(training: Training, figures: dict[str, Any], weights: Mapping[str, np.n
     training.move_into_place()
 
 
+def most_looked_at(training: Training) -> int:
+    """On how many symbols or examples the last validation was, while it trained."""
+    task, p = training.task, training.progress
+    return p.glance or p.looked or task.validation_size
+
+
+def share(n: int | None, size: int, noun: str) -> str:
+    """Of how many of all."""
+    return f"all {size:,} {noun}" if n is None or n >= size else f"{n:,} of {size:,} {noun}"
+
+
 def finish(training: Training, end: Progress) -> None:
     """What a run folder has when its training is over. Raises HeloError where no weights were kept."""
     path, task = training.path, training.task
@@ -92,11 +105,22 @@ def finish(training: Training, end: Progress) -> None:
             f"validated on {end.ending:,} of {task.validation_size:,} for lack of time; helo eval {path} uses all"
         )
     about = folder.read_json(path / "run.json")
-    figures.pop("loss", None)
+    final = figures.pop("loss", None)
     report = reports.of(task)
+    size, noun = task.validation_size, "symbols" if report.unit == "symbols" and hasattr(task, "split") else "examples"
+    looked = most_looked_at(training)
+    data, part = (share(n, size, noun) for n in (end.ending, looked))
+    of = f"{data} of the validation data, with the weights of step {about['steps']:,}"
+    said = str(figures.get("protocol", "")).partition(" with ")[0]
+    part += f", {training.protocol}" if training.protocol != said else ""
+    if looked < size or training.protocol != said:
+        of += f"; while it trained, {part}"
+        training.reporter.say(f"the figures are of {of}")
     title = f"{about['task']}, {report.body()}"
     unit = report.loss_unit and f"{report.loss_unit} per {report.unit.removesuffix('s')}"
-    drawing.loss(path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, unit)
+    drawing.loss(
+        path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, unit, part, (about["steps"], final, data)
+    )
     about |= {"figures": figures, "steps": end.step}
     with training.device.answering(weights) as parameters:
         page = report.write(parameters, about["data"], path, most=end.ending)
@@ -107,7 +131,8 @@ def finish(training: Training, end: Progress) -> None:
         "finished": True,
         "ended_early": end.early,
     }  # from the command to the figures, all of it
-    write_page(path, about | {"cell": report.body()}, report.verb, page)
+    options = {k: v for k, v in about["options"].items() if k not in task.unused}
+    write_page(path, about | {"cell": report.body(), "options": options}, report.verb, page, of)
     folder.write_json(
         path / "run.json", about
     )  # last: who goes on with a run that is not finished makes the rest again
