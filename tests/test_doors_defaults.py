@@ -140,3 +140,67 @@ def test_figures_say_of_which_data(tmp_path):
     for said in (done.err, page):
         assert "all 6,000 symbols" in said
         assert "4,096 of 6,000 symbols" in said
+
+
+def lm(path, out, *more):
+    return helo_command("train", "lm", path, "--hidden", "8", "--embedding", "4", "--out", out, *more)
+
+
+def test_lines_are_held_out_by_chance(tmp_path):
+    """Of sorted lines each letter is on both sides; what is held out is found again, and no order of lines is learned from."""
+    names = [letter + ("x" * k) for letter in "abcdefghij" for k in range(1, 41)]
+    (tmp_path / "names.txt").write_text("\n".join(names))  # the last has no end
+    run = helo.train("lm", tmp_path / "names.txt", out=tmp_path / "run", steps=4, hidden=8, embedding=4, lines=True)
+    symbols, split = run.task.text(run.about["data"])
+    text = run.task.vocab.decode(symbols.ids.tolist()).decode()
+    learn, held = (text[a:b].splitlines() for a, b in ((0, split), (split, None)))
+    assert sorted(learn + held) == sorted(names)
+    assert len(held) == 40
+    assert learn != sorted(learn)
+    assert len({name[0] for name in held}) >= 7
+    assert run.about["data"]["symbols"] == {"train": split, "valid": len(text) - split}
+    assert run.evaluate()["nats"] == pytest.approx(run.figures["nats"], rel=1e-4)
+    assert run.task.start == run.about["data"]["start"]
+
+
+def test_lines_beside_validation_files(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(f"{name}bc\n" * 60)
+    run = helo.train("lm", tmp_path / "a", tmp_path / "b", tmp_path / "run", steps=2, hidden=8, embedding=4, lines=True)
+    assert run.about["data"]["symbols"] == {"train": 240, "valid": 240}
+    assert run.evaluate()["nats"] == pytest.approx(run.figures["nats"], rel=1e-4)
+
+
+@pytest.mark.parametrize("text", ["one line", "\n\n", "a\n"])
+def test_too_few_lines(text, tmp_path):
+    (tmp_path / "t.txt").write_text(text)
+    done = lm(tmp_path / "t.txt", tmp_path / "run", "--lines", "--steps", "2")
+    assert done.code == 2
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_a_short_text_has_short_chunks(tmp_path):
+    """A chunk that is given stays, and is refused where it is too large."""
+    (tmp_path / "t.txt").write_text("the cat sat on the mat")
+    done = lm(tmp_path / "t.txt", tmp_path / "run", "--steps", "3")
+    assert "chunks of 18" in done.err
+    assert helo.load(tmp_path / "run").about["options"]["chunk"] == 18
+    done = lm(tmp_path / "t.txt", tmp_path / "four", "--steps", "3", "--streams", "4")
+    assert helo.load(tmp_path / "four").about["options"]["chunk"] == 4
+    done = lm(tmp_path / "t.txt", tmp_path / "no", "--steps", "3", "--chunk", "30")
+    assert done.code == 2
+    assert "--chunk" in done.err
+
+
+def test_no_samples_shows_no_example(tmp_path):
+    secret = [f"secret{i} word" for i in range(40)]
+    (tmp_path / "t.tsv").write_text("text\tlabel\n" + "".join(f"{x}\t{'ab'[i % 2]}\n" for i, x in enumerate(secret)))
+    (tmp_path / "t.conll").write_text("".join(f"secret{i} {'B-X' if i % 2 else 'O'}\n\n" for i in range(40)))
+    (tmp_path / "p.tsv").write_text("".join(f"secret{i}\tsecret\n" for i in range(40)))
+    for task, name in (("classify", "t.tsv"), ("tag", "t.conll"), ("translate", "p.tsv")):
+        run = tmp_path / task
+        more = ("--steps", "3", "--hidden", "8", "--embedding", "4", "--no-samples")
+        done = helo_command("train", task, tmp_path / name, *more, "--out", run)
+        assert done.code == 0, done.err
+        for said in (done.err, done.out, *((run / f).read_text() for f in ("README.md", "metrics.jsonl"))):
+            assert "secret" not in said

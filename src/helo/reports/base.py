@@ -29,6 +29,8 @@ class Report:
     example: ClassVar[str] = "FILES"
     #: The verb that comes after training.
     verb: ClassVar[str] = "predict"
+    #: Whether a page may show examples; it names their places all the same.
+    samples: bool = True
 
     def __init__(self, task: Task):
         self.task = task
@@ -94,6 +96,8 @@ class TextReport(Report):
         return min(10, most)
 
     def page(self, parameters, folder, examples):
+        if not self.samples:
+            return ""
         some = examples.take(np.arange(min(10, len(examples))))
         pairs = [self.row(x, y) for x, y in zip(some.inputs, some.labels, strict=True)]
         texts = [a["text"] for a in self.task.predict(parameters, some)]

@@ -81,7 +81,7 @@ class TagReport(Report):
             lines.append((name, *(f"{v:.3f}" for v in shares), f"{support:,}"))
         text = rows(head, lines)
         wrong = metric_of_spans.most_wrong(examples.inputs, found, true)
-        if wrong:
+        if wrong and self.samples:
             text += "\nMost frequent wrong spans:\n\n"
             text += rows(("true", "answered", "times"), [(a[:60], b[:60], f"{n:,}") for a, b, n in wrong])
         return text

@@ -39,6 +39,10 @@ class Options:
     precision: Annotated[Literal["auto", "float32", "bfloat16"], "precision of matrix multiplication"] = "auto"
     save_seconds: Annotated[float, "longest time between two saves, in seconds", POSITIVE] = 20.0
     tensorboard: Annotated[bool, "also write TensorBoard logs to RUN/tensorboard"] = False
+    samples: Annotated[
+        bool,
+        "show what the model writes or answers while it trains; without it, no text and no held-out example is in logs",
+    ] = True
     seed: Annotated[int, "random seed of weights, dropout and order", Bounds(0, 2**63 - 1)] = 0
 
     def __post_init__(self):

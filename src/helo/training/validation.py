@@ -57,10 +57,12 @@ def validate(training: Training, speed: Speed) -> None:
         if best:
             p.best = cost
             keep(training, figures, weights)
-        shown = training.shown.progress(weights, np.random.default_rng(p.step))
-        folder.append(training.home / "metrics.jsonl", json.dumps(report | {"sample": shown[:SHOWN]}))
+        shown = training.shown.progress(weights, np.random.default_rng(p.step)) if training.options.samples else ""
+        sample = {"sample": shown[:SHOWN]} if training.options.samples else {}
+        folder.append(training.home / "metrics.jsonl", json.dumps(report | sample))
         training.reporter.say(line(p, report, best, key, training.shown))
-        training.reporter.say(f"    {shown}")
+        if training.options.samples:
+            training.reporter.say(f"    {shown}")
         if training.options.tensorboard:
             from torch.utils.tensorboard.writer import SummaryWriter
 
@@ -107,6 +109,7 @@ def finish(training: Training, end: Progress) -> None:
     about = folder.read_json(path / "run.json")
     final = figures.pop("loss", None)
     report = reports.of(task)
+    report.samples = training.options.samples
     size, noun = task.validation_size, "symbols" if report.unit == "symbols" and hasattr(task, "split") else "examples"
     looked = most_looked_at(training)
     data, part = (share(n, size, noun) for n in (end.ending, looked))
@@ -114,7 +117,7 @@ def finish(training: Training, end: Progress) -> None:
     said = str(figures.get("protocol", "")).partition(" with ")[0]
     part += f", {training.protocol}" if training.protocol != said else ""
     if looked < size or training.protocol != said:
-        of += f"; while it trained, {part}"
+        of += f"; those while it trained are of {part}"
         training.reporter.say(f"the figures are of {of}")
     title = f"{about['task']}, {report.body()}"
     unit = report.loss_unit and f"{report.loss_unit} per {report.unit.removesuffix('s')}"
