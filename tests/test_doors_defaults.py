@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import random
 
+import numpy as np
 import pytest
 from seqeval.metrics import classification_report
 
 import helo
 from fixtures import helo_command, stopped
+from helo import drawing
 from helo.data.spans import spans
+from helo.metrics.calibration import Calibration
 from helo.metrics.spans import by_type, most_wrong
 from helo.models import tagger
 from helo.models.base import Budget
@@ -204,3 +207,43 @@ def test_no_samples_shows_no_example(tmp_path):
         assert done.code == 0, done.err
         for said in (done.err, done.out, *((run / f).read_text() for f in ("README.md", "metrics.jsonl"))):
             assert "secret" not in said
+
+
+@pytest.fixture
+def axes(monkeypatch):
+    """The axes of the one picture that is drawn."""
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    monkeypatch.setattr(drawing, "draw", lambda path, size, paint, *more: paint(axes))
+    return axes
+
+
+def test_confusion_has_a_title_and_whole_labels(axes, tmp_path):
+    labels = ["a very long label indeed, of a customer who has left", "kept", "wants $5 and $6 back"]
+    drawing.confusion(tmp_path / "c.png", np.array([[50, 4, 3], [3, 200, 1], [4, 5, 6]]), labels)
+    assert "276" in axes.get_title()
+    for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [t.get_text().replace("\n", " ").replace("\\$", "$") for t in ticks] == labels
+
+
+@pytest.mark.parametrize(("labels", "least"), [(2, 0.4), (10, 0.0)])
+def test_calibration_begins_where_answers_do(axes, tmp_path, labels, least):
+    draw = np.random.default_rng(0)
+    p = draw.dirichlet([0.5] * labels, size=300)
+    drawing.reliability(tmp_path / "r.png", Calibration().statistics(p, draw.integers(labels, size=300)), labels)
+    assert axes.get_xlim()[0] == pytest.approx(least, abs=0.11)
+    assert axes.get_title()
+
+
+def test_loss_names_its_data_and_labels_stand_free(axes, tmp_path):
+    """The label of the lowest validation stands on the side where the loss in training is not."""
+    for sign in (1, -1):
+        axes.clear()
+        reports = [{"step": s, "loss": 2.0 + sign * 0.02, "valid": 2.0 + abs(s - 5) / 10} for s in range(1, 11)]
+        drawing.loss(tmp_path / "l.png", reports, "t", "nats", "4 of 9 examples", (5, 2.25, "all 9 examples"))
+        said = [t.get_text() for t in axes.get_legend().get_texts()]
+        assert any("4 of 9 examples" in t for t in said)
+        assert any("all 9 examples" in t and "2.250" in t for t in said)
+        (label,) = [t for t in axes.texts if t.get_text() == "2.000"]
+        assert label.xyann[1] * sign < 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -132,18 +133,28 @@ def confusion(path: Path, table: np.ndarray, labels: Sequence[str]) -> None:
                 if table[i, j]:
                     axes.text(j, i, f"{table[i, j]:,}", ha="center", va="center", fontsize=8,
                               color="white" if share[i, j] > 0.5 else "black")  # fmt: skip
-        names = [label if len(label) <= 14 else label[:13] + "…" for label in labels]
         if n <= 40:
-            axes.set_xticks(range(n), names, rotation=90 if n > 6 else 0)
+            upright = n > 6 or longest > 40 / n
+            axes.set_xticks(range(n), names, rotation=90 if upright else 0)
             axes.set_yticks(range(n), names)
-        axes.set(xlabel="answer", ylabel="true label")
+        axes.set(xlabel="answer", ylabel="true label", title=f"confusion matrix of {int(table.sum()):,} answers")
 
+    names = [textwrap.fill(_escaped(label[:119] + "…" if len(label) > 120 else label), 40) for label in labels]
+    longest = max((len(line) for name in names for line in name.splitlines()), default=0)
+    room = 0.075 * longest if n <= 40 else 0.0
     side = min(9.0, max(3.6, 0.42 * n + 1.6))
-    draw(path, (side, side), paint)
+    draw(path, (side + room, side + (room if n > 6 or longest > 40 / n else 0.0)), paint)
 
 
-def reliability(path: Path, sums: np.ndarray) -> None:
-    """How often the answers of each predicted probability are right. sums: as `metrics.calibration` adds them up."""
+def _escaped(text: str) -> str:
+    """A text in which nothing is mathematics."""
+    return text.replace("$", r"\$")
+
+
+def reliability(path: Path, sums: np.ndarray, labels: int = 0) -> None:
+    """How often the answers of each predicted probability are right. sums: as `metrics.calibration` adds them up. labels: how
+    many there are, where each answer is the most probable of them.
+    """
     full = sums[:, 0] > 0
     stated, right = (sums[full, k] / sums[full, 0] for k in (1, 2))
 
@@ -153,11 +164,16 @@ def reliability(path: Path, sums: np.ndarray) -> None:
         axes.bar(
             stated, sums[full, 0] / sums[:, 0].sum(), width=0.03, color=BLUE, alpha=0.25, label="share of the examples"
         )
-        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="predicted probability", ylabel="accuracy")
+        # Of two labels the more probable has a half at least: below it there is nothing to see.
+        low = np.floor(10 * min(float(stated.min(initial=1.0)) - 0.02, 1 / max(1, labels))) / 10 if labels > 1 else 0.0
+        axes.set(xlim=(max(0.0, low), 1), ylim=(0, 1.02), xlabel="predicted probability", ylabel="accuracy",
+                 title=f"calibration of {int(sums[:, 0].sum()):,} answers")  # fmt: skip
         _plain(axes)
-        axes.legend(frameon=False, loc="upper left", fontsize=8)
+        axes.legend(
+            frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=8, columnspacing=1.0
+        )
 
-    draw(path, (4.4, 4.0), paint)
+    draw(path, (4.6, 4.2), paint)
 
 
 def ribbons(path: Path, rows: Sequence[tuple[str, Sequence[int], Sequence[int]]], labels: Sequence[str]) -> None:
