@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,7 +99,8 @@ def test_steps_and_epochs_are_exact(noise, tmp_path):
 
 
 def test_balance_selects_by_macro_f1(noise, tmp_path):
-    for said, key in (({"balance": True}, "macro_f1"), ({}, "accuracy"), ({"balance": True, "metric": "loss"}, "loss")):
+    several: Any = (({"balance": True}, "macro_f1"), ({}, "accuracy"), ({"balance": True, "metric": "loss"}, "loss"))
+    for said, key in several:
         run = helo.train("classify", noise, out=tmp_path / f"{key}", steps=5, hidden=4, layers=1, **said)
         assert run.task.scoring.choose(run.metric()).monitor == key
         assert key in json.loads((tmp_path / key / "metrics.jsonl").read_text().splitlines()[0])
