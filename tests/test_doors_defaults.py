@@ -44,15 +44,15 @@ def test_few_minutes_few_units():
 
 
 def test_types_are_seqevals():
-    found = by_type(*([spans(y) for y in side] for side in (ANSWERS, TRUTH)))
-    said = classification_report(TRUTH, ANSWERS, output_dict=True, zero_division=0)
+    found = by_type([spans(y) for y in ANSWERS], [spans(y) for y in TRUTH])
+    said: Any = classification_report(TRUTH, ANSWERS, output_dict=True, zero_division=0)
     assert found.keys() == said.keys()
     for name, row in found.items():
         assert row == pytest.approx([said[name][k] for k in ("precision", "recall", "f1-score", "support")])
 
 
 def test_most_wrong_spans():
-    found = most_wrong(WORDS, *([spans(y) for y in side] for side in (ANSWERS, TRUTH)))
+    found = most_wrong(WORDS, [spans(y) for y in ANSWERS], [spans(y) for y in TRUTH])
     assert sorted(found) == [
         ("Anna Bell (PER)", "Anna (PER)", 1), ("Red Cross (ORG)", "Red Cross (LOC)", 1), ("none", "Ed (PER)", 1),
     ]  # fmt: skip
