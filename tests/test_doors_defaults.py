@@ -45,7 +45,7 @@ def test_few_minutes_few_units():
 
 def test_types_are_seqevals():
     found = by_type([spans(y) for y in ANSWERS], [spans(y) for y in TRUTH])
-    said: Any = classification_report(TRUTH, ANSWERS, output_dict=True, zero_division=0)
+    said: Any = classification_report(TRUTH, ANSWERS, output_dict=True, zero_division=0)  # pyright: ignore[reportArgumentType]
     assert found.keys() == said.keys()
     for name, row in found.items():
         assert row == pytest.approx([said[name][k] for k in ("precision", "recall", "f1-score", "support")])
