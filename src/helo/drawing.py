@@ -4,8 +4,10 @@ installed there are none. A picture stands whole or not at all.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -78,24 +80,43 @@ def _plain(axes: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def loss(path: Path, reports: list[dict[str, Any]], title: str, unit: str) -> None:
-    """Loss over steps, learning and validation. unit: of the loss."""
+def loss(
+    path: Path,
+    reports: list[dict[str, Any]],
+    title: str,
+    unit: str,
+    part: str = "",
+    final: tuple[int, float | None, str] | None = None,
+) -> None:
+    """Loss over steps, learning and validation. unit: of the loss. part: of which data the validation is while it trains. final:
+    the step of the best weights, their loss at the end, and of which data that is.
+    """
 
     def paint(axes: Any) -> None:
         steps, losses = ([r[name] for r in reports] for name in ("step", "loss"))
         axes.plot(steps, losses, color=GREY, lw=1.4, label="training (with dropout)")
         valid = [(r["step"], r["valid"]) for r in reports if "valid" in r]
         if valid:
-            axes.plot(*zip(*valid, strict=True), color=ORANGE, lw=2, marker="o", ms=3.5, label="validation")
+            axes.plot(*zip(*valid, strict=True), color=ORANGE, lw=2, marker="o", ms=3.5,
+                      label=f"validation ({part})" if part else "validation")  # fmt: skip
             best = min(valid, key=lambda v: v[1])
-            axes.annotate(f"{best[1]:.3f}", best, textcoords="offset points", xytext=(0, 8), ha="center", color=ORANGE)
-            low = min(best[1], *losses[-3:])
+            marks = [(*best, ORANGE)]
+            if final is not None and final[1] is not None and math.isfinite(final[1]):
+                label = f"at the end ({final[2]}): {final[1]:.3f}"
+                axes.plot(final[0], final[1], color=BLUE, marker="D", ms=6, mfc="none", ls="", label=label, zorder=4)
+                if abs(final[1] - best[1]) < 0.002:
+                    marks = []
+            low = min(best[1], *losses[-3:], *(f for f in (final or (0, None))[1:2] if f is not None))
             high = min(max(losses), low * 2.2 if low > 0.2 else max(v for _, v in valid) * 1.1 + 0.01)
             margin = 0.08 * (high - low) or 0.1  # one report alone has no height
-            axes.set_ylim(low - margin, high + margin)
+            axes.set_ylim(low - 2.5 * margin, high + margin)
+            for x, y, color in marks:  # below the lowest point nothing is but, where it overfits, the loss in training
+                beneath = np.interp(x, steps, losses) < y
+                axes.annotate(f"{y:.3f}", (x, y), textcoords="offset points", xytext=(0, 9 if beneath else -16), ha="center",
+                              color=color, bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85}, zorder=5)  # fmt: skip
         axes.set(xlabel="step", ylabel=f"loss ({unit})" if unit else "loss", title=title)
         _plain(axes)
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, fontsize=8)
 
     draw(path, (6.4, 3.6), paint)
 
@@ -112,18 +133,28 @@ def confusion(path: Path, table: np.ndarray, labels: Sequence[str]) -> None:
                 if table[i, j]:
                     axes.text(j, i, f"{table[i, j]:,}", ha="center", va="center", fontsize=8,
                               color="white" if share[i, j] > 0.5 else "black")  # fmt: skip
-        names = [label if len(label) <= 14 else label[:13] + "…" for label in labels]
         if n <= 40:
-            axes.set_xticks(range(n), names, rotation=90 if n > 6 else 0)
+            upright = n > 6 or longest > 40 / n
+            axes.set_xticks(range(n), names, rotation=90 if upright else 0)
             axes.set_yticks(range(n), names)
-        axes.set(xlabel="answer", ylabel="true label")
+        axes.set(xlabel="answer", ylabel="true label", title=f"confusion matrix of {int(table.sum()):,} answers")
 
+    names = [textwrap.fill(_escaped(label[:119] + "…" if len(label) > 120 else label), 40) for label in labels]
+    longest = max((len(line) for name in names for line in name.splitlines()), default=0)
+    room = 0.075 * longest if n <= 40 else 0.0
     side = min(9.0, max(3.6, 0.42 * n + 1.6))
-    draw(path, (side, side), paint)
+    draw(path, (side + room, side + (room if n > 6 or longest > 40 / n else 0.0)), paint)
 
 
-def reliability(path: Path, sums: np.ndarray) -> None:
-    """How often the answers of each predicted probability are right. sums: as `metrics.calibration` adds them up."""
+def _escaped(text: str) -> str:
+    """A text in which nothing is mathematics."""
+    return text.replace("$", r"\$")
+
+
+def reliability(path: Path, sums: np.ndarray, labels: int = 0) -> None:
+    """How often the answers of each predicted probability are right. sums: as `metrics.calibration` adds them up. labels: how
+    many there are, where each answer is the most probable of them.
+    """
     full = sums[:, 0] > 0
     stated, right = (sums[full, k] / sums[full, 0] for k in (1, 2))
 
@@ -133,11 +164,16 @@ def reliability(path: Path, sums: np.ndarray) -> None:
         axes.bar(
             stated, sums[full, 0] / sums[:, 0].sum(), width=0.03, color=BLUE, alpha=0.25, label="share of the examples"
         )
-        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="predicted probability", ylabel="accuracy")
+        # Of two labels the more probable has a half at least: below it there is nothing to see.
+        low = np.floor(10 * min(float(stated.min(initial=1.0)) - 0.02, 1 / max(1, labels))) / 10 if labels > 1 else 0.0
+        axes.set(xlim=(max(0.0, low), 1), ylim=(0, 1.02), xlabel="predicted probability", ylabel="accuracy",
+                 title=f"calibration of {int(sums[:, 0].sum()):,} answers")  # fmt: skip
         _plain(axes)
-        axes.legend(frameon=False, loc="upper left", fontsize=8)
+        axes.legend(
+            frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=8, columnspacing=1.0
+        )
 
-    draw(path, (4.4, 4.0), paint)
+    draw(path, (4.6, 4.2), paint)
 
 
 def ribbons(path: Path, rows: Sequence[tuple[str, Sequence[int], Sequence[int]]], labels: Sequence[str]) -> None:

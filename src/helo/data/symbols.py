@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import mmap
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from helo.data.readers.text import Text
+from helo.data.splits import held_out
 from helo.data.vocab import Vocab
 from helo.errors import wrap
 
@@ -61,3 +64,34 @@ class Symbols:
 def encoded(vocab: Vocab, pieces: Iterable[bytes], lenient: bool = False) -> Symbols:
     """The symbols of a text given in pieces."""
     return Symbols((vocab.encode(p, lenient) for p in pieces), vocab.dtype)
+
+
+def line_by_line(vocab: Vocab, text: Text, folder: Path | None = None, hold: bool = True) -> tuple[Symbols, int]:
+    """The symbols of a text whose lines are examples: those to learn from, in an order drawn by chance but always the same, and
+    then, if hold, a tenth of them, held out by chance; and where the latter begin. Blank lines are none.
+    """
+    ends = [0]
+
+    def each() -> Iterator[np.ndarray]:
+        for line in lines_of(text):
+            ids = vocab.encode(line)
+            ends.append(ends[-1] + len(ids))
+            yield ids
+
+    read = Symbols(each(), vocab.dtype, folder)
+    count = len(ends) - 1
+    learn, check = held_out(count) if hold and count else (np.arange(count), np.arange(0))
+    order = [*np.random.default_rng(0).permutation(learn), *check]
+    split = sum(ends[i + 1] - ends[i] for i in learn)
+    return Symbols((read.ids[ends[i] : ends[i + 1]] for i in order), vocab.dtype, folder), split
+
+
+def lines_of(text: Text) -> Iterator[bytes]:
+    """Every line that is not blank, with its end, which the last one gets where it has none."""
+    for file in text.files:
+        rest = b""
+        for piece in replace(text, files=(file,)).pieces():
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from (line + b"\n" for line in lines if line.strip())
+        if rest.strip():
+            yield rest + b"\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,6 +38,11 @@ class Dialogue(Input):
 
     def _encode(self, examples):
         return _Encoded(self, examples.inputs)
+
+    def resize(self, options: Any) -> None:
+        """Other sizes before the first step."""
+        self.words.embedding = self.words.width = options.embedding if self.words.start is None else self.words.width
+        self.hidden, self.dropout, self.width = options.hidden, options.dropout, 2 * options.hidden + SPEAKER + 1
 
     def init(self, rng, cell):
         parameters = under("words", self.words.init(rng, cell))

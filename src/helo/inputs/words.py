@@ -75,6 +75,12 @@ class Words(Input):
         self.start /= np.float32(spread)  # as far from each other as fresh ones are
         return self
 
+    def resize(self, options: Any) -> None:
+        """Other sizes before the first step; pretrained vectors keep theirs."""
+        self.embedding = options.embedding if self.start is None else self.embedding
+        self.spelling = options.spelling
+        self.width = self.embedding + 2 * self.spelling
+
     def _encode(self, examples):
         return EncodedWords(self, [tokens(x) if isinstance(x, str) else x for x in examples.inputs])
 

@@ -48,6 +48,7 @@ class LanguageModel(Model):
         return stack.state(self.cell, self.options.layers, part(parameters, "recurrent"), rows)
 
 
+CHUNK = 64  # steps of truncated backpropagation, where the text has as many for each stream
 #: Units a layer, and up to how many products of training they serve best; measured on one LSTM layer.
 HIDDEN = ((128, 6e11), (256, 1.5e13), (384, 1e14), (512, math.inf))
 WIDE = 512  # units on an accelerator: a step of them takes hardly longer than one of fewer
@@ -79,7 +80,7 @@ def sized(options: Any, symbols: int, vocabulary: int, budget: Budget) -> tuple[
     streams are 32, fewer where the text is so short that a stream would not hold four chunks.
     """
     o, v, most = options, vocabulary, float("inf")
-    chunk = o.chunk or min(64, max(1, symbols - 1))
+    chunk = o.chunk or min(CHUNK, max(1, (symbols - 1) // (o.streams or 1)))
     if budget.macs is not None:
         macs = budget.macs
     else:

@@ -29,6 +29,8 @@ class Report:
     example: ClassVar[str] = "FILES"
     #: The verb that comes after training.
     verb: ClassVar[str] = "predict"
+    #: Whether a page may show examples; it names their places all the same.
+    samples: bool = True
 
     def __init__(self, task: Task):
         self.task = task
@@ -71,6 +73,10 @@ class Report:
         examples = self.task.source.reload(self.task, data, files, **said)
         return self.page(parameters, folder, examples if most is None else examples.evenly(most))
 
+    def summary(self, page: str) -> str:
+        """What of the page a person sees on the terminal when the training ends."""
+        return ""
+
     def page(self, parameters: Parameters, folder: Path, examples: Dataset) -> str:
         """How the model does on examples: pictures into a folder, and Markdown; nothing by default."""
         return ""
@@ -90,6 +96,8 @@ class TextReport(Report):
         return min(10, most)
 
     def page(self, parameters, folder, examples):
+        if not self.samples:
+            return ""
         some = examples.take(np.arange(min(10, len(examples))))
         pairs = [self.row(x, y) for x, y in zip(some.inputs, some.labels, strict=True)]
         texts = [a["text"] for a in self.task.predict(parameters, some)]
@@ -97,6 +105,8 @@ class TextReport(Report):
 
 
 def rows(names: Sequence[str], of: Sequence[Sequence[str]]) -> str:
-    """A Markdown table of texts."""
-    head, *body = ("| " + " | ".join(t.replace("|", "/") for t in row) + " |" for row in (names, *of))
-    return "\n".join([head, "|" + "---|" * len(names), *body]) + "\n"
+    """A Markdown table of texts, whose columns are straight on a terminal too."""
+    plain = [[" ".join(t.replace("|", "/").split()) for t in row] for row in (names, *of)]
+    wide = [max(3, *map(len, column)) for column in zip(*plain, strict=True)]
+    head, *body = ("| " + " | ".join(t.ljust(n) for t, n in zip(row, wide, strict=True)) + " |" for row in plain)
+    return "\n".join([head, "|" + "|".join("-" * (n + 2) for n in wide) + "|", *body]) + "\n"

@@ -53,17 +53,17 @@ class ClassifyReport(Report):
         if not many:
             counts = classification.Classification(tuple(task.labels)).statistics(p.argmax(1), targets)
             confusion(folder / "confusion.png", counts, task.labels)
-            reliability(folder / "calibration.png", calibration.Calibration().statistics(p, targets))
+            reliability(folder / "calibration.png", calibration.Calibration().statistics(p, targets), len(task.labels))
             text = classification.table(counts, task.labels)
         lines = []
         for i in worst:
             truth = f"labels {', '.join(examples.labels[i])}" if many else f"label {examples.labels[i]}"
-            line = f"- {_place(examples, int(i))} (true {truth}, answered {self.line(task.answer(examples.inputs[i], p[i]))})"
+            line = f"- {_place(examples, int(i), self.samples)} (true {truth}, answered {self.line(task.answer(examples.inputs[i], p[i]))})"
             lines.append(line.replace("\t", " "))
         return text + ("\nLargest errors:\n\n" + "\n".join(lines) + "\n" if lines else "")
 
 
-def _place(examples: Dataset, i: int) -> str:
+def _place(examples: Dataset, i: int, text: bool) -> str:
     one = examples.inputs[i]
     where = Path(examples.place(i)).name
-    return f"{where}: {' '.join(one.split())[:100]}" if isinstance(one, str) else where
+    return f"{where}: {' '.join(one.split())[:100]}" if text and isinstance(one, str) else where

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from helo.data.dataset import Dataset
 from helo.drawing import confusion, ribbons
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
 from helo.metrics import classification
-from helo.reports.base import Report
+from helo.metrics import spans as metric_of_spans
+from helo.reports.base import Report, rows
 
 
 class TagReport(Report):
@@ -51,6 +53,9 @@ class TagReport(Report):
             words = [f"{answer['video']}\t{t:.2f}" for t in answer["times"]]
         return "\n".join([f"{w}\t{y}" for w, y in zip(words, labels, strict=True)] if words else labels) + "\n"
 
+    def summary(self, page):
+        return page.partition("\n\n| true label")[0] if self.task.marked is not None else ""
+
     def page(self, parameters, folder, examples):
         task = self.task
         encoded, targets = task.encode(examples), task.targets(examples)
@@ -58,9 +63,25 @@ class TagReport(Report):
         metric = classification.Classification(tuple(task.labels))
         counts = metric.statistics(np.concatenate(answers), targets.values)
         confusion(folder / "confusion.png", counts, task.labels)
+        text = classification.table(counts, task.labels)
+        if task.marked is not None:
+            text = self._spans(examples, answers, targets) + "\n" + text
         if not isinstance(task.form, Words):
             names = examples.notes.get("names") or [f"sequence {i + 1}" for i in range(len(answers))]
             longest = sorted(np.argsort(-targets.lengths, kind="stable")[:8])
-            rows = [(names[i], targets[i].tolist(), answers[i].tolist()) for i in longest]
-            ribbons(folder / "ribbons.png", rows, task.labels)
-        return classification.table(counts, task.labels)
+            pairs = [(names[i], targets[i].tolist(), answers[i].tolist()) for i in longest]
+            ribbons(folder / "ribbons.png", pairs, task.labels)
+        return text
+
+    def _spans(self, examples: Dataset, answers: list[np.ndarray], targets: Any) -> str:
+        """Each type of span as seqeval reports it, and what is most often wrong."""
+        found, true = self.task.predictions(answers, targets).kinds["spans"]
+        head, lines = ("type", "precision", "recall", "F1", "support"), []
+        for name, (*shares, support) in metric_of_spans.by_type(found, true).items():
+            lines.append((name, *(f"{v:.3f}" for v in shares), f"{support:,}"))
+        text = rows(head, lines)
+        wrong = metric_of_spans.most_wrong(examples.inputs, found, true)
+        if wrong and self.samples:
+            text += "\nMost frequent wrong spans:\n\n"
+            text += rows(("true", "answered", "times"), [(a[:60], b[:60], f"{n:,}") for a, b, n in wrong])
+        return text

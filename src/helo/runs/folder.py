@@ -189,6 +189,7 @@ def metrics(path: Path) -> list[dict[str, Any]]:
 ABOUT: dict[str, Any] = {
     "format": int, "helo": str, "task": str, "cell": str, "parameters": int, "options": dict, "training": dict,
     "data": dict, "figures": dict, "steps": int, "seconds": float, "finished": bool,
+    "ended_early": bool,
 }  # fmt: skip
 MUST = tuple(ABOUT)[:9]
 DATA: dict[str, Any] = {

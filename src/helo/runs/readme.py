@@ -9,8 +9,10 @@ from typing import Any
 from helo.runs.folder import NEXT, PICTURES, replacing
 
 
-def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", report: str = "") -> None:
-    """README.md of a run: what it is, how it was made, its figures, what to type next. report: Markdown of its own."""
+def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", report: str = "", of: str = "") -> None:
+    """README.md of a run: what it is, how it was made, its figures, what to type next. report: Markdown of its own. of: of which
+    data and weights the figures are.
+    """
     figures = "\n".join(
         f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in about["figures"].items()
     )
@@ -26,12 +28,15 @@ Trained on {_named(data["train"])}; validated on {
         data["valid"] if isinstance(data["valid"], str) else _named(data["valid"])
     }.
 
+{f"The figures are of {of}." if of else ""}
+
 | figure | |
 |---|---|
 {figures}
 
 ![loss](loss.png)
 {pictures}
+
 {report}
 Next, in the folder above this one:
 
@@ -43,6 +48,7 @@ Next, in the folder above this one:
 |---|---|
 {options}
 
+{"The training ended early, because validations no longer got better." if about.get("ended_early") else ""}
 `weights.safetensors` holds the weights with the best validation, `vocab.json` the symbols, `last/` the state of the training
 (needed only for `--resume`), `metrics.jsonl` one JSON object for each report. The model runs with NumPy alone.
 """

@@ -70,6 +70,11 @@ class Recipe:
         """Whether `Task.loss` does the same operations in each step for arrays of one shape, whatever their numbers are."""
         return True
 
+    @property
+    def steady(self) -> bool:
+        """Whether the same is minimised from the first step to the last."""
+        return True
+
     def on_progress(self, done: float) -> None:
         """Told before each step what share of the training is over, 0 while its end is not settled."""
 
@@ -144,6 +149,11 @@ class Task(ABC):
         self, parameters: Parameters, data: dict[str, Any], files: Sequence[str | Path] = ()
     ) -> dict[str, Any]:
         """Figures on files, or on the validation data that a run recorded in `data`."""
+
+    @property
+    def unused(self) -> frozenset[str]:
+        """Options that have no part in this model, whatever they are: they are for other kinds of data."""
+        return frozenset()
 
     @classmethod
     @abstractmethod

@@ -32,7 +32,7 @@ from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LEAST, LabelSource, no_words
+from helo.tasks.labels import LEAST, LabelSource, no_words, unused
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,10 @@ class Options(ExampleOptions):
     pool: Annotated[Literal["last", "mean", "max", "attention"] | None, "pooling of all steps to one vector"] = None
     dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
-    balance: Annotated[bool, "weight the loss so that rare labels count as much as frequent ones"] = False
+    balance: Annotated[
+        bool,
+        "weight the loss so that rare labels count as much as frequent ones, and select the best weights by macro F1",
+    ] = False
     batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None
 
 
@@ -72,27 +75,33 @@ class Classify(ExampleTask):
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=300)
 
     def __init__(
-        self, options: Options, form: inputs.Input, labels: Sequence[str], weights: Sequence[float] | None = None
+        self,
+        options: Options,
+        form: inputs.Input,
+        labels: Sequence[str],
+        weights: Sequence[float] | None = None,
+        selects: str = "accuracy",
     ):
+        """weights: of the labels in the loss. selects: the figure by which the best weights are known."""
         self.options, self.form, self.labels, self.weights = options, form, list(labels), weights
         self.model = (Classifier if form.sequence else FeedForward)(options, form, len(labels))
         self.many = options.multilabel is not None
         if self.many:
-            self.scoring = Scoring(("multilabel",), ("labels",), "accuracy")
+            self.scoring = Scoring(("multilabel",), ("labels",), selects)
         else:
-            self.scoring = Scoring(("classification", "calibration"), ("label", "probabilities"), "accuracy")
+            self.scoring = Scoring(("classification", "calibration"), ("label", "probabilities"), selects)
 
     @classmethod
     def load(cls, options, saved, data):
-        form, labels, weights = fields(
-            {"weights": None, **saved}, input=dict, labels=list[str], weights=list[float] | None
-        )
+        selects = Literal["accuracy", "macro_f1"]
+        form, labels, weights, selects = fields({"weights": None, "selects": "accuracy", **saved},
+                                                input=dict, labels=list[str], weights=list[float] | None, selects=selects)  # fmt: skip
         if len(distinct(labels, "labels")) < 2:
             raise ValueError(f"{len(labels)} labels, not two or more")
         if weights is not None and (len(weights) != len(labels) or not all(0 < w < 1e30 for w in weights)):
             raise ValueError(f"{len(weights)} weights of {len(labels)} labels, or one that is none")
         settled(options, "layers", "hidden", "dropout")
-        self = cls(options, inputs.from_json(form), labels, weights)
+        self = cls(options, inputs.from_json(form), labels, weights, selects)
         if self.form.sequence:
             settled(options, "pool")
         return self
@@ -114,7 +123,7 @@ class Classify(ExampleTask):
                             mend="add examples, or remove it", where=examples.place(at))  # fmt: skip
         options, form = cls._form(options, examples)
         weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None
-        return cls(options, form, known, weights)
+        return cls(options, form, known, weights, "macro_f1" if options.balance else "accuracy")
 
     @classmethod
     def _form(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
@@ -141,6 +150,10 @@ class Classify(ExampleTask):
         else:
             o = filled(o, layers=2, hidden=128 if small else 512, dropout=0.3, batch=32 if small else 128)
         return o, form
+
+    @property
+    def unused(self):
+        return unused(self, "cell", "bidirectional", "pool")
 
     def targets(self, examples):
         if not self.many:
@@ -206,7 +219,8 @@ class Classify(ExampleTask):
 
     def to_json(self):
         saved = {"input": self.form.to_json(), "labels": self.labels}
-        return self.data, saved | ({"weights": list(self.weights)} if self.weights else {})
+        saved |= {"weights": list(self.weights)} if self.weights else {}
+        return self.data, saved | ({"selects": s} if (s := self.scoring.default) != "accuracy" else {})
 
 
 def _there(ignored: Sequence[str], examples: Dataset) -> None:

@@ -170,9 +170,8 @@ class ExampleTask(Task):
             fault(error)
             return found
 
-    @final
     def infer_defaults(self, budget):
-        """Everything was settled from the examples (`from_dataset`)."""
+        """Everything was settled from the examples (`from_dataset`); a task may know better by the minutes."""
 
     @final
     def batches(self, seed, rank=0, world=1):

@@ -17,6 +17,8 @@ from helo.encoders.clips import framed
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
+from helo.inputs.pictures import Pictures
+from helo.inputs.symbols import Symbols
 from helo.inputs.words import Words
 from helo.tasks.reading import INPUT, Source
 
@@ -26,6 +28,22 @@ LEAST = 2  # examples of a label, where each example has one
 def no_words(vectors: str | Path, found: str = "what has no words") -> HeloError:
     """Of `--vectors` where there is no word that they could be of."""
     return HeloError(f"--vectors for {found}", expected="words or conversations", where=str(vectors))
+
+
+def unused(task: Any, *of_sequences: str) -> frozenset[str]:
+    """Options that have no part in a model, by its form of input. of_sequences: those that only a sequence has.
+
+    What a network saw in frames are many numbers without names, and not out of a file of arrays.
+    """
+    form, words = task.form, isinstance(task.form, Words)
+    frames = isinstance(form, Numbers) and form.names is None and len(form.mean) >= 16
+    frames = frames and not any(suffix(Path(f)) in (".npz", ".mat", ".ts") for f in task.data.get("train", ()))
+    symbols = words or isinstance(form, (Dialogue, Symbols))
+    parts = {
+        "encoder": frames, "fps": frames, "units": words or isinstance(form, Symbols), "view": isinstance(form, Pictures),
+        "embedding": symbols, "vectors": symbols, "spelling": words, "level": isinstance(form, Numbers),
+    } | dict.fromkeys(of_sequences, form.sequence)  # fmt: skip
+    return frozenset(name for name, has in parts.items() if not has)
 
 
 @dataclass(frozen=True)

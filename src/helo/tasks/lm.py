@@ -15,18 +15,18 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from helo import engines
+from helo import engines, progress
 from helo.cells.functions import namespace
 from helo.data import vocab as vocabularies
 from helo.data.dataset import unchanged
 from helo.data.readers import given
 from helo.data.readers import text as reader
 from helo.data.streams import Streams
-from helo.data.symbols import Symbols, encoded
+from helo.data.symbols import Symbols, encoded, line_by_line, lines_of
 from helo.data.vocab import Vocab
 from helo.errors import HeloError
 from helo.metrics import Scoring
-from helo.models.language_model import LanguageModel, State, needs_recurrent, sized
+from helo.models.language_model import CHUNK, LanguageModel, State, needs_recurrent, sized
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Recipe, Task, TaskOptions
@@ -66,6 +66,7 @@ class Options(TaskOptions):
     embedding: Annotated[int | None, "size of the embedding of a symbol", SIZE] = None
     dropout: Annotated[float | None, "dropout of each layer's outputs; of the inputs, a quarter of it", SHARE] = None
     weight_dropout: Annotated[float, "dropout of the recurrent weights", SHARE] = 0.0
+    lines: Annotated[bool, "each line is an example: their order is drawn by chance, and which are held out"] = False
     streams: Annotated[int | None, "parallel streams of text (batch size)", SIZE] = None
     chunk: Annotated[int | None, "steps of truncated backpropagation", SIZE] = None
 
@@ -109,7 +110,7 @@ class LM(Task):
         if options.weight_dropout:
             needs_recurrent(options)
         texts = [_find(f, options) for f in (files, valid) if f]
-        read = (p for t in texts for p in t.pieces())
+        read = (p for t in texts for p in (lines_of(t) if options.lines else t.pieces()))
         vocab = vocabularies.build(options.units, read) if saved is None else vocabularies.from_json(saved)
         self = cls(options, vocab)
         lengths = []
@@ -122,9 +123,15 @@ class LM(Task):
                     lengths[-1] += len(ids)
                     yield ids
 
-        self.symbols = Symbols(pieces(), vocab.dtype, folder)
-        self.split = lengths[0] if valid else int(len(self.symbols) * 0.9)
-        least = (options.chunk or 64) * (options.streams or 1) + 1
+        if options.lines:
+            several = [line_by_line(vocab, t, folder, hold=not valid) for t in texts]
+            self.symbols, self.split = several[0]
+            if valid:
+                self.symbols = Symbols((part.ids for part, _ in several), vocab.dtype, folder)
+        else:
+            self.symbols = Symbols(pieces(), vocab.dtype, folder)
+            self.split = lengths[0] if valid else int(len(self.symbols) * 0.9)
+        least = (options.chunk or 1) * (options.streams or 1) + 1
         if self.split < least or len(self.symbols) - self.split < 2:
             raise HeloError(
                 f"{len(self.symbols)} {options.units}, of which {self.split} for training",
@@ -132,16 +139,17 @@ class LM(Task):
                 mend="give more text, a smaller --chunk or fewer --streams",
                 where=", ".join(map(str, files)),
             )
+        held = "10 % of the lines, at random" if options.lines else "the last 10 %"
         self.data = {
             "train": [] if given.anything(files) else [str(f.absolute()) for f in texts[0].files],
-            "valid": "the last 10 %"
+            "valid": held
             if not valid
             else []
             if given.anything(valid)
             else [str(f.absolute()) for f in texts[1].files],
             "fingerprint": {"train": texts[0].fingerprint()} | ({"valid": texts[1].fingerprint()} if valid else {}),
             "symbols": {"train": self.split, "valid": len(self.symbols) - self.split},
-            "start": int(self.symbols.ids[0]),
+            "start": int(self.symbols.ids[self.split - 1 if options.lines else 0]),  # of lines, what a line ends with
         }
         return self
 
@@ -159,12 +167,20 @@ class LM(Task):
         tail = isinstance(data["valid"], str)
         text = _find(data["train"] if tail else data["valid"], self.options)
         unchanged(text.fingerprint(), data["fingerprint"]["train" if tail else "valid"], text.files, "text has")
+        if tail and self.options.lines:
+            return line_by_line(self.vocab, text)
         return encoded(self.vocab, text.pieces()), data["symbols"]["train"] if tail else 0
+
+    @property
+    def unused(self):
+        return frozenset({"normal_form"} if self.options.units == "bytes" else ())
 
     # The model.
 
     def infer_defaults(self, budget: Budget) -> None:
-        self.options, most = sized(self.options, self.split, len(self.vocab), budget)
+        given, (self.options, most) = self.options, sized(self.options, self.split, len(self.vocab), budget)
+        if given.chunk is None and (chunk := self.options.chunk) < CHUNK:
+            progress.say(f"chunks of {chunk} symbols in place of {CHUNK}: the text has {self.split:,} for training")
         self.recipe = replace(self.recipe, max_epochs=most)
         self.model = LanguageModel(self.options, len(self.vocab))
 
@@ -186,6 +202,7 @@ class LM(Task):
         length = len(self.symbols) - self.split
         rows = 1 if not loss_only and length <= ONE_ROW else 16
         scored = max(2, min(self.validation_size, most or MOST))
+        rows = max(1, min(rows, (scored - 1) // 64))
         score = score_text(self, parameters, self.symbols, self.split, self.split + scored, rows)
         how = protocol(rows) + (f", its first {scored:,} symbols" if scored < length else "")
         return {"loss": score.total / score.symbols} | score.figures(how)

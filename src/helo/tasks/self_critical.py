@@ -33,6 +33,10 @@ class SelfCritical(ScheduledSampling):
     def static_graph(self):
         return super().static_graph and not self.critical
 
+    @property
+    def steady(self):
+        return super().steady and self.self_critical in (0, 1)
+
     def on_progress(self, done):
         super().on_progress(done)
         self.critical = done >= 1 - self.self_critical

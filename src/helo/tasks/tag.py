@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,19 +24,19 @@ from helo.inputs.numbers import Numbers, differ
 from helo.inputs.words import Words
 from helo.layers import crf, part, stack
 from helo.metrics import Predictions, Scoring
-from helo.models.tagger import Tagger
+from helo.models.tagger import Tagger, sized
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LabelSource, no_words
+from helo.tasks.labels import LabelSource, no_words, unused
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 
 
 @dataclass(frozen=True)
 class Options(ExampleOptions):
-    """Of a tagger. Sizes that are not given are settled from the examples (`Tag.from_dataset`)."""
+    """Of a tagger. Sizes that are not given are settled from the examples and the minutes (`sized`)."""
 
     column: Annotated[
         str | None, "column of the label: upos, a number from 1, or a name in a table  [CoNLL-U: upos, else the last]"
@@ -74,6 +74,9 @@ class Tag(ExampleTask):
     Options = Options
     source = LabelSource("step")
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
+    asked: tuple[Any, tuple[str, int, int]] | None = (
+        None  # while a training begins: the options given, and `sized`'s numbers
+    )
 
     def __init__(self, options: Options, form: inputs.Input, labels: Sequence[str], marked: str | None):
         """marked: the scheme in which the labels mark spans; inside the model it is always IOB2."""
@@ -104,13 +107,11 @@ class Tag(ExampleTask):
             raise HeloError(one, expected="two or more", where=examples.place(0))
         o: Any = options
         vectors = None if o.vectors is None else Path(o.vectors)
-        small = sum(len(x) for x in examples.inputs) < 20_000
+        size = (examples.kind, sum(len(x) for x in examples.inputs), len(examples))
+        o = sized(options, *size)
         if examples.kind == "tokens":
-            o = filled(o, layers=1, hidden=64 if small else 192, embedding=64 if small else 128, spelling=32 if small else 64,
-                       dropout=0.5, batch=16)  # fmt: skip
             form: inputs.Input = Words.learn(examples.inputs, o.embedding, o.spelling, vectors)
         elif examples.kind == "dialogue":
-            o = filled(o, layers=1, hidden=64 if small else 128, embedding=64 if small else 128, dropout=0.5, batch=8)
             form = Dialogue.learn(examples, o.embedding, o.hidden, o.dropout, vectors)
         else:
             if vectors is not None:
@@ -118,12 +119,29 @@ class Tag(ExampleTask):
             if o.level is False and not o.bidirectional:
                 raise HeloError("--no-level --no-bidirectional", expected="one: a live stream has no mean in advance")
             level = not o.bidirectional or differ(examples.labels)
-            o = filled(o, layers=1, hidden=64, dropout=0.5, batch=8, level=level)
+            o = filled(o, level=level)
             form = Numbers.learn(examples, o.level)
         names = list(counts)
         if marked is not None:  # a type of which training happens to have spans of one word alone has longer ones too
             names = iob2_labels(types(counts))
-        return cls(o, form, dataset.counted(names), marked)
+        self = cls(o, form, dataset.counted(names), marked)
+        self.asked = options, size
+        return self
+
+    def infer_defaults(self, budget):
+        """Fewer units where the minutes are few."""
+        if self.asked is None or (budget.macs is None and budget.symbols is None):
+            return
+        options, size = self.asked
+        o = replace(sized(options, *size, budget), level=self.options.level)
+        if o != self.options:
+            self.options = o
+            self.form.resize(o)
+            self.model = Tagger(o, self.form, len(self.labels))
+
+    @property
+    def unused(self):
+        return unused(self)
 
     def training_examples(self, examples):
         """Long videos in windows that overlap by half."""

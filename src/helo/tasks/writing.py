@@ -73,6 +73,10 @@ class ScheduledSampling(Recipe):
     def static_graph(self):
         return self.scheduled == 0  # else the share is another in each step
 
+    @property
+    def steady(self):
+        return self.scheduled == 0
+
     def on_progress(self, done):
         self.guesses = self.scheduled * done
 

@@ -52,12 +52,20 @@ def load(learner: Learner) -> bool:
     arrays, about = read_arrays(file)
     with place(file):
         with wrap(ValueError, "damaged:", mend=folder.COPY):
+            about = {
+                "lowest": float("inf"),
+                "idle": 0,
+                "early": False,
+                "looked": 0,
+                **about,
+            }  # of before there were these
             epoch, index, world, *counters = saved.fields(about, epoch=int, index=int, world=int, **_counters())
             progress = Progress(**dict(zip(_counters(), counters, strict=True)))
-            if not (isinstance(progress.best, float) and progress.best == progress.best):  # inf: none was kept yet
-                raise ValueError(f"best is {progress.best}")
+            for name in ("best", "lowest"):  # inf: none was kept yet
+                if not (isinstance(value := getattr(progress, name), float) and value == value):
+                    raise ValueError(f"{name} is {value}")
             if (
-                min(epoch, index, progress.step, progress.reports) < 0
+                min(epoch, index, progress.step, progress.reports, progress.idle) < 0
                 or not 0 < world <= len(arrays)
                 or index > 2 * batches.per_epoch  # that of the first pass; others have about as many
             ):
@@ -99,7 +107,7 @@ def load(learner: Learner) -> bool:
 
 
 def _counters() -> dict[str, Any]:
-    return typing.get_type_hints(Progress) | {"best": Any}
+    return typing.get_type_hints(Progress) | {"best": Any, "lowest": Any}
 
 
 def _dealt(parts: list[np.ndarray], machine: Machine) -> np.ndarray:

@@ -37,10 +37,20 @@ class Training(Learner):
         self.threads: Threads | None = None
         self.probed = 0  # by how many reports it was measured what the final figures cost
         self.saved = time.monotonic()
+        self.protocol = ""  # how the last validation was made, where that is said
 
     def describe(self) -> str:
         """What is about to be trained, in a line."""
         return f"{self.shown.describe()}; {self.size:,} parameters; {self.device}"
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether it may end before its time: where that is an amount of time, unless a person says. It does not while what is
+        minimised changes as it goes.
+        """
+        o = self.options
+        timed = o.steps is None and o.epochs is None
+        return self.task.recipe.steady and (timed if o.early_stop is None else o.early_stop)
 
     def run(self) -> Progress:
         """Train to the end, or until `stop` is set; then save, and say where it stands."""
@@ -89,6 +99,14 @@ class Training(Learner):
     def _validate(self, speed: Speed) -> None:
         began, p = self.elapsed(), self.progress
         validate(self, speed)
+        if self.ends_early:
+            p.early = self.machine.agreed(p.idle >= schedule.PATIENCE) and p.step != p.total
+            if p.early:
+                self.reporter.say(
+                    f"ends early at step {p.step:,} of {p.total:,}: the last {schedule.PATIENCE} validations are no better; "
+                    "--no-early-stop trains on"
+                )
+                p.total = p.step
         if self.minutes is not None and self.machine.writes and p.step == p.total:
             with self.device.answers():
                 p.ending = self.minutes.ending(self.parameters)

@@ -31,10 +31,18 @@ class Options:
         float, "weight decay: share of the weights subtracted in a step, times the learning rate", Bounds(0, 1e6)
     ] = 0.01
     clip: Annotated[float, "clip the gradient to this norm", Bounds(0, 1e30, above=True)] = 1.0
+    early_stop: Annotated[
+        bool | None,
+        "end when neither the figure nor the loss of a validation is better for half of the training  [with --minutes]",
+    ] = None
     device: Annotated[Literal["auto", "cpu", "cuda"], "where to train"] = "auto"
     precision: Annotated[Literal["auto", "float32", "bfloat16"], "precision of matrix multiplication"] = "auto"
     save_seconds: Annotated[float, "longest time between two saves, in seconds", POSITIVE] = 20.0
     tensorboard: Annotated[bool, "also write TensorBoard logs to RUN/tensorboard"] = False
+    samples: Annotated[
+        bool,
+        "show what the model writes or answers while it trains; without it, no text and no held-out example is in logs",
+    ] = True
     seed: Annotated[int, "random seed of weights, dropout and order", Bounds(0, 2**63 - 1)] = 0
 
     def __post_init__(self):

@@ -87,7 +87,7 @@ def _extend(training: Training, about: dict[str, Any]) -> None:
     leaves a run that is finished, and the same command does it again.
     """
     p, o = training.progress, training.options
-    p.over, p.ending = None, None
+    p.over, p.ending, p.idle, p.early = None, None, 0, False
     if 0 < p.glance <= LEAST < training.task.validation_size:  # what was best on so few says nothing
         p.glance, p.best = 0, float("inf")
     if o.steps is not None:

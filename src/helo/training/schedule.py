@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 FLOOR = 0.02  # of the learning rate, at the end
 VALIDATIONS = 10
+PATIENCE = VALIDATIONS // 2  # validations in a row that are no better, after which a training ends early: half of it
 
 
 @dataclass
@@ -35,6 +36,10 @@ class Progress:
     passes: float | None = None  # over the data, at most; None: any number
     earlier: int = 0  # reports that a run which goes further than at first has had beyond those of the new total
     ending: int | None = None
+    lowest: float = float("inf")  # loss of a validation so far
+    idle: int = 0  # validations in a row that were no better, neither by the figure nor by the loss
+    early: bool = False  # whether it ended for that
+    looked: int = 0  # on how many examples or symbols the last validation was
 
     @property
     def share(self) -> float:

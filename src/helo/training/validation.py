@@ -31,8 +31,10 @@ def validate(training: Training, speed: Speed) -> None:
     if training.machine.writes:
         assert p.total is not None
         most = p.glance or task.recipe.validation_subset(task.validation_size, speed.per_step * p.total)
+        p.looked = most
         with torch.no_grad(), device.autocast():
             figures = task.validate(training.parameters, most, loss_only=True)
+        training.protocol = str(figures.get("protocol", "")).partition(" with ")[0]
         weights = device.back(training.parameters)
         norms = device.back({"norms": training.norms})["norms"]
         report = {
@@ -49,16 +51,19 @@ def validate(training: Training, speed: Speed) -> None:
         }
         key, cost = task.scoring.monitor, task.scoring.cost(figures)
         report |= {} if key == LOSS else {key: figures[key]}
+        better = cost < p.best or figures["loss"] < p.lowest
+        p.lowest, p.idle = min(p.lowest, figures["loss"]), 0 if better else p.idle + 1
         best = cost < p.best or (key != LOSS and cost == p.best)
         if best:
             p.best = cost
             keep(training, figures, weights)
-        shown = training.shown.progress(weights, np.random.default_rng(p.step))
-        report["sample"] = shown[:SHOWN]
+        shown = training.shown.progress(weights, np.random.default_rng(p.step)) if training.options.samples else ""
+        report |= {"sample": shown[:SHOWN]} if training.options.samples else {}
         folder.append(training.home / "metrics.jsonl", json.dumps(report))
         training.reporter.report(report)
         training.reporter.say(line(p, report, best, key, training.shown))
-        training.reporter.say(f"    {shown}")
+        if training.options.samples:
+            training.reporter.say(f"    {shown}")
     p.reports, p.loss, p.count, p.norm, p.steps, p.clipped = p.reports + 1, 0.0, 0, 0.0, 0, 0
     training.sums.zero_()
 
@@ -71,6 +76,17 @@ def keep(training: Training, figures: dict[str, Any], weights: Mapping[str, np.n
     about |= {"figures": figures, "steps": training.progress.step, "seconds": round(training.progress.seconds, 2)}
     folder.write_json(training.home / "run.json", about)
     training.move_into_place()
+
+
+def most_looked_at(training: Training) -> int:
+    """On how many symbols or examples the last validation was, while it trained."""
+    task, p = training.task, training.progress
+    return p.glance or p.looked or task.validation_size
+
+
+def share(n: int | None, size: int, noun: str) -> str:
+    """Of how many of all."""
+    return f"all {size:,} {noun}" if n is None or n >= size else f"{n:,} of {size:,} {noun}"
 
 
 def finish(training: Training, end: Progress) -> None:
@@ -86,16 +102,35 @@ def finish(training: Training, end: Progress) -> None:
             f"validated on {end.ending:,} of {task.validation_size:,} for lack of time; helo eval {path} uses all"
         )
     about = folder.read_json(path / "run.json")
-    figures.pop("loss", None)
+    final = figures.pop("loss", None)
     report = reports.of(task)
+    report.samples = training.options.samples
+    size, noun = task.validation_size, "symbols" if report.unit == "symbols" and hasattr(task, "split") else "examples"
+    looked = most_looked_at(training)
+    data, part = (share(n, size, noun) for n in (end.ending, looked))
+    of = f"{data} of the validation data, with the weights of step {about['steps']:,}"
+    said = str(figures.get("protocol", "")).partition(" with ")[0]
+    part += f", {training.protocol}" if training.protocol != said else ""
+    if looked < size or training.protocol != said:
+        of += f"; those while it trained are of {part}"
+        training.reporter.say(f"the figures are of {of}")
     title = f"{about['task']}, {report.body()}"
     unit = report.loss_unit and f"{report.loss_unit} per {report.unit.removesuffix('s')}"
-    drawing.loss(path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, unit)
+    drawing.loss(
+        path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, unit, part, (about["steps"], final, data)
+    )
     about |= {"figures": figures, "steps": end.step}
     with training.device.answering(weights) as parameters:
         page = report.write(parameters, about["data"], path, most=end.ending)
-    about |= {"seconds": round(training.elapsed(), 2), "finished": True}  # from the command to the figures, all of it
-    write_page(path, about | {"cell": report.body()}, report.verb, page)
+    for row in report.summary(page).splitlines():
+        training.reporter.say(row)
+    about |= {
+        "seconds": round(training.elapsed(), 2),
+        "finished": True,
+        "ended_early": end.early,
+    }  # from the command to the figures, all of it
+    options = {k: v for k, v in about["options"].items() if k not in task.unused}
+    write_page(path, about | {"cell": report.body(), "options": options}, report.verb, page, of)
     folder.write_json(
         path / "run.json", about
     )  # last: who goes on with a run that is not finished makes the rest again
