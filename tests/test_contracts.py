@@ -53,7 +53,7 @@ def test_a_task_without_a_report_has_a_plain_one():
             return [self[int(i)] for i in rows]
 
     task: Any = SimpleNamespace(
-        options=SimpleNamespace(cell="gru"), data={"examples": {"train": 1200, "valid": 2}}, splits=SimpleNamespace(examples=Shown("ab")),
+        options=SimpleNamespace(cell="gru"), model=None, data={"examples": {"train": 1200, "valid": 2}}, splits=SimpleNamespace(examples=Shown("ab")),
         predict=lambda parameters, examples: [{"answer": x} for x in examples],
     )  # fmt: skip
     report = reports.of(task)

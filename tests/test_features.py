@@ -282,7 +282,7 @@ def test_confusions_that_cost_most():
     assert sum(k["share"] for k in found["labels"]) == pytest.approx(1)
     assert [p["count"] for p in found["curves"][0]["points"]] == [2, 2, 2]
     html = errors.section(found)
-    assert "y taken for z" in html
+    assert "y mistaken for z" in html
     assert "50.0%" in html
 
 
@@ -378,7 +378,7 @@ def test_all_of_a_text_that_was_read_in_stretches(planted):
     assert points[0]["count"] == 3  # of the first stretch alone: the others were read after some of what is before them
     json.dumps(found, allow_nan=False)
     html = sections(found)
-    for title in ("Features beyond units", "State space", "The errors that remain"):
+    for title in ("Features beyond units", "State space", "The remaining errors"):
         assert title in html
     said = " ".join(lines(found))
     assert f"{found['features']['recurrent.0']['means']['feature']:.2f}" in said
@@ -402,7 +402,7 @@ def test_all_of_what_has_labels(planted):
     assert found["errors"]["accuracy"] == 0.75
     assert found["errors"]["confusions"][0]["said"] == "y"
     assert found["errors"]["confusions"][0]["examples"][0]["text"].endswith("word7 word8 word9")
-    assert "x taken for y" in sections(found)
+    assert "x mistaken for y" in sections(found)
     assert any("75.0%" in line for line in lines(found))
     assert analyse(reading(states[:400], words, 40, kind="series", labels=labels), [])["errors"] is None
 

@@ -17,7 +17,8 @@ from helo.data.streams import Streams
 from helo.data.symbols import Symbols
 from helo.decoding import beam
 from helo.errors import HeloError
-from helo.layers import attention, crf, pooling, stack
+from helo.layers import attention, crf, dropped, pooling, stack, variational_dropout
+from helo.training.step import noise
 
 
 @pytest.fixture
@@ -296,3 +297,13 @@ def test_in_order_takes_each_example_once():
     rows = [r for batch in in_order(lengths, most=64, rows=2) for r in batch]
     assert sorted(rows) == [0, 1, 2, 3, 4]
     assert lengths[rows].tolist() == sorted(lengths)
+
+
+def test_what_dropout_keeps_is_scaled_and_the_same_at_every_step():
+    """As in nn.Dropout, the mean stays, so that answers without noise are of the same size."""
+    torch.manual_seed(0)
+    xs = variational_dropout(torch.ones(64, 5, 32), 0.4, noise)
+    assert torch.equal(xs, xs[:, :1].expand_as(xs))
+    for kept in (xs, dropped(torch.ones(64, 5, 32), 0.4, noise)):
+        torch.testing.assert_close(kept.unique(), torch.tensor([0, 1 / 0.6]))
+        assert abs(float(kept.mean()) - 1) < 0.1

@@ -88,7 +88,7 @@ def test_somebody_elses(name, how, what, tmp_path):
 
 def test_a_folder_that_is_no_run_is_not_overwritten(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(HeloError, match="no run"):
+    with pytest.raises(HeloError, match="not a run"):
         train(text_file(), tmp_path, overwrite=True)
     assert whole(tmp_path) == {"notes.txt": b"mine"}
     (tmp_path / "empty").mkdir()

@@ -8,6 +8,10 @@ import sys
 
 def main() -> None:
     """`helo.cli.main`, which takes a moment to be imported."""
+    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C, whatever is at work; one that `nohup` ignores stays ignored
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         from helo.cli import main as run
 

@@ -120,8 +120,11 @@ def as_helo_error(error: BaseException) -> HeloError | None:
         return HeloError(what, mend="run helo check for more" if isinstance(error, Exception) else "", where=file)
     if isinstance(error, RecursionError):  # helo itself hardly recurs: a path or a file does
         return HeloError("nested too deeply", expected="at most a few hundred levels")
-    # torch has no kind of error of its own for a memory that is full on a processor.
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(f in str(error) for f in _FULL)):
+    # torch has no kind of error of its own for a memory that is full on a processor, oneDNN ("a primitive") and the loader
+    # of libraries ("segment") name none.
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError | ImportError) and any(f in str(error) for f in _FULL)
+    ):
         said = f": {error}" if str(error) else ""
         return HeloError(f"there is not enough memory{said}", mend="use smaller sizes, or less data at once")
     if isinstance(error, OSError):
@@ -136,7 +139,13 @@ def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-_FULL = "not enough memory", "can't allocate memory", "out of memory"
+_FULL = (
+    "not enough memory",
+    "can't allocate memory",
+    "out of memory",
+    "failed to map segment",
+    "could not create a primitive",
+)
 
 
 def _raiser(error: BaseException) -> str | None:

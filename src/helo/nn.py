@@ -9,12 +9,15 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from helo import cells, engines
 from helo.errors import HeloError, door, wrap
+from helo.progress import unbroken
+
+with unbroken():
+    import torch
+    from torch import Tensor, nn
+    from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 
 class Recurrent(nn.Module):

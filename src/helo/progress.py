@@ -78,6 +78,20 @@ def handling(handler: Callable[[int, Any], None]) -> Iterator[None]:
 
 
 @contextmanager
+def unbroken() -> Iterator[None]:
+    """Signals to stop wait for the end of the block. For the import of torch: its C++ aborts the process where one comes
+    in the middle.
+    """
+    came: list[int] = []
+    try:
+        with handling(lambda number, frame: came.append(number)):
+            yield
+    finally:
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextmanager
 def stoppable() -> Iterator[Stopping]:
     """Signals to stop do not end the block in the middle of anything."""
     stopping = Stopping()

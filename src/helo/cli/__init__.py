@@ -50,6 +50,14 @@ class Verbs(click.Group):
 
         return importlib.import_module(f"helo.cli.{cmd_name}").command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:  # click adds an empty line, which only a terminal needs, behind its ^C
+            if sys.stderr.isatty():
+                print(file=sys.stderr)
+            raise click.Abort from error
+
 
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="helo", prog_name="helo")

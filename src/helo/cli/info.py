@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
+from helo import registry
 from helo.cli import flags
+from helo.errors import HeloError
 
 
 @flags.common
@@ -28,8 +32,9 @@ def command(run, cell, task, seed, quiet, as_json):
     if task is not None:
         model.kind  # noqa: B018
     about = model.about
-    if isinstance(model.task.model, FeedForward):
-        about["cell"] = None  # none runs
+    with suppress(HeloError):  # a run whose code is not to be run is shown all the same
+        if not registry.outside(about["cell"]) and isinstance(model.task.model, FeedForward):
+            about["cell"] = None  # none runs
     if as_json:
         flags.show(about)
         return

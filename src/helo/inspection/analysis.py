@@ -129,6 +129,6 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             f"loss: {kind['share']:.0%} comes from {kind['share_of_symbols']:.0%} of the symbols: {kind['kind']}",
         ]
     most = "".join(
-        f"; {c['share']:.0%} of the loss: {c['truth']} taken for {c['said']}" for c in errors["confusions"][:1]
+        f"; {c['share']:.0%} of the loss: {c['truth']} mistaken for {c['said']}" for c in errors["confusions"][:1]
     )
     return [*lines, f"{errors['accuracy']:.1%} right{most}"]

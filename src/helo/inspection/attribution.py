@@ -123,7 +123,8 @@ def differences(forward: Forward, alphas: np.ndarray) -> np.ndarray:
 
 def backward(forward: Forward, alphas: np.ndarray) -> np.ndarray:
     """The same by torch's backward pass, in float32: half the time, and off by far less than TOLERANCE."""
-    import torch
+    with progress.unbroken():
+        import torch
 
     parameters = {n: torch.from_numpy(p) for n, p in forward.parameters.items()}
     apart = [x - b for x, b in zip(forward.inputs, forward.baselines, strict=True)]
@@ -160,7 +161,8 @@ def cheapest(forward: Forward, nodes: int) -> Slopes | None:
 def prepare(count: int) -> None:
     """For so many attributions torch may be worth its import, where it is there."""
     if count > FEW and importlib.util.find_spec("torch") is not None:
-        importlib.import_module("torch")
+        with progress.unbroken():
+            importlib.import_module("torch")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def features_of(task: Any, x: Any, vectors: np.ndarray, examples: Dataset) -> di
         if isinstance(form, Words):
             words = tokens(x) if isinstance(x, str) else list(x)
         else:
-            words = texts_of(form.vocab, form.encode(Dataset("text", [x], None, examples.place)).ids[0])
+            words = texts_of(form.vocab, form.encode(Dataset("text", [x], None, examples.place)).sequences[0])
         gaps = [" "] * n if not isinstance(x, str) else _gaps(x, words) if isinstance(form, Words) else [""] * n
         return {"kind": "text", "features": words, "gaps": gaps, "feature_mask": [np.arange(n)[:, None]]}
     if isinstance(form, Dialogue):

@@ -21,6 +21,7 @@ from helo import cells, engines
 from helo.cells import Cell
 from helo.errors import HeloError, door
 from helo.layers import part, stack
+from helo.progress import unbroken
 
 CELLS = ("rnn", "lstm", "gru", "mingru")
 ROWS = 16  # random sequences, over which norms are averaged
@@ -37,7 +38,8 @@ OF = (
 def require_torch() -> ModuleType:
     """torch, or a HeloError that says how to get it."""
     try:
-        import torch
+        with unbroken():
+            import torch
     except ImportError as error:
         raise HeloError("gradients need torch", mend="pip install 'helo[train]'") from error
     return torch

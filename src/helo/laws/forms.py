@@ -22,6 +22,7 @@ from helo.cells import Cell, LinearCell
 from helo.cells.base import Parameters, State
 from helo.cells.functions import Array
 from helo.engines import numpy as reference
+from helo.progress import unbroken
 
 Run = Callable[[Cell, Parameters, Array, "State | None", "Array | None"], tuple[Array, State]]
 
@@ -99,7 +100,8 @@ def forms(cell: Cell) -> list[Form]:
     """The forms of a cell, the reference first. What torch adds is known only where torch is installed."""
     found = [NUMPY, STEPS]
     if not missing("torch"):
-        import torch
+        with unbroken():
+            import torch
 
         from helo.engines import torch as engine
 

@@ -14,6 +14,7 @@ import numpy as np
 from helo.cells import functions
 from helo.laws.base import Broken
 from helo.laws.forms import missing
+from helo.progress import unbroken
 
 Numbers = list[Decimal]
 
@@ -74,7 +75,8 @@ def right_at_extremes(name: str, function: Callable[[Any], Any], dtype: str) -> 
             answers = {"NumPy": function(x)}
         found = []
         if not missing("torch"):
-            import torch
+            with unbroken():
+                import torch
 
             point = torch.from_numpy(x).requires_grad_()
             y = function(point)

@@ -249,7 +249,7 @@ def _looked_at(about: dict[str, Any]) -> None:
         if not isinstance(figure, str | int | float | None):
             raise ValueError(f"figures.{name} is neither a number nor text")
     if about["cell"] != options.get("cell", about["cell"]):
-        raise ValueError("cell and options.cell differ")
+        raise ValueError(f"cell {about['cell']!r} and options.cell {options['cell']!r} differ")
     if not registry.outside(about["task"]) or registry.remembered(about["task"]):  # else it is not run
         about["options"] = recorded(tasks.find(about["task"]).Options, options)
 

@@ -21,6 +21,7 @@ from typing import Any
 from helo.data.readers import given
 from helo.errors import HeloError, door, wrap
 from helo.models.language_model import LanguageModel
+from helo.progress import unbroken
 from helo.runs import Run
 from helo.training.options import Options
 from helo.training.report import Reporter, Several
@@ -114,5 +115,5 @@ def _load_torch() -> None:
     """Threads that wait for each other soon sleep, where nothing else is said and torch's OpenMP is not yet there."""
     if "torch" not in sys.modules and not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
         os.environ["GOMP_SPINCOUNT"] = SPINS
-    with wrap(ImportError, "training needs torch", mend="pip install 'helo[train]'"):
+    with wrap(ImportError, "training needs torch", mend="pip install 'helo[train]'"), unbroken():
         import torch  # noqa: F401  # pyright: ignore[reportUnusedImport]
