@@ -204,7 +204,9 @@ _run: helo.Run | None = None
 
 
 @pytest.mark.parametrize("data", [FRAME[["a", "b"]], FRAME[:0], pd.concat([FRAME, FRAME], axis=1), SERIES, (SERIES, [None] * COUNT),
-                                  (np.full((4, 3), np.nan), ["a", "b"] * 2), ([[]], ["a"]), [], {}], ids=str)  # fmt: skip
+                                  (np.full((4, 3), np.nan), ["a", "b"] * 2), ([[]], ["a"]), [], {}, (["a\ud800", "b"] * 4, ["x", "y"] * 4),
+                                  (["a", " "] * 4, ["x", "y"] * 4), (["a", "b"] * 4, ["x", {}] * 4), (["a", "b"] * 4, ["x\ud800", "y"] * 4),
+                                  (["a\0", "b"] * 4, ["x", "y"] * 4), (np.array(3), np.array(3))], ids=range(15))  # fmt: skip
 def test_what_no_model_comes_of_is_refused_and_leaves_nothing(tmp_path, data):
     with pytest.raises(HeloError):
         train(tmp_path, "classify", data)

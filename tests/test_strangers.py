@@ -245,7 +245,8 @@ def run_json(kind: str, seed: int, share: float) -> Iterator[tuple[str, Change, 
         for new in OTHERS:
             if type(new) is not type(old) and rng.random() < share:
                 numbers = isinstance(new, int | float) and isinstance(old, int | float)
-                yield f"run.json {path} = {new!r}", put("run.json", path, new), must and not numbers
+                python = path == ("data", "valid") and new == []  # of a run whose data came from Python
+                yield f"run.json {path} = {new!r}", put("run.json", path, new), must and not numbers and not python
         if len(path) == 1 and path[0] in folder.MUST:
             yield f"run.json without {path}", taken("run.json", path), True
     sizes = [n for n in ("hidden", "layers", "embedding") if isinstance(about["options"].get(n), int)]

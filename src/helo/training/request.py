@@ -148,7 +148,7 @@ def _like(
     theirs = {k: v for k, v in (about["options"] | about["training"]).items() if v is not None and k != "start"}
     readers.vouched(theirs.get("reader") if "reader" not in given else None, str(like), trust)
     left_out = BUDGETS if BUDGETS & set(given) else set()
-    if not {str(Path(f).absolute()) for f in files} & set(about["data"]["train"]):
+    if not {str(Path(str(f)).absolute()) for f in files} & set(about["data"]["train"]):
         left_out |= kind.Options.paths  # they are of those other files
     theirs = {k: v for k, v in theirs.items() if k not in left_out}
     if "start" in given:  # what was learned is not to be unlearned

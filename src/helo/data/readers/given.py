@@ -18,7 +18,7 @@ import numpy as np
 
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, dialogue, files, numbers, table, text
-from helo.errors import HeloError, wrap
+from helo.errors import HeloError, fault, place, wrap
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,10 @@ def written(names: Sequence[Any]) -> list[str | Path]:
     lines: list[str] = []
     for one in names:
         if isinstance(one, table.Table):
-            column = next(iter(one.columns)) if len(one.columns) == 1 else table.column(one, None, table.TEXTS, "")
-            assert column is not None
+            column = next(iter(one.columns)) if len(one.columns) == 1 else one.first(table.TEXTS)
+            if column is None:
+                some, usual = ", ".join(one.columns), ", ".join(table.TEXTS)
+                raise HeloError(f"columns {some}", expected=f"one alone, or one of {usual}", where=one.heading)
             lines += [table.text(v, column, where) for v, where in zip(one.columns[column], one.places, strict=True)]
         elif isinstance(one, Examples):
             lines += arrays.texts(one.inputs)
@@ -126,7 +128,9 @@ def _items(source: Any) -> Any:
     with wrap((ValueError, TypeError, RuntimeError), "not an array:", where="examples"):
         if hasattr(source, "__array__"):
             found = np.asanyarray(source)
-            return found if found.dtype.kind in "fiubc" and found.ndim else found.tolist()
+            source = found if found.dtype.kind in "fiubc" and found.ndim else found.tolist()
+    if isinstance(source, np.ndarray):
+        return source
     if isinstance(source, str) or not isinstance(source, Iterable):
         raise HeloError(f"{source!r:.40}", expected="a list or an array of examples")
     return list(source)
@@ -134,21 +138,23 @@ def _items(source: Any) -> Any:
 
 def _inputs(items: Any, labels: str) -> tuple[str, Any]:
     if labels in ("text", "picture"):
-        return "pair", arrays.texts(items)
+        return "pair", _texts(items, "example")
     if isinstance(items, np.ndarray) and labels != "step":
         if items.ndim < 2:
             raise HeloError(f"inputs of shape {items.shape}", expected="examples first, and one axis more")
         return arrays.kind(items), numbers.checked(items, "inputs", missing=items.ndim == 3)
     first = items[0] if len(items) else ""
     if isinstance(first, str) and labels != "step":
-        return "text", arrays.texts(items)
+        return "text", _texts(items, "example")
     listed = [x.split() if isinstance(x, str) else x for x in items] if labels == "step" else items
     if any(len(x) == 0 for x in listed if hasattr(x, "__len__")):
         at = next(i for i, x in enumerate(listed) if len(x) == 0)
         raise HeloError("a sequence without steps", expected="one or more", where=f"example {at}")
     one = first.split() if isinstance(first, str) else first
     if isinstance(one, list | tuple) and one and isinstance(one[0], str):
-        return "tokens", [arrays.texts(x) for x in listed]
+        if labels != "step":
+            raise HeloError("a list of texts", expected="a text, or numbers", where="example 0")
+        return "tokens", [_texts(x, f"example {i}, step") for i, x in enumerate(listed)]
     if isinstance(one, list | tuple) and one and isinstance(one[0], tuple | list) and isinstance(one[0][-1], str):
         return "dialogue", dialogue.given(listed)
     found = [numbers.checked(_items(x), f"example {i}", missing=labels != "step") for i, x in enumerate(listed)]
@@ -167,7 +173,7 @@ def _inputs(items: Any, labels: str) -> tuple[str, Any]:
 
 def _labels(items: Any, labels: str) -> list[Any]:
     if labels == "text":
-        return arrays.texts(items)
+        return _texts(items, "label")
     if labels == "step":
         return [_marks(_items(y), f"labels of example {i}") for i, y in enumerate(items)]
     if isinstance(items, np.ndarray):
@@ -176,10 +182,34 @@ def _labels(items: Any, labels: str) -> list[Any]:
             for i, y in enumerate(items)]  # fmt: skip
 
 
+def _texts(items: Any, called: str) -> list[str]:
+    """Texts with something in them, as those of a table."""
+    found = list(items)
+    for i, one in enumerate(found):
+        if not isinstance(one, str):
+            raise HeloError(f"{one!r:.40}, {type(one).__name__}", expected="a text", where=f"{called} {i}")
+        with place(f"{called} {i}"):
+            table.characters(called, one)
+        if not one.strip():
+            fault("nothing in it", expected="a text", where=f"{called} {i}")
+    return found
+
+
 def _marks(values: Any, where: str) -> list[str]:
     if isinstance(values, np.ndarray):
         return arrays.words(values, where)
-    return [
-        v.strip() if isinstance(v, str) else "" if numbers.absent(v) else arrays.words(np.array([v]), where)[0]
-        for v in values
-    ]
+    found = []
+    for value in values:
+        if (
+            not isinstance(value, str | bytes | np.generic)
+            and not numbers.absent(value)
+            and not numbers.is_number(value)
+        ):
+            raise HeloError(f"{value!r:.40}, {type(value).__name__}", expected="a label", where=where)
+        with place(where):
+            table.characters("the labels", value)
+        absent = numbers.absent(value)
+        found.append(
+            "" if absent else value.strip() if isinstance(value, str) else arrays.words(np.array([value]), where)[0]
+        )
+    return found

@@ -170,7 +170,7 @@ def cells(values: Sequence[Any], name: str, places: Sequence[str]) -> list[Any]:
     found = [v.tolist() if hasattr(v, "tolist") else v for v in values]
     for value, where in zip(found, places, strict=True):
         with place(where):
-            _characters(name, value)
+            characters(name, value)
     return found
 
 
@@ -249,11 +249,11 @@ def _object(line: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise HeloError("not a JSON object", expected='one per line, such as {"text": …, "label": …}')
     for name, value in row.items():
-        _characters(name, value)
+        characters(name, value)
     return row
 
 
-def _characters(name: str, value: Any) -> None:
+def characters(name: str, value: Any) -> None:
     """Raises HeloError for a key or a value with what is no character."""
     for text in (name, *(value if isinstance(value, list) else [value])):
         if isinstance(text, str) and (sign := _NO_CHARACTER.search(text)):
