@@ -10,7 +10,9 @@ from helo.drawing import confusion, ribbons
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
 from helo.metrics import classification
-from helo.reports.base import Report
+from helo.reports.base import Report, beside
+
+ORDER = ("word", "start", "end", "label", "probability")  # of what a row says of its step
 
 
 class TagReport(Report):
@@ -50,6 +52,21 @@ class TagReport(Report):
         if "times" in answer:
             words = [f"{answer['video']}\t{t:.2f}" for t in answer["times"]]
         return "\n".join([f"{w}\t{y}" for w, y in zip(words, labels, strict=True)] if words else labels) + "\n"
+
+    def rows(self, answer, given, number):
+        """A row a step: of a text its sentence and token, of a video the time."""
+        tags, wordy = answer["tags"], "words" in answer
+        name = "token" if wordy else "step"
+        about = {n: answer[n] for n in ("video", "start", "end") if n in answer and n not in given and not wordy}
+        found = []
+        for t, tag in enumerate(tags):
+            own = {
+                n: v[t] if isinstance(v, list) and len(v) == len(tags) and not wordy else v for n, v in given.items()
+            }
+            place = ({"sentence": number} if wordy else {}) | {name: t + 1}
+            time = {"time": answer["times"][t]} if "times" in answer else {}
+            found.append(beside(own, about | place | time | dict(sorted(tag.items(), key=lambda x: ORDER.index(x[0])))))
+        return found
 
     def page(self, parameters, folder, examples):
         task = self.task

@@ -24,10 +24,19 @@ class Rows(Reader):
         return f"a table, by its suffix {suffix}" if suffix in table.SUFFIXES and not ucr.plain(path) else None
 
     def read(self, paths, options):
-        rows, label = table.labelled(table.of(paths), options.label, options.labelled)
+        every = table.of(paths)
+        rows, label = table.labelled(every, options.label, options.labelled)
         found = self._dataset(rows, label, options)
         found.split_by = table.split_by(rows, options, found.notes.get("rows"))
+        if found.kind != "clip" or len(found) == len(every):
+            found.columns = table.carried(every, found.notes.get("rows"))
         return found
+
+    def parts(self, path, options):
+        if options.group is not None:
+            yield path
+        else:
+            yield from table.pieces(path)
 
     def _dataset(self, rows: table.Table, label: str | None, o: Any) -> Dataset:
         text = table.column(rows, o.text, table.TEXTS, "--text", needed=False)
@@ -44,7 +53,14 @@ class Rows(Reader):
             return Dataset("text", rows.columns[text], labels, lambda i, *step: rows.places[i], notes)
         known = [label, *(rows.find(c, f"--{n}") for n in ("group", "order", "speaker") if (c := getattr(o, n)))]
         known.append(None if o.split_by is None else rows.first([o.split_by.lower()]))
-        features = table.numeric(rows, [c for c in known if c is not None])
+        left_out = [c for c in known if c is not None]
+        if not o.labelled:  # whatever else a table holds comes home with the answers
+            left_out += [
+                c
+                for c in rows.columns
+                if c not in left_out and not table.numeric(rows, [n for n in rows.columns if n != c])
+            ]
+        features = table.numeric(rows, left_out)
         if not features:
             raise HeloError(
                 f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(table.TEXTS)}, or numbers in all but the label",
