@@ -146,7 +146,7 @@ def _check_stream(run, files, others):
     if any(f != "-" for f in files):
         mend = f"helo predict {run} - --stream < {files[0]}"
         raise HeloError(f"{files[0]} with --stream", expected="standard input", mend=mend)
-    if given := [name for name, value in others.items() if value is not None]:
+    if given := [name for name, value in others.items() if value is not None and value != ()]:
         raise HeloError(f"--{given[0]} with --stream", expected="no option but --state with it")
 
 

@@ -34,7 +34,12 @@ def rows(report: Report, pieces: Iterable[tuple[Dataset, Sequence[Mapping[str, A
 
 
 def _given(examples: Dataset, i: int) -> dict[str, Any]:
-    return {} if examples.kind == "tokens" and examples.columns is None else examples.row(i)
+    row = examples.row(i)
+    if examples.kind != "tokens" or examples.columns is not None:
+        return row
+    return (
+        {"line": row["line"]} if examples.about and "line" in row else {}
+    )  # of running text; tokens have their sentence
 
 
 class Writer:

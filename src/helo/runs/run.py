@@ -13,7 +13,7 @@ from typing import Any
 from helo import engines, reports, tasks
 from helo.data.dataset import Dataset
 from helo.data.readers import table as tables
-from helo.data.readers.files import arriving, listed
+from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError, door
 from helo.models.language_model import LanguageModel
@@ -113,8 +113,7 @@ class Run(TrainedModel):
         task = self._answers()
         reading = {n: v for n, v in how.items() if n in task.Options.reading or n == "tokenizer"}
         how = {n: v for n, v in how.items() if n not in reading}
-        typed, source = names == ["-"], task.source
-        pieces = source.lines_in_pieces(task, arriving(), **reading) if typed else source.pieces(task, names, **reading)
+        pieces = task.source.pieces(task, names, **reading)
         for k, examples in enumerate(pieces):
             if how.get("seed") is not None:
                 how["seed"] += min(k, 1)  # what is drawn for one piece is not drawn again for the next

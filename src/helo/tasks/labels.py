@@ -86,7 +86,7 @@ class LabelSource(Source):
             return self._tokens(task, table.of(rows), cut)
         return super().unlabelled(task, files, **said)
 
-    def pieces(self, task, files, **said):
+    def _pieces(self, task, files, **said):
         cut = self._cut(task, said)
         if not (task.options.reader or said.get("reader")):
             if isinstance(task.form, Numbers) and clips.named(files) is not None:
@@ -99,11 +99,11 @@ class LabelSource(Source):
             if self._wordy(task) and (paths := self._texts(files)) is not None:
                 yield from (self._tokens(task, rows, cut) for path in paths for rows in table.pieces(path))
                 return
-        yield from super().pieces(task, files, **said)
+        yield from super()._pieces(task, files, **said)
 
-    def lines_in_pieces(self, task, texts, **said):
+    def _typed(self, task, texts, **said):
         if not self._wordy(task):
-            yield from super().lines_in_pieces(task, texts, **said)
+            yield from super()._typed(task, texts, **said)
             return
         yield from conll.pieces(texts, Path(INPUT), task.options.column, task.known(), self._cut(task, said))
 

@@ -66,12 +66,12 @@ class PictureSource(Source):
             raise HeloError(f"{type(source).__name__}", expected="paths of pictures", where="input")
         return self.unlabelled(task, names)
 
-    def pieces(self, task, files, **said):
+    def _pieces(self, task, files, **said):
         examples = self.unlabelled(task, files, **said)  # which read no picture yet
         for start in range(0, len(examples), TOGETHER):
             yield examples.take(np.arange(start, min(start + TOGETHER, len(examples))))
 
-    def lines_in_pieces(self, task, texts, **said):
+    def _typed(self, task, texts, **said):
         yield from (self.lines(task, text, **said) for text in texts)
 
     def lines(self, task, text, **said):

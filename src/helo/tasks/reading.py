@@ -15,7 +15,7 @@ import numpy as np
 from helo.data import dataset, readers, splits
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, dialogue, numbers, table
-from helo.data.readers.files import parted
+from helo.data.readers.files import arriving, parted
 from helo.errors import HeloError
 
 INPUT = "standard input"
@@ -91,12 +91,16 @@ class Source:
         return self._as_trained(task, files, said, labelled=False)
 
     def pieces(self, task: Any, files: Sequence[Any], **said: Any) -> Iterator[Dataset]:
-        """The same in pieces, one after the other, so that a file of any size is answered row by row."""
+        """Examples to be answered as `unlabelled` has them, or, of "-", as `lines` has them, in pieces, one after the other, so
+        that an input of any size is answered row by row.
+        """
+        yield from self._typed(task, arriving(), **said) if list(files) == ["-"] else self._pieces(task, files, **said)
+
+    def _pieces(self, task: Any, files: Sequence[Any], **said: Any) -> Iterator[Dataset]:
         for reader, part in readers.parts(files, _options(task, said), self.labels):
             yield self.unlabelled(task, part, **said | ({} if reader is None else {"reader": reader}))
 
-    def lines_in_pieces(self, task: Any, texts: Iterable[str], **said: Any) -> Iterator[Dataset]:
-        """Standard input as `lines` has it, out of pieces of it that end with a line."""
+    def _typed(self, task: Any, texts: Iterable[str], **said: Any) -> Iterator[Dataset]:
         for text in texts if task.form.reads[0] == "text" else ["".join(texts)]:
             if len(found := self.lines(task, text, **said)):
                 yield found

@@ -15,14 +15,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from helo import engines, inputs
-from helo.cells.functions import log_softmax, namespace
+from helo.cells.functions import namespace
 from helo.data import dataset
-from helo.data.buckets import in_order
-from helo.data.dataset import Dataset
 from helo.data.ragged import Ragged
-from helo.data.readers import arrays
 from helo.data.spans import SCHEMES, as_label, iob2, iob2_labels, marks, scheme, spans, types, written
-from helo.data.tokenizer import tokenizer as named_tokenizer
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers, differ
@@ -32,20 +28,12 @@ from helo.metrics import Predictions, Scoring
 from helo.models.tagger import Tagger
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
-from helo.tasks.base import Parameters, Recipe, filled, on
-from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LabelSource, no_words, words
+from helo.tasks.base import Parameters, Recipe, filled
+from helo.tasks.examples import ExampleOptions
+from helo.tasks.labels import LabelSource, no_words
+from helo.tasks.tagging import PredictOptions, Tagging
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
-
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """How the words of running text are found."""
-
-    tokenizer: Annotated[
-        str | None, "running text: find its words by the rules of a language, such as en or de (xx: any; blanks)"
-    ] = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +73,7 @@ class Options(ExampleOptions):
     batch: Annotated[int | None, "sequences per step (batch size)", SIZE] = None
 
 
-class Tag(ExampleTask):
+class Tag(Tagging):
     """A label for each step of each sequence."""
 
     Options = Options
@@ -213,38 +201,6 @@ class Tag(ExampleTask):
         """Labels as the training files write them."""
         names = self._names(ids)
         return names if self.marked is None else written(spans(names), len(names), self.marked)
-
-    def predict(self, parameters, source, *, tokenizer=None):
-        """An answer an example, in order: `answer`, and `tags`, one a step, each with its label and the probability of it. Of
-        running text they have the start and the end of the word in the text, in characters. tokenizer: a language, by whose
-        rules the words of texts are found.
-        """
-        if tokenizer is not None and not isinstance(source, Dataset):
-            source = words(arrays.listed(source), named_tokenizer(tokenizer))
-        examples = self.source.given(self, source)
-        encoded, answers = self.encode(examples), [{} for _ in range(len(examples))]
-        own = {n: engines.host(p).astype(np.float64) for n, p in part(parameters, "crf").items()}
-        for rows in in_order(encoded.lengths):
-            scores = self.model.forward(parameters, on(encoded.batch(rows), next(iter(parameters.values()))))
-            scores, lengths = engines.host(scores).astype(np.float64), encoded.lengths[rows]
-            best = self.answers(parameters, scores if self.options.crf else scores.argmax(-1), lengths)
-            p = crf.marginals(own, scores, lengths) if self.options.crf else np.exp(log_softmax(scores))
-            for k, (row, found) in enumerate(zip(rows, best, strict=True)):
-                about = dict(examples.about[row]) if examples.about is not None else {}
-                answers[row] = self._told(examples.inputs[row], found, p[k, np.arange(len(found)), found], about)
-        return answers
-
-    def _told(self, source: Any, found: np.ndarray, p: np.ndarray, about: dict[str, Any]) -> dict[str, Any]:
-        offsets = about.pop("offsets", None)
-        answer = about | self.answer(source, found)
-        tags = [{"label": y, "probability": float(v)} for y, v in zip(answer["labels"], p, strict=True)]
-        if "words" in answer:
-            tags = [{"word": w} | t for w, t in zip(answer["words"], tags, strict=True)]
-        if offsets is not None:
-            tags = [t | {"start": a, "end": b} for t, (a, b) in zip(tags, offsets, strict=True)]
-            for span in answer.get("spans", ()):
-                span |= {"start_char": offsets[span["start"]][0], "end_char": offsets[span["end"] - 1][1]}
-        return answer | {"tags": tags}
 
     def answer(self, source, found):
         """The labels, one a step, and, where they mark spans, the spans; of a video also its name and the second of each frame."""

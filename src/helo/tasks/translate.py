@@ -73,7 +73,7 @@ class PairSource(Source):
         rows = [t.strip() for t in parted(text)]
         return replace(self.given(task, rows), columns={"source": rows})
 
-    def lines_in_pieces(self, task, texts, **said):
+    def _typed(self, task, texts, **said):
         yield from (self.lines(task, text) for text in texts)
 
 

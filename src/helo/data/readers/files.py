@@ -7,7 +7,9 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from helo.data.readers.encoding import STANDARD_INPUT, decoded
 from helo.data.readers.text import PIECE, below, meant, opened
@@ -101,7 +103,8 @@ def parted(text: str) -> list[str]:
 def arriving() -> Iterator[str]:
     """Standard input as it comes, in pieces that end with a line. Raises HeloError where it is not UTF-8."""
     rest, at, line = b"", 0, 1
-    while block := sys.stdin.buffer.read1(PIECE) if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode():
+    stdin: Any = getattr(sys.stdin, "buffer", None) or BytesIO(sys.stdin.read().encode())
+    while block := stdin.read1(PIECE):
         cut = block.rfind(b"\n") + 1
         if cut:
             piece, rest = rest + block[:cut], block[cut:]
