@@ -17,6 +17,12 @@ from fixtures import helo_command
 from helo.layers import crf
 
 
+def helo_done(*words, **more):
+    done = helo_command(*words, **more)
+    assert done.code == 0, done.err
+    return done
+
+
 def rows(path):
     return list(csv.DictReader(path.read_text().splitlines()))
 
@@ -28,7 +34,7 @@ def numbers(tmp_path_factory):
     lines = [f"{i % 2 + rng.normal(0, 0.3):.3f},{rng.normal():.3f},{'yn'[i % 2]}" for i in range(3000)]
     (folder / "train.csv").write_text("\n".join(["a,b,label", *lines[:100]]) + "\n")
     (folder / "new.csv").write_text("\n".join(["id,a,b,label", *(f"m{i},{x}" for i, x in enumerate(lines))]) + "\n")
-    helo_command("train", "classify", folder / "train.csv", "--steps", "5", "--out", folder / "run", "--quiet")
+    helo_done("train", "classify", folder / "train.csv", "--steps", "5", "--out", folder / "run", "--quiet")
     return folder
 
 
@@ -38,7 +44,7 @@ def words(tmp_path_factory):
     one = "Anna B-PER\nlives O\nin O\nBerlin B-LOC\n. O\n\nShe O\nlikes O\nRome B-LOC\n. O\n\n"
     (folder / "train.conll").write_text(one * 12)
     for name, more in (("run", ()), ("crf", ("--crf",))):
-        helo_command(
+        helo_done(
             "train",
             "tag",
             folder / "train.conll",
@@ -57,7 +63,7 @@ def words(tmp_path_factory):
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
 def test_every_row_has_its_own_columns_and_its_answer(numbers, kind):
     out = numbers / f"out.{kind}"
-    helo_command("predict", numbers / "run", numbers / "new.csv", "-o", out)
+    helo_done("predict", numbers / "run", numbers / "new.csv", "-o", out)
     text = out.read_text().splitlines()
     got = (
         [json.loads(x) for x in text]
@@ -78,7 +84,7 @@ def test_a_file_of_an_unknown_kind_is_refused_unless_it_is_said(numbers, tmp_pat
     assert "out.xls" in done.err
     assert "FILE.csv" in done.err
     assert done.err.count("\n") <= 1
-    helo_command("predict", numbers / "run", numbers / "new.csv", "-o", tmp_path / "out.xls", "--format", "csv")
+    helo_done("predict", numbers / "run", numbers / "new.csv", "-o", tmp_path / "out.xls", "--format", "csv")
     assert len(rows(tmp_path / "out.xls")) == 3000
 
 
@@ -106,7 +112,7 @@ def test_a_pipe_has_rows_before_the_input_ends(numbers):
 
 def test_python_writes_the_same_table(numbers, tmp_path):
     helo.load(numbers / "run").predict_files(numbers / "new.csv", tmp_path / "out.csv")
-    helo_command("predict", numbers / "run", numbers / "new.csv", "-o", tmp_path / "two.csv")
+    helo_done("predict", numbers / "run", numbers / "new.csv", "-o", tmp_path / "two.csv")
     assert (tmp_path / "out.csv").read_text() == (tmp_path / "two.csv").read_text()
 
 
@@ -125,7 +131,7 @@ def test_tags_have_probabilities_and_their_place_in_the_text(words, name, langua
 
 def test_a_table_of_tags_has_a_row_a_token(words, tmp_path):
     (tmp_path / "in.txt").write_text("Anna lives.\nShe\u00a0likes Rome.\n")
-    helo_command("predict", words / "run", tmp_path / "in.txt", "--tokenizer", "en", "-o", tmp_path / "out.csv")
+    helo_done("predict", words / "run", tmp_path / "in.txt", "--tokenizer", "en", "-o", tmp_path / "out.csv")
     got = rows(tmp_path / "out.csv")
     assert [(r["sentence"], r["token"], r["word"]) for r in got[:4]] == [
         ("1", "1", "Anna"),
@@ -134,7 +140,7 @@ def test_a_table_of_tags_has_a_row_a_token(words, tmp_path):
         ("2", "1", "She"),
     ]
     (tmp_path / "in.jsonl").write_text('{"id": 7, "text": "Anna lives."}\n')
-    helo_command("predict", words / "run", tmp_path / "in.jsonl", "--tokenizer", "en", "-o", tmp_path / "out.jsonl")
+    helo_done("predict", words / "run", tmp_path / "in.jsonl", "--tokenizer", "en", "-o", tmp_path / "out.jsonl")
     assert {json.loads(x)["id"] for x in (tmp_path / "out.jsonl").read_text().splitlines()} == {7}
 
 
@@ -167,17 +173,15 @@ def test_sides_and_columns_are_said_anew(tmp_path):
         (tmp_path / side).write_text("".join(f"{p[k]}\n" for p in pairs))
     (tmp_path / "t.csv").write_text("en,de\n" + "".join(f"{a},{b}\n" for a, b in pairs))
     sides = ("--source", tmp_path / "source", "--target", tmp_path / "target")
-    helo_command("train", "translate", *sides, "--steps", "2", "--hidden", "4", "--out", tmp_path / "run", "--quiet")
+    helo_done("train", "translate", *sides, "--steps", "2", "--hidden", "4", "--out", tmp_path / "run", "--quiet")
     columns = (tmp_path / "t.csv", "--source-column", "en", "--target-column", "de")
-    found = [
-        json.loads(helo_command("eval", tmp_path / "run", *of, "--json").out)["figures"] for of in (sides, columns)
-    ]
+    found = [json.loads(helo_done("eval", tmp_path / "run", *of, "--json").out)["figures"] for of in (sides, columns)]
     assert found[0]["pairs"] == 20
     assert found[0]["chrf"] == found[1]["chrf"]
-    helo_command("predict", tmp_path / "run", *sides[:2], "-o", tmp_path / "out.csv")
+    helo_done("predict", tmp_path / "run", *sides[:2], "-o", tmp_path / "out.csv")
     assert [r["source"] for r in rows(tmp_path / "out.csv")] == [a for a, _ in pairs]
     assert "target" in rows(tmp_path / "out.csv")[0]
-    helo_command("predict", tmp_path / "run", *columns[:3], "-o", tmp_path / "out.csv", "--n-best", "2")
+    helo_done("predict", tmp_path / "run", *columns[:3], "-o", tmp_path / "out.csv", "--n-best", "2")
     assert list(rows(tmp_path / "out.csv")[0]) == ["en", "de", "rank", "target", "score"]
 
 
@@ -185,14 +189,12 @@ def test_texts_are_found_by_their_columns_and_a_plain_text_line_by_line(tmp_path
     (tmp_path / "t.csv").write_text("text,label\n" + "good film,p\nbad film,n\n" * 10)
     (tmp_path / "new.csv").write_text("no,review,stars\n1,good film,p\n2,bad film,n\n")
     (tmp_path / "new.txt").write_text("good film\nbad film\n")
-    helo_command(
+    helo_done(
         "train", "classify", tmp_path / "t.csv", "--steps", "2", "--hidden", "4", "--out", tmp_path / "run", "--quiet"
     )
     said = ("--text", "review", "--label", "stars", "--json")
-    assert (
-        json.loads(helo_command("eval", tmp_path / "run", tmp_path / "new.csv", *said).out)["figures"]["examples"] == 2
-    )
-    helo_command("predict", tmp_path / "run", tmp_path / "new.csv", "--text", "review", "-o", tmp_path / "out.csv")
+    assert json.loads(helo_done("eval", tmp_path / "run", tmp_path / "new.csv", *said).out)["figures"]["examples"] == 2
+    helo_done("predict", tmp_path / "run", tmp_path / "new.csv", "--text", "review", "-o", tmp_path / "out.csv")
     assert [r["no"] for r in rows(tmp_path / "out.csv")] == ["1", "2"]
-    helo_command("predict", tmp_path / "run", tmp_path / "new.txt", "-o", tmp_path / "out.csv")
+    helo_done("predict", tmp_path / "run", tmp_path / "new.txt", "-o", tmp_path / "out.csv")
     assert [r["text"] for r in rows(tmp_path / "out.csv")] == ["good film", "bad film"]

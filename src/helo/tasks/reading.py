@@ -97,7 +97,7 @@ class Source:
         yield from self._typed(task, arriving(), **said) if list(files) == ["-"] else self._pieces(task, files, **said)
 
     def _pieces(self, task: Any, files: Sequence[Any], **said: Any) -> Iterator[Dataset]:
-        for reader, part in readers.parts(files, _options(task, said), self.labels):
+        for reader, part in readers.in_parts(files, _options(task, said), self.labels):
             yield self.unlabelled(task, part, **said | ({} if reader is None else {"reader": reader}))
 
     def _typed(self, task: Any, texts: Iterable[str], **said: Any) -> Iterator[Dataset]:

@@ -98,7 +98,7 @@ def read(
 FILES = 64  # that are answered together
 
 
-def parts(names: Sequence[str | Path], options: Any, labels: str) -> Iterator[tuple[str | None, list[Any]]]:
+def in_parts(names: Sequence[str | Path], options: Any, labels: str) -> Iterator[tuple[str | None, list[Any]]]:
     """The same files in parts that `read` takes one after the other, so that their size does not matter: (the reader, what it
     reads), a few files each, and a large one in pieces, as its reader parts it. None: whoever claims it.
     """
