@@ -185,10 +185,9 @@ def test_sides_and_columns_are_said_anew(tmp_path):
     assert list(rows(tmp_path / "out.csv")[0]) == ["en", "de", "rank", "target", "score"]
 
 
-def test_texts_are_found_by_their_columns_and_a_plain_text_line_by_line(tmp_path):
+def test_texts_are_found_by_their_columns(tmp_path):
     (tmp_path / "t.csv").write_text("text,label\n" + "good film,p\nbad film,n\n" * 10)
     (tmp_path / "new.csv").write_text("no,review,stars\n1,good film,p\n2,bad film,n\n")
-    (tmp_path / "new.txt").write_text("good film\nbad film\n")
     helo_done(
         "train", "classify", tmp_path / "t.csv", "--steps", "2", "--hidden", "4", "--out", tmp_path / "run", "--quiet"
     )
@@ -196,5 +195,3 @@ def test_texts_are_found_by_their_columns_and_a_plain_text_line_by_line(tmp_path
     assert json.loads(helo_done("eval", tmp_path / "run", tmp_path / "new.csv", *said).out)["figures"]["examples"] == 2
     helo_done("predict", tmp_path / "run", tmp_path / "new.csv", "--text", "review", "-o", tmp_path / "out.csv")
     assert [r["no"] for r in rows(tmp_path / "out.csv")] == ["1", "2"]
-    helo_done("predict", tmp_path / "run", tmp_path / "new.txt", "-o", tmp_path / "out.csv")
-    assert [r["text"] for r in rows(tmp_path / "out.csv")] == ["good film", "bad film"]
