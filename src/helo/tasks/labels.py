@@ -150,7 +150,7 @@ class LabelSource(Source):
         """
         cut = self._cut(task, said)
         if self.labels != "step":
-            return super().lines(task, text)
+            return super().lines(task, text, **said)
         if isinstance(task.form, Dialogue):
             raise HeloError("conversations are read from tables", mend="give a file, as in training", where=INPUT)
         rows = parted(text)

@@ -101,9 +101,11 @@ class Source:
             yield self.unlabelled(task, part, **said | ({} if reader is None else {"reader": reader}))
 
     def _typed(self, task: Any, texts: Iterable[str], **said: Any) -> Iterator[Dataset]:
-        for text in texts if task.form.reads[0] == "text" else ["".join(texts)]:
-            if len(found := self.lines(task, text, **said)):
+        first = 1
+        for text in texts if task.form.reads[0] in ("text", "vector") else ["".join(texts)]:
+            if len(found := self.lines(task, text, first=first, **said)):
                 yield found
+            first += len(parted(text))
 
     def _as_trained(self, task: Any, files: Any, said: dict[str, Any], labelled: bool = True) -> Dataset:
         """Flags that say how files are read are of training alone: where one would be the remedy, files like those are."""
@@ -150,7 +152,7 @@ class Source:
         if kind != "vector":
             raise HeloError("this model does not read lines", mend="give files, as in training", where=INPUT)
         width = len(task.form.numbers.mean)
-        found = [numbers.typed(r, width, f"{INPUT}:{n}") for n, r in enumerate(rows, 1) if r.strip()]
+        found = [numbers.typed(r, width, f"{INPUT}:{n}") for n, r in enumerate(rows, said.get("first", 1)) if r.strip()]
         examples = self.given(task, np.stack(found) if found else np.zeros((0, width)))
         return replace(examples, columns={"text": [r for r in rows if r.strip()]})
 
