@@ -1060,7 +1060,9 @@ def tried(
         return case, fault(case, work, show)
     finally:
         os.chdir(back)
-        subprocess.run(["rm", "-rf", str(work)], check=False)  # Python has too little depth for a folder in a folder in a folder …
+        subprocess.run(
+            ["rm", "-rf", str(work)], check=False
+        )  # Python has too little depth for a folder in a folder in a folder …
 
 
 def main() -> None:

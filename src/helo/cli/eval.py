@@ -8,6 +8,7 @@ from helo.cli import flags
 
 
 @flags.common
+@flags.sided
 @flags.trusted
 @flags.as_json
 @click.command("eval", cls=flags.TaskVerb)
@@ -35,6 +36,7 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
     if overwrite and not report:
         raise HeloError("--overwrite without --report", expected="both, or neither")
     model = load(run, cell=cell, task=task)
+    files = flags.found(model, "eval", options, files)
     how = flags.given(model, "eval", options)
     reading = flags.reading(model, how, files)
     if how.pop("dynamic", False):

@@ -105,6 +105,12 @@ def sides(*which: str) -> list[click.Option]:
     ]
 
 
+def sided(command: click.Command) -> click.Command:
+    """A verb with --source and --target."""
+    command.params += sides("")
+    return command
+
+
 def aligned(options: dict[str, Any], which: str, files: tuple[str, ...]) -> tuple[str, ...]:
     """The source and the target file that two flags name, taken out of the options, in place of files."""
     source, target = (options.pop(which + side) for side in SIDES)
@@ -117,6 +123,27 @@ def aligned(options: dict[str, Any], which: str, files: tuple[str, ...]) -> tupl
             expected=f"both {' and '.join(named)}, or TSV files",
         )
     return source, target
+
+
+def found(run: Any, verb: str, values: dict[str, Any], files: Sequence[str]) -> Sequence[str]:
+    """The files that `--source` and `--target`, or `--images` alone, name in place of FILES, as in training; a side is taken out
+    of the values.
+    """
+    given = [f"--{side}" for side in SIDES if values.get(side) is not None]
+    if given and not run.task.Options.paired:
+        raise HeloError(
+            f"{given[0]} with a model of the task {run.about['task']}", expected="a model of the task translate"
+        )
+    if verb == "predict":
+        source, _ = (values.pop(side) for side in SIDES)
+        if given and (source is None or files):
+            raise HeloError(
+                f"{' '.join(given)} and files" if files else "--target without --source",
+                expected="--source FILE, or files",
+            )
+        files = files if source is None else [source]
+        return files or (values.get("images") or () if run.task.source.labels == "picture" else ())
+    return aligned(values, "", tuple(files))
 
 
 def show(value: Any) -> None:
@@ -199,7 +226,7 @@ def _named(args: Sequence[str]) -> list[str]:
 
 def not_none(values: dict[str, Any]) -> dict[str, Any]:
     """The options that were given."""
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None and value != ()}
 
 
 def given(run: Any, verb: str, values: dict[str, Any]) -> dict[str, Any]:

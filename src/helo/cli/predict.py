@@ -12,9 +12,10 @@ from helo.cli import flags
 
 
 @flags.common
+@flags.sided
 @flags.trusted
 @flags.as_json
-@click.command("predict", cls=flags.TaskVerb, leave_out=("attention", "seed"))
+@click.command("predict", cls=flags.TaskVerb, leave_out=("attention", "seed", "tokenizer"))
 @click.argument("run")
 @click.argument("files", nargs=-1, metavar="FILES...")
 @click.option(
@@ -22,7 +23,25 @@ from helo.cli import flags
     type=flags.FILE,
     help="model with attention: plot it (.png, .pdf, .svg), or save all weights (.json)",
 )
-@click.option("--out", "-o", type=flags.FILE, help="model of pictures: save a page of them, each with its sentence")
+@click.option(
+    "--tokenizer",
+    metavar="[LANGUAGE]",
+    is_flag=False,
+    flag_value="xx",
+    help="tagger, running text: find the words by the rules of a language, such as en or de  [without it, by blanks]",
+)
+@click.option(
+    "--out",
+    "-o",
+    type=flags.FILE,
+    help="save FILE.csv, FILE.tsv or FILE.jsonl: the columns of the input and the answers; model of pictures: or FILE.html, a page",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "tsv", "jsonl"]),
+    help="print such a table, or save it in --out FILE of any name",
+)
 @click.option(
     "--stream",
     is_flag=True,
@@ -31,27 +50,35 @@ from helo.cli import flags
 @click.option(
     "--state", type=flags.FILE, help="--stream: continue from the state in this file, and save it there at the end"
 )
-def command(run, files, attention, out, stream, state, cell, task, seed, quiet, as_json, **options):
+def command(run, files, attention, tokenizer, out, form, stream, state, cell, task, seed, quiet, as_json, **options):
     """Give a model's answers, one per example, in order. FILES are as in training; - reads lines of standard input.
 
     \b
-    helo predict runs/reviews new.tsv
+    helo predict runs/reviews new.tsv -o answers.csv
     echo "what a film" | helo predict runs/reviews - --json
     """
+    from pathlib import Path
+
     from helo import progress, reports
-    from helo.data.readers.files import standard_input
     from helo.errors import HeloError
+    from helo.reports import table
     from helo.runs import load
     from helo.training.report import working
 
+    options["tokenizer"] = tokenizer
     if stream:
-        _check_stream(run, files, {**options, "attention": attention, "out": out})
+        _check_stream(run, files, {**options, "attention": attention, "out": out, "format": form})
         with progress.stoppable() if state else nullcontext() as stopping:
             _stream(load(run, cell=cell, task=task), state, as_json, stopping)
         return
     if state:
         raise HeloError("--state without --stream", expected="both, or neither")
+    page = bool(out) and form is None and Path(out).suffix.lower() in (".html", ".htm")
+    kind = form or (table.kind(out) if out and not page else None)
+    if form and as_json:
+        raise HeloError("both --json and --format", expected="one of them")
     model = load(run, cell=cell, task=task)
+    files = flags.found(model, "predict", options, files)
     if not files:
         raise HeloError("no files were given", expected=f"helo predict {run} FILES…, or - for standard input")
     how = flags.given(model, "predict", {**options, "attention": bool(attention) or None})
@@ -59,27 +86,57 @@ def command(run, files, attention, out, stream, state, cell, task, seed, quiet, 
         _drawable(attention, model.task)
     if options.get("reader") and "-" in files:
         raise HeloError("--reader with standard input", expected="it with files")
-    reading = flags.reading(model, how, files)
-    how = {name: value for name, value in how.items() if name not in reading}
+    if page and model.task.source.labels != "picture":
+        raise HeloError(f"--out {out} with a model of the task {model.about['task']}",
+                        expected="FILE.csv, FILE.tsv, FILE.jsonl; a page with a model that reads pictures")  # fmt: skip
+    flags.reading(model, how, files)
     if "temperature" in how:
         how["seed"] = seed
     with progress.listening(working(quiet)):
-        examples = (
-            model.lines(standard_input(), **reading) if list(files) == ["-"] else model.examples(files, **reading)
-        )
-    if out and examples.kind != "photo":
-        raise HeloError(f"--out with a model of the task {model.about['task']}", expected="a model that reads pictures")
-    with progress.listening(working(quiet)):
-        answers = model.predict(examples, **how)
+        _answer(model, model.answering(files, **how), out, kind, page, attention, as_json, quiet, reports.of(model.task),
+                how.get("n_best", 1) > 1)  # fmt: skip
+
+
+def _answer(model, pieces, out, kind, page, attention, as_json, quiet, report, ranked):
+    """Show or save answers as they come; what needs all of them waits for the last."""
+    from helo.reports import table
+    from helo.runs.written import written
+
+    kept, looks, shown = [], [], []
+
+    def seen():
+        for examples, answers in pieces:
+            if attention:
+                looks.extend({n: a[n] for n in ("attention", "picture") if n in a} for a in answers)
+            if kind and not as_json:
+                answers = [{n: v for n, v in a.items() if n != "attention"} for a in answers]
+            if as_json or page:
+                kept.extend(answers)
+            if page:
+                shown.append(examples)
+            yield examples, answers
+
+    report.ranked = ranked
+    if kind and out:
+        count = written(report, seen(), out, kind)
+        if not quiet:
+            flags.tell(f"{count:,} row{'s' * (count != 1)} saved to {out}", err=True)
+    elif kind:
+        writer = table.Writer(sys.stdout, kind)
+        for row in table.rows(report, seen()):
+            writer.write(row)
+            sys.stdout.flush()
+    else:
+        for _, answers in seen():
+            for answer in () if as_json or page else answers:
+                flags.tell(report.line(answer))
+            sys.stdout.flush()
     if as_json:
-        flags.show({"run": run, "answers": answers})
-    elif not out:
-        for answer in answers:
-            flags.tell(reports.of(model.task).line(answer))
+        flags.show({"run": str(model.path), "answers": kept})
     if attention:
-        _draw(attention, answers, model.task, quiet)
-    if out:
-        _page(out, model, examples, answers, quiet)
+        _draw(attention, looks, model.task, quiet)
+    if page:
+        _page(out, model, shown, kept, quiet)
 
 
 def _check_stream(run, files, others):
@@ -89,7 +146,7 @@ def _check_stream(run, files, others):
     if any(f != "-" for f in files):
         mend = f"helo predict {run} - --stream < {files[0]}"
         raise HeloError(f"{files[0]} with --stream", expected="standard input", mend=mend)
-    if given := [name for name, value in others.items() if value is not None]:
+    if given := [name for name, value in others.items() if value is not None and value != ()]:
         raise HeloError(f"--{given[0]} with --stream", expected="no option but --state with it")
 
 
@@ -192,6 +249,8 @@ def _page(path, model, examples, answers, quiet):
 
     pictures = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
     about = f"{pictures}, each with the model's answer"
-    write_text(path, page(model.path.name, about, examples.inputs, answers, examples.labels))
+    photos = [x for part in examples for x in part.inputs]
+    labels = None if any(part.labels is None for part in examples) else [y for part in examples for y in part.labels]
+    write_text(path, page(model.path.name, about, photos, answers, labels))
     if not quiet:
         flags.tell(f"{pictures} in {path}", err=True)

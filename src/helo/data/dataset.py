@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,9 @@ class Dataset:
     notes: dict[str, Any] = field(default_factory=dict)  # what was understood of the files, for people
     about: Sequence[dict[str, Any]] | None = None
     files: Sequence[Path] = ()  # that it was read from, where these are others than were named
+    # What the input says of each example beside what is read, by the name of the column; where each step gets an answer, a
+    # list of values, one a step. None: nothing but the place.
+    columns: Mapping[str, Sequence[Any]] | None = None
     split_by: Sequence[Sequence[Any]] | None = None  # of each example the values of the column that `--split-by` names
 
     def __len__(self) -> int:
@@ -47,14 +50,22 @@ class Dataset:
         rows = np.asarray(rows)
         inputs = self.inputs[rows] if isinstance(self.inputs, np.ndarray) else [self.inputs[i] for i in rows]
         labels, about, by = (x if x is None else [x[i] for i in rows] for x in (self.labels, self.about, self.split_by))
-        place = self.place
+        place, columns = self.place, self.columns
+        columns = columns if columns is None else {name: [x[i] for i in rows] for name, x in columns.items()}
         return replace(self, inputs=inputs, labels=labels, place=lambda i, *step: place(int(rows[i]), *step), about=about,
-                       split_by=by)  # fmt: skip
+                       columns=columns, split_by=by)  # fmt: skip
 
     def evenly(self, most: int) -> Dataset:
         """So many of the examples, evenly spaced; all of them where there are no more."""
         n = len(self)
         return self if most >= n else self.take(np.linspace(0, n - 1, most).round().astype(np.int64))
+
+    def row(self, i: int) -> dict[str, Any]:
+        """What the input says of an example: its columns, or its file and line."""
+        if self.columns is not None:
+            return {name: x[i] for name, x in self.columns.items()}
+        file, _, line = (where := self.place(i)).rpartition(":")
+        return {"file": file, "line": int(line)} if file and line.isdigit() else {"file": where}
 
     def known(self, answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Answers, one an example, with what they say of it."""

@@ -54,6 +54,23 @@ def best(parameters: Mapping[str, np.ndarray], scores: np.ndarray, lengths: np.n
     return out
 
 
+def marginals(parameters: Mapping[str, np.ndarray], scores: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """p(y_t) of each label at each step, `(batch, time, labels)` (forward-backward). NumPy arrays; behind the end of a row
+    they mean nothing.
+    """
+    transitions, time = parameters["transitions"], scores.shape[1]
+    forward, backward = np.empty_like(scores), np.empty_like(scores)
+    forward[:, 0] = scores[:, 0] + parameters["first"]
+    for t in range(1, time):
+        forward[:, t] = log_sum_exp(forward[:, t - 1, :, None] + transitions[None], 1) + scores[:, t]
+    for t in range(time - 1, -1, -1):
+        ends = (t >= lengths - 1)[:, None]
+        after = np.zeros((len(scores), 1, 1)) if t == time - 1 else (scores[:, t + 1] + backward[:, t + 1])[:, None, :]
+        backward[:, t] = np.where(ends, parameters["last"][None], log_sum_exp(transitions[None] + after, 2))
+    total = forward + backward
+    return np.exp(total - log_sum_exp(total, 2)[..., None])
+
+
 def log_sum_exp(x: Array, axis: int) -> Array:
     """log Σ exp(x) over an axis, without overflow."""
     xp = namespace(x)

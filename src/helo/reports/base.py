@@ -21,6 +21,8 @@ class Report:
     """What people see of a task: `task` is any, as far as this class is concerned."""
 
     task: Any
+    #: Whether several answers an example were asked for, so that each row of a table has its rank.
+    ranked: bool = False
     #: What a step of training counts: symbols, examples, tokens.
     unit: ClassVar[str] = "examples"
     #: In what the loss of one is measured; nothing where it has no unit.
@@ -54,6 +56,12 @@ class Report:
         """An answer for a terminal."""
         return json.dumps(answer, ensure_ascii=False)
 
+    def rows(self, answer: dict[str, Any], given: dict[str, Any], number: int) -> list[dict[str, Any]]:
+        """The rows of a table that an answer is, each with what the input says (`given`). number: of the example, from 1. By
+        default one, of all that is a number or a text.
+        """
+        return [beside(given, answer)]
+
     def answered(self, most: int) -> int:
         """How many examples or symbols `write` answers again where it is to report on so many."""
         return most
@@ -82,11 +90,34 @@ class Report:
         return ""
 
 
+AGAIN = "_predicted"  # behind the name of a column of answers that the input has too
+
+
+def beside(given: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the input and of its answer; where both have a name, the answer's has AGAIN behind it."""
+    row = dict(given)
+    for name, value in answer.items():
+        while name in row:
+            name += AGAIN
+        row[name] = value
+    return row
+
+
 class TextReport(Report):
     """Of answers that are texts: the first ten of them beside their references."""
 
     #: The heading of the column of what was asked.
     source: ClassVar[str] = "source"
+
+    #: The column of the answers.
+    column: ClassVar[str] = "text"
+
+    def rows(self, answer, given, number):
+        about = {n: v for n, v in answer.items() if n not in ("text", "score", "n_best", "attention", *given)}
+        several = answer.get("n_best")
+        found = [{self.column: h["text"], "score": h["score"]} for h in several or [answer]]
+        ranked = [{"rank": k} | h for k, h in enumerate(found, 1)] if self.ranked else found
+        return [beside(given, about | h) for h in ranked]
 
     def row(self, source: Any, reference: Any) -> tuple[str, str]:
         """An example and its reference as they stand in the table."""

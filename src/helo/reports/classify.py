@@ -10,7 +10,7 @@ import numpy as np
 from helo.data.dataset import Dataset
 from helo.drawing import confusion, reliability
 from helo.metrics import calibration, classification
-from helo.reports.base import Report
+from helo.reports.base import Report, beside
 
 
 class ClassifyReport(Report):
@@ -42,6 +42,15 @@ class ClassifyReport(Report):
         if "labels" in answer:
             return of + (", ".join(f"{y} {answer['probabilities'][y]:.3f}" for y in answer["labels"]) or "none")
         return f"{of}{answer['label']}\t{answer['probability']:.3f}"
+
+    def rows(self, answer, given, number):
+        about = {
+            n: v for n, v in answer.items() if n not in ("label", "labels", "probability", "probabilities", *given)
+        }
+        shares = {f"p_{y}": v for y, v in answer["probabilities"].items()}
+        if "labels" in answer:
+            return [beside(given, about | {"labels": self.task.options.multilabel.join(answer["labels"])} | shares)]
+        return [beside(given, about | {"label": answer["label"], "probability": answer["probability"]} | shares)]
 
     def page(self, parameters, folder, examples):
         task, many = self.task, self.task.many

@@ -12,7 +12,9 @@ from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
 from helo.metrics import classification
 from helo.metrics import spans as metric_of_spans
-from helo.reports.base import Report, rows
+from helo.reports.base import Report, beside, rows
+
+ORDER = ("word", "start", "end", "label", "probability")  # of what a row says of its step
 
 
 class TagReport(Report):
@@ -55,6 +57,21 @@ class TagReport(Report):
 
     def summary(self, page):
         return page.partition("\n\n| true label")[0] if self.task.marked is not None else ""
+
+    def rows(self, answer, given, number):
+        """A row a step: of a text its sentence and token, of a video the time."""
+        tags, wordy = answer["tags"], "words" in answer
+        name = "token" if wordy else "step"
+        about = {n: answer[n] for n in ("video", "start", "end") if n in answer and n not in given and not wordy}
+        found = []
+        for t, tag in enumerate(tags):
+            own = {
+                n: v[t] if isinstance(v, list) and len(v) == len(tags) and not wordy else v for n, v in given.items()
+            }
+            place = ({"sentence": number} if wordy else {}) | {name: t + 1}
+            time = {"time": answer["times"][t]} if "times" in answer else {}
+            found.append(beside(own, about | place | time | dict(sorted(tag.items(), key=lambda x: ORDER.index(x[0])))))
+        return found
 
     def page(self, parameters, folder, examples):
         task = self.task

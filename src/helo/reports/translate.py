@@ -10,6 +10,7 @@ from helo.reports.base import TextReport
 class TranslateReport(TextReport):
     """Of a text for a text."""
 
+    column = "target"
     unit = "symbols"
     example = "--source train.en --target train.de"
 

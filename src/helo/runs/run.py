@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from helo import engines, reports, tasks
+from helo.data.dataset import Dataset
 from helo.data.readers import given
 from helo.data.readers.files import listed
 from helo.decoding.sampling import Choice
 from helo.errors import HeloError, door
 from helo.models.language_model import LanguageModel
+from helo.reports import table
 from helo.runs import folder
 from helo.runs.live import Live
 from helo.runs.report_folder import report_folder
 from helo.runs.stream import Stream
 from helo.runs.trained import TrainedModel, within
+from helo.runs.written import written
 from helo.tasks.examples import ExampleTask
 
 
@@ -99,6 +102,34 @@ class Run(TrainedModel):
     def lines(self, text: str, **said: Any) -> Any:
         """Examples for `predict`, from text with one example per line. said: as for `examples`."""
         return self._answers().source.lines(self.task, text, **said)
+
+    def answering(self, files: str | Path | Sequence[str | Path], **how: Any) -> Iterator[tuple[Dataset, list[dict]]]:
+        """Examples with their answers, some at a time, as soon as they are there: a file of any size is answered, for tables,
+        texts and many files are read in pieces. files: as for `examples`; "-": standard input, line by line. how: options of
+        `examples` and of `predict`.
+        """
+        if not (names := listed(files)):
+            raise HeloError("no files were given", expected="files as for training")
+        task = self._answers()
+        reading = {n: v for n, v in how.items() if n in task.Options.reading or n == "tokenizer"}
+        how = {n: v for n, v in how.items() if n not in reading}
+        pieces = task.source.pieces(task, names, **reading)
+        for k, examples in enumerate(pieces):
+            if how.get("seed") is not None:
+                how["seed"] += min(k, 1)  # what is drawn for one piece is not drawn again for the next
+            yield examples, self.predict(examples, **how)
+
+    @door
+    def predict_files(
+        self, files: str | Path | Sequence[str | Path], out: str | Path, format: str | None = None, **how: Any
+    ) -> int:
+        """Write the answers to files as a table, a row an answer (of a tagger, a step) beside the input's own columns, and
+        return the number of rows. out: FILE.csv, FILE.tsv or FILE.jsonl. format: csv, tsv or jsonl, where the name of the file
+        does not say it. files, how: as for `answering`.
+        """
+        report = reports.of(self.task)
+        report.ranked = how.get("n_best", 1) > 1
+        return written(report, self.answering(files, **how), out, format or table.kind(out))
 
     def _answers(self) -> ExampleTask:
         if not isinstance(self.task, ExampleTask):

@@ -12,7 +12,18 @@ from helo.errors import HeloError
 from helo.tasks.base import Task
 
 #: Files of this room that are no task.
-NOT_TASKS = ("base", "examples", "score", "labels", "pictures", "reading", "search", "self_critical", "writing")
+NOT_TASKS = (
+    "base",
+    "examples",
+    "score",
+    "labels",
+    "pictures",
+    "reading",
+    "search",
+    "self_critical",
+    "tagging",
+    "writing",
+)
 
 __all__ = ["Task", "checked", "declared", "find", "installed", "names"]
 

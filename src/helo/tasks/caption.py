@@ -58,7 +58,8 @@ class Options(WriterOptions):
 
     paths: ClassVar[frozenset[str]] = frozenset({"images", *LISTS})
     verbs = MappingProxyType({"predict": PredictOptions})
-    reading = MappingProxyType({"reader": None, "skip_bad": False})  # who asks about a picture wants an answer to it
+    # Who asks about a picture wants an answer to it; the lists of the training say nothing of other captions.
+    reading = MappingProxyType({"reader": None, "images": None, "skip_bad": False, "train_list": "", "valid_list": ""})
 
     images: Annotated[tuple[str, ...], "folder or tar of the pictures; FILES may contain more"] = ()
     train_list: Annotated[str | None, "names of the training pictures, one per line"] = None

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -38,6 +39,8 @@ from helo.tasks.labels import LEAST, LabelSource, no_words, unused
 @dataclass(frozen=True)
 class Options(ExampleOptions):
     """Of a classifier. Sizes that are not given are settled from the examples (`Classify.from_dataset`)."""
+
+    reading = MappingProxyType(dict.fromkeys(("reader", "text", "label", "group", "order", "speaker")))
 
     text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None

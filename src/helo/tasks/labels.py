@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import clips, conll, numbers, table
-from helo.data.readers.files import named, parted, suffix
+from helo.data.readers import arrays, clips, conll, numbers, table
+from helo.data.readers.files import named, parted, streamed, suffix
 from helo.data.spans import marks, scheme
 from helo.data.splits import Split
+from helo.data.tokenizer import Cut, blanks, tokenizer
 from helo.encoders.clips import framed
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
@@ -23,6 +25,21 @@ from helo.inputs.words import Words
 from helo.tasks.reading import INPUT, Source
 
 LEAST = 2  # examples of a label, where each example has one
+
+
+TABLES = (".csv", ".jsonl")
+
+
+def words(source: Sequence[Any], cut: Cut | None) -> Dataset:
+    """Texts, or lists of words, as words to be tagged. cut: finds the words of a text; by default blanks part them."""
+    inputs, about = [], []
+    for i, one in enumerate(source):
+        offsets = (cut or blanks)(one) if isinstance(one, str) else None
+        inputs.append(arrays.texts(one) if offsets is None else [one[a:b] for a, b in offsets])
+        about.append({} if offsets is None else {"text": one, "offsets": offsets})
+        if not inputs[-1]:
+            raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
+    return Dataset("tokens", inputs, None, lambda i, *step: f"input {i + 1}", about=about)
 
 
 def no_words(vectors: str | Path, found: str = "what has no words") -> HeloError:
@@ -74,34 +91,89 @@ class LabelSource(Source):
         return examples.kind == "tokens" and examples.labels is not None and marks(examples.labels)
 
     def unlabelled(self, task, files, **said):
-        """Frames also out of videos without a table, words with a label each also out of `.txt` files of running text."""
+        """Frames also out of videos without a table, words with a label each also out of `.txt` files and tables of running
+        text. said: also `tokenizer`, the language by whose rules the words of running text are found.
+        """
+        cut = self._cut(task, said)
         if not (task.options.reader or said.get("reader") or table.given(files)):
             if isinstance(task.form, Numbers) and (found := clips.named(files)) is not None:
                 return self._framed(found, task.options)
-            if self.labels == "step" and isinstance(task.form, Words):
-                paths = named(files, conll.SUFFIXES)
-                if all(suffix(p) in conll.SUFFIXES for p in paths):
-                    return conll.questions(paths, task.options.column, task.known())
+            if (paths := self._sentences(task, files)) is not None:
+                return conll.questions(paths, task.options.column, task.known(), cut)
+        if self._wordy(task) and not said.get("reader") and (rows := self._texts(files)) is not None:
+            return self._tokens(task, table.of(rows), cut)
         return super().unlabelled(task, files, **said)
+
+    def _pieces(self, task, files, **said):
+        cut = self._cut(task, said)
+        if not (task.options.reader or said.get("reader")):
+            if isinstance(task.form, Numbers) and clips.named(files) is not None:
+                yield from (self.unlabelled(task, [name], **said) for name in files)
+                return
+            if (paths := self._sentences(task, files)) is not None:
+                for path in paths:
+                    yield from conll.pieces(streamed(path), path, task.options.column, task.known(), cut)
+                return
+            if self._wordy(task) and (paths := self._texts(files)) is not None:
+                yield from (self._tokens(task, rows, cut) for path in paths for rows in table.pieces(path))
+                return
+        yield from super()._pieces(task, files, **said)
+
+    def _typed(self, task, texts, **said):
+        if not self._wordy(task):
+            yield from super()._typed(task, texts, **said)
+            return
+        yield from conll.pieces(texts, Path(INPUT), task.options.column, task.known(), self._cut(task, said))
+
+    def _wordy(self, task: Any) -> bool:
+        return self.labels == "step" and isinstance(task.form, Words)
+
+    def _cut(self, task: Any, said: dict[str, Any]) -> Cut | None:
+        """What finds the words of running text, taken out of what was said."""
+        language = said.pop("tokenizer", None)
+        return None if language is None else tokenizer(language)
+
+    def _sentences(self, task: Any, files: Any) -> list[Path] | None:
+        """The files, if they are of words to be tagged."""
+        if not self._wordy(task) or any(suffix(Path(f)) in TABLES for f in files):
+            return None
+        paths = named(files, conll.SUFFIXES)
+        return paths if all(suffix(p) in conll.SUFFIXES for p in paths) else None
+
+    def _texts(self, files: Any) -> list[Any] | None:
+        """The files, if they are tables of running text."""
+        if tables := table.given(files):
+            return tables
+        return named(files) if all(suffix(Path(f)) in TABLES for f in files) else None
+
+    def _tokens(self, task: Any, rows: table.Table, cut: Cut | None) -> Dataset:
+        """The texts of a table as words."""
+        name = table.column(rows, None, table.TEXTS, "--text")
+        texts = table.texts(rows, name or "").columns[name or ""]
+        found = words(texts, cut)
+        return replace(found, place=lambda i, *step: rows.places[i], columns=table.carried(rows))
 
     def given(self, task, source):
         """Also paths of videos and of folders of frames."""
         frames = isinstance(task.form, Numbers) and not isinstance(source, Dataset) and not table.given(source)
         if frames and (names := clips.paths(source)):
             return self.unlabelled(task, names)
+        if self._wordy(task) and not isinstance(source, Dataset) and not table.given(source):
+            return words(arrays.listed(source), None)
         return super().given(task, source)
 
     def lines(self, task, text, **said):
         """A text a line, or a row of numbers; where each step has a label, of words whatever `conll.typed` understands, of
         frames a line of numbers each, with blank lines between sequences.
         """
+        cut = self._cut(task, said)
         if self.labels != "step":
-            return super().lines(task, text)
+            return super().lines(task, text, **said)
         if isinstance(task.form, Dialogue):
             raise HeloError("conversations are read from tables", mend="give a file, as in training", where=INPUT)
         rows = parted(text)
         if isinstance(task.form, Words):
-            return conll.typed(rows, INPUT, task.options.column, task.known())
+            return conll.typed(rows, INPUT, task.options.column, task.known(), cut)
         groups: list[list[Any]] = [[]]
         for number, row in enumerate(rows, 1):
             if row.strip():

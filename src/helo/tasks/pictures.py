@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from helo.data import dataset
 from helo.data.dataset import Dataset
@@ -13,6 +16,8 @@ from helo.encoders.store import clock
 from helo.errors import HeloError, fault
 from helo.metrics import captions as metric
 from helo.tasks.reading import Source
+
+TOGETHER = 256  # pictures that are answered together
 
 
 class PictureSource(Source):
@@ -27,7 +32,7 @@ class PictureSource(Source):
 
     def split(self, files, valid, options):
         if options.reader is not None:
-            return super().split(files, valid, options)
+            return super().split(files, valid, replace(options, train_list="", valid_list=""))
         if given.anything([*files, *valid]):
             raise HeloError("data from Python", expected="files of captions")
         with clock.running() if options.skip_bad else nullcontext():  # all pictures are opened
@@ -62,6 +67,14 @@ class PictureSource(Source):
         if not names and len(arrays.listed(source)):
             raise HeloError(f"{type(source).__name__}", expected="paths of pictures", where="input")
         return self.unlabelled(task, names)
+
+    def _pieces(self, task, files, **said):
+        examples = self.unlabelled(task, files, **said)  # which read no picture yet
+        for start in range(0, len(examples), TOGETHER):
+            yield examples.take(np.arange(start, min(start + TOGETHER, len(examples))))
+
+    def _typed(self, task, texts, **said):
+        yield from (self.lines(task, text, **said) for text in texts)
 
     def lines(self, task, text, **said):
         """The path of a picture a line."""

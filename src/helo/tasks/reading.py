@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from helo.data import dataset, readers, splits
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, dialogue, given, table
-from helo.data.readers.files import parted
+from helo.data.readers.files import arriving, parted
 from helo.errors import HeloError
 from helo.inputs.vectors import Vectors
 
@@ -91,12 +92,31 @@ class Source:
         """Examples to be answered, out of files as for training; labels may be missing. said: as for `recorded`."""
         return self._as_trained(task, files, said, labelled=False)
 
+    def pieces(self, task: Any, files: Sequence[Any], **said: Any) -> Iterator[Dataset]:
+        """Examples to be answered as `unlabelled` has them, or, of "-", as `lines` has them, in pieces, one after the other, so
+        that an input of any size is answered row by row.
+        """
+        yield from self._typed(task, arriving(), **said) if list(files) == ["-"] else self._pieces(task, files, **said)
+
+    def _pieces(self, task: Any, files: Sequence[Any], **said: Any) -> Iterator[Dataset]:
+        for reader, part in readers.in_parts(files, _options(task, said), self.labels):
+            yield self.unlabelled(task, part, **said | ({} if reader is None else {"reader": reader}))
+
+    def _typed(self, task: Any, texts: Iterable[str], **said: Any) -> Iterator[Dataset]:
+        first = 1
+        for text in texts if task.form.reads[0] in ("text", "vector") else ["".join(texts)]:
+            if len(found := self.lines(task, text, first=first, **said)):
+                yield found
+            first += len(parted(text))
+
     def _as_trained(self, task: Any, files: Any, said: dict[str, Any], labelled: bool = True) -> Dataset:
         """Flags that say how files are read are of training alone: where one would be the remedy, files like those are."""
         try:
             return self.read(files, _options(task, said), labelled)[0]
         except HeloError as error:
-            if error.mend.startswith(("--", "choose ")):
+            named = re.findall(r"--([a-z-]+)", error.mend)
+            own = {*task.Options.reading, *(("source", "target") if task.Options.paired else ())}
+            if error.mend.startswith(("--", "choose ")) and not {n.replace("-", "_") for n in named} <= own:
                 error.mend = "give files in the format of the training files"
             raise
 
@@ -132,11 +152,12 @@ class Source:
         """Standard input as examples: a text a line, or a row of numbers. said: as for `recorded`."""
         rows, (kind, *_) = parted(text), task.form.reads
         if kind == "text":
-            return self.given(task, rows)
+            return replace(self.given(task, rows), columns={"text": rows})
         if kind != "vector":
             raise HeloError("this model does not read lines", mend="give files, as in training", where=INPUT)
-        found = [task.form.typed(r, f"{INPUT}:{n}") for n, r in enumerate(rows, 1) if r.strip()]
-        return self.given(task, np.stack(found) if found else np.zeros((0, len(task.form.columns))))
+        found = [task.form.typed(r, f"{INPUT}:{n}") for n, r in enumerate(rows, said.get("first", 1)) if r.strip()]
+        examples = self.given(task, np.stack(found) if found else np.zeros((0, len(task.form.columns))))
+        return replace(examples, columns={"text": [r for r in rows if r.strip()]})
 
     def check(self, files: Sequence[str | Path], options: Any) -> tuple[Dataset, list[Path]]:
         """The examples that `helo data check` looks at."""

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import numpy as np
@@ -28,8 +29,9 @@ from helo.models.tagger import Tagger, sized
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
-from helo.tasks.examples import ExampleOptions, ExampleTask
+from helo.tasks.examples import ExampleOptions
 from helo.tasks.labels import LabelSource, no_words, unused
+from helo.tasks.tagging import PredictOptions, Tagging
 
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 
@@ -37,6 +39,9 @@ WINDOW = 256  # frames of a video that are learned from at once: the gradient re
 @dataclass(frozen=True)
 class Options(ExampleOptions):
     """Of a tagger. Sizes that are not given are settled from the examples and the minutes (`sized`)."""
+
+    verbs = MappingProxyType({"predict": PredictOptions})
+    reading = MappingProxyType(dict.fromkeys(("reader", "column", "text", "label", "group", "order", "speaker")))
 
     column: Annotated[
         str | None, "column of the label: upos, a number from 1, or a name in a table  [CoNLL-U: upos, else the last]"
@@ -68,7 +73,7 @@ class Options(ExampleOptions):
     batch: Annotated[int | None, "sequences per step (batch size)", SIZE] = None
 
 
-class Tag(ExampleTask):
+class Tag(Tagging):
     """A label for each step of each sequence."""
 
     Options = Options

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -43,6 +44,7 @@ class Options(WriterOptions):
     """Of a translator. Sizes that are not given are settled from the pairs (`Translate.from_dataset`)."""
 
     paired = True
+    reading = MappingProxyType(dict.fromkeys(("reader", "source_column", "target_column")))
     hidden: Annotated[
         int | None,
         "units of each of the decoder's two layers, and of both directions of the encoder together",
@@ -68,7 +70,11 @@ class PairSource(Source):
         return {"target characters": dataset.span([len(t) for t in examples.labels or ("",)])}
 
     def lines(self, task, text, **said):
-        return self.given(task, [t.strip() for t in parted(text)])
+        rows = [t.strip() for t in parted(text)]
+        return replace(self.given(task, rows), columns={"source": rows})
+
+    def _typed(self, task, texts, **said):
+        yield from (self.lines(task, text) for text in texts)
 
 
 class Translate(WritingTask):

@@ -8,7 +8,7 @@ readers.read(files, options, "step")    the dataset of a person's files, by the 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -107,6 +107,39 @@ def _settled(found: Dataset, options: Any, labels: str, labelled: bool, numeric:
     return found
 
 
+FILES = 64  # that are answered together
+
+
+def in_parts(names: Sequence[str | Path], options: Any, labels: str) -> Iterator[tuple[str | None, list[Any]]]:
+    """The same files in parts that `read` takes one after the other, so that their size does not matter: (the reader, what it
+    reads), a few files each, and a large one in pieces, as its reader parts it. None: whoever claims it.
+    """
+    spec = getattr(options, "reader", None)
+    readers = _candidates(spec, options, labels)
+    if any(r.folders for r in readers.values()):
+        yield None, list(names)
+        return
+    paths = files.named(names, [suffix for r in readers.values() for suffix in r.SUFFIXES])
+    claims = _claims(paths, readers, spec)
+    if len(claims) != 1:  # `read` says what is wrong with them
+        yield None, list(names)
+        return
+    name, claimed = claims.popitem()
+    reader, whole = readers[name], []
+    known = {n: getattr(options, n, None) for n in reader.columns}
+    for path, _ in claimed:
+        for part in reader.parts(path, SimpleNamespace(**known, labels=labels, labelled=False)):
+            if part is path:
+                whole.append(path)
+            else:
+                yield name, [part]
+        if len(whole) == FILES:
+            yield name, whole
+            whole = []
+    if whole:
+        yield name, whole
+
+
 def _candidates(spec: str | None, options: Any, labels: str) -> Mapping[str, Reader]:
     """The readers that give such labels and have the options that they require; of these those that require some."""
     if spec is not None:
@@ -154,7 +187,8 @@ def _claims(
 
 def _why(reader: Reader, source: Any, spec: str | None) -> str | None:
     if isinstance(source, table.Table):
-        return "a DataFrame" if reader.tables else None
+        own = spec is not None and type(reader).parts is not Reader.parts  # a piece of a file
+        return "a DataFrame" if reader.tables or own else None
     return "named by --reader" if spec is not None else reader.sniff(source)
 
 

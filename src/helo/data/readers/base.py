@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,6 +40,12 @@ class Reader(ABC):
         """Why this file is of the format, in a few words; None where it is not. By default its suffix says it."""
         suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
         return f"its suffix is {suffix}" if suffix in self.SUFFIXES else None
+
+    def parts(self, path: Path, options: Any) -> Iterator[Any]:
+        """A file as sources that `read` takes one after the other when examples are answered, so that a large file is never in
+        memory as a whole; by default the file itself. options: as for `read`.
+        """
+        yield path
 
     @abstractmethod
     def read(self, paths: Sequence[Any], options: Any) -> Dataset:

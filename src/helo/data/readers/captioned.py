@@ -53,7 +53,10 @@ def read(names: Sequence[str | Path], options: Any, must: bool = True) -> tuple[
         found = photos.find(holding)
         return _labelled(found, None, [p.place for p in found], options), []
     entries, split = captions.read(texts), None
-    if must:
+    if _lists(options):
+        mine, others = _listed(entries, options)
+        entries = others if options.valid_list else mine
+    elif must:
         entries, split = _first(entries, "test", "val")
     examples = _found(entries, _places(holding, options), options)
     examples.notes["split"] = split

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from helo.data.dataset import Dataset
 from helo.data.readers import files
 from helo.data.readers.base import Reader
+from helo.data.tokenizer import Cut, blanks
 from helo.errors import HeloError, fault
 
 SUFFIXES = (".conll", ".conllu", ".conllx", ".iob", ".iob2", ".bio", ".txt", ".tsv", "")
@@ -47,6 +50,7 @@ class Sentence:
     labels: list[str] | None
     file: str
     lines: list[int]
+    about: dict[str, Any] | None = None  # of running text: the text, and where in it each word begins and ends
 
 
 def read(paths: Sequence[Path], column: str | None, labelled: bool = True) -> Dataset:
@@ -61,28 +65,72 @@ def read(paths: Sequence[Path], column: str | None, labelled: bool = True) -> Da
     return _labelled([s for p in paths for s in _file(p, column, labelled)], str(paths[0]), labelled)
 
 
-def questions(paths: Sequence[Path], column: str | None, known: AbstractSet[str]) -> Dataset:
+def questions(paths: Sequence[Path], column: str | None, known: AbstractSet[str], cut: Cut | None = None) -> Dataset:
     """Sentences to be tagged: files as `read` reads them, labels may be missing; a `.txt` as `typed` reads it."""
-    found = []
-    for path in paths:
-        plain = files.suffix(path) in PLAIN
-        found += _typed(files.lines(path), str(path), column, known) if plain else _file(path, column, False)
+    found = [s for p in paths for part in _sentences(files.streamed(p), p, column, known, cut) for s in part]
     return _labelled(found, str(paths[0]), False)
 
 
-def typed(rows: list[str], name: str, column: str | None, known: AbstractSet[str]) -> Dataset:
+def typed(rows: list[str], name: str, column: str | None, known: AbstractSet[str], cut: Cut | None = None) -> Dataset:
     """Lines as a person types or pipes them: columns as in training, a word a line with blank lines between sentences,
-    or running text, a sentence a line with blanks between words. known: labels, by which columns that blanks part are
-    distinguished from running text. name: of where the lines are from.
+    or running text, a sentence a line. known: labels, by which columns that blanks part are distinguished from running text.
+    name: of where the lines are from. cut: finds the words of running text, which the lines then are; by default blanks do.
     """
-    return _labelled(_typed(rows, name, column, known), "", False)
+    parts = _sentences(["".join(f"{row}\n" for row in rows)], Path(name), column, known, cut)
+    return _labelled([s for part in parts for s in part], "", False)
 
 
-def _typed(rows: list[str], name: str, column: str | None, known: AbstractSet[str]) -> list[Sentence]:
-    if _looks_universal(rows) or _has_columns(rows, column, known) or not any(len(r.split()) > 1 for r in rows):
-        return _columns(rows, name, _looks_universal(rows), column, False)
-    running = [(n, row.split()) for n, row in enumerate(rows, 1) if row.strip()]
-    return [Sentence(words, None, name, [n] * len(words)) for n, words in running]
+def pieces(
+    texts: Iterable[str], path: Path, column: str | None, known: AbstractSet[str], cut: Cut | None = None
+) -> Iterator[Dataset]:
+    """The same of texts that end with a line and are together what lies at `path`, or is `typed`, in parts of so many
+    sentences as a text has.
+    """
+    for part in _sentences(texts, path, column, known, cut):
+        yield _labelled(part, "", False)
+
+
+def _sentences(
+    texts: Iterable[str], path: Path, column: str | None, known: AbstractSet[str], cut: Cut | None
+) -> Iterator[list[Sentence]]:
+    plain, name = files.suffix(path) in PLAIN, str(path)
+    if cut is not None and not plain:
+        raise HeloError(
+            f"--tokenizer with {path.name}", expected="running text: a .txt file, a table, or standard input"
+        )
+    kind, rest, line = "", list[str](), 1
+    for rows in chain(map(files.parted, texts), [None]):
+        rest += rows or ()
+        if not kind:
+            kind = "running" if cut is not None else _kind(rest, path, column, known)
+        # Of columns the last sentence may go on in the next text.
+        end = len(rest) if rows is None or kind == "running" else _behind(rest)
+        now, rest = rest[:end], rest[end:]
+        if kind == "running":
+            found = [_running(row, name, line + i, cut or blanks) for i, row in enumerate(now) if row.strip()]
+        else:
+            found = _columns(now, name, kind == "universal", column, False, line)
+        line += end
+        if found:
+            yield found
+
+
+def _behind(rows: list[str]) -> int:
+    """How many of the rows come before the end of the last blank one."""
+    return next((i + 1 for i in reversed(range(len(rows))) if not rows[i].strip()), 0)
+
+
+def _kind(rows: list[str], path: Path, column: str | None, known: AbstractSet[str]) -> str:
+    if files.suffix(path) in (".conllu", ".conllx") or _looks_universal(rows):
+        return "universal"
+    plain = files.suffix(path) in PLAIN and not _has_columns(rows, column, known)
+    return "running" if plain and any(len(r.split()) > 1 for r in rows) else "columns"
+
+
+def _running(row: str, name: str, line: int, cut: Cut) -> Sentence:
+    offsets = cut(row)
+    words = [row[a:b] for a, b in offsets]
+    return Sentence(words, None, name, [line] * len(words), {"text": row, "offsets": offsets})
 
 
 def _has_columns(rows: list[str], column: str | None, known: AbstractSet[str]) -> bool:
@@ -130,7 +178,8 @@ def _labelled(sentences: list[Sentence], where: str, labelled: bool) -> Dataset:
         return f"{sentences[i].file}:{sentences[i].lines[step[0] if step else 0]}"
 
     words = [s.words for s in sentences]
-    return Dataset("tokens", words, None if None in labels else labels, place)
+    about = [s.about or {} for s in sentences] if any(s.about for s in sentences) else None
+    return Dataset("tokens", words, None if None in labels else labels, place, about=about)
 
 
 def _file(path: Path, column: str | None, labelled: bool) -> list[Sentence]:
@@ -139,13 +188,15 @@ def _file(path: Path, column: str | None, labelled: bool) -> list[Sentence]:
     return _columns(rows, str(path), universal, column, labelled)
 
 
-def _columns(rows: list[str], name: str, universal: bool, column: str | None, labelled: bool) -> list[Sentence]:
+def _columns(
+    rows: list[str], name: str, universal: bool, column: str | None, labelled: bool, first: int = 1
+) -> list[Sentence]:
     _, parted, comments = _fields(rows)
     usual = COLUMNS["upos"] if universal else _last(rows, parted, comments)
     number = usual if column is None else _column(column, universal, name, labelled)
     word_at = 1 if universal else 0
     found, words, tags, at, widths = [], [], [], [], 0
-    for n, (row, fields, comment) in enumerate(zip([*rows, ""], [*parted, []], [*comments, False], strict=True), 1):
+    for n, (row, fields, comment) in enumerate(zip([*rows, ""], [*parted, []], [*comments, False], strict=True), first):
         if not row.strip():
             if words:
                 found.append(Sentence(words, tags if len(tags) == len(words) else None, name, at))

@@ -28,9 +28,11 @@ class Conversations(Reader):
         o, rows = options, table.of(paths)
         text = table.column(rows, o.text, table.TEXTS, "--text")
         assert text is not None
+        every = rows
         rows, label = table.labelled(table.texts(rows, text), o.label, o.labelled)
         found = read(rows, text, label, o.group, o.order, o.speaker)
         found.split_by = table.split_by(rows, o, found.notes["rows"])
+        found.columns = table.carried(every, found.notes["rows"], steps=True)
         return found
 
 

@@ -6,11 +6,13 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from helo.data.readers.encoding import STANDARD_INPUT, decoded
-from helo.data.readers.text import below, meant
+from helo.data.readers.text import PIECE, below, meant, opened
 from helo.errors import HeloError, place, wrap
 
 
@@ -64,6 +66,24 @@ def text(path: Path) -> str:
     return decoded(content(path), str(path))
 
 
+def streamed(path: Path) -> Iterator[str]:
+    """A text file in pieces of about a megabyte that end with a line, so that its size does not matter. Raises HeloError
+    with the line where it is not UTF-8.
+    """
+    rest: list[bytes] = []
+    at, line = 0, 1
+    with place(path), wrap((OSError, EOFError, zlib.error), "cannot be read:"), opened(path) as stream:
+        while block := stream.read(PIECE):
+            cut = block.rfind(b"\n") + 1
+            rest.append(block[:cut] if cut else block)
+            if cut:
+                piece = b"".join(rest)
+                yield decoded(piece, str(path), at, line)
+                at, line, rest = at + len(piece), line + piece.count(b"\n"), [block[cut:]]
+        if last := b"".join(rest):
+            yield decoded(last, str(path), at, line)
+
+
 def lines(path: Path) -> list[str]:
     """The lines of a text file without their ends, as `parted` finds them."""
     return parted(text(path))
@@ -78,6 +98,22 @@ def parted(text: str) -> list[str]:
     if not found[-1]:
         found.pop()
     return found
+
+
+def arriving() -> Iterator[str]:
+    """Standard input as it comes, in pieces that end with a line. Raises HeloError where it is not UTF-8."""
+    rest, at, line = b"", 0, 1
+    stdin: Any = getattr(sys.stdin, "buffer", None) or BytesIO(sys.stdin.read().encode())
+    while block := stdin.read1(PIECE):
+        cut = block.rfind(b"\n") + 1
+        if cut:
+            piece, rest = rest + block[:cut], block[cut:]
+            yield decoded(piece, STANDARD_INPUT, at, line)
+            at, line = at + len(piece), line + piece.count(b"\n")
+        else:
+            rest += block
+    if rest:
+        yield decoded(rest, STANDARD_INPUT, at, line)
 
 
 def standard_input() -> str:

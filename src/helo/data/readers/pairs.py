@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ class Pairs(Reader):
     def sniff(self, path):
         return super().sniff(path) or "one text per line"
 
+    def parts(self, path, options):
+        yield from _tables(path, table.ROWS, options.source_column or options.target_column)
+
     def read(self, paths, options):
         return read(paths, options.labelled, options.source_column, options.target_column)
 
@@ -38,11 +42,11 @@ def read(paths: Sequence[Any], labelled: bool = True, source: str | None = None,
     `.tsv` without such names in its first line has a pair on every line: a source, a tab, a target. Unless `labelled`, any
     number of files of sources only. Lines that are blank on both sides are left out.
     """
+    if not labelled:
+        whole = [p if isinstance(p, table.Table) else next(_tables(p, None, source or target)) for p in paths]
+        return _unlabelled(table.joined(whole), source, target)
     if all(isinstance(p, table.Table) or files.suffix(p) in SUFFIXES for p in paths):
-        found = [_table(p, labelled, source, target) for p in paths]
-    elif not labelled:
-        found = [[(f"{p}:{n}", t.strip(), None) for n, t in enumerate(files.lines(p), 1)] for p in paths]
-        return _pairs([row for rows in found for row in rows])
+        found = [_table(p, source, target) for p in paths]
     elif len(paths) == 2:
         found = [_aligned(*paths)]
     else:
@@ -54,6 +58,34 @@ def read(paths: Sequence[Any], labelled: bool = True, source: str | None = None,
     if not rows and isinstance(paths[0], Path):
         raise HeloError("no pairs", expected="a source and a target in every row", where=paths[0])
     return _pairs(rows)
+
+
+def _unlabelled(rows: table.Table, source: str | None, target: str | None) -> Dataset:
+    """Sources to be answered, with all that their table says of them. A blank line of a plain text has its answer too."""
+    found = _columns(rows, False, source, target)
+    kept = [i for i, row in enumerate(found) if list(rows.columns) == ["source"] or _whole(*row)]
+    if not kept:
+        raise HeloError("no sources", expected="one in every row", where=rows.file)
+    columns = {name: [values[i] for i in kept] for name, values in rows.columns.items()}
+    return replace(_pairs([found[i] for i in kept]), columns=columns)
+
+
+def _tables(path: Path, size: int | None, headed: object) -> Iterator[table.Table]:
+    """A file of sources as tables of so many rows. headed: a column was named, so the first line names the columns."""
+    if files.suffix(path) not in SUFFIXES:
+        yield from table.lines(path, size, "source")
+    elif headed or files.suffix(path) != ".tsv" or _heading([_first(path)]):
+        yield from table.pieces(path, size)
+    else:
+        for rows in table.pieces(path, size, headed=False):
+            names = ["source", "target", *list(rows.columns)[2:]][: len(rows.columns)]
+            yield replace(rows, columns=dict(zip(names, rows.columns.values(), strict=True)))
+
+
+def _first(path: Path) -> str:
+    """The first line that is not blank."""
+    lines = (line for text in files.streamed(path) for line in files.parted(text))
+    return next((line for line in lines if line.strip()), "")
 
 
 Row = tuple[str, str, str | None]  # where it stands, the source, and the target if there is one
@@ -84,12 +116,12 @@ def _aligned(source: Any, target: Any) -> list[Row]:
     return [(f"{target if a and not b else source}:{n}", a, b) for n, (a, b) in rows if a or b]
 
 
-def _table(path: Path | table.Table, labelled: bool, source: str | None, target: str | None) -> list[Row]:
+def _table(path: Path | table.Table, source: str | None, target: str | None) -> list[Row]:
     if isinstance(path, table.Table):
-        return _columns(path, labelled, source, target)
+        return _columns(path, True, source, target)
     if files.suffix(path) == ".tsv" and not (source or target or _heading(lines := files.lines(path))):
-        return _bare(path, lines, labelled)
-    return _columns(table.read(path), labelled, source, target)
+        return _bare(path, lines)
+    return _columns(table.read(path), True, source, target)
 
 
 def _columns(rows: table.Table, labelled: bool, source: str | None, target: str | None) -> list[Row]:
@@ -113,18 +145,18 @@ def _heading(lines: list[str]) -> bool:
     return bool(first & set(SOURCES) and first & set(TARGETS)) or first in ({"source"}, {"src"})
 
 
-def _bare(path: Path, lines: list[str], labelled: bool) -> list[Row]:
+def _bare(path: Path, lines: list[str]) -> list[Row]:
     found: list[Row] = []
     width = 0  # of the first row: what stands behind a target is no part of a pair, where it stands in all of them
     for n, line in enumerate(lines, 1):
         cells = [c.strip() for c in line.split("\t")]
         if not any(cells):
             continue
-        width = width or max(len(cells), 1 + labelled)
+        width = width or max(len(cells), 2)
         if len(cells) != width:
             said = f"{len(cells)} column{'s' * (len(cells) != 1)}"
             expected = "a source, a tab, a target" + ("" if width == 2 else f": {width} columns, as in the first line")
             fault(said, expected=expected, where=f"{path}:{n}")
         else:
-            found.append((f"{path}:{n}", cells[0], cells[1] if len(cells) > 1 else None))
+            found.append((f"{path}:{n}", cells[0], cells[1]))
     return found

@@ -29,7 +29,15 @@ class Rows(Reader):
         found = self._dataset(rows, label, options)
         found.split_by = table.split_by(rows, options, found.notes.get("rows"))
         found.notes["columns"] = list(every.columns)
+        if found.kind != "clip" or len(found) == len(every):
+            found.columns = table.carried(every, found.notes.get("rows"))
         return found
+
+    def parts(self, path, options):
+        if options.group is not None:
+            yield path
+        else:
+            yield from table.pieces(path)
 
     def _dataset(self, rows: table.Table, label: str | None, o: Any) -> Dataset:
         text = table.column(rows, o.text, table.TEXTS, "--text", needed=False)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -63,36 +63,60 @@ class Table:
         return next((lower[w] for w in names if w in lower), None)
 
 
+ROWS = 1024  # of a piece
+
+
 def read(path: Path, headed: bool = True) -> Table:
-    """A table by its suffix. TSV: fields as they are, quotes have no meaning; CSV: quoted as by spreadsheets, separated
+    """A whole table by its suffix. TSV: fields as they are, quotes have no meaning; CSV: quoted as by spreadsheets, separated
     by commas, semicolons or tabs, whichever is most frequent in the first line; JSONL: one object per line. headed: the first
     line names the columns.
     """
+    return next(pieces(path, None, headed))
+
+
+def pieces(path: Path, size: int | None = ROWS, headed: bool = True) -> Iterator[Table]:
+    """The same in tables of so many rows, one after the other, so that the size of the file does not matter."""
     if files.suffix(path) == ".jsonl":
-        return _jsonl(path)
-    text = files.text(path)
-    if not text.strip():
+        yield from _jsonl(path, size)
+        return
+    lines = (line for text in files.streamed(path) for line in _LINE.findall(text))
+    early = next(lines, "")
+    mark, quoting = _form(path, early)
+    every = parted(chain([early], lines), str(path), delimiter=mark, quoting=quoting)
+    rows = ((line, row) for line, row in every if any(cell.strip() for cell in row))
+    top = next(rows, None)
+    if top is None:
+        if early.strip():
+            raise HeloError("no rows", expected="a first line that names the columns, and rows", where=path)
         raise HeloError("the file is empty", where=path)
-    file_lines = _LINE.findall(text)
-    mark, quoting = _form(path, file_lines[0])
-    every = parted(file_lines, str(path), delimiter=mark, quoting=quoting)
-    rows = [(line, row) for line, row in every if any(cell.strip() for cell in row)]
-    if not rows:
-        raise HeloError("no rows", expected="a first line that names the columns, and rows", where=path)
-    first, names = rows.pop(0) if headed else (1, list(map(str, range(1, len(rows[0][1]) + 1))))
-    header = [cell.strip() for cell in names]
-    _named(header, f"{path}:{first}")
-    for line, row in rows:
-        if len(row) != len(header):
-            fault(
-                f"{len(row)} column{'s' * (len(row) != 1)}", expected=f"{len(header)} ({_some(header)})",
-                mend=f"a {'tab' if mark == chr(9) else repr(mark)} separates the columns", where=f"{path}:{line}",
-            )  # fmt: skip
-    rows = [(line, row) for line, row in rows if len(row) == len(header)]
-    if not rows:
+    if not headed:
+        rows, top = chain([top], rows), (1, list(map(str, range(1, len(top[1]) + 1))))
+    header = [cell.strip() for cell in top[1]]
+    _named(header, f"{path}:{top[0]}")
+    some = False
+    while found := list(islice(rows, size)):
+        for line, row in found:
+            if len(row) != len(header):
+                fault(
+                    f"{len(row)} column{'s' * (len(row) != 1)}", expected=f"{len(header)} ({_some(header)})",
+                    mend=f"a {'tab' if mark == chr(9) else repr(mark)} separates the columns", where=f"{path}:{line}",
+                )  # fmt: skip
+        if found := [(line, row) for line, row in found if len(row) == len(header)]:
+            columns = {name: [row[i] for _, row in found] for i, name in enumerate(header)}
+            yield Table(path, columns, [f"{path}:{line}" for line, _ in found], headed)
+            some = True
+    if not some:
         raise HeloError("a first line but no rows", where=path)
-    columns = {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
-    return Table(path, columns, [f"{path}:{line}" for line, _ in rows], headed)
+
+
+def lines(path: Path, size: int | None = ROWS, name: str = "text") -> Iterator[Table]:
+    """A plain text in tables of so many rows: a line is a text, in the only column."""
+    every, some = enumerate(chain.from_iterable(map(files.parted, files.streamed(path))), 1), False
+    while found := list(islice(every, size)):
+        yield Table(path, {name: [line for _, line in found]}, [f"{path}:{n}" for n, _ in found], headed=False)
+        some = True
+    if not some:
+        raise HeloError("the file is empty", expected="a text a line", where=path)
 
 
 def of(sources: Sequence[Path | Table]) -> Table:
@@ -184,22 +208,32 @@ def _named(header: list[str], where: str) -> None:
         )  # fmt: skip
 
 
-def parted(lines: Sequence[str], file: str, **how: Any) -> Iterator[tuple[int, list[str]]]:
+def parted(lines: Iterable[str], file: str, **how: Any) -> Iterator[tuple[int, list[str]]]:
     """Rows of cells, each with the line on which it begins; lines come with their ends. One that goes on over several
     lines must be quoted as it should be: a quote that is not closed takes in whatever follows it.
     """
     csv.field_size_limit(1 << 30)
-    reader, start = csv.reader(lines, **how), 0
-    while start < len(lines):
+    own: list[str] = []  # the lines of this row
+
+    def kept() -> Iterator[str]:
+        for line in lines:
+            own.append(line)
+            yield line
+
+    reader, start = csv.reader(kept(), **how), 0
+    while True:
         try:
-            row = next(reader)
-            if reader.line_num > start + 1:
-                list(csv.reader(lines[start : reader.line_num], strict=True, **how))
+            row = next(reader, None)
+            if row is None:
+                return
+            if len(own) > 1:
+                list(csv.reader(own, strict=True, **how))
             yield start + 1, row
         except csv.Error:
             fault("a quote that is not closed", expected='" at both ends, and "" for a quote inside',
                   where=f"{file}:{start + 1}")  # fmt: skip
         start = reader.line_num
+        own.clear()
 
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # with its end, which no other sign is
@@ -218,24 +252,29 @@ def bare(path: Path) -> bool:
     return all(map(numbers.is_number, first.split(_form(path, first)[0])))
 
 
-def _jsonl(path: Path) -> Table:
+def _jsonl(path: Path, size: int | None) -> Iterator[Table]:
     """A key that a line lacks is None there."""
-    rows, places, wrong = [], [], None
-    for n, line in enumerate(files.lines(path), 1):
-        if not line.strip():
-            continue
-        try:
-            rows.append(_object(line))
-            places.append(f"{path}:{n}")
-        except HeloError as error:
-            error.where, wrong = f"{path}:{n}", wrong or error
-            fault(error)
-    if not rows:
+    wrong, some = None, False
+    lines = ((n, line) for n, line in enumerate(chain.from_iterable(map(files.parted, files.streamed(path))), 1))
+    while some_lines := list(islice(lines, size)):
+        rows, places = [], []
+        for n, line in some_lines:
+            if not line.strip():
+                continue
+            try:
+                rows.append(_object(line))
+                places.append(f"{path}:{n}")
+            except HeloError as error:
+                error.where, wrong = f"{path}:{n}", wrong or error
+                fault(error)
+        names = dict.fromkeys(name for row in rows for name in row)
+        if names:
+            yield Table(path, {n: [row.get(n) for row in rows] for n in names}, places)
+            some = True
+        elif rows:
+            raise HeloError("objects without keys", expected='such as {"text": …, "label": …}', where=places[0])
+    if not some:
         raise wrong or HeloError("no rows", expected="one JSON object per line", where=path)
-    names = dict.fromkeys(name for row in rows for name in row)
-    if not names:
-        raise HeloError("objects without keys", expected='such as {"text": …, "label": …}', where=places[0])
-    return Table(path, {n: [row.get(n) for row in rows] for n in names}, places)
 
 
 def _object(line: str) -> dict[str, Any]:
@@ -361,6 +400,18 @@ def moment(value: Any, column: str, where: str) -> float:
         raise HeloError(
             f"{value!r} in {column!r}", expected="a number, or a date such as 2024-03-01 12:00", where=where
         ) from None
+
+
+def carried(table: Table, groups: Sequence[Sequence[int]] | None = None, steps: bool = False) -> dict[str, list[Any]]:
+    """A table's columns as `Dataset.columns`: a value a row; or of each group of rows a list of values, one a step, or, unless
+    `steps`, its value in the columns in which all rows of any group agree.
+    """
+    if groups is None:
+        return dict(table.columns)
+    grouped = {name: [[values[i] for i in rows] for rows in groups] for name, values in table.columns.items()}
+    if steps:
+        return grouped
+    return {n: [v[0] for v in several] for n, several in grouped.items() if all(v == [v[0]] * len(v) for v in several)}
 
 
 def split_by(table: Table, options: Any, groups: Sequence[Sequence[int]] | None) -> list[list[Any]] | None:

@@ -43,7 +43,7 @@ class Text:
         Raises HeloError, with the file and the byte, where it is not UTF-8.
         """
         for file in self.files:
-            with place(file), _open(file) as stream:
+            with place(file), opened(file) as stream:
                 yield from _raw(stream) if self.raw else self._decoded(stream, str(file))
 
     def _decoded(self, stream: IO[bytes], file: str) -> Iterator[bytes]:
@@ -82,7 +82,7 @@ class Text:
         """SHA-256 of the bytes of all files, in order; in 16 hex digits."""
         digest = hashlib.sha256()
         for file in self.files:
-            with place(file), _open(file) as stream:
+            with place(file), opened(file) as stream:
                 for block in _raw(stream):
                     digest.update(block)
         return digest.hexdigest()[:16]
@@ -158,7 +158,7 @@ def _is_text(path: Path) -> bool:
     """Not empty, and no NUL in its first kilobytes, as grep and git tell text from the rest; or text by its name in what
     has NULs, UTF-16.
     """
-    with _open(path) as stream:
+    with opened(path) as stream:
         try:
             start = stream.read(8192)
         except (OSError, EOFError, zlib.error):  # a .gz that is none
@@ -186,7 +186,8 @@ def kept(data: bytes) -> Path:
 _kept: list[tempfile.TemporaryDirectory[str]] = []
 
 
-def _open(path: Path) -> BinaryIO:
+def opened(path: Path) -> BinaryIO:
+    """A file to be read; of a `.gz`, what is in it."""
     with wrap(OSError, "cannot be read:", where=path):
         if path.suffix == ".gz":
             return cast(BinaryIO, gzip.open(path, "rb"))

@@ -1,0 +1,65 @@
+"""What a tagger answers: a label for each step, how probable it is, and where its word stands in the text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from helo import engines
+from helo.cells.functions import log_softmax
+from helo.data.buckets import in_order
+from helo.data.dataset import Dataset
+from helo.data.readers import arrays
+from helo.data.tokenizer import tokenizer as rules
+from helo.layers import crf, part
+from helo.tasks.base import on
+from helo.tasks.examples import ExampleTask
+from helo.tasks.labels import words
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How the words of running text are found."""
+
+    tokenizer: Annotated[
+        str | None, "running text: find its words by the rules of a language, such as en or de (xx: any; blanks)"
+    ] = None
+
+
+class Tagging(ExampleTask):
+    """A task whose answers are labels of steps, which `answer` has under "labels", and those of words under "words"."""
+
+    def predict(self, parameters, source, *, tokenizer=None):
+        """An answer an example, in order: `answer`, and `tags`, one a step, each with its label and the probability of it. Of
+        running text they have the start and the end of the word in the text, in characters, and spans their start_char and
+        end_char. tokenizer: a language, by whose rules the words of texts are found.
+        """
+        if tokenizer is not None and not isinstance(source, Dataset):
+            source = words(arrays.listed(source), rules(tokenizer))
+        examples = self.source.given(self, source)
+        encoded, answers = self.encode(examples), [{} for _ in range(len(examples))]
+        own = {n: engines.host(p).astype(np.float64) for n, p in part(parameters, "crf").items()}
+        for rows in in_order(encoded.lengths):
+            scores = self.model.forward(parameters, on(encoded.batch(rows), next(iter(parameters.values()))))
+            scores, lengths = engines.host(scores).astype(np.float64), encoded.lengths[rows]
+            best = self.answers(parameters, scores if self.options.crf else scores.argmax(-1), lengths)
+            p = crf.marginals(own, scores, lengths) if self.options.crf else np.exp(log_softmax(scores))
+            for k, (row, found) in enumerate(zip(rows, best, strict=True)):
+                about = dict(examples.about[row]) if examples.about is not None else {}
+                offsets = about.pop("offsets", None)
+                answer = about | self.answer(examples.inputs[row], found)
+                answers[row] = answer | {"tags": _tags(answer, p[k, np.arange(len(found)), found], offsets)}
+        return answers
+
+
+def _tags(answer: dict[str, Any], p: np.ndarray, offsets: list[tuple[int, int]] | None) -> list[dict[str, Any]]:
+    tags = [{"label": y, "probability": float(v)} for y, v in zip(answer["labels"], p, strict=True)]
+    if "words" in answer:
+        tags = [{"word": w} | t for w, t in zip(answer["words"], tags, strict=True)]
+    if offsets is not None:
+        tags = [t | {"start": a, "end": b} for t, (a, b) in zip(tags, offsets, strict=True)]
+        for span in answer.get("spans", ()):
+            span |= {"start_char": offsets[span["start"]][0], "end_char": offsets[span["end"] - 1][1]}
+    return tags
