@@ -86,6 +86,9 @@ def test_the_same_in_every_door(tmp_path, trained):
     assert trained.predict(trained.task.source.lines(trained.task, lines)) == wanted
     with pytest.raises(HeloError, match=r"input 1: 1 cell.*country"):
         trained.predict([["de"]])
+    for source in (5, [5], [None], ["de"], [dict(table[0])], {"de": 1}, np.zeros((2, 2)), np.zeros(3)):
+        with pytest.raises(HeloError):
+            trained.predict(source)
     with pytest.raises(HeloError, match="standard input:1: .*country"):
         trained.task.source.lines(trained.task, "de")
     with pytest.raises(HeloError, match="'city'"):

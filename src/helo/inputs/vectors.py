@@ -16,9 +16,9 @@ import numpy as np
 from helo import engines
 from helo.cells.functions import namespace
 from helo.data.dataset import Dataset
+from helo.data.readers import arrays, table
 from helo.data.readers import numbers as written
-from helo.data.readers import table
-from helo.errors import HeloError, fault
+from helo.errors import HeloError, fault, wrap
 from helo.inputs.base import EVERY, Input
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import RARE
@@ -140,10 +140,12 @@ class Vectors(Input):
             isinstance(source, np.ndarray) and source.dtype != object and source.dtype.kind != "U"
         ):
             return None
-        rows = list(source)
+        rows = arrays.listed(source)
         found = np.empty((len(rows), len(self.columns)), object)
         for i, row in enumerate(rows):
-            cells = [row] if isinstance(row, str) else list(row)
+            if not isinstance(row, list | tuple | np.ndarray):
+                raise HeloError(f"{type(row).__name__}", expected="a list of cells a row", where=f"input {i + 1}")
+            cells = list(row)
             if len(cells) != len(self.columns):
                 expected = f"{len(self.columns)}, as in training: {', '.join(self.columns)}"
                 raise HeloError(f"{len(cells)} cells", expected=expected, where=f"input {i + 1}")
@@ -155,7 +157,8 @@ class Vectors(Input):
         """A line as a person types or pipes it: numbers, or with categories the cells of a line of CSV."""
         if not self.categories:
             return written.typed(line, len(self.columns), where, missing=True)
-        cells = next(csv.reader([line]))
+        with wrap(csv.Error, "no line of CSV:", where=where):
+            cells = next(csv.reader([line]))
         if len(cells) != len(self.columns):
             expected = f"{len(self.columns)} with commas between them: {', '.join(self.columns)}"
             raise HeloError(f"{len(cells)} cells", expected=expected, where=where)
