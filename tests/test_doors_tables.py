@@ -11,11 +11,11 @@ import pytest
 
 import helo
 from fixtures import helo_command
-from helo import inputs, tasks
+from helo import inputs
 from helo.errors import HeloError
 from helo.inputs.vectors import ONE_HOT, Vectors
+from helo.tasks.classify import Classify
 
-KIND = tasks.find("classify")
 COUNTRIES = ["de", "fr", "jp"]
 
 
@@ -45,9 +45,9 @@ def as_jsonl(path, table, leave_out=()):
 
 
 def learned(path, **options):
-    options = KIND.Options(**options)
-    examples = KIND.source.read([path], options)[0]
-    return examples, KIND.from_dataset(options, examples)
+    options = Classify.Options(**options)
+    examples = Classify.source.read([path], options)[0]
+    return examples, Classify.from_dataset(options, examples)
 
 
 @pytest.fixture(scope="module")
