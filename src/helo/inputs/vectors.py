@@ -16,9 +16,9 @@ import numpy as np
 from helo import engines
 from helo.cells.functions import namespace
 from helo.data.dataset import Dataset
+from helo.data.readers import arrays, table
 from helo.data.readers import numbers as written
-from helo.data.readers import table
-from helo.errors import HeloError, fault
+from helo.errors import HeloError, fault, wrap
 from helo.inputs.base import EVERY, Input
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import RARE
@@ -140,13 +140,17 @@ class Vectors(Input):
             isinstance(source, np.ndarray) and source.dtype != object and source.dtype.kind != "U"
         ):
             return None
-        rows = list(source)
+        rows = arrays.listed(source)
         found = np.empty((len(rows), len(self.columns)), object)
         for i, row in enumerate(rows):
-            cells = [row] if isinstance(row, str) else list(row)
+            if not isinstance(row, list | tuple | np.ndarray):
+                raise HeloError(f"{type(row).__name__}", expected="a list of cells a row", where=f"input {i + 1}")
+            cells = list(row)
             if len(cells) != len(self.columns):
                 expected = f"{len(self.columns)}, as in training: {', '.join(self.columns)}"
-                raise HeloError(f"{len(cells)} cells", expected=expected, where=f"input {i + 1}")
+                raise HeloError(
+                    f"{len(cells)} cell{'s' * (len(cells) != 1)}", expected=expected, where=f"input {i + 1}"
+                )
             for j, value in enumerate(cells):
                 found[i, j] = value
         return found
@@ -155,10 +159,11 @@ class Vectors(Input):
         """A line as a person types or pipes it: numbers, or with categories the cells of a line of CSV."""
         if not self.categories:
             return written.typed(line, len(self.columns), where, missing=True)
-        cells = next(csv.reader([line]))
+        with wrap(csv.Error, "no line of CSV:", where=where):
+            cells = next(csv.reader([line]))
         if len(cells) != len(self.columns):
             expected = f"{len(self.columns)} with commas between them: {', '.join(self.columns)}"
-            raise HeloError(f"{len(cells)} cells", expected=expected, where=where)
+            raise HeloError(f"{len(cells)} cell{'s' * (len(cells) != 1)}", expected=expected, where=where)
         return np.array(cells, object)
 
     def to_json(self):
@@ -252,8 +257,11 @@ def _category(value: Any, where: str, column: str) -> str:
         return ""
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, list | dict):
-        fault(f"a {'list' if isinstance(value, list) else 'JSON object'} in {column!r}", expected="a number or a text",
-              mend=f"--ignore {shlex.quote(column)} leaves it out", where=where)  # fmt: skip
+        fault(
+            f"a {'list' if isinstance(value, list) else 'JSON object'} in {column!r}",
+            expected="a number or a text",
+            where=where,
+        )
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -268,8 +276,8 @@ def _known(values: Sequence[str], name: str, examples: Dataset) -> list[str]:
     different = len(set(given)) / max(1, len(given))
     if different > 0.5 and sum(len(v.split()) for v in given) >= WORDS * len(given) > 0:
         raise HeloError(
-            f"running text in the column {name!r} beside other columns", expected="numbers and categories",
-            mend=f"--ignore {shlex.quote(name)} leaves it out, --text {shlex.quote(name)} reads it alone", where=examples.place(0),
+            f"running text in the column {name!r}", expected="numbers and categories",
+            mend=f"--text {shlex.quote(name)} reads it alone, --ignore {shlex.quote(name)} leaves it out", where=examples.place(0),
         )  # fmt: skip
     known = [v for v, n in sorted(counts.items(), key=lambda i: (-i[1], i[0])) if n >= LEAST][:MOST]
     if len(given) >= FEW and different == 1:

@@ -111,7 +111,7 @@ def _given(kind: type[Task], options: Mapping[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {
         k: v
         for k, v in renamed(kind.Options, options).items()
-        if v is not None and v != ()  # a flag that may be given several times, and was not
+        if v is not None and not (isinstance(v, tuple) and not v)  # a flag that may be given several times, and was not
     }
     for name in ("cell", "encoder", "start", "metric"):
         if name in given and not isinstance(given[name], str | Path):
