@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +64,22 @@ class Symbols:
 def encoded(vocab: Vocab, pieces: Iterable[bytes], lenient: bool = False) -> Symbols:
     """The symbols of a text given in pieces."""
     return Symbols((vocab.encode(p, lenient) for p in pieces), vocab.dtype)
+
+
+def joined(vocab: Vocab, texts: Sequence[Text], folder: Path | None = None) -> tuple[Symbols, int]:
+    """The symbols of texts, one after the other, and how many the first has."""
+    lengths = []
+
+    def pieces() -> Iterator[np.ndarray]:
+        for text in texts:
+            lengths.append(0)
+            for piece in text.pieces():
+                ids = vocab.encode(piece)
+                lengths[-1] += len(ids)
+                yield ids
+
+    symbols = Symbols(pieces(), vocab.dtype, folder)
+    return symbols, lengths[0]
 
 
 def line_by_line(vocab: Vocab, text: Text, folder: Path | None = None, hold: bool = True) -> tuple[Symbols, int]:

@@ -22,7 +22,7 @@ from helo.data.dataset import unchanged
 from helo.data.readers import given
 from helo.data.readers import text as reader
 from helo.data.streams import Streams
-from helo.data.symbols import Symbols, encoded, line_by_line, lines_of
+from helo.data.symbols import Symbols, encoded, joined, line_by_line, lines_of
 from helo.data.vocab import Vocab
 from helo.errors import HeloError
 from helo.metrics import Scoring
@@ -113,24 +113,14 @@ class LM(Task):
         read = (p for t in texts for p in (lines_of(t) if options.lines else t.pieces()))
         vocab = vocabularies.build(options.units, read) if saved is None else vocabularies.from_json(saved)
         self = cls(options, vocab)
-        lengths = []
-
-        def pieces():
-            for text in texts:
-                lengths.append(0)
-                for piece in text.pieces():
-                    ids = vocab.encode(piece)
-                    lengths[-1] += len(ids)
-                    yield ids
-
         if options.lines:
             several = [line_by_line(vocab, t, folder, hold=not valid) for t in texts]
             self.symbols, self.split = several[0]
             if valid:
                 self.symbols = Symbols((part.ids for part, _ in several), vocab.dtype, folder)
         else:
-            self.symbols = Symbols(pieces(), vocab.dtype, folder)
-            self.split = lengths[0] if valid else int(len(self.symbols) * 0.9)
+            self.symbols, first = joined(vocab, texts, folder)
+            self.split = first if valid else int(len(self.symbols) * 0.9)
         least = (options.chunk or 1) * (options.streams or 1) + 1
         if self.split < least or len(self.symbols) - self.split < 2:
             raise HeloError(
@@ -141,12 +131,8 @@ class LM(Task):
             )
         held = "10 % of the lines, at random" if options.lines else "the last 10 %"
         self.data = {
-            "train": [] if given.anything(files) else [str(f.absolute()) for f in texts[0].files],
-            "valid": held
-            if not valid
-            else []
-            if given.anything(valid)
-            else [str(f.absolute()) for f in texts[1].files],
+            "train": _paths(files, texts[0]),
+            "valid": _paths(valid, texts[1]) if valid else held,
             "fingerprint": {"train": texts[0].fingerprint()} | ({"valid": texts[1].fingerprint()} if valid else {}),
             "symbols": {"train": self.split, "valid": len(self.symbols) - self.split},
             "start": int(self.symbols.ids[self.split - 1 if options.lines else 0]),  # of lines, what a line ends with
@@ -178,8 +164,8 @@ class LM(Task):
     # The model.
 
     def infer_defaults(self, budget: Budget) -> None:
-        given, (self.options, most) = self.options, sized(self.options, self.split, len(self.vocab), budget)
-        if given.chunk is None and (chunk := self.options.chunk) < CHUNK:
+        chosen, (self.options, most) = self.options, sized(self.options, self.split, len(self.vocab), budget)
+        if chosen.chunk is None and (chunk := self.options.chunk) < CHUNK:
             progress.say(f"chunks of {chunk} symbols in place of {CHUNK}: the text has {self.split:,} for training")
         self.recipe = replace(self.recipe, max_epochs=most)
         self.model = LanguageModel(self.options, len(self.vocab))
@@ -250,6 +236,10 @@ class LM(Task):
             return self.vocab.encode(text.encode(errors="surrogateescape"))
         except UnicodeError as error:
             raise HeloError("the text is not UTF-8", mend="give it in UTF-8, or train with --units bytes") from error
+
+
+def _paths(files: Any, text: reader.Text) -> list[str]:
+    return [] if given.anything(files) else [str(f.absolute()) for f in text.files]
 
 
 def _find(files: Sequence[Any], options: Options) -> reader.Text:

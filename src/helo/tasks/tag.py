@@ -18,7 +18,7 @@ from helo import engines, inputs
 from helo.cells.functions import namespace
 from helo.data import dataset
 from helo.data.ragged import Ragged
-from helo.data.spans import SCHEMES, as_label, iob2, iob2_labels, marks, scheme, spans, types, written
+from helo.data.spans import SCHEMES, iob2, iob2_labels, marks, scheme, spans, types
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers, differ
@@ -79,9 +79,7 @@ class Tag(Tagging):
     Options = Options
     source = LabelSource("step")
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
-    asked: tuple[Any, tuple[str, int, int]] | None = (
-        None  # while a training begins: the options given, and `sized`'s numbers
-    )
+    _given: tuple[Any, tuple[str, int, int]] | None = None  # as a training begins: the options, and `sized`'s numbers
 
     def __init__(self, options: Options, form: inputs.Input, labels: Sequence[str], marked: str | None):
         """marked: the scheme in which the labels mark spans; inside the model it is always IOB2."""
@@ -130,14 +128,14 @@ class Tag(Tagging):
         if marked is not None:  # a type of which training happens to have spans of one word alone has longer ones too
             names = iob2_labels(types(counts))
         self = cls(o, form, dataset.counted(names), marked)
-        self.asked = options, size
+        self._given = options, size
         return self
 
     def infer_defaults(self, budget):
         """Fewer units where the minutes are few."""
-        if self.asked is None or (budget.macs is None and budget.symbols is None):
+        if self._given is None or (budget.macs is None and budget.symbols is None):
             return
-        options, size = self.asked
+        options, size = self._given
         o = replace(sized(options, *size, budget), level=self.options.level)
         if o != self.options:
             self.options = o
@@ -196,13 +194,6 @@ class Tag(Tagging):
             found = crf.best(own, found.astype(np.float64), lengths)
         return [self._mended(row[:n]) for row, n in zip(found, lengths, strict=True)]
 
-    def _mended(self, ids: np.ndarray) -> np.ndarray:
-        """Labels that mark spans as the spans that they mark are written: what is counted is what is answered."""
-        if self.marked is None:
-            return ids
-        names = self._names(ids)
-        return np.array([self.labels.index(y) for y in written(spans(names), len(names))], np.int64)
-
     def predictions(self, answers, targets):
         rows, labels, kinds = (answers, [targets[i] for i in range(len(answers))]), self.labels, {}
         if self.marked is not None:  # as the files write them
@@ -214,11 +205,6 @@ class Tag(Tagging):
         joined = tuple(np.concatenate(side) for side in rows)
         notes = {"steps": len(joined[0]), "sequences": len(answers)}
         return Predictions({"label": joined, "steps": rows, **kinds}, labels, notes)
-
-    def outward(self, ids: np.ndarray) -> list[str]:
-        """Labels as the training files write them."""
-        names = self._names(ids)
-        return names if self.marked is None else written(spans(names), len(names), self.marked)
 
     def answer(self, source, found):
         """The labels, one a step, and, where they mark spans, the spans; of a video also its name and the second of each frame."""
@@ -249,14 +235,6 @@ class Tag(Tagging):
         now = int(np.asarray(scores)[0, 0].argmax())
         label = self.outward(np.array([past["label"], now] if past else [now]))[-1]
         return label, state, {"label": now} | ({"speaker": item[0]} if talk else {})
-
-    def _names(self, ids: np.ndarray) -> list[str]:
-        return [self.labels[int(i)] for i in ids]
-
-    def known(self):
-        """Labels as files may have them."""
-        kinds = [] if self.marked is None else types(self.labels)
-        return {*self.labels, *(as_label(mark, kind) for kind in kinds for mark in "BIES")}
 
     def to_json(self):
         return self.data, {"input": self.form.to_json(), "labels": self.labels, "spans": self.marked}

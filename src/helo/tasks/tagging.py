@@ -12,6 +12,7 @@ from helo.cells.functions import log_softmax
 from helo.data.buckets import in_order
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays
+from helo.data.spans import as_label, spans, types, written
 from helo.data.tokenizer import tokenizer as rules
 from helo.layers import crf, part
 from helo.tasks.base import on
@@ -29,7 +30,12 @@ class PredictOptions:
 
 
 class Tagging(ExampleTask):
-    """A task whose answers are labels of steps, which `answer` has under "labels", and those of words under "words"."""
+    """A task whose answers are labels of steps, which `answer` has under "labels", and those of words under "words". marked: the scheme
+    in which the labels mark spans, as the training files write them; inside the model it is always IOB2.
+    """
+
+    labels: list[str]
+    marked: str | None
 
     def predict(self, parameters, source, *, tokenizer=None):
         """An answer an example, in order: `answer`, and `tags`, one a step, each with its label and the probability of it. Of
@@ -52,6 +58,26 @@ class Tagging(ExampleTask):
                 answer = about | self.answer(examples.inputs[row], found)
                 answers[row] = answer | {"tags": _tags(answer, p[k, np.arange(len(found)), found], offsets)}
         return answers
+
+    def _mended(self, ids: np.ndarray) -> np.ndarray:
+        """Labels that mark spans as the spans that they mark are written: what is counted is what is answered."""
+        if self.marked is None:
+            return ids
+        names = self._names(ids)
+        return np.array([self.labels.index(y) for y in written(spans(names), len(names))], np.int64)
+
+    def outward(self, ids: np.ndarray) -> list[str]:
+        """Labels as the training files write them."""
+        names = self._names(ids)
+        return names if self.marked is None else written(spans(names), len(names), self.marked)
+
+    def _names(self, ids: np.ndarray) -> list[str]:
+        return [self.labels[int(i)] for i in ids]
+
+    def known(self):
+        """Labels as files may have them."""
+        kinds = [] if self.marked is None else types(self.labels)
+        return {*self.labels, *(as_label(mark, kind) for kind in kinds for mark in "BIES")}
 
 
 def _tags(answer: dict[str, Any], p: np.ndarray, offsets: list[tuple[int, int]] | None) -> list[dict[str, Any]]:
