@@ -43,6 +43,15 @@ def near(value):
     return pytest.approx(value, rel=1e-4, abs=1e-6) if isinstance(value, float) else value
 
 
+def known_then(found, then):
+    """What an answer has today, by the keys that it had: answers may have more."""
+    if isinstance(then, dict):
+        return {k: known_then(found[k], v) for k, v in then.items()}
+    if isinstance(then, list) and isinstance(found, list) and len(found) == len(then):
+        return [known_then(a, b) for a, b in zip(found, then, strict=True)]
+    return found
+
+
 def test_there_is_one_of_each_task():
     tasks = {json.loads((HERE / name / "run.json").read_text())["task"] for name in RUNS}
     assert tasks == {"lm", "classify", "tag", "translate", "caption"}
@@ -56,7 +65,7 @@ def test_it_answers_and_evaluates_as_then(name, folder):
     else:
         asked = ASKED[name]
         found = run.predict(run.examples([asked]) if isinstance(asked, str) else asked)
-        assert found[:2] == near(answers[name])
+        assert known_then(found[:2], answers[name]) == near(answers[name])
         if name == "caption":
             with pytest.raises(HeloError, match="nothing"):
                 run.predict([])
