@@ -42,5 +42,5 @@ def command(run, cell, task, seed, quiet, as_json):
     for section in ("options", "training", "data", "figures"):
         about |= {f"{section}.{k}": v for k, v in about.pop(section).items()}
     for name, value in about.items():
-        if value is not None:
+        if value not in (None, [], ()):
             flags.tell(f"{name:28} {value:.4f}" if isinstance(value, float) else f"{name:28} {value}")
