@@ -122,7 +122,7 @@ def test_a_text_has_units_and_no_pictures(tmp_path):
         "text\tlabel\n" + "".join(f"word{i % 7} and {i}\t{'ab'[i % 2]}\n" for i in range(60))
     )
     run = helo.train("classify", tmp_path / "t.tsv", out=tmp_path / "run", steps=2, hidden=4, embedding=4)
-    assert run.task.unused & {"encoder", "fps", "view", "units", "cell"} == {"encoder", "fps", "view"}
+    assert run.task.options.unused(run.task) & {"encoder", "fps", "view", "units", "cell"} == {"encoder", "fps", "view"}
 
 
 def test_figures_say_of_which_data(tmp_path):

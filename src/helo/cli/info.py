@@ -38,7 +38,7 @@ def command(run, cell, task, seed, quiet, as_json):
     if as_json:
         flags.show(about)
         return
-    about["options"] = {k: v for k, v in about["options"].items() if k not in model.task.unused}
+    about["options"] = {k: v for k, v in about["options"].items() if k not in model.task.options.unused(model.task)}
     for section in ("options", "training", "data", "figures"):
         about |= {f"{section}.{k}": v for k, v in about.pop(section).items()}
     for name, value in about.items():

@@ -17,6 +17,11 @@ from helo.tasks.base import Task
 Parameters = Mapping[str, Array]
 
 
+def network(task: Any) -> str:
+    """What computes, in a word or two."""
+    return "feed-forward" if isinstance(task.model, FeedForward) else task.options.cell
+
+
 class Report:
     """What people see of a task: `task` is any, as far as this class is concerned."""
 
@@ -37,14 +42,10 @@ class Report:
     def __init__(self, task: Task):
         self.task = task
 
-    def body(self) -> str:
-        """What computes, in a word or two."""
-        return "feed-forward" if isinstance(self.task.model, FeedForward) else self.task.options.cell
-
     def describe(self) -> str:
         """What is about to be trained on what, in half a line."""
         n = self.task.data["examples"]
-        return f"{n['train']:,} examples for training, {n['valid']:,} for validation; {self.body()}"
+        return f"{n['train']:,} examples for training, {n['valid']:,} for validation; {network(self.task)}"
 
     def progress(self, parameters: Parameters, rng: np.random.Generator) -> str:
         """A line that lets a person see what the model can do by now."""

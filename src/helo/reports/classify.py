@@ -10,7 +10,7 @@ import numpy as np
 from helo.data.dataset import Dataset
 from helo.drawing import confusion, reliability
 from helo.metrics import calibration, classification
-from helo.reports.base import Report, beside
+from helo.reports.base import Report, beside, network
 
 
 class ClassifyReport(Report):
@@ -20,7 +20,7 @@ class ClassifyReport(Report):
 
     def describe(self):
         o, n, sequence = self.task.options, self.task.data["examples"], self.task.form.sequence
-        body = f"{self.body()} {o.layers} x {o.hidden}"
+        body = f"{network(self.task)} {o.layers} x {o.hidden}"
         body += f"{' bidirectional' if o.bidirectional else ''}, {o.pool} over time" if sequence else ""
         return (
             f"{n['train']:,} examples for training, {n['valid']:,} for validation, {len(self.task.labels)} labels; "

@@ -16,7 +16,9 @@ def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", repor
     figures = "\n".join(
         f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in about["figures"].items()
     )
-    options = "\n".join(f"| {k} | {v} |" for k, v in {**about["options"], **about["training"]}.items() if v not in (None, [], ()))
+    options = "\n".join(
+        f"| {k} | {v} |" for k, v in {**about["options"], **about["training"]}.items() if v not in (None, [], ())
+    )
     data = about["data"]
     pictures = "".join(f"![{p.removesuffix('.png')}]({p}) " for p in PICTURES if (path / p).exists())
     text = f"""# {path.name}

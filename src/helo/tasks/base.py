@@ -49,6 +49,10 @@ class TaskOptions:
     #: Options of reading that may be others after the training, and what they are then; None: as in the training.
     reading: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
+    def unused(self, task: Any) -> frozenset[str]:
+        """Options that have no part in the task's model, whatever they are: they are for other kinds of data."""
+        return frozenset()
+
 
 @dataclass
 class Recipe:
@@ -149,11 +153,6 @@ class Task(ABC):
         self, parameters: Parameters, data: dict[str, Any], files: Sequence[str | Path] = ()
     ) -> dict[str, Any]:
         """Figures on files, or on the validation data that a run recorded in `data`."""
-
-    @property
-    def unused(self) -> frozenset[str]:
-        """Options that have no part in this model, whatever they are: they are for other kinds of data."""
-        return frozenset()
 
     @classmethod
     @abstractmethod

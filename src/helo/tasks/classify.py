@@ -69,6 +69,9 @@ class Options(ExampleOptions):
     ] = False
     batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None
 
+    def unused(self, task):
+        return unused(task, "cell", "bidirectional", "pool")
+
 
 class Classify(ExampleTask):
     """A label, or several, for each example."""
@@ -153,10 +156,6 @@ class Classify(ExampleTask):
         else:
             o = filled(o, layers=2, hidden=128 if small else 512, dropout=0.3, batch=32 if small else 128)
         return o, form
-
-    @property
-    def unused(self):
-        return unused(self, "cell", "bidirectional", "pool")
 
     def targets(self, examples):
         if not self.many:

@@ -70,6 +70,9 @@ class Options(TaskOptions):
     streams: Annotated[int | None, "parallel streams of text (batch size)", SIZE] = None
     chunk: Annotated[int | None, "steps of truncated backpropagation", SIZE] = None
 
+    def unused(self, task):
+        return frozenset({"normal_form"} if self.units == "bytes" else ())
+
 
 class TextRecipe(Recipe):
     """The longer a text is trained on, the more of it a validation is worth."""
@@ -156,10 +159,6 @@ class LM(Task):
         if tail and self.options.lines:
             return line_by_line(self.vocab, text)
         return encoded(self.vocab, text.pieces()), data["symbols"]["train"] if tail else 0
-
-    @property
-    def unused(self):
-        return frozenset({"normal_form"} if self.options.units == "bytes" else ())
 
     # The model.
 

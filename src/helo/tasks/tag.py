@@ -72,6 +72,9 @@ class Options(ExampleOptions):
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
     batch: Annotated[int | None, "sequences per step (batch size)", SIZE] = None
 
+    def unused(self, task):
+        return unused(task)
+
 
 class Tag(Tagging):
     """A label for each step of each sequence."""
@@ -141,10 +144,6 @@ class Tag(Tagging):
             self.options = o
             self.form.resize(o)
             self.model = Tagger(o, self.form, len(self.labels))
-
-    @property
-    def unused(self):
-        return unused(self)
 
     def training_examples(self, examples):
         """Long videos in windows that overlap by half."""

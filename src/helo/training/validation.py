@@ -12,6 +12,7 @@ import torch
 from helo import drawing, reports
 from helo.errors import HeloError
 from helo.metrics import LOSS
+from helo.reports.base import network
 from helo.runs import folder
 from helo.runs.arrays import read_arrays, write_arrays
 from helo.runs.readme import write_page
@@ -114,7 +115,7 @@ def finish(training: Training, end: Progress) -> None:
     if looked < size or training.protocol != said:
         of += f"; those while it trained are of {part}"
         training.reporter.say(f"the figures are of {of}")
-    title = f"{about['task']}, {report.body()}"
+    title = f"{about['task']}, {network(task)}"
     unit = report.loss_unit and f"{report.loss_unit} per {report.unit.removesuffix('s')}"
     drawing.loss(
         path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, unit, part, (about["steps"], final, data)
@@ -129,8 +130,8 @@ def finish(training: Training, end: Progress) -> None:
         "finished": True,
         "ended_early": end.early,
     }  # from the command to the figures, all of it
-    options = {k: v for k, v in about["options"].items() if k not in task.unused}
-    write_page(path, about | {"cell": report.body(), "options": options}, report.verb, page, of)
+    options = {k: v for k, v in about["options"].items() if k not in task.options.unused(task)}
+    write_page(path, about | {"cell": network(task), "options": options}, report.verb, page, of)
     folder.write_json(
         path / "run.json", about
     )  # last: who goes on with a run that is not finished makes the rest again
