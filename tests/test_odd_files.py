@@ -262,7 +262,11 @@ def test_texts_and_frames_and_conversations_of_a_frame(tmp_path, frame):
             predict(frame(value))
     _, predict = model_of(tmp_path, "a,b,label\n1,2,x\n3,4,y\n", "tag")
     one = frame({"b": [2.0, 4.0], "a": [1.0, 3.0]})
-    assert predict([one, one]) == 2 * predict(one) == 2 * predict([np.array([[1.0, 2.0], [3.0, 4.0]])])
+    (alone,), several, (array,) = predict(one), predict([one, one]), predict([np.array([[1.0, 2.0], [3.0, 4.0]])])
+    for answer in (*several, array):
+        assert answer["labels"] == alone["labels"]
+        for a, b in zip(answer["tags"], alone["tags"], strict=True):
+            assert a == b | {"probability": pytest.approx(b["probability"], rel=1e-4)}
     with pytest.raises(HeloError, match="'b'"):
         predict(frame({"a": [1.0]}))
     talk = "d,text,label\n1,a b,x\n1,b c,y\n2,c,x\n"

@@ -290,11 +290,11 @@ def vocab_json(kind: str, seed: int, share: float) -> Iterator[tuple[str, Change
             if (
                 type(new) is not type(old)
                 and not numbers
-                and not (old is None or (new is None and path[-1] in ("names", "weights", "spans")))
+                and not (old is None or (new is None and path[-1] in ("names", "weights", "spans", "selects")))
                 and rng.random() < share
             ):
                 yield f"vocab.json {path} = {new!r}", put("vocab.json", path, new), True
-        if not isinstance(path[-1], int) and path[-1] not in ("names", "level", "weights"):
+        if not isinstance(path[-1], int) and path[-1] not in ("names", "level", "weights", "selects"):
             yield f"vocab.json without {path}", taken("vocab.json", path), True
         if isinstance(old, str) and len(old) > 4:
             told = path[-1] in ("form", "unit", "view") or (path[-1] == "characters" and len(path) > 1)

@@ -32,13 +32,16 @@ def command(run, cell, task, seed, quiet, as_json):
     if task is not None:
         model.kind  # noqa: B018
     about = model.about
+    unused: frozenset[str] = frozenset()
     with suppress(HeloError):  # a run whose code is not to be run is shown all the same
-        if not registry.outside(about["cell"]) and isinstance(model.task.model, FeedForward):
-            about["cell"] = None  # none runs
+        if not registry.outside(about["cell"]):
+            unused = model.task.options.unused(model.task)
+            if isinstance(model.task.model, FeedForward):
+                about["cell"] = None  # none runs
     if as_json:
         flags.show(about)
         return
-    about["options"] = {k: v for k, v in about["options"].items() if k not in model.task.options.unused(model.task)}
+    about["options"] = {k: v for k, v in about["options"].items() if k not in unused}
     for section in ("options", "training", "data", "figures"):
         about |= {f"{section}.{k}": v for k, v in about.pop(section).items()}
     for name, value in about.items():

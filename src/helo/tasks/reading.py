@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -110,13 +109,11 @@ class Source:
             first += len(parted(text))
 
     def _as_trained(self, task: Any, files: Any, said: dict[str, Any], labelled: bool = True) -> Dataset:
-        """Flags that say how files are read are of training alone: where one would be the remedy, files like those are."""
+        """Not every verb has the flags that say how files are read: where one would be the remedy, files like those of training are."""
         try:
             return self.read(files, _options(task, said), labelled)[0]
         except HeloError as error:
-            named = re.findall(r"--([a-z-]+)", error.mend)
-            own = {*task.Options.reading, *(("source", "target") if task.Options.paired else ())}
-            if error.mend.startswith(("--", "choose ")) and not {n.replace("-", "_") for n in named} <= own:
+            if error.mend.startswith(("--", "choose ")):
                 error.mend = "give files in the format of the training files"
             raise
 
