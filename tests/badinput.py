@@ -975,7 +975,7 @@ def fault(case: Case, folder: Path, show: bool = False) -> str | None:
         return f"{type(error).__name__} came out: {str(error)[:150]} at {Path(where.filename).name}:{where.lineno}"
     if show:
         print(f"exit code {code}\n{out[-3000:]}\n{err[-8000:]}")
-    lines = [line for line in err.splitlines() if line.strip()]
+    lines = [line for line in err.splitlines() if line.strip() and "warning: setlocale" not in line]
     if "Traceback" in err and "--debug" not in case.words:
         return f"a traceback: {lines[-1][:200]}"
     if "this is a bug" in err:

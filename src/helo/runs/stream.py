@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from copy import copy
 from pathlib import Path
@@ -26,7 +27,7 @@ class Stream:
     """
 
     def __init__(self, run: TrainedModel, rows: int = 1):
-        if not 1 <= rows <= MOST:
+        if not 1 <= (rows := operator.index(rows)) <= MOST:
             raise HeloError(f"{rows}", expected=f"a whole number from 1 to {MOST:,}", where="--streams")
         self.run = run
         self.state: Any = None

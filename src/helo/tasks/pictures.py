@@ -59,6 +59,11 @@ class PictureSource(Source):
         dataset.unchanged(record["fingerprint"], data["fingerprint"], data["train"], "captions have")
         return check
 
+    def _as_trained(self, task, files, said, labelled=True):
+        if given.anything(files):
+            raise HeloError("data from Python", expected="files of captions" if labelled else "paths of pictures")
+        return super()._as_trained(task, files, said, labelled)
+
     def given(self, task, source):
         """Paths of pictures, folders, tars: one, or a list."""
         if isinstance(source, Dataset):
