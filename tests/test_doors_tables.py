@@ -81,13 +81,14 @@ def test_the_same_in_every_door(tmp_path, trained):
         assert trained.predict(frame) == wanted
         columns = [c for c in frame.columns if c not in asked]
         assert trained.predict(frame[columns[::-1]]) == wanted
+    assert trained.predict([dict(row) for row in table]) == wanted
     order = trained.task.form.columns
     assert trained.predict([[row[n] for n in order] for row in table]) == wanted
     lines = "\n".join(",".join("" if row[n] is None else str(row[n]) for n in order) for row in table)
     assert trained.predict(trained.task.source.lines(trained.task, lines)) == wanted
     with pytest.raises(HeloError, match=r"input 1: 1 cell.*country"):
         trained.predict([["de"]])
-    for source in (5, [5], [None], ["de"], [dict(table[0])], {"de": 1}, np.zeros((2, 2)), np.zeros(3)):
+    for source in (5, [5], [None], ["de"], {"de": 1}, np.zeros((2, 2)), np.zeros(3)):
         with pytest.raises(HeloError):
             trained.predict(source)
     with pytest.raises(HeloError, match="standard input:1: .*country"):
