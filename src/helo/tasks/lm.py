@@ -46,7 +46,7 @@ class EvalOptions:
     ] = False
 
     def __post_init__(self):
-        if self.blocks and self.dynamic:
+        if self.blocks is not None and self.dynamic:
             raise HeloError("both --blocks and --dynamic", expected="one of them")
 
 
