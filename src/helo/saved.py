@@ -29,6 +29,14 @@ NAMES = {
 }
 
 
+def strict_json(value: Any, ascii: bool = False) -> str:
+    """A value as JSON that every reader takes: it has no NaN and no infinity, which are null. ascii: all else escaped."""
+    try:
+        return json.dumps(value, ensure_ascii=ascii, allow_nan=False)
+    except ValueError:
+        return json.dumps(json.loads(json.dumps(value), parse_constant=lambda word: None), ensure_ascii=ascii)
+
+
 def typed(value: Any, hint: Any, name: str) -> Any:
     """The value as a hint has it: int, float (finite), str, bool, None, dict, Any, Literal,
     unions, `list[X]`, `tuple[X, ...]`, `dict[str, X]`.

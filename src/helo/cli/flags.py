@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import sys
 import typing
@@ -14,7 +13,7 @@ from typing import Any
 
 import click
 
-from helo import options, registry
+from helo import options, registry, saved
 from helo.cli import streams
 from helo.errors import HeloError, plain
 
@@ -147,13 +146,9 @@ def found(run: Any, verb: str, values: dict[str, Any], files: Sequence[str]) -> 
 
 
 def show(value: Any) -> None:
-    """The one JSON object of a verb. JSON has no NaN and no infinity: they are null."""
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        value = json.loads(json.dumps(value), parse_constant=lambda word: None)
-        text = json.dumps(value, ensure_ascii=False)
-    tell(text if streams.spells(text) else json.dumps(value))
+    """The one JSON object of a verb."""
+    text = saved.strict_json(value)
+    tell(text if streams.spells(text) else saved.strict_json(value, ascii=True))
 
 
 def of(kind: type[Any], leave_out: tuple[str, ...] = ()) -> list[click.Option]:

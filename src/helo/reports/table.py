@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -11,6 +10,7 @@ from typing import IO, Any
 from helo.data.dataset import Dataset
 from helo.errors import HeloError
 from helo.reports.base import Report
+from helo.saved import strict_json
 
 KINDS = ("csv", "tsv", "jsonl")
 
@@ -55,7 +55,7 @@ class Writer:
         """One row. Raises HeloError for a column that the first row did not have, in a table whose first line names them."""
         self.count += 1
         if self.kind == "jsonl":
-            self.stream.write(_json(row) + "\n")
+            self.stream.write(strict_json(row) + "\n")
             return
         if not self.names:
             self.names = list(row)
@@ -76,11 +76,4 @@ class Writer:
 
 
 def _number(value: Any) -> str:
-    return _json(value) if isinstance(value, list | dict | bool) else str(value)
-
-
-def _json(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except ValueError:  # JSON has no NaN and no infinity
-        return json.dumps(json.loads(json.dumps(value), parse_constant=lambda word: None), ensure_ascii=False)
+    return strict_json(value) if isinstance(value, list | dict | bool) else str(value)
