@@ -285,7 +285,7 @@ def test_blocks_that_do_not_fit_are_refused():
 def test_what_a_cell_declares_in_another_form_is_refused_by_name(name, value, tmp_path):
     file = tmp_path / "cell.py"
     file.write_text(f"from helo.cells.lstm import LSTM\n\nclass Odd(LSTM):\n    {name} = {value}\n")
-    with pytest.raises(HeloError, match=rf"cell\.py:Odd: .*Odd\.{name} = .*expected a (dict|tuple) of"):
+    with pytest.raises(HeloError, match=rf"cell\.py:Odd: .*Odd\.{name} = .*expected a "):
         cells.find(f"{file}:Odd")
 
 

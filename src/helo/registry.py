@@ -121,6 +121,14 @@ def offered(module: ModuleType, base: type[T]) -> type[T]:
     return found[0]
 
 
+def texts(kind: type[Any], *names: str) -> None:
+    """Raises TypeError where a class declares under one of these names what is no tuple of texts: `("one")` is none."""
+    for name in names:
+        found = getattr(kind, name, ())
+        if not isinstance(found, tuple | list) or not all(isinstance(one, str) for one in found):
+            raise TypeError(f'{kind.__name__}.{name} = {found!r:.80}; expected a tuple of texts: ("one",)')
+
+
 def own(module: ModuleType) -> dict[str, Any]:
     """What a module defines itself."""
     return {k: v for k, v in vars(module).items() if getattr(v, "__module__", None) == module.__name__}

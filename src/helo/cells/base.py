@@ -8,6 +8,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from helo import registry
 from helo.cells.functions import Array
 
 Parameters = Mapping[str, Array]
@@ -35,6 +36,7 @@ class Cell(ABC):
     def __init_subclass__(cls, **more: Any):
         """Raises TypeError for what a class declares in another form: the optimiser and the laws read it as it stands."""
         super().__init_subclass__(**more)
+        registry.texts(cls, "recurrent")
         for name, (fits, expected) in _DECLARED.items():
             if not fits(found := getattr(cls, name)):
                 raise TypeError(f"{cls.__name__}.{name} = {found!r:.80}; expected {expected}")
@@ -98,10 +100,6 @@ _DECLARED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "blocks": (
         lambda found: _is_mapping(found, lambda n: isinstance(n, int) and not isinstance(n, bool) and n >= 1),
         'a dict of matrices and numbers of maps, 1 or more: {"weight_hh": 4}',
-    ),
-    "recurrent": (
-        lambda found: isinstance(found, tuple | list) and _texts(found),
-        'a tuple of names of matrices: ("weight_hh",)',
     ),
 }
 
