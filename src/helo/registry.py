@@ -11,6 +11,7 @@ vouched for it (`vouched`).
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import importlib
 import inspect
@@ -224,6 +225,8 @@ def remembered(spec: str) -> bool:
 def digest_of(spec: str) -> str:
     """Of the file that a specification names: its place and its content."""
     file = Path(spec.split(",")[0].rpartition(":")[0]).resolve()
+    if not file.is_file():  # a pipe would be waited for, a device may have no end
+        raise FileNotFoundError(errno.ENOENT, "no such file", str(file))
     return _digest(file, file.read_bytes())
 
 
