@@ -78,7 +78,7 @@ def command(run, files, attention, tokenizer, out, form, stream, state, cell, ta
     if form and as_json:
         raise HeloError("both --json and --format", expected="one of them")
     model = load(run, cell=cell, task=task)
-    model._answers()  # or it is refused before anything that only a task with answers has is looked at
+    _ = model.example_task  # or it is refused before anything that only a task with answers has is looked at
     files = flags.found(model, "predict", options, files)
     if not files:
         raise HeloError("no files were given", expected=f"helo predict {run} FILES…, or - for standard input")
