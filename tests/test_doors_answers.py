@@ -195,3 +195,48 @@ def test_texts_are_found_by_their_columns(tmp_path):
     assert json.loads(helo_done("eval", tmp_path / "run", tmp_path / "new.csv", *said).out)["figures"]["examples"] == 2
     helo_done("predict", tmp_path / "run", tmp_path / "new.csv", "--text", "review", "-o", tmp_path / "out.csv")
     assert [r["no"] for r in rows(tmp_path / "out.csv")] == ["1", "2"]
+
+
+def test_the_column_of_the_text_of_a_tagger_is_said_anew(words, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"body": "Anna lives", "title": "Rome"}\n')
+    for name, text in (("body", "Anna"), ("title", "Rome")):
+        helo_done("predict", words / "run", tmp_path / "in.jsonl", "--text", name, "-o", tmp_path / "out.csv")
+        assert rows(tmp_path / "out.csv")[0]["word"] == text
+    done = helo_command("predict", words / "run", tmp_path / "in.jsonl", "--text", "nope")
+    assert done.code == 2
+    assert "'nope'" in done.err
+
+
+def test_ignore_and_multilabel_are_said_anew(tmp_path):
+    (tmp_path / "t.csv").write_text("id,a,label\n" + "".join(f"u{i},{i % 2},{'yn'[i % 2]}\n" for i in range(40)))
+    (tmp_path / "m.csv").write_text("text,tags\n" + "good film,a|b\nbad film,c\n" * 20)
+    (tmp_path / "new.csv").write_text("text,tags\n" + "good film,a;b\nbad film,c\n")
+    short = ("--steps", "2", "--hidden", "4", "--quiet")
+    helo_done("train", "classify", tmp_path / "t.csv", "--ignore", "id", "--out", tmp_path / "t", *short)
+    said = ("--label", "tags", "--multilabel")
+    helo_done("train", "classify", tmp_path / "m.csv", *said, "|", "--out", tmp_path / "m", *short)
+    for verb in ("eval", "predict"):
+        helo_done(verb, tmp_path / "t", tmp_path / "t.csv", "--ignore", "id")
+        done = helo_command(verb, tmp_path / "t", tmp_path / "t.csv", "--ignore", "nope")
+        assert done.code == 2
+        assert "'nope'" in done.err
+    found = helo_done("eval", tmp_path / "m", tmp_path / "new.csv", *said, ";", "--json")
+    assert json.loads(found.out)["figures"]["examples"] == 2
+
+
+@pytest.mark.parametrize(
+    "words_, named",
+    [
+        (("eval", "--valid", "x"), "without a flag"),
+        (("predict", "--dev", "x"), "without a flag"),
+        (("train", "lm", "--data", "x"), "without a flag"),
+        (("eval", "--units", "words"), "--units"),
+        (("predict", "--hidden-size", "3"), "the run keeps the --hidden"),
+        (("predict", "--imges", "x"), "'--images'"),
+    ],
+)
+def test_flags_of_training_in_other_verbs_are_understood(words_, named):
+    verb, *more = words_
+    done = helo_command(verb, *(["RUN"] if verb != "train" else []), *more)
+    assert done.code == 2
+    assert named in done.err
