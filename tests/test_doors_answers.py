@@ -240,3 +240,37 @@ def test_flags_of_training_in_other_verbs_are_understood(words_, named):
     done = helo_command(verb, *(["RUN"] if verb != "train" else []), *more)
     assert done.code == 2
     assert named in done.err
+
+
+def test_frames_keep_their_columns_and_tokens_their_lines(words, tmp_path):
+    for v in range(4):
+        lines = [f'{t / 10},{t % 3},"{"ab"[t // 5]}, {v}"' for t in range(10)]
+        (tmp_path / f"v{v}.csv").write_text("\n".join(["time,x,phase", *lines]) + "\n")
+    videos = [tmp_path / f"v{v}.csv" for v in range(4)]
+    short = ("--steps", "2", "--hidden", "4", "--quiet", "--out", tmp_path / "run")
+    helo_done("train", "tag", *videos, "--column", "phase", *short)
+    helo_done("predict", tmp_path / "run", *videos, "-o", tmp_path / "out.csv")
+    got = rows(tmp_path / "out.csv")
+    assert list(got[0]) == ["file", "time", "x", "phase", "step", "label", "probability"]
+    assert [(r["file"], r["time"], r["phase"]) for r in got[10:12]] == [
+        (str(videos[1]), "0.0", "a, 1"), (str(videos[1]), "0.1", "a, 1"),
+    ]  # fmt: skip
+    for name in "ab":
+        (tmp_path / f"{name}.conll").write_text("Anna B-PER\n. O\n\nRome B-LOC\n")
+    two = tmp_path / "a.conll", tmp_path / "b.conll"
+    helo_done("predict", words / "run", *two, "-o", tmp_path / "out.csv")
+    assert [(r["file"], r["line"], r["word"]) for r in rows(tmp_path / "out.csv")] == [
+        (str(f), n, w) for f in two for n, w in (("1", "Anna"), ("2", "."), ("4", "Rome"))
+    ]
+
+
+def test_an_input_is_never_replaced(numbers, tmp_path):
+    (tmp_path / "in.csv").write_text(before := (numbers / "new.csv").read_text())
+    (tmp_path / "link.csv").symlink_to("in.csv")
+    for out in ("in.csv", "link.csv"):
+        done = helo_command("predict", numbers / "run", tmp_path / "in.csv", "-o", tmp_path / out)
+        assert done.code == 2
+        assert out in done.err
+        with pytest.raises(helo.errors.HeloError):
+            helo.load(numbers / "run").predict_files(tmp_path / "in.csv", tmp_path / out)
+    assert (tmp_path / "in.csv").read_text() == before

@@ -79,7 +79,8 @@ class TagReport(Report):
         found = []
         for t, tag in enumerate(tags):
             own = {
-                n: v[t] if isinstance(v, list) and len(v) == len(tags) and not wordy else v for n, v in given.items()
+                n: v[t] if isinstance(v, list) and len(v) == len(tags) and (not wordy or n == "line") else v
+                for n, v in given.items()
             }
             place = ({"sentence": number} if wordy else {}) | {name: t + 1}
             time = {"time": answer["times"][t]} if "times" in answer else {}

@@ -23,7 +23,7 @@ from helo.runs.live import Live
 from helo.runs.report_folder import report_folder
 from helo.runs.stream import Stream
 from helo.runs.trained import TrainedModel, within
-from helo.runs.written import written
+from helo.runs.written import apart, written
 from helo.tasks.examples import ExampleTask, evaluated
 
 
@@ -127,6 +127,7 @@ class Run(TrainedModel):
         return the number of rows. out: FILE.csv, FILE.tsv or FILE.jsonl. format: csv, tsv or jsonl, where the name of the file
         does not say it. files, how: as for `answering`.
         """
+        apart(out, listed(files))
         report = reports.of(self.task)
         report.ranked = how.get("n_best", 1) > 1
         return written(report, self.answering(files, **how), out, format or table.kind(out))
