@@ -28,6 +28,7 @@ LEAST = 2  # examples of a label, where each example has one
 
 
 TABLES = (".csv", ".jsonl")
+ANSWERED = 1 << 16  # bytes of a text that are answered together: each word's answer takes a hundred times its own room
 
 
 def words(source: Sequence[Any], cut: Cut | None) -> Dataset:
@@ -126,7 +127,7 @@ class LabelSource(Source):
                 return
             if (paths := self._sentences(task, files)) is not None:
                 for path in paths:
-                    yield from conll.pieces(streamed(path), path, self._column(task, said), task.known(), cut)
+                    yield from conll.pieces(streamed(path, ANSWERED), path, self._column(task, said), task.known(), cut)
                 return
             if self._wordy(task) and (paths := self._texts(files)) is not None:
                 yield from (self._tokens(rows, cut, said) for path in paths for rows in table.pieces(path))

@@ -66,14 +66,14 @@ def text(path: Path) -> str:
     return decoded(content(path), str(path))
 
 
-def streamed(path: Path) -> Iterator[str]:
-    """A text file in pieces of about a megabyte that end with a line, so that its size does not matter. Raises HeloError
+def streamed(path: Path, size: int = PIECE) -> Iterator[str]:
+    """A text file in pieces of about `size` bytes that end with a line, so that its size does not matter. Raises HeloError
     with the line where it is not UTF-8.
     """
     rest: list[bytes] = []
     at, line = 0, 1
     with place(path), wrap((OSError, EOFError, zlib.error), "cannot be read:"), opened(path) as stream:
-        while block := stream.read(PIECE):
+        while block := stream.read(size):
             cut = block.rfind(b"\n") + 1
             rest.append(block[:cut] if cut else block)
             if cut:
