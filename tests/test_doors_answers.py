@@ -274,3 +274,12 @@ def test_an_input_is_never_replaced(numbers, tmp_path):
         with pytest.raises(helo.errors.HeloError):
             helo.load(numbers / "run").predict_files(tmp_path / "in.csv", tmp_path / out)
     assert (tmp_path / "in.csv").read_text() == before
+
+
+def test_a_long_text_is_answered_in_small_pieces(words, tmp_path):
+    """Of a text of any size little is in memory, so its answers come in pieces: no piece has more than so many bytes of it."""
+    (tmp_path / "in.txt").write_text("Anna lives in Berlin\n" * 20_000)
+    sizes = [
+        len(examples) for examples, _ in itertools.islice(helo.load(words / "run").answering(tmp_path / "in.txt"), 2)
+    ]
+    assert all(1000 < n < 4000 for n in sizes)
