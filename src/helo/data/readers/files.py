@@ -69,12 +69,12 @@ def text(path: Path) -> str:
     return decoded(content(path), str(path))
 
 
-def streamed(path: Path) -> Iterator[str]:
-    """A text file in pieces of about a megabyte that end with a line, so that its size does not matter. Raises HeloError
+def streamed(path: Path, size: int = PIECE) -> Iterator[str]:
+    """A text file in pieces of about `size` bytes that end with a line, so that its size does not matter. Raises HeloError
     with the line where it is not UTF-8.
     """
     with place(path), wrap((OSError, EOFError, zlib.error), "cannot be read:"), opened(path) as stream:
-        yield from _ending_lines(iter(lambda: stream.read(PIECE), b""), str(path))
+        yield from _ending_lines(iter(lambda: stream.read(size), b""), str(path))
 
 
 def _ending_lines(blocks: Iterable[bytes], where: str, longest: float = inf) -> Iterator[str]:
