@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 import re
 import shlex
 from collections import Counter
@@ -18,13 +17,11 @@ from helo.cells.functions import namespace
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, table
 from helo.data.readers import numbers as written
-from helo.errors import HeloError, fault, wrap
+from helo.errors import HeloError, fault, warn, wrap
 from helo.inputs.base import EVERY, Input
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import RARE
 from helo.saved import distinct, fields
-
-LOG = logging.getLogger("helo")  # what it warns of is on standard error, unless a program wants it elsewhere
 
 ONE_HOT = 16  # a column of at most so many categories is one-hot; of more each is a row of a table
 LEAST, MOST = 2, 10_000  # a category is known when it was seen so often; at most so many of a column are
@@ -69,7 +66,7 @@ class Vectors(Input):
         said = {} if names is None else {n: line for j, n in enumerate(names) if (line := _counts_up(x[:, j], n))}
         made = cls._learned(x, names, examples, said)
         for line in said.values():  # only now: what is refused is refused in one line
-            LOG.warning("helo: %s", line)
+            warn(line)
         return made
 
     @classmethod
