@@ -8,7 +8,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 
@@ -63,22 +63,16 @@ class Vectors(Input):
         looks like an identifier is said, and texts that are all different are left out.
         """
         x, names = _rows(examples), examples.notes.get("features")
-        said = {} if names is None else {n: line for j, n in enumerate(names) if (line := _counts_up(x[:, j], n))}
-        made = cls._learned(x, names, examples, said)
-        for line in said.values():  # only now: what is refused is refused in one line
-            warn(line)
-        return made
-
-    @classmethod
-    def _learned(cls, x: np.ndarray, names: list[str] | None, examples: Dataset, said: dict[str, str]) -> Self:
-        """said: by the names of columns, what is to be said of them; what is found here is added."""
+        if names is not None:
+            for j, name in enumerate(names):
+                _counts_up(x[:, j], name)
         if x.dtype != object:
             return cls(Numbers.learn(_stepped(examples)))
         assert names is not None
         kept = [name for j, name in enumerate(names) if table.numbered(x[:, j])]
         texts = {name: [_category(v, examples.place(i), name) for i, v in enumerate(x[:, j])]
                  for j, name in enumerate(names) if name not in kept}  # fmt: skip
-        categories = {name: known for name, values in texts.items() if (known := _known(values, name, examples, said))}
+        categories = {name: known for name, values in texts.items() if (known := _known(values, name, examples))}
         if not kept and all(2 * len(set(values)) > len(values) for values in texts.values()):
             raise HeloError(
                 f"columns {', '.join(names)}", expected="numbers, or categories that occur several times",
@@ -272,7 +266,7 @@ def _category(value: Any, where: str, column: str) -> str:
     return text.lower() if text.lower() in _TRUTH else text
 
 
-def _known(values: Sequence[str], name: str, examples: Dataset, said: dict[str, str]) -> list[str]:
+def _known(values: Sequence[str], name: str, examples: Dataset) -> list[str]:
     """The categories of a column, the most frequent first; none where no two rows are alike. Raises HeloError for running text."""
     counts = Counter(values)
     given = [v for v in values if v]
@@ -284,23 +278,22 @@ def _known(values: Sequence[str], name: str, examples: Dataset, said: dict[str, 
         )  # fmt: skip
     known = [v for v, n in sorted(counts.items(), key=lambda i: (-i[1], i[0])) if n >= LEAST][:MOST]
     if len(given) >= FEW and different == 1:
-        said[name] = f"the column {name!r} is left out: no two rows are alike, as in an identifier"
+        warn(f"the column {name!r} is left out: no two rows are alike, as in an identifier")
         return []
     if len(given) >= FEW and different > UNLIKE:
-        said[name] = f"the column {name!r} looks like an identifier; --ignore {shlex.quote(name)} leaves it out"
+        warn(f"the column {name!r} looks like an identifier; --ignore {shlex.quote(name)} leaves it out")
     return known
 
 
-def _counts_up(cells: np.ndarray, name: str) -> str | None:
-    """What is said where a column of numbers looks like an identifier: whole, no two alike, and counting up or named like one."""
+def _counts_up(cells: np.ndarray, name: str) -> None:
+    """Says so where a column of numbers looks like an identifier: whole, no two alike, and counting up or named like one."""
     try:
         x = np.array([float(v) for v in cells])
     except (TypeError, ValueError, OverflowError):
-        return None
+        return
     steps = np.diff(x)
     if len(x) < FEW or not (np.isfinite(x) & (x == np.round(x))).all() or len(np.unique(x)) < len(x):
-        return None
+        return
     counting = (steps > 0).all() and np.ptp(x) < 2 * len(x)
     if counting or _IDENTIFIER.fullmatch(name) or _IDENTIFIER.fullmatch(name.lower()):
-        return f"the column {name!r} looks like an identifier; --ignore {shlex.quote(name)} leaves it out"
-    return None
+        warn(f"the column {name!r} looks like an identifier; --ignore {shlex.quote(name)} leaves it out")
