@@ -237,3 +237,23 @@ def test_the_command_line(tmp_path):
     assert wrong.code == 2
     assert "'country'" in wrong.err
     assert wrong.err.count("\n") == 1
+
+
+def test_a_remedy_is_a_flag_that_was_given(tmp_path):
+    """Not by how its text begins: a reader's own remedy may begin like a flag."""
+    table = as_csv(tmp_path / "t.csv", [{"said": f"well {i}", "mood": "yn"[i % 2]} for i in range(20)])
+    run = helo.train("classify", table, text="said", label="mood", out=tmp_path / "run", steps=1)
+    other = as_csv(tmp_path / "o.csv", [{"words": "well", "mood": "y"}])
+    for how, named in (({}, "the training files"), ({"text": "wrods"}, "--text")):
+        with pytest.raises(HeloError, match=f"(?s)o.csv.*(?={named})") as caught:
+            run.examples(other, **how)
+        assert caught.value.flag == "--text"
+    with pytest.raises(HeloError, match="words"):
+        run.examples(other, text="wrods")
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from helo.data.readers import Reader\nfrom helo.errors import HeloError\n"
+        "class Own(Reader):\n    def read(self, paths, options):\n        raise HeloError('dry', mend='choose --wet')\n"
+    )
+    with pytest.raises(HeloError, match="--wet"):
+        run.examples(other, reader=f"{own}:Own")

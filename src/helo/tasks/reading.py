@@ -17,6 +17,7 @@ from helo.data.readers import arrays, dialogue, given, table
 from helo.data.readers.files import arriving, parted
 from helo.errors import HeloError
 from helo.inputs.vectors import Vectors
+from helo.options import flag
 
 INPUT = "standard input"
 # Notes about examples that are no news to a person.
@@ -109,11 +110,13 @@ class Source:
             first += len(parted(text))
 
     def _as_trained(self, task: Any, files: Any, said: dict[str, Any], labelled: bool = True) -> Dataset:
-        """Not every verb has the flags that say how files are read: where one would be the remedy, files like those of training are."""
+        """Not every verb has the flags that say how files are read: where one would be the remedy that was not given now, files
+        like those of training are.
+        """
         try:
             return self.read(files, _options(task, said), labelled)[0]
         except HeloError as error:
-            if error.mend.startswith(("--", "choose ")):
+            if error.flag and error.flag not in map(flag, said):
                 error.mend = "give files in the format of the training files"
             raise
 

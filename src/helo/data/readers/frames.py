@@ -174,7 +174,7 @@ def _labels(path: Path, column: str | None, frames: int) -> list[str]:
         label = rows.find(column, "--column") if column is not None else rows.first(LABELS)
         if label is None:
             raise HeloError(
-                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(LABELS)}", mend="choose it with --column",
+                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(LABELS)}", mend="choose it with --column", flag="--column",
                 where=f"{path}:1",
             )  # fmt: skip
         return _as_many([str(v).strip() for v in rows.columns[label]], frames, path)
@@ -200,7 +200,9 @@ def _follow(video: _Video, first: _Video, path: Path) -> None:
 def _unlabelled(path: Path, column: str | None) -> HeloError:
     if files.suffix(path) in (".csv", ".tsv") and column is not None:
         mend = nearest(column, table.read(path).columns)
-        return HeloError(f"no column {column!r}", mend=f"choose it with --column: {mend}", where=f"{path}:1")
+        return HeloError(
+            f"no column {column!r}", mend=f"choose it with --column: {mend}", where=f"{path}:1", flag="--column"
+        )
     name = _name(path)
     other = name.removesuffix(POINTS) + "_targets.txt" if name.endswith(POINTS) else Path(name).stem + ".txt"
     return HeloError("frames but no labels", expected=f"an array y, --column NAME in a table, or {other}", where=path)

@@ -61,7 +61,7 @@ class Rows(Reader):
             leave = "" if worded is None else f", or leave {worded!r} out with --ignore"
             raise HeloError(
                 f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(table.TEXTS)}, or numbers in all but the label",
-                mend=f"choose the column of the text with --text{leave}", where=rows.heading,
+                mend=f"choose the column of the text with --text{leave}", where=rows.heading, flag="--text",
             )  # fmt: skip
         if o.group is not None:
             return series.grouped(rows, features, label, o.group, o.order)

@@ -54,7 +54,10 @@ class Table:
             if column.lower() == name.lower():
                 return column
         raise HeloError(
-            f"no column {name!r}", mend=f"choose it with {flag}: {nearest(name, self.columns)}", where=self.heading
+            f"no column {name!r}",
+            mend=f"choose it with {flag}: {nearest(name, self.columns)}",
+            where=self.heading,
+            flag=flag,
         )
 
     def first(self, names: Sequence[str]) -> str | None:
@@ -497,6 +500,7 @@ def column(rows: Table, named: str | None, usual: Sequence[str], flag: str, need
             f"columns {', '.join(rows.columns)}",
             expected=f"one of {', '.join(usual)}",
             mend=f"choose it with {flag}",
+            flag=flag,
             where=rows.heading,
         )
     return found
