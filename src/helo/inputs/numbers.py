@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from helo.data.ragged import Ragged
-from helo.data.readers.table import by_name
+from helo.data.readers.columns import by_name
 from helo.errors import HeloError
 from helo.inputs.base import EVERY, Input
 from helo.saved import fields

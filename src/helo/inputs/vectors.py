@@ -16,7 +16,7 @@ import numpy as np
 from helo import engines
 from helo.cells.functions import namespace
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, table
+from helo.data.readers import arrays, columns
 from helo.data.readers import numbers as written
 from helo.errors import HeloError, fault, wrap
 from helo.inputs.base import EVERY, Input
@@ -72,7 +72,7 @@ class Vectors(Input):
         if x.dtype != object:
             return cls(Numbers.learn(_stepped(examples)))
         assert names is not None
-        kept = [name for j, name in enumerate(names) if table.numbered(x[:, j])]
+        kept = [name for j, name in enumerate(names) if columns.numbered(x[:, j])]
         texts = {name: [_category(v, examples.place(i), name) for i, v in enumerate(x[:, j])]
                  for j, name in enumerate(names) if name not in kept}  # fmt: skip
         categories = {name: known for name, values in texts.items() if (known := _known(values, name, examples))}
@@ -94,7 +94,7 @@ class Vectors(Input):
             assert self.numbers is not None
             return _Encoded(self.numbers.encode(_stepped(examples)).xs.values)
         if self.names is not None and given is not None and given != self.names:
-            x = table.by_name(x, given, self.names, examples.place(0) if len(x) else "")
+            x = columns.by_name(x, given, self.names, examples.place(0) if len(x) else "")
         if x.shape[1] != len(self.columns):
             expected = f"(examples, {len(self.columns)}), as in training"
             raise HeloError(f"columns of shape {x.shape}", expected=expected, where=examples.place(0))

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, clips, files, numbers, table
+from helo.data.readers import arrays, clips, columns, files, numbers, table
 from helo.data.readers.base import Reader
 from helo.errors import HeloError, nearest
 
@@ -139,7 +139,7 @@ def _rows(rows: table.Table, column: str | None) -> _Video:
     names = [c for c in rows.columns if c != label and c.lower() not in TIMES]
     if not names:
         raise HeloError(f"columns {', '.join(rows.columns)}", expected="numbers besides the label", where=rows.heading)
-    x, names = _features(table.matrix(rows, names), names, rows.headed)
+    x, names = _features(columns.matrix(rows, names), names, rows.headed)
     labels = None if label is None else ["" if numbers.absent(v) else str(v).strip() for v in rows.columns[label]]
     return _Video(x, names, labels, lambda i: rows.places[i])
 
@@ -192,7 +192,7 @@ def _as_many(labels: list[str], frames: int, path: Path) -> list[str]:
 def _follow(video: _Video, first: _Video, path: Path) -> None:
     """Features as the first file has them, by name where both have names."""
     if video.names is not None and first.names is not None:
-        video.x, video.names = table.by_name(video.x, video.names, first.names, str(path)), first.names
+        video.x, video.names = columns.by_name(video.x, video.names, first.names, str(path)), first.names
     elif video.x.shape[1] != first.x.shape[1]:
         raise HeloError(f"{video.x.shape[1]} features per frame", expected=f"{first.x.shape[1]}, as before", where=path)
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, dialogue, files, numbers, table, text
+from helo.data.readers import arrays, columns, dialogue, files, numbers, table, text
 from helo.errors import HeloError, fault, place, wrap
 
 
@@ -88,9 +88,9 @@ def written(names: Sequence[Any]) -> list[str | Path]:
     lines: list[str] = []
     for one in names:
         if isinstance(one, table.Table):
-            column = next(iter(one.columns)) if len(one.columns) == 1 else one.first(table.TEXTS)
+            column = next(iter(one.columns)) if len(one.columns) == 1 else one.first(columns.TEXTS)
             if column is None:
-                some, usual = ", ".join(one.columns), ", ".join(table.TEXTS)
+                some, usual = ", ".join(one.columns), ", ".join(columns.TEXTS)
                 raise HeloError(f"columns {some}", expected=f"one alone, or one of {usual}", where=one.heading)
             lines += [table.text(v, column, where) for v, where in zip(one.columns[column], one.places, strict=True)]
         elif isinstance(one, Examples):
@@ -115,7 +115,7 @@ def _labelled(inputs: Any, labels: Any) -> table.Table | Examples:
     if not tables:
         return Examples(inputs, labels)
     rows, marks = table.joined(tables), list(labels)
-    name = table.LABELS[0]
+    name = columns.LABELS[0]
     if len(marks) != len(rows):
         raise HeloError(f"{len(rows)} rows but {len(marks)} labels", expected="the same number", where=rows.heading)
     if rows.first([name]) is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import files, numbers, table
+from helo.data.readers import columns, files, numbers, table
 from helo.data.readers.base import Reader
 from helo.errors import HeloError, fault
 
@@ -101,9 +101,9 @@ def grouped(rows: table.Table, channels: list[str], label: str | None, group: st
     """Series `(time, channels)` from a table of steps, in the order of their first rows; an empty cell or NaN is a
     missing value. All rows of a series have its label.
     """
-    x = table.matrix(rows, channels, missing=True)
-    members = table.groups(rows, group, order)
-    labels = None if label is None else table.common(rows, label, members)
+    x = columns.matrix(rows, channels, missing=True)
+    members = columns.groups(rows, group, order)
+    labels = None if label is None else columns.common(rows, label, members)
     return Dataset(
         "frames", [x[found] for found in members], labels,
         lambda i, *step: rows.places[members[i][step[0] if step else 0]], {"features": channels, "label": label, "rows": members},
