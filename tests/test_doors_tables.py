@@ -206,12 +206,6 @@ def test_columns_to_be_left_out(tmp_path):
     (tmp_path / "text.csv").write_text("text,a,label\n" + "s,1,x\nt,2,y\n" * 3)
     assert learned(tmp_path / "text.csv")[0].kind == "text"
     assert isinstance(learned(tmp_path / "text.csv", ignore=("text",))[1].form, Vectors)
-    (tmp_path / "g.csv").write_text(
-        "s,name,a,label\n" + "1,p,1,x\n1,p,2,x\n2,q,1,y\n2,q,2,y\n3,r,1,x\n3,r,2,x\n4,r,1,y\n"
-    )
-    with pytest.raises(HeloError, match="'name'.*--ignore"):
-        learned(tmp_path / "g.csv", group="s")
-    assert learned(tmp_path / "g.csv", group="s", ignore=("name",))[0].notes["features"] == ["a"]
 
 
 def test_running_text_beside_numbers_is_refused_by_name(tmp_path):

@@ -16,6 +16,7 @@ from helo.data.dataset import Dataset
 from helo.data.readers import arrays, dialogue, given, table
 from helo.data.readers.files import arriving, parted
 from helo.errors import HeloError
+from helo.inputs.mixed import Mixed
 from helo.inputs.vectors import Vectors
 from helo.options import flag
 
@@ -140,7 +141,7 @@ class Source:
         elif kind in ("text", "pair"):
             source = arrays.texts(source)
         else:
-            cells = task.form.cells(source) if kind == "vector" and isinstance(task.form, Vectors) else None
+            cells = task.form.cells(source) if isinstance(task.form, Vectors | Mixed) else None
             missing = kind in ("frames", "vector") and not stepwise
             source = arrays.given(source, kind, missing) if cells is None else cells
         for i, x in enumerate(source if stepwise else ()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,6 +16,7 @@ from helo.errors import HeloError, fault
 
 TEXTS = ("text", "sentence", "utterance")
 LABELS = ("label", "emotion", "class")
+TRUTH = {"true": 1.0, "false": 0.0}
 
 
 def numeric(table: Table, leave_out: Sequence[str] = ()) -> list[str]:
@@ -113,6 +114,17 @@ def matrix(table: Table, names: Sequence[str], missing: bool = False) -> np.ndar
     """
     columns = [numbers.column(table.columns[n], table.places, n, missing) for n in names]
     return np.stack(columns, 1) if columns else np.zeros((len(table), 0))
+
+
+def as_numbers(x: np.ndarray, names: Sequence[str], wanted: Sequence[str], place: Callable[[int], str]) -> np.ndarray:
+    """The wanted ones of the columns of cells `x (rows, columns)` as numbers, float64; a missing value is NaN, and true and
+    false are 1 and 0.
+    """
+    places, found = [place(i) for i in range(len(x))], np.zeros((len(x), len(wanted)))
+    for j, name in enumerate(wanted):
+        values = [TRUTH.get(v.strip().lower(), v) if isinstance(v, str) else v for v in x[:, names.index(name)]]
+        found[:, j] = numbers.column(values, places, name, missing=True)
+    return found
 
 
 def by_name(x: np.ndarray, names: Sequence[str], ordered: Sequence[str], where: str) -> np.ndarray:

@@ -73,10 +73,10 @@ def fingerprint(found: Dataset) -> str:
     digest = hashlib.sha256()
     for part in (found.inputs, found.labels or ()):
         for one in part:
-            if isinstance(one, np.ndarray):
+            if isinstance(one, np.ndarray) and one.dtype != object:
                 digest.update(f"{one.dtype} {one.shape}".encode() + np.ascontiguousarray(one).tobytes())
             else:
-                digest.update(repr(one).encode() + b"\0")
+                digest.update(repr(one.tolist() if isinstance(one, np.ndarray) else one).encode() + b"\0")
         digest.update(b"\1")
     return digest.hexdigest()[:16]
 

@@ -56,15 +56,13 @@ class Rows(Reader):
         known.append(None if o.split_by is None else rows.first([o.split_by.lower()]))
         features = [c for c in rows.columns if c not in known]
         plain = bool(columns.numeric(rows, [c for c in known if c is not None]))
-        if not features or (o.group is not None and not plain):
-            worded = next((c for c in features if not columns.numbered(rows.columns[c])), None)
-            leave = "" if worded is None else f", or leave {worded!r} out with --ignore"
+        if not features:
             raise HeloError(
                 f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(columns.TEXTS)}, or numbers in all but the label",
-                mend=f"choose the column of the text with --text{leave}", where=rows.heading, flag="--text",
+                mend="choose the column of the text with --text", where=rows.heading, flag="--text",
             )  # fmt: skip
         if o.group is not None:
-            return series.grouped(rows, features, label, o.group, o.order)
+            return series.grouped(rows, features, label, o.group, o.order, plain)
         notes = {"features": features, "label": label}
         x = columns.matrix(rows, features, missing=True) if plain else columns.objects(rows, features)
         return Dataset("vector", x, labels, lambda i, *step: rows.places[i], notes)

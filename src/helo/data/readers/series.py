@@ -97,11 +97,13 @@ def values(fields: Sequence[str], where: str) -> np.ndarray | None:
         return None
 
 
-def grouped(rows: table.Table, channels: list[str], label: str | None, group: str, order: str | None) -> Dataset:
+def grouped(
+    rows: table.Table, channels: list[str], label: str | None, group: str, order: str | None, plain: bool = True
+) -> Dataset:
     """Series `(time, channels)` from a table of steps, in the order of their first rows; an empty cell or NaN is a
-    missing value. All rows of a series have its label.
+    missing value. All rows of a series have its label. plain: all channels are numbers; where some are texts, cells as they are.
     """
-    x = columns.matrix(rows, channels, missing=True)
+    x = columns.matrix(rows, channels, missing=True) if plain else columns.objects(rows, channels)
     members = columns.groups(rows, group, order)
     labels = None if label is None else columns.common(rows, label, members)
     return Dataset(
