@@ -195,7 +195,7 @@ def understood(
              for j, name in enumerate(names) if name not in kept}  # fmt: skip
     if of is not None:
         texts = {name: [v for _, v in dict.fromkeys(zip(of, values, strict=True))] for name, values in texts.items()}
-    categories = {name: known for name, values in texts.items() if (known := _known(values, name, examples))}
+    categories = {name: known for name, values in texts.items() if (known := _known(values, name, examples, "rows" if of is None else "series"))}
     if not kept and all(2 * len(set(values)) > len(values) for values in texts.values()):
         raise HeloError(
             f"columns {', '.join(names)}", expected="numbers, or categories that occur several times",
@@ -272,7 +272,7 @@ def _category(value: Any, where: str, column: str) -> str:
     return text.lower() if text.lower() in columns.TRUTH else text
 
 
-def _known(values: Sequence[str], name: str, examples: Dataset) -> list[str]:
+def _known(values: Sequence[str], name: str, examples: Dataset, several: str) -> list[str]:
     """The categories of a column, the most frequent first; none where no two rows are alike. Raises HeloError for running text."""
     counts = Counter(values)
     given = [v for v in values if v]
@@ -284,7 +284,7 @@ def _known(values: Sequence[str], name: str, examples: Dataset) -> list[str]:
         )  # fmt: skip
     known = [v for v, n in sorted(counts.items(), key=lambda i: (-i[1], i[0])) if n >= LEAST][:MOST]
     if len(given) >= FEW and different == 1:
-        LOG.warning("helo: the column %r is left out: no two rows are alike, as in an identifier", name)
+        LOG.warning("helo: the column %r is left out: no two %s are alike, as in an identifier", name, several)
         return []
     if len(given) >= FEW and different > UNLIKE:
         LOG.warning("helo: the column %r looks like an identifier; --ignore %s leaves it out", name, shlex.quote(name))
