@@ -251,3 +251,33 @@ def test_a_remedy_is_a_flag_that_was_given(tmp_path):
     )
     with pytest.raises(HeloError, match="--wet"):
         run.examples(other, reader=f"{own}:Own")
+
+
+def test_what_a_text_leaves_out_is_said(tmp_path, caplog):
+    table = [{"text": f"well {i}", "age": i % 9, "town": "abcd"[i // 2 % 4], "label": "yn"[i % 2]} for i in range(20)]
+    file, how = as_csv(tmp_path / "t.csv", table), {"steps": 1, "quiet": True}
+
+    def said(source, **more):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "helo"):
+            helo.train("classify", source, out=tmp_path / "run", overwrite=True, **how, **more)
+        return [r.getMessage() for r in caplog.records]
+
+    for source in (file, table, {name: [row[name] for row in table] for name in table[0]}):
+        (line,) = said(source)
+        for part in ("'text'", "age, town", "--ignore text"):
+            assert part in line
+    assert not said(file, text="text")
+    assert not said(file, ignore=("age", "town"))
+    assert not said(file, ignore=("text",))
+    assert "age" not in said(file, ignore=("age",))[0]
+    assert "town" not in said(file, split_by="town", split="group")[0]
+    done = helo_command("data", "check", "classify", file)
+    assert done.code == 0
+    assert "age, town" in done.out
+    assert "--ignore text" in done.err
+    assert json.loads(helo_command("data", "check", "classify", file, "--json").out)["understood"]["not read"] == [
+        "age",
+        "town",
+    ]
+    assert "--ignore text" in helo_command("train", "classify", file, "--steps", 1, "--out", tmp_path / "r").err

@@ -195,7 +195,11 @@ def understood(
              for j, name in enumerate(names) if name not in kept}  # fmt: skip
     if of is not None:
         texts = {name: [v for _, v in dict.fromkeys(zip(of, values, strict=True))] for name, values in texts.items()}
-    categories = {name: known for name, values in texts.items() if (known := _known(values, name, examples, "rows" if of is None else "series"))}
+    categories = {
+        name: known
+        for name, values in texts.items()
+        if (known := _known(values, name, examples, "rows" if of is None else "series"))
+    }
     if not kept and all(2 * len(set(values)) > len(values) for values in texts.values()):
         raise HeloError(
             f"columns {', '.join(names)}", expected="numbers, or categories that occur several times",

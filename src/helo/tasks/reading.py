@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -21,8 +23,9 @@ from helo.inputs.vectors import Vectors
 from helo.options import flag
 
 INPUT = "standard input"
+LOG = logging.getLogger("helo")  # what it warns of is on standard error, unless a program wants it elsewhere
 # Notes about examples that are no news to a person.
-UNSAID = frozenset({"columns", "rows", "names", "segments", "images", "split"})
+UNSAID = frozenset({"columns", "read", "rows", "names", "segments", "images", "split"})
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Source:
     ) -> tuple[Dataset, Dataset, dict[str, Any]]:
         """What to learn from, what to validate on, and what `run.json` records of where they lie."""
         learn, paths = self.read(files, options)
+        _say_unread(learn, options)
         record: dict[str, Any] = {
             "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": _fingerprint(learn, paths)}
         }  # fmt: skip
@@ -171,6 +175,7 @@ class Source:
     def summary(self, files: Sequence[str | Path], options: Any) -> tuple[Dataset, dict[str, Any]]:
         """The examples of a person's files, and what is understood of them before anything is learned."""
         examples, paths = self.check(files, options)
+        _say_unread(examples, options)
         found: dict[str, Any] = {"files": len(paths), "kind": examples.kind, "examples": len(examples)}
         found |= {name: value for name, value in examples.notes.items() if name not in UNSAID and value}
         try:
@@ -184,6 +189,14 @@ class Source:
             found["labels"] = len(counts)
             found["most frequent"] = ", ".join(f"{y} {n:,}" for y, n in counts[:12])
         return examples, found
+
+
+def _say_unread(found: Dataset, options: Any) -> None:
+    """Says which columns have no part where a table is read for one column that nobody named."""
+    column, others = str(found.notes.get("read")), found.notes.get("not read")
+    if others and (found.kind == "clip" or getattr(options, "text", None) is None):
+        LOG.warning("helo: only the column %r is read, and not %s; --ignore %s reads numbers and categories in its place",
+                    column, table.few(others), shlex.quote(column))  # fmt: skip
 
 
 def _fingerprint(found: Dataset, paths: list[Path]) -> str:

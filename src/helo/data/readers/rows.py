@@ -29,6 +29,8 @@ class Rows(Reader):
         found = self._dataset(rows, label, options)
         found.split_by = columns.split_by(rows, options, found.notes.get("rows"))
         found.notes["columns"] = list(every.columns)
+        if found.kind in ("text", "dialogue", "clip"):
+            found.notes |= _unread(rows, found.kind, label, options)
         if found.kind != "clip" or len(found) == len(every):
             found.columns = columns.carried(every, found.notes.get("rows"))
         return found
@@ -66,3 +68,14 @@ class Rows(Reader):
         notes = {"features": features, "label": label}
         x = columns.matrix(rows, features, missing=True) if plain else columns.objects(rows, features)
         return Dataset("vector", x, labels, lambda i, *step: rows.places[i], notes)
+
+
+def _unread(rows: table.Table, kind: str, label: str | None, o: Any) -> dict[str, Any]:
+    """Of a table that is read for one column, that column, and those that have no part in it."""
+    if kind == "clip":
+        read, usual = clips.holds(rows), (clips.STARTS, clips.ENDS)
+    else:
+        read, usual = columns.column(rows, o.text, columns.TEXTS, "--text"), ()
+    flags = (o.group, o.order, o.speaker, o.split_by)
+    part = {read, label, *map(rows.first, usual), *(rows.first([c.lower()]) for c in flags if c is not None)}
+    return {"read": read, "not read": [name for name in rows.columns if name not in part]}
