@@ -85,6 +85,11 @@ def written(names: Sequence[Any]) -> list[str | Path]:
     """Running text that was given, a line a text, as a file; names of files as they are."""
     if not anything(names):
         return list(names)
+    return [text.kept("\n".join([*running(names), ""]).encode(errors="surrogateescape"))]
+
+
+def running(names: Sequence[Any]) -> list[str]:
+    """Running text that was given: the texts, in order."""
     lines: list[str] = []
     for one in names:
         if isinstance(one, table.Table):
@@ -95,7 +100,7 @@ def written(names: Sequence[Any]) -> list[str | Path]:
             lines += [table.text(v, column, where) for v, where in zip(one.columns[column], one.places, strict=True)]
         elif isinstance(one, Examples):
             lines += arrays.texts(one.inputs)
-    return [text.kept("\n".join([*lines, ""]).encode(errors="surrogateescape"))]
+    return lines
 
 
 def read(given: Examples, labels: str) -> Dataset:
