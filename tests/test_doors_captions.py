@@ -65,8 +65,8 @@ def test_every_door_trains_alike(tmp_path, album):
     helo.train(
         "caption", named, out=tmp_path / "named", images=(str(folder / "all.tar"),), resume=True, **HOW | {"steps": 4}
     )
+    other = named.assign(caption="a square")
     with pytest.raises(HeloError):
-        other = named.assign(caption="a square")
         helo.train(
             "caption",
             other,
