@@ -187,3 +187,13 @@ def test_every_verb(tmp_path, trained):
     assert done.code == 0, done.err
     assert "does" in (tmp_path / "p.html").read_text()
     assert helo_command("train", "classify", "--out", trained.path, "--resume", "--steps", 152, "--quiet").code == 0
+
+
+def test_a_row_of_no_series_is_refused(tmp_path):
+    table = [row | {"run": "" if i == 5 else row["run"]} for i, row in enumerate(steps(20))]
+    with pytest.raises(HeloError, match=r"t.csv:7: .*'run'"):
+        learned(as_csv(tmp_path / "t.csv", table))
+    talks = [{"run": r, "text": "well", "label": y} for r, y in (("a", "x"), (None, "x"), ("b", "y"))]
+    for task in ("classify", "tag"):
+        with pytest.raises(HeloError, match=r"row 1: .*'run'"):
+            helo.train(task, talks, group="run", out=tmp_path / "run", steps=1, quiet=True)

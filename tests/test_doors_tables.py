@@ -279,3 +279,18 @@ def test_what_a_text_leaves_out_is_said(tmp_path, caplog):
     assert "--ignore text" in caplog.text
     found = json.loads(helo_command("data", "check", "classify", file, "--json").out)["understood"]
     assert found["not read"] == ["age", "town"]
+
+
+def test_columns_that_differ_in_case_alone(trained):
+    table = [dict(row) for row in rows(12)]
+    twins = [row | {"COUNTRY": "de", "Age": 1, "CITY": "x"} for row in table]
+    assert trained.predict(twins) == trained.predict(table)
+    assert trained.predict([{n.upper(): v for n, v in row.items()} for row in table]) == trained.predict(table)
+    form = Classify.from_dataset(*_learned_of(twins, ignore=("Age",))).form
+    assert {"age", "country", "COUNTRY"} <= set(form.columns)
+    assert "Age" not in form.columns
+
+
+def _learned_of(table, **options):
+    options = Classify.Options(**options)
+    return options, Classify.source.read(table, options)[0]

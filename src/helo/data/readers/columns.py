@@ -44,8 +44,19 @@ def objects(table: Table, names: Sequence[str]) -> np.ndarray:
 
 def without(table: Table, ignored: Sequence[str]) -> Table:
     """The table without some columns, found whatever their case; those that it lacks are no fault."""
-    left_out = {name.casefold() for name in ignored}
-    return replace(table, columns={n: c for n, c in table.columns.items() if n.casefold() not in left_out})
+    exact = {name for name in ignored if name in table.columns}
+    left_out = {name.casefold() for name in ignored if name not in exact}
+    kept = {n: c for n, c in table.columns.items() if n not in exact and n.casefold() not in left_out}
+    return replace(table, columns=kept)
+
+
+def grouping(table: Table, group: str) -> list[Any]:
+    """Of each row the group to which it belongs. A row that names none is a fault of its place."""
+    names = table.named(group, "--group")
+    for name, where in zip(names, table.places, strict=True):
+        if numbers.absent(name):
+            fault(f"nothing in {group!r}", expected="what its row belongs to", where=where)
+    return names
 
 
 def groups(table: Table, group: str, order: str | None) -> list[list[int]]:
@@ -53,7 +64,7 @@ def groups(table: Table, group: str, order: str | None) -> list[list[int]]:
     by which the rows of a group come, numbers or ISO dates.
     """
     members: dict[tuple[str, str], list[int]] = {}
-    for i, (name, where) in enumerate(zip(table.named(group, "--group"), table.places, strict=True)):
+    for i, (name, where) in enumerate(zip(grouping(table, group), table.places, strict=True)):
         members.setdefault((where.rpartition(":")[0], str(name)), []).append(i)
     if order is not None:
         values = [moment(v, order, w) for v, w in zip(table.named(order, "--order"), table.places, strict=True)]
@@ -129,10 +140,11 @@ def as_numbers(x: np.ndarray, names: Sequence[str], wanted: Sequence[str], place
 
 def by_name(x: np.ndarray, names: Sequence[str], ordered: Sequence[str], where: str) -> np.ndarray:
     """The wanted ones of the columns of `x (…, columns)`, in that order. Raises HeloError for one that is not there."""
-    at = {name.casefold(): i for i, name in enumerate(names)}
-    if absent := [name for name in ordered if name.casefold() not in at]:
+    at = {name.casefold(): i for i, name in reversed(list(enumerate(names)))}
+    at |= {name: i for i, name in enumerate(names)}  # two columns may differ in case alone
+    if absent := [name for name in ordered if name not in at and name.casefold() not in at]:
         raise HeloError(f"no column {absent[0]!r}", expected=f"the columns {few(ordered)}", where=where)
-    return x[..., [at[name.casefold()] for name in ordered]]
+    return x[..., [at[name] if name in at else at[name.casefold()] for name in ordered]]
 
 
 def texts(rows: Table, name: str, all_say: bool = False) -> Table:
