@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,13 +16,12 @@ from helo.data import dataset, readers, splits
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, dialogue, given, table
 from helo.data.readers.files import arriving, parted
-from helo.errors import HeloError
+from helo.errors import HeloError, warn
 from helo.inputs.mixed import Mixed
 from helo.inputs.vectors import Vectors
 from helo.options import flag
 
 INPUT = "standard input"
-LOG = logging.getLogger("helo")  # what it warns of is on standard error, unless a program wants it elsewhere
 # Notes about examples that are no news to a person.
 UNSAID = frozenset({"columns", "read", "rows", "names", "segments", "images", "split"})
 
@@ -195,8 +193,8 @@ def _say_unread(found: Dataset, options: Any) -> None:
     """Says which columns have no part where a table is read for one column that nobody named."""
     column, others = str(found.notes.get("read")), found.notes.get("not read")
     if others and (found.kind == "clip" or getattr(options, "text", None) is None):
-        LOG.warning("helo: only the column %r is read, and not %s; --ignore %s reads numbers and categories in its place",
-                    column, table.few(others), shlex.quote(column))  # fmt: skip
+        mend = f"--ignore {shlex.quote(column)} reads numbers and categories in its place"
+        warn(f"only the column {column!r} is read, and not {table.few(others)}; {mend}")
 
 
 def _fingerprint(found: Dataset, paths: list[Path]) -> str:

@@ -5,7 +5,6 @@ name, and which pictures are used for training.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,11 +21,10 @@ from helo.data.readers.captions import Captioned
 from helo.data.readers.columns import carried
 from helo.data.readers.photos import Photo
 from helo.data.readers.table import Table, joined
-from helo.errors import HeloError, fault
+from helo.errors import HeloError, fault, warn
 
 TEXTS = (".txt", ".token", ".tsv", ".csv", ".json")
 LISTS = ("train_list", "valid_list")
-LOG = logging.getLogger("helo")  # what it warns of is on standard error, unless a program wants it elsewhere
 BESIDE = ("left_out", "without_captions")  # notes of pictures that are no examples
 
 
@@ -299,7 +297,7 @@ def _labelled(
     bad = dict(_unreadable(found)) if options.skip_bad else {}
     left = [*left, *bad.values()]
     for error in left:
-        LOG.warning("helo: left out: %s", error)
+        warn(f"left out: {error}")
     good = [i for i in range(len(found)) if i not in bad]
     if not good:
         raise HeloError("no picture that can be read", expected="at least one", where=left[0].where if left else "")
