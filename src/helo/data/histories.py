@@ -55,7 +55,9 @@ def history(
     there = np.flatnonzero(~np.isnan(values))
     end = int(there[-1]) + 1 if len(there) else 0
     none = np.zeros((len(values), 0))
-    return History(name, values[:end], clock, end, none if known is None else known, none if past is None else past[:end])
+    return History(
+        name, values[:end], clock, end, none if known is None else known, none if past is None else past[:end]
+    )
 
 
 def rolled(examples: Dataset, horizon: int, origins: int = 1, stride: int | None = None, least: int = 1) -> Dataset:
@@ -78,7 +80,11 @@ def rolled(examples: Dataset, horizon: int, origins: int = 1, stride: int | None
 
 
 def dataset(
-    found: Sequence[History], places: Sequence[str], group: str | None, notes: dict[str, Any], columns: dict[str, list[Any]]
+    found: Sequence[History],
+    places: Sequence[str],
+    group: str | None,
+    notes: dict[str, Any],
+    columns: dict[str, list[Any]],
 ) -> Dataset:
     """Series as examples. group: the column of their names; None where there is one series without a name."""
     if not found:
@@ -87,6 +93,6 @@ def dataset(
     frequency = found[0].clock.frequency
     about = [{} if group is None else {group: x.name} for x in found]
     return Dataset(
-        KIND, list(found), None, lambda i, *step: places[i], {"frequency": frequency} | notes,
+        KIND, list(found), None, lambda i, *step: str(places[i]), {"frequency": frequency} | notes,
         about=about, columns=named | columns,
     )  # fmt: skip

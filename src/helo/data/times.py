@@ -161,7 +161,7 @@ def written(time: Any, style: str) -> str:
     """A time as `parse` found it written."""
     if style == STEPS:
         return str(int(time))
-    at: datetime = np.datetime64(time, "s").item()
+    at: Any = np.datetime64(time, "s").item()  # a datetime
     text = style.replace("%Y", f"{at.year:04d}").replace("%q", str((at.month + 2) // 3))
     return at.strftime(text) if "%" in text else text
 

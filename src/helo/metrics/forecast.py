@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from helo.layers import quantiles
-from helo.layers.quantiles import LEVELS
 from helo.metrics.base import Metric
 
-LOW, HALF, HIGH = 0, LEVELS.index(0.5), len(LEVELS) - 1  # of the deciles: the ends of the 80 % interval, and the median
+DECILES = np.arange(1, 10) / 10
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Forecast(Metric):
     one season before (Hyndman and Koehler 2006), their mean. smape: in percent, 200 |truth - median| / (|truth| + |median|),
     as in the M4 competition. rmse: of the mean. coverage_80: the share that lies between the first and the last decile.
 
-    answers: deciles `(horizon, 9)` a window; references: what came, with `values` `(horizon,)`, NaN where nothing did, and
+    answers: the mean and the deciles, `(horizon, 10)` a window; references: what came, with `values` `(horizon,)`, NaN where nothing did, and
     `error`, how far the series is from itself one season before on average, NaN where it is not.
     """
 
@@ -36,11 +34,13 @@ class Forecast(Metric):
             there = ~np.isnan(truth.values)
             if not there.any():
                 continue
-            q, y = found[there], truth.values[there]
-            away, size = np.abs(q[:, HALF] - y), np.abs(q[:, HALF]) + np.abs(y)
-            losses = quantiles.pinball(q, y, np.array(LEVELS))
-            inside = (y >= q[:, LOW]) & (y <= q[:, HIGH])
-            rest = (quantiles.mean(q, LEVELS) - y) ** 2
+            mean, q, y = found[there, 0], found[there, 1:], truth.values[there]
+            median = q[:, 4]
+            away, size = np.abs(median - y), np.abs(median) + np.abs(y)
+            over = y[:, None] - q
+            losses = np.maximum(DECILES * over, (DECILES - 1) * over)
+            inside = (y >= q[:, 0]) & (y <= q[:, -1])
+            rest = (mean - y) ** 2
             known = not np.isnan(truth.error)
             sums += [
                 2 * losses.mean(-1).sum(), np.abs(y).sum(), rest.sum(), (200 * away / np.where(size > 0, size, 1)).sum(), len(y),

@@ -24,7 +24,11 @@ class Forecaster(InputModel):
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
         """A batch of windows to quantiles `(batch, horizon, levels)`, as the windows are scaled."""
         o = self.options
-        _, state = stack.run(self.cell, o.layers, part(parameters, "recurrent.past"), batch["xs"], None, noise, o.dropout)
-        ys, _ = stack.run(self.cell, o.layers, part(parameters, "recurrent.ahead"), batch["ahead"], state, noise, o.dropout)
+        _, state = stack.run(
+            self.cell, o.layers, part(parameters, "recurrent.past"), batch["xs"], None, noise, o.dropout
+        )
+        ys, _ = stack.run(
+            self.cell, o.layers, part(parameters, "recurrent.ahead"), batch["ahead"], state, noise, o.dropout
+        )
         ys = variational_dropout(ys, o.dropout, noise)
         return increasing(scores(parameters, ys)) + batch["base"][..., None]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from helo.reports.base import Report, beside
 
 
@@ -23,13 +25,12 @@ class ForecastReport(Report):
 
     def progress(self, parameters, rng):
         task, (encoded, _) = self.task, self.task.splits.valid
-        import numpy as np
-
         row = np.array([rng.integers(len(encoded.lengths))])
         found = task.evaluate_batch(parameters, encoded.batch(row))[2][0]
         history = task.splits.examples.inputs[row[0]]
         first, truth = found[0], history.truth(1)[0]
-        return f"{history.name or 'the series'} {history.clock.text(history.origin)}: {first[4]:.6g} ({first[0]:.6g} to {first[8]:.6g}), true {truth:.6g}"
+        of = f"{history.name} {history.clock.text(history.origin)}".strip()
+        return f"{of}: {first[4]:.6g} ({first[0]:.6g} to {first[8]:.6g}), true {truth:.6g}"
 
     @staticmethod
     def line(answer: dict[str, Any]) -> str:
@@ -41,6 +42,8 @@ class ForecastReport(Report):
     def rows(self, answer, given, number):
         time = self.task.options.time or "time"
         return [
-            beside(given, {time: t, "mean": answer["mean"][i]} | {f"q{q}": v[i] for q, v in answer["quantiles"].items()})
+            beside(
+                given, {time: t, "mean": answer["mean"][i]} | {f"q{q}": v[i] for q, v in answer["quantiles"].items()}
+            )
             for i, t in enumerate(answer["times"])
         ]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -16,8 +15,6 @@ import numpy as np
 from helo import engines, inputs
 from helo.cells.functions import namespace
 from helo.data import histories, times
-from helo.data.dataset import Dataset
-from helo.data.histories import rolled
 from helo.errors import HeloError
 from helo.inputs.windows import Encoded, Windows
 from helo.layers import quantiles
@@ -29,10 +26,12 @@ from helo.options import SHARE, SIZE, Bounds
 from helo.saved import settled
 from helo.tasks.base import Recipe, filled
 from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.reading import Source, fingerprint
+from helo.tasks.histories import HistorySource
 
 HORIZON = Bounds(1, 10_000)
+FARTHEST = 30.0  # deviations, of a value that is learned from
 SMALL = 2_000  # windows, below which a small network learns what there is
+FEW, MANY = 800, 2_500  # steps at most, of few windows and of many: more learn them by heart
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,9 @@ class PredictOptions:
     """Of a forecast."""
 
     horizon: Annotated[int | None, "steps to forecast  [as in training]", HORIZON] = None
-    quantiles: Annotated[tuple[str, ...], "a quantile between 0 and 1 in place of the deciles; may be given several times"] = ()
+    quantiles: Annotated[
+        tuple[str, ...], "a quantile between 0 and 1 in place of the deciles; may be given several times"
+    ] = ()
 
     def __post_init__(self):
         self.levels  # noqa: B018  refused before anything is computed
@@ -80,7 +81,9 @@ class Options(ExampleOptions):
     group: Annotated[str | None, "column that says which series a row belongs to"] = None
     known: Annotated[tuple[str, ...], "column that is known in advance; may be given several times"] = ()
     past: Annotated[tuple[str, ...], "column that is known only afterwards; may be given several times"] = ()
-    frequency: Annotated[str | None, "how far values are apart: hourly, daily, monthly, 15min …  [from the times]"] = None
+    frequency: Annotated[str | None, "how far values are apart: hourly, daily, monthly, 15min …  [from the times]"] = (
+        None
+    )
     gaps: Annotated[Literal["missing", "previous", "zero"] | None, "fill times that have no row  [an error]"] = None
     repeated: Annotated[Literal["first", "last", "mean", "sum"] | None, "join rows of one time  [an error]"] = None
     season: Annotated[int | None, "values in a season  [from the frequency]", SIZE] = None
@@ -91,45 +94,13 @@ class Options(ExampleOptions):
     batch: Annotated[int | None, "windows per step (batch size)", SIZE] = None
 
 
-class HistorySource(Source):
-    """Series; the last horizon of each is held out."""
-
-    def read(self, files, options, labelled=True):
-        return super().read(files, options, labelled=False)
-
-    def split(self, files, valid, options):
-        if options.split not in (None, "chronological"):
-            raise HeloError(f"--split {options.split}", expected="no --split: the last horizon of each series is held out")
-        found, paths = self.read(files, options)
-        record = {"train": [str(p.absolute()) for p in paths], "fingerprint": {"train": fingerprint(found, paths)}}
-        if not valid:
-            learn, check, said = self._held_out(found, options)
-            return learn, check, record | {"valid": said}
-        check, paths = self.read(valid, options)
-        record["valid"] = [str(p.absolute()) for p in paths]
-        record["fingerprint"]["valid"] = fingerprint(check, paths)
-        return found, rolled(check, options.horizon), record
-
-    def _held_out(self, examples, options):
-        """To learn from, each series without its last horizon, and to validate on, all of it from there."""
-        horizon = options.horizon
-        season = options.season or times.season(examples.inputs[0].clock.frequency)
-        check = rolled(examples, horizon, least=horizon + max(2, season if season > 1 else 2))
-        learn = [histories.history(h.name, h.values[: h.origin], h.clock, h.known, h.past) for h in check.inputs]
-        return replace(check, inputs=learn), check, f"the last {horizon} values of each series"
-
-    def reload(self, task, data, files, origins=1, stride=None, **said):
-        found = super().reload(task, data, files, **said)
-        return rolled(found, task.options.horizon, origins, stride) if len(files) or origins > 1 else found
-
-
 class Forecast(ExampleTask):
     """Quantiles of the next values."""
 
     Options = Options
     source = HistorySource("series", "chronological")
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02})
-    scoring = Scoring(("forecast",), ("forecast",), "wql")
+    scoring = Scoring(("forecast",), ("forecast",))
     form: Windows
 
     def __init__(self, options: Options, form: Windows):
@@ -151,10 +122,14 @@ class Forecast(ExampleTask):
             raise HeloError(f"all values are {value}", expected="values that vary", where=examples.place(0))
         frequency = examples.inputs[0].clock.frequency
         form = Windows.learn(examples.inputs, options.horizon, options.season)
-        small = len(form.training(examples.inputs).rows) < SMALL
+        windows = len(form.training(examples.inputs).rows)
+        small = windows < SMALL
         o = filled(options, frequency=frequency, season=times.season(frequency), hidden=32 if small else 128,
-                   dropout=0.2 if small else 0.0, batch=32 if small else 128)  # fmt: skip
-        return cls(o, form)
+                   dropout=0.2 if small else 0.1, batch=32 if small else 128)  # fmt: skip
+        self = cls(o, form)
+        # Windows overlap: a pass over all shows each value hundreds of times.
+        self.recipe = replace(self.recipe, max_epochs=(FEW if small else MANY) * o.batch / windows)
+        return self
 
     def training_examples(self, examples):
         encoded = self.form.training(examples.inputs)
@@ -177,7 +152,8 @@ class Forecast(ExampleTask):
         xp, like = namespace(found), self._like(found)
         scaled = xp.astype((batch["targets"] - batch["level"][:, None]) / batch["scale"][:, None], like.dtype)
         there = xp.astype(~xp.isnan(scaled), like.dtype)
-        scaled = xp.where(there > 0, scaled, xp.zeros_like(scaled))
+        # After a stretch that hardly varies any change is a thousand deviations: far is far.
+        scaled = xp.where(there > 0, xp.clip(scaled, -FARTHEST, FARTHEST), xp.zeros_like(scaled))
         levels = engines.array(np.array(LEVELS, np.float32), like)
         losses = xp.mean(quantiles.pinball(xp.astype(found, like.dtype), scaled, levels), axis=-1)
         return xp.sum(losses * there), xp.sum(there)
@@ -199,7 +175,8 @@ class Forecast(ExampleTask):
 
     def predictions(self, answers, targets: Encoded):
         truth = [targets.truth(i, self.options.season) for i in range(len(answers))]
-        naive = [np.repeat(t.naive[:, None], len(LEVELS), 1) for t in truth]
+        naive = [np.repeat(t.naive[:, None], 1 + len(LEVELS), 1) for t in truth]
+        answers = [np.concatenate([quantiles.mean(q, LEVELS)[:, None], q], 1) for q in answers]
         metric = Figures()
         beside = metric.score(metric.statistics(naive, truth))
         return Predictions({"forecast": (answers, truth)}, notes={"seasonal_naive": beside, "windows": len(answers)})

@@ -22,7 +22,13 @@ from helo.errors import HeloError, fault
 
 __all__ = ["Reader", "chosen", "find", "names", "read", "vouched"]
 
-LABELS = {"example": "an example", "step": "a step", "text": "a text", "picture": "a picture", "series": "a series"}  # in words
+LABELS = {
+    "example": "an example",
+    "step": "a step",
+    "text": "a text",
+    "picture": "a picture",
+    "series": "a series",
+}  # in words
 ROOM = registry.Room(
     "helo.data.readers", "reader", Reader,
     ("base", "captions", "encoding", "files", "given", "numbers", "photos", "table", "text", "timed"), "helo.readers",

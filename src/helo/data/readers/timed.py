@@ -54,6 +54,7 @@ class Axis:
         self.frequency = self.frequency or found
 
     def _ordered(self, members: Sequence[int]) -> None:
+        assert self.name is not None
         at = self.times[np.array(members)]
         wrong = np.flatnonzero(at[1:] < at[:-1])
         if len(wrong):
@@ -81,8 +82,8 @@ class Axis:
         """A row a step, whatever rows there are."""
         at, o = clock.index(self.times[rows]), self.options
         if np.isnan(at).any():
-            i = int(np.flatnonzero(np.isnan(at))[0])
-            self._fault(rows[i], f"{self._said(rows[i])} lies between two {self.frequency} steps",
+            i = int(rows[int(np.isnan(at).argmax())])
+            self._fault(i, f"{self._said(i)} lies between two {self.frequency} steps",
                         f"times of one frequency, counted from {self._said(rows[0])}", "say another with --frequency")  # fmt: skip
             return None
         steps = at.astype(np.int64)
@@ -103,7 +104,12 @@ class Axis:
                         "--gaps missing|previous|zero fills them")  # fmt: skip
             return None
         if steps[-1] > 100 * len(steps) + 1000:
-            self._fault(rows[-1], f"{steps[-1] + 1:,} {self.frequency} steps for {len(steps):,} rows", "fewer gaps", "say another --frequency")
+            self._fault(
+                rows[-1],
+                f"{steps[-1] + 1:,} {self.frequency} steps for {len(steps):,} rows",
+                "fewer gaps",
+                "say another --frequency",
+            )
             return None
         out = np.full((int(steps[-1]) + 1, x.shape[1]), np.nan)
         out[steps] = x

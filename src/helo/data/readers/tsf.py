@@ -43,7 +43,9 @@ class Tsf(Reader):
                     raise HeloError(f"{line[:40]!r}", expected="the header of a .tsf file and @data", where=where)
                 if word == "@attribute":
                     if len(rest) != 2 or rest[1] not in ("string", "numeric", "date"):
-                        raise HeloError(f"{line[:60]!r}", expected="@attribute NAME string, numeric or date", where=where)
+                        raise HeloError(
+                            f"{line[:60]!r}", expected="@attribute NAME string, numeric or date", where=where
+                        )
                     attributes.append((rest[0], rest[1]))
                 elif word == "@frequency" and rest and spec is None:
                     spec = times.frequency(" ".join(rest), where)
@@ -59,7 +61,9 @@ class Tsf(Reader):
 def _series(line: str, attributes: list[tuple[str, str]], spec: str | None, where: str) -> History:
     *about, values = line.split(":")
     if len(about) != len(attributes):
-        raise HeloError(f"{len(about)} attributes", expected=f"{len(attributes)}, as the header says, parted by colons", where=where)
+        raise HeloError(
+            f"{len(about)} attributes", expected=f"{len(attributes)}, as the header says, parted by colons", where=where
+        )
     if spec is None:
         raise HeloError("no @frequency before @data", expected="one", mend="say it with --frequency", where=where)
     start, style, name = None, times.STEPS, about[0] if about else ""
@@ -71,4 +75,8 @@ def _series(line: str, attributes: list[tuple[str, str]], spec: str | None, wher
         elif attribute == "series_name":
             name = text
     cells = [v.strip() for v in values.split(",")]
-    return history(name, np.asarray(numbers.row(cells, where, missing=True)), times.Clock(times.frequency(spec, where), style, start))
+    return history(
+        name,
+        np.asarray(numbers.row(cells, where, missing=True)),
+        times.Clock(times.frequency(spec, where), style, start),
+    )
