@@ -40,7 +40,9 @@ def read(path, **options):
         "known": (),
         "past": (),
     }
-    return readers.read([path], SimpleNamespace(**known | options), "series", labelled=False)[0]
+    return readers.read(
+        [path] if isinstance(path, Path) else path, SimpleNamespace(**known | options), "series", labelled=False
+    )[0]
 
 
 # Times.
@@ -103,6 +105,19 @@ def test_long_wide_and_m4_give_the_same_series(tmp_path):
         assert found.inputs[1].values.tolist() == [v for _, v in b]
         assert found.notes["frequency"] == "monthly"
     assert first.inputs[0].clock.text(40) == "2018-05"
+
+
+def test_parquet_and_dataframes(tmp_path):
+    polars = pytest.importorskip("polars")
+    rows = monthly(30)
+    frame = polars.DataFrame({"month": [t for t, _ in rows], "sales": [v for _, v in rows]})
+    frame = frame.with_columns(polars.col("month").str.to_date("%Y-%m"))
+    frame.write_parquet(tmp_path / "s.parquet")
+    for source in (tmp_path / "s.parquet", frame):
+        found = read(source, target="sales")
+        assert found.notes["frequency"] == "monthly"
+        assert found.inputs[0].values.tolist() == [v for _, v in rows]
+        assert found.inputs[0].clock.text(30).startswith("2017-07-01")
 
 
 def test_tsf(tmp_path):
@@ -253,6 +268,16 @@ def test_other_quantiles(trained):
     for bad in ("1.5", "0", "x", "nan"):
         with pytest.raises(HeloError, match="--quantiles"):
             run.predict(run.examples(file), quantiles=(bad,))
+
+
+def test_sampled_paths_have_the_quantiles_of_the_forecast(trained):
+    run, file = trained
+    one, again = (run.predict(run.examples(file), paths=4000, seed=1)[0] for _ in range(2))
+    assert one == again
+    paths = np.array(one["paths"])
+    for level in DECILES:
+        share = (paths <= np.array(one["quantiles"][f"{level:g}"])).mean(0)
+        assert np.abs(share - level).max() < 0.04
 
 
 def test_a_backtest_stands_beside_seasonal_naive(trained):

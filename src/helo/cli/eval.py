@@ -38,7 +38,7 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
     model = load(run, cell=cell, task=task)
     files = flags.found(model, "eval", options, files)
     how = flags.given(model, "eval", options)
-    reading = flags.reading(model, how, files)
+    flags.reading(model, how, files)
     if how.pop("dynamic", False):
         from helo.training import dynamic_evaluation
 
@@ -49,7 +49,7 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
 
         with progress.listening(working(quiet)):
             figures = model.evaluate(files, metric, **how)
-    text = model.report(report, files, overwrite, **reading) if report else ""
+    text = model.report(report, files, overwrite, **how) if report else ""
     if as_json:
         flags.show({"run": run, "figures": figures})
         return

@@ -45,7 +45,7 @@ class Windows(Input):
         self.calendar = times.calendar_width(frequency)
         covariates = len(self.means)
         self.width = self.patch * (2 + len(self.lags) + covariates) + self.calendar
-        self.ahead = len(self.lags) + 2 + self.calendar + known + len(self.bases) + 1
+        self.ahead = len(self.lags) + 2 + self.calendar + 2 * known + len(self.bases) + 1
 
     @classmethod
     def learn(cls, histories: Sequence[History], horizon: int, season: int | None = None) -> Windows:
@@ -201,13 +201,18 @@ class Encoded:
             spread = np.log(scale / (np.abs(level) + scale))
         ahead += [np.broadcast_to(e[:, None], (count, horizon)) for e in (*sure, 0.3 * np.clip(spread, -10, 0))]
         future = origins[:, None] + past
-        parts = [np.stack(ahead, -1), self._calendar(rows, future), self._covariates(rows, future)[..., : form.known]]
+        parts = [np.stack(ahead, -1), self._calendar(rows, future)]
+        # What was known of the steps whose values stand beside them: a week after a holiday is none.
+        lag = form.bases[0]
+        for steps_ in (future, future - (past // lag + 1) * lag):
+            parts.append(self._covariates(rows, steps_)[..., : form.known])
         return {
             "xs": xs.astype(np.float32),
             "ahead": np.concatenate(parts, -1).astype(np.float32),
             "base": ((base - level[:, None]) / scale[:, None]).astype(np.float32),
             "level": level,
             "scale": scale,
+            "least": np.where(np.where(there, values, 0.0).min(1) >= 0, 0.0, -np.inf),
         }
 
     @staticmethod
@@ -252,6 +257,16 @@ class Encoded:
                 out[i, ~inside, first : first + table.shape[1]] = np.nan
                 first += table.shape[1]
         return np.nan_to_num(np.clip((out - form.means) / form.spreads, -FAR, FAR))
+
+    def persistence(self, row: int) -> float:
+        """How much of its distance from the season before a series keeps from one step to the next, from 0 to below 1."""
+        before = self.histories[self.rows[row]].values[: self.origins[row]]
+        lag = self.form.bases[0]
+        away = before[lag:] - before[: -lag or None] if lag < len(before) else np.zeros(0)
+        pairs = np.stack([away[:-1], away[1:]]) if len(away) > 2 else np.zeros((2, 0))
+        pairs = pairs[:, ~np.isnan(pairs).any(0)]
+        power = (pairs**2).sum() / 2
+        return float(np.clip((pairs[0] * pairs[1]).sum() / power, 0, 0.99)) if power > 0 else 0.0
 
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """What came after the origins, `(rows, horizon)`, NaN where nothing did."""

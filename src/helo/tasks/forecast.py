@@ -5,6 +5,7 @@ what came before → recurrent layers → their state → recurrent layers over 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -50,6 +51,10 @@ class PredictOptions:
     quantiles: Annotated[
         tuple[str, ...], "a quantile between 0 and 1 in place of the deciles; may be given several times"
     ] = ()
+    paths: Annotated[
+        int, "also sample so many paths, whose quantiles are those of the forecast", Bounds(0, 100_000)
+    ] = 0
+    seed: Annotated[int | None, "random seed of the paths", Bounds(0)] = None
 
     def __post_init__(self):
         self.levels  # noqa: B018  refused before anything is computed
@@ -164,8 +169,8 @@ class Forecast(ExampleTask):
         found = self.model.forward(parameters, batch)
         xp = namespace(found)
         loss, count = self._loss(found, batch) if "targets" in batch else (0.0, 0)
-        wide = xp.astype(found, xp.float64)
-        return loss, count, wide * batch["scale"][:, None, None] + batch["level"][:, None, None]
+        values = xp.astype(found, xp.float64) * batch["scale"][:, None, None] + batch["level"][:, None, None]
+        return loss, count, xp.maximum(values, batch["least"][:, None, None])  # what was never below 0 will not be
 
     @staticmethod
     def _like(found: Any) -> Any:
@@ -181,15 +186,20 @@ class Forecast(ExampleTask):
         beside = metric.score(metric.statistics(naive, truth))
         return Predictions({"forecast": (answers, truth)}, notes={"seasonal_naive": beside, "windows": len(answers)})
 
-    def predict(self, parameters, source, horizon=None, quantiles=()):
+    def predict(self, parameters, source, horizon=None, quantiles=(), paths=0, seed=None):
         """Of each series its next values: `times`, `mean`, and `quantiles` by their level, the deciles where no others are asked
-        for. horizon: how many steps; as in training where it is not given.
+        for. horizon: how many steps; as in training where it is not given. paths: also so many sampled `paths`, each
+        `(horizon,)`.
         """
         examples = self.source.given(self, list(source) if isinstance(source, Iterator) else source)
         levels = PredictOptions(horizon, tuple(quantiles)).levels
         encoded = self.form.of(examples, horizon or self.options.horizon)
         found = self.predict_batches(parameters, encoded)[2]
-        return examples.known([self._answer(x, y, levels) for x, y in zip(examples.inputs, found, strict=True)])
+        answers = [self._answer(x, y, levels) for x, y in zip(examples.inputs, found, strict=True)]
+        rng = np.random.default_rng(seed)
+        for i, answer in enumerate(answers if paths else ()):
+            answer["paths"] = sampled(found[i], encoded.persistence(i), paths, rng).tolist()
+        return examples.known(answers)
 
     def answer(self, source, found):
         return self._answer(source, found, LEVELS)
@@ -204,3 +214,19 @@ class Forecast(ExampleTask):
 
     def to_json(self):
         return self.data, {"input": self.form.to_json()}
+
+
+def sampled(deciles: np.ndarray, persistence: float, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Paths `(count, horizon)` whose quantiles at every step are the forecast's, deciles `(horizon, 9)`: where a path stands between
+    them is a normal variable that keeps a share `persistence` from step to step (a Gaussian copula).
+    """
+    normal = rng.standard_normal((count, len(deciles)))
+    for t in range(1, len(deciles)):
+        normal[:, t] = persistence * normal[:, t - 1] + (1 - persistence**2) ** 0.5 * normal[:, t]
+    uniform = np.clip(normal_probability(normal), 1e-9, 1 - 1e-9)
+    return quantiles.at(np.broadcast_to(deciles, (count, *deciles.shape)), LEVELS, uniform)
+
+
+def normal_probability(x: np.ndarray) -> np.ndarray:
+    """The distribution function of the standard normal, which NumPy lacks."""
+    return 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))

@@ -9,10 +9,10 @@ from helo.errors import HeloError
 
 
 class Long(Reader):
-    """TSV, CSV, JSONL: one row per time and series."""
+    """TSV, CSV, JSONL, Parquet: one row per time and series."""
 
-    SUFFIXES = (".csv", ".tsv", ".jsonl")
-    called = "TSV, CSV, JSONL"
+    SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+    called = "TSV, CSV, JSONL, Parquet"
     labels = ("series",)
     kinds = ("history",)
     columns = timed.OPTIONS
@@ -21,7 +21,7 @@ class Long(Reader):
 
     def sniff(self, path):
         suffix = files.suffix(path)
-        return f"a table, by its suffix {suffix}" if suffix in table.SUFFIXES else None
+        return f"a table, by its suffix {suffix}" if suffix in (*table.SUFFIXES, ".parquet") else None
 
     def read(self, paths, options):
         rows = table.of(paths)

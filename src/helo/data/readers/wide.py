@@ -9,10 +9,10 @@ from helo.errors import HeloError
 
 
 class Wide(Reader):
-    """TSV, CSV, JSONL: one column per series."""
+    """TSV, CSV, JSONL, Parquet: one column per series."""
 
-    SUFFIXES = (".csv", ".tsv", ".jsonl")
-    called = "TSV, CSV, JSONL"
+    SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+    called = "TSV, CSV, JSONL, Parquet"
     labels = ("series",)
     kinds = ("history",)
     columns = timed.OPTIONS
@@ -20,7 +20,8 @@ class Wide(Reader):
 
     def sniff(self, path):
         suffix = files.suffix(path)
-        return f"a table, by its suffix {suffix}" if suffix in table.SUFFIXES and not m4.headed(path) else None
+        taken = suffix == ".parquet" or (suffix in table.SUFFIXES and not m4.headed(path))
+        return f"a table, by its suffix {suffix}" if taken else None
 
     def read(self, paths, options):
         rows = table.of(paths)
