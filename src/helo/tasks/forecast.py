@@ -40,14 +40,14 @@ class EvalOptions:
     """Of a backtest: from how many origins each series is forecast."""
 
     origins: Annotated[int, "forecast each series from so many origins, the last first", Bounds(1, 10_000)] = 1
-    stride: Annotated[int | None, "values from one origin to the next  [the horizon]", Bounds(1)] = None
+    stride: Annotated[int | None, "values from one origin to the next, by default the horizon", Bounds(1)] = None
 
 
 @dataclass(frozen=True)
 class PredictOptions:
     """Of a forecast."""
 
-    horizon: Annotated[int | None, "steps to forecast  [as in training]", HORIZON] = None
+    horizon: Annotated[int | None, "steps to forecast, by default as in training", HORIZON] = None
     quantiles: Annotated[
         tuple[str, ...], "a quantile between 0 and 1 in place of the deciles; may be given several times"
     ] = ()
@@ -91,7 +91,7 @@ class Options(ExampleOptions):
     )
     gaps: Annotated[Literal["missing", "previous", "zero"] | None, "fill times that have no row  [an error]"] = None
     repeated: Annotated[Literal["first", "last", "mean", "sum"] | None, "join rows of one time  [an error]"] = None
-    season: Annotated[int | None, "values in a season  [from the frequency]", SIZE] = None
+    season: Annotated[int | None, "values in a season, by default those of the frequency", SIZE] = None
     cell: Annotated[str, "a cell's name, with options, or FILE.py:NAME"] = "lstm"
     layers: Annotated[int, "layers", SIZE] = 1
     hidden: Annotated[int | None, "units per layer", SIZE] = None
