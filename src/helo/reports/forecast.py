@@ -75,7 +75,7 @@ class ForecastReport(Report):
             text += rows(("series, from", "error"), lines)
         return text
 
-    def _panel(self, history: Any, deciles: np.ndarray, truth: Any, error: float) -> Any:
+    def _panel(self, history: Any, deciles: np.ndarray, truth: Any, error: Any) -> Any:
         before = history.values[max(0, history.origin - self.task.form.context) : history.origin]
         return f"{_called(history)}: {error:.2f} of seasonal naive", before, deciles, truth.values
 
