@@ -121,7 +121,7 @@ def test_texts_conversations_pictures_and_archives(tmp_path):
     np.savez(tmp_path / "p.npz", x=pixels, y=np.stack([pixels.mean((1, 2)), np.arange(30) % 2], 1))
     run = train(tmp_path / "pictures", tmp_path / "p.npz", view="rows", steps=3, hidden=8)
     assert list(run.predict(pixels[:1])[0]["targets"]) == ["target 1", "target 2"]
-    np.savez(tmp_path / "marks.npz", x=X, y=(np.stack([Y, -Y], 1) > 10).astype(int))
+    np.savez(tmp_path / "marks.npz", x=X, y=(np.stack([Y, 20 - Y], 1) > 11).astype(int))
     run = train(tmp_path / "marks", tmp_path / "marks.npz", steps=3, hidden=8)
     assert len(run.predict(X[:1])[0]["targets"]) == 2, "ones and zeros are numbers here, and mark no labels"
     head = "@problemName p\n@timestamps false\n@univariate true\n@targetlabel true\n@data\n"
