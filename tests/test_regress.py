@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,18 @@ def test_two_numbers_of_a_table(table):
     assert (folder / "run" / "answers.png").stat().st_size > 1000
     assert (folder / "run" / "residuals.png").stat().st_size > 1000
     assert "| price " in (folder / "run" / "README.md").read_text()
+
+
+def test_the_same_command_goes_on(tmp_path):
+    (tmp_path / "t.csv").write_text(
+        "a,b,P\n" + "".join(f"{a:.3f},{b:.3f},{y:.3f}\n" for (a, b), y in zip(X, Y, strict=True))
+    )
+    words = ("train", "regress", tmp_path / "t.csv", "--target", "p", "--hidden", 8, "--out", tmp_path / "run")
+    done(*words, "--steps", 3)
+    done(*words, "--steps", 6, "--resume")
+    done("train", "regress", "--config", tmp_path / "run" / "config.toml", "--out", tmp_path / "again")
+    again, run = (helo.load(tmp_path / name) for name in ("again", "run"))
+    assert again.about["options"] == run.about["options"]
 
 
 def test_answers_stand_beside_the_input(table, tmp_path):
@@ -206,3 +219,19 @@ def test_distributions_are_scipys():
     np.testing.assert_allclose(
         distributions.log_gamma(np.array([0.5, 1, 3.3, 80])), [math.lgamma(v) for v in (0.5, 1, 3.3, 80)], atol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"std": [0.0, 1.0]}, {"std": [1.0]}, {"std": [math.nan, 1.0]}, {"std": [-1.0, 1.0]}, {"std": ["1", 1.0]}, {"mean": [1e300, 1.0]},
+        {"mean": [math.inf, 0.0]}, {"mean": None}, {"targets": ["a", "a"]}, {"targets": []}, {"targets": ["a", "b", "c"]}, {"targets": "ab"},
+        {"targets": ["a"], "mean": [1.0], "std": [1.0]}, {"more": 1},
+    ],
+)  # fmt: skip
+def test_a_damaged_vocabulary_is_refused(change, table, tmp_path):
+    folder, _ = table
+    shutil.copytree(folder / "run", tmp_path / "run")
+    file = tmp_path / "run" / "vocab.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    assert "run" in refused("predict", tmp_path / "run", folder / "t.csv")

@@ -127,7 +127,7 @@ class Regress(ExampleTask):
             if varied(s, m) != s:
                 found = f"{name!r} is {y[0, names.index(name)]:g} in all training examples"
                 raise HeloError(found, expected="numbers that differ", where=examples.place(0))
-        options, form = classify.Classify.sized(replace(options, target=tuple(columns)), examples)
+        options, form = classify.Classify.sized(replace(options, target=options.target or tuple(columns)), examples)
         return cls(options, form, names, mean.tolist(), std.tolist())
 
     def targets(self, examples):
