@@ -87,7 +87,7 @@ class Regress(ExampleTask):
 
     Options = Options
     source = NumberSource()
-    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=300)
+    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
     scoring = Scoring(("regression", "determination", "quantiles"), ("number", "quantiles"))
 
     def __init__(
