@@ -87,7 +87,7 @@ class Regress(ExampleTask):
 
     Options = Options
     source = NumberSource()
-    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
+    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02, "weight_decay": 0.3}, max_epochs=100)
     scoring = Scoring(("regression", "determination", "quantiles"), ("number", "quantiles"))
 
     def __init__(
