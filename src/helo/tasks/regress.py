@@ -29,7 +29,7 @@ from helo.saved import distinct, fields, settled
 from helo.tasks import classify
 from helo.tasks.base import Recipe
 from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LabelSource, unused
+from helo.tasks.labels import LabelSource, there, unused
 
 KEYS = tuple(f"{level:g}" for level in LEVELS)  # of the quantiles of an answer
 
@@ -38,7 +38,7 @@ KEYS = tuple(f"{level:g}" for level in LEVELS)  # of the quantiles of an answer
 class Options(ExampleOptions):
     """Of a regression. Sizes that are not given are settled as those of a classifier."""
 
-    reading = MappingProxyType(dict.fromkeys(("reader", "text", "group", "order", "speaker")))
+    reading = MappingProxyType(dict.fromkeys(("reader", "target", "text", "ignore", "group", "order", "speaker")))
 
     target: Annotated[
         tuple[str, ...], "column of a number to predict; may be given several times (the first of label, target, y)"
@@ -114,7 +114,7 @@ class Regress(ExampleTask):
 
     @classmethod
     def from_dataset(cls, options, examples):
-        classify.there(options.ignore, examples)
+        there(options.ignore, examples)
         columns = examples.notes.get("targets", [])
         if options.target and not columns:
             mend = "leave out --target, the files have no named columns"
