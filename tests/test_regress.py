@@ -62,7 +62,11 @@ def test_two_numbers_of_a_table(table):
     folder, figures = table
     assert set(figures) >= FIGURES
     assert figures["r2"] > 0.8
-    every = json.loads(done("eval", folder / "run", folder / "t.csv", "--json").out)["figures"]
+    evaluated = json.loads(done("eval", folder / "run", folder / "t.csv", "--json").out)
+    every, each = evaluated["figures"], evaluated["by_target"]
+    assert [row["target"] for row in each] == ["price", "other"]
+    assert np.mean([row["rmse"] for row in each]) == pytest.approx(every["rmse"])
+    assert each[0]["rmse"] < each[0]["rmse of the mean"]
     assert every["examples"] == 120
     assert 1e4 < every["rmse"] < 1e6, "in the unit of the targets"
     answers = json.loads(done("predict", folder / "run", folder / "t.csv", "--json").out)["answers"]

@@ -50,20 +50,33 @@ class RegressReport(Report):
         found |= {f"{n}_{level}": v for n, a in every.items() for level, v in a["quantiles"].items()}
         return [beside(given, about | found)]
 
+    def tables(self, examples, answers, targets):
+        """The figures of each target, where there are several."""
+        return {"by_target": self._by_target(np.stack(answers), targets)} if len(self.task.names) > 1 else {}
+
+    def _by_target(self, found: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]]:
+        mean, deciles = found[..., 0], found[..., 1:]
+        columns = {
+            "rmse of the mean": np.sqrt(((truth - self.task.mean) ** 2).mean(0)),  # of the training examples
+            **dict(
+                zip(("rmse", "mae"), regression.by_target(regression.Regression().statistics(mean, truth)), strict=True)
+            ),
+            "r2": determination.by_target(determination.Determination().statistics(mean, truth)),
+            "pinball": quantiles.by_target(quantiles.Quantiles().statistics(deciles, truth)),
+            "coverage_80": quantiles.covered(deciles, truth),
+        }
+        return [
+            {"target": name} | {c: float(v[k]) for c, v in columns.items()} for k, name in enumerate(self.task.names)
+        ]
+
     def page(self, parameters, folder, examples):
         task = self.task
         encoded, truth = task.encode(examples), task.targets(examples)
         found = np.stack(task.predict_batches(parameters, encoded)[2])
         mean, outer = found[..., 0], found[..., [1, -1]]
         numbers(folder / "answers.png", folder / "residuals.png", task.names[:SHOWN], truth, mean, outer)
-        errors = regression.by_target(regression.Regression().statistics(mean, truth))
-        r2 = determination.by_target(determination.Determination().statistics(mean, truth))
-        losses = quantiles.by_target(quantiles.Quantiles().statistics(found[..., 1:], truth))
-        covered = quantiles.covered(found[..., 1:], truth)
-        plain = np.sqrt(((truth - task.mean) ** 2).mean(0))
-        head = "target", "RMSE", "MAE", "R²", "pinball loss", "within 80 %", "RMSE of the mean in training"
-        columns = zip(task.names, *errors, r2, losses, covered, plain, strict=True)
-        text = table(head, [[name, *(f"{v:.4g}" for v in values)] for name, *values in columns])
+        each = self._by_target(found, truth)
+        text = table(list(each[0]), [[v if isinstance(v, str) else f"{v:.4g}" for v in row.values()] for row in each])
         far = (np.abs(truth - mean) / task.std).max(1)
         worst = np.argsort(-far, kind="stable")[: min(10, len(far))]
         lines = []

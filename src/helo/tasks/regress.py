@@ -38,7 +38,7 @@ KEYS = tuple(f"{level:g}" for level in LEVELS)  # of the quantiles of an answer
 class Options(ExampleOptions):
     """Of a regression. Sizes that are not given are settled as those of a classifier."""
 
-    reading = MappingProxyType(dict.fromkeys(("reader", "target", "text", "ignore", "group", "order", "speaker")))
+    reading = MappingProxyType(dict.fromkeys(("reader", "text", "ignore", "group", "order", "speaker")))
 
     target: Annotated[
         tuple[str, ...], "column of a number to predict; may be given several times (the first of label, target, y)"
