@@ -46,6 +46,7 @@ class Splits:
     def __init__(self, task: ExampleTask, learn: Dataset, check: Dataset):
         self._encoded = lambda examples: (task.encode(examples), task.targets(examples))
         self.train = task.training_examples(learn)
+        self.weights = None if learn.weights is None else np.array(learn.weights, np.float32) / np.mean(learn.weights)
         self.valid, self.examples = self._encoded(check), check  # to validate on, and as they were read
         self._some: tuple[int, tuple[Encoded, Any]] = (-1, self.valid)
 
@@ -175,10 +176,11 @@ class ExampleTask(Task):
 
     @final
     def batches(self, seed, rank=0, world=1):
-        encoded, targets = self.splits.train
+        (encoded, targets), weights = self.splits.train, self.splits.weights
 
         def batch(rows: np.ndarray, rng: np.random.Generator, mine: slice) -> dict[str, np.ndarray]:
-            return encoded.batch(rows, rng, mine) | self.target_batch(targets, rows[mine])
+            own = {} if weights is None else {"weights": weights[rows[mine]]}
+            return encoded.batch(rows, rng, mine) | self.target_batch(targets, rows[mine]) | own
 
         shares = self._shares(encoded, targets)
         return Buckets(encoded.lengths, self.options.batch, batch, seed, rank, world, shares)

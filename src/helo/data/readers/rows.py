@@ -29,6 +29,7 @@ class Rows(Reader):
         found = self._dataset(rows, label, options)
         found.split_by = table.split_by(rows, options, found.notes.get("rows"))
         found.notes["columns"] = list(every.columns)
+        found.weights = every.weights
         if found.kind != "clip" or len(found) == len(every):
             found.columns = table.carried(every, found.notes.get("rows"))
         return found
