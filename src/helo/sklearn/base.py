@@ -146,7 +146,8 @@ class Estimator(BaseEstimator):
         if isinstance(X, list | tuple) and X and (isinstance(X[0], str) or _depth(X[0]) > 1):
             return list(X)
         a: Any = X
-        return validate_data(self, a, reset=reset, ensure_all_finite="allow-nan")
+        least = 2 if reset else 1  # one of them is held out
+        return validate_data(self, a, reset=reset, ensure_all_finite="allow-nan", ensure_min_samples=least)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -66,10 +66,9 @@ class SequenceClassifier(ClassifierMixin, Estimator):
     def _targets(self, y: Any) -> np.ndarray:
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
-        several = type_of_target(y, input_name="y") == "multilabel-indicator"
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y")  # pyright: ignore[reportArgumentType]
         check_classification_targets(y)
-        return y if several else column_or_1d(y, warn=True)
+        return y if type_of_target(y) == "multilabel-indicator" else column_or_1d(y, warn=True)
 
     def _called(self, y: np.ndarray) -> list[Any]:
         """The names of labels in the run."""

@@ -116,7 +116,7 @@ class Classify(ExampleTask):
     def from_dataset(cls, options, examples):
         if options.multilabel is None and any(isinstance(y, list) for y in examples.labels):
             options = replace(options, multilabel=",")
-        _there(options.ignore, examples)
+        there(options.ignore, examples)
         flat = [y for label in examples.labels for y in (label if options.multilabel is not None else [label])]
         counts = Counter(flat)
         known = dataset.counted(flat)
@@ -127,12 +127,12 @@ class Classify(ExampleTask):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
             raise HeloError(f"only one example of the label {single[0]!r}", expected="two or more of every label",
                             mend="add examples, or remove it", where=examples.place(at))  # fmt: skip
-        options, form = cls._form(options, examples)
+        options, form = cls.sized(options, examples)
         weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None
         return cls(options, form, known, weights, "macro_f1" if options.balance else "accuracy")
 
     @classmethod
-    def _form(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
+    def sized(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
         """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
         kind, small = examples.kind, len(examples) < 5_000
         if o.vectors is not None and not (kind == "dialogue" or (kind == "text" and o.units == "words")):
@@ -201,7 +201,7 @@ class Classify(ExampleTask):
         scores = self.model.forward(parameters, batch)
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
-        loss = self._loss(parameters, scores, batch["targets"]) if "targets" in batch else 0.0
+        loss = self._loss(parameters, scores, batch["targets"], batch.get("weights")) if "targets" in batch else 0.0
         return loss, len(scores), sigmoid(scores) if self.many else xp.exp(log_softmax(scores))
 
     def answers(self, parameters, found, lengths):
@@ -228,7 +228,7 @@ class Classify(ExampleTask):
         return self.data, saved | ({"selects": s} if (s := self.scoring.default) != "accuracy" else {})
 
 
-def _there(ignored: Sequence[str], examples: Dataset) -> None:
+def there(ignored: Sequence[str], examples: Dataset) -> None:
     """Raises HeloError for a column to be left out that the training files lack."""
     columns = examples.notes.get("columns", [])
     for name in ignored:

@@ -63,7 +63,7 @@ def read(
         if labelled and names[0].labels is None:
             mend = "give (inputs, labels)"
             raise HeloError("no labels", expected=f"one {LABELS[labels]}", mend=mend, where=str(names[0]))
-        return _settled(given.read(names[0], labels), options, labels, labelled, numeric, str(names[0])), []
+        return _settled(given.read(names[0], labels, numeric), options, labels, labelled, numeric, str(names[0])), []
     spec = getattr(options, "reader", None)
     readers = _candidates(spec, options, labels)
     sources: Sequence[Any] = table.given(names)
@@ -81,7 +81,7 @@ def read(
     name, claimed = claims.popitem()
     paths, reader = [p for p, _ in claimed], readers[name]
     known = {n: getattr(options, n, None) for n in reader.columns}
-    found = reader.read(paths, SimpleNamespace(**known, labels=labels, labelled=labelled))
+    found = reader.read(paths, SimpleNamespace(**known, labels=labels, labelled=labelled, numeric=numeric))
     if not type(reader).__module__.startswith("helo."):
         _checked(found, name, numeric)
     found = _settled(found, options, labels, labelled, numeric, _where(paths[0]))

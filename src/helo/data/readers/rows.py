@@ -16,7 +16,7 @@ class Rows(Reader):
     SUFFIXES = (".tsv", ".csv", ".jsonl")
     called = "TSV, CSV, JSONL"
     kinds = ("text", "vector", "frames", "dialogue", "clip")
-    columns = ("text", "label", "group", "order", "speaker", "split_by", "split", "ignore")
+    columns = ("text", "label", "group", "order", "speaker", "split_by", "split", "ignore", "target")
     tables = True
 
     def sniff(self, path):
@@ -25,10 +25,15 @@ class Rows(Reader):
 
     def read(self, paths, options):
         every = table.of(paths)
-        rows, label = table.labelled(table.without(every, options.ignore or ()), options.label, options.labelled)
+        rows, targets = table.without(every, options.ignore or ()), list[str]()
+        if options.target is None:
+            rows, label = table.labelled(rows, options.label, options.labelled)
+        else:
+            rows, targets = table.targets(rows, options.target, options.labelled)
+            label = targets[0] if targets else None
         found = self._dataset(rows, label, options)
         found.split_by = table.split_by(rows, options, found.notes.get("rows"))
-        found.notes["columns"] = list(every.columns)
+        found.notes |= {"columns": list(every.columns), "targets": targets}
         found.weights = every.weights
         if found.kind != "clip" or len(found) == len(every):
             found.columns = table.carried(every, found.notes.get("rows"))
