@@ -275,3 +275,14 @@ def test_bad_input_is_a_value_error_of_one_line():
             kind().predict(x)
     with pytest.raises(ValueError, match="3"):
         SequenceClassifier(**SMALL).fit(x, y).predict(np.zeros((2, 5, 3)))
+
+
+def test_trainings_in_threads_are_those_one_after_the_other():
+    joblib = pytest.importorskip("joblib")
+    x, y = series(30)
+
+    def answers(seed: int) -> np.ndarray:
+        return SequenceClassifier(**SMALL | {"random_state": seed}, dropout=0.3).fit(x, y).predict_proba(x)
+
+    found = joblib.Parallel(n_jobs=2, prefer="threads")(joblib.delayed(answers)(seed) for seed in (1, 2))
+    assert all((a == b).all() for a, b in zip(found, map(answers, (1, 2)), strict=True))

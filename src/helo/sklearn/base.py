@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import numbers
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import wraps
@@ -34,6 +35,7 @@ OWN_HELP = {
     "warm_start": "`fit` goes on from the weights of the last one, with a tenth of the rates",
     "verbose": "show how the training goes",
 }
+_one_at_a_time = threading.Lock()  # threads share torch's random state, and each training is to have its own
 
 
 class InvalidInput(HeloError, ValueError):
@@ -114,7 +116,7 @@ class Estimator(BaseEstimator):
         o: dict[str, Any] = {k: v for k, v in self.get_params(deep=False).items() if k not in OWN and v is not None}
         if not {"epochs", "minutes", "steps"} & o.keys():
             o["epochs"] = EPOCHS
-        with TemporaryDirectory(prefix="helo-") as home:
+        with _one_at_a_time, TemporaryDirectory(prefix="helo-") as home:
             out, before = Path(home, "run"), Path(home, "before")
             if self.warm_start and self.__sklearn_is_fitted__():
                 _write(before, self._files)
