@@ -25,6 +25,8 @@ class Metric(ABC):
     text           texts; references: a list of one or more texts for each
     words          texts as lists of words; references: a list of one or more of them for each
     surprise       nats of each symbol `(symbols,)`; references `(symbols, 2)`: the characters and bytes that each stands for
+    number         numbers `(examples,)` or `(examples, targets)`, both
+    quantiles      the deciles of each number, `(examples, targets, 9)`; references `(examples, targets)`
 
     A task from a user's own file may have other kinds.
     """

@@ -17,8 +17,8 @@ class Determination(Metric):
     figures = ("r2",)
 
     def statistics(self, answers, references):
-        sums = np.ones_like(references), (answers - references) ** 2, references, references**2
-        return np.stack([s.sum(0) for s in sums], 1)
+        sums = np.ones(references.shape), (answers - references) ** 2, references, references**2
+        return np.stack([s.reshape(len(s), -1).sum(0) for s in sums], 1)
 
     def score(self, sums):
         return {"r2": float(by_target(sums).mean())}

@@ -17,7 +17,7 @@ class Regression(Metric):
     higher_is_better = False
 
     def statistics(self, answers, references):
-        errors = answers - references
+        errors = np.reshape(answers - references, (len(answers), -1))
         return np.stack([np.ones_like(errors).sum(0), (errors**2).sum(0), np.abs(errors).sum(0)], 1)
 
     def score(self, sums):

@@ -132,7 +132,7 @@ class Classify(ExampleTask):
         return cls(options, form, known, weights, "macro_f1" if options.balance else "accuracy")
 
     @classmethod
-    def sized(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
+    def sized(cls, o: Any, examples: Dataset) -> tuple[Any, inputs.Input]:
         """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
         kind, small = examples.kind, len(examples) < 5_000
         if o.vectors is not None and not (kind == "dialogue" or (kind == "text" and o.units == "words")):

@@ -87,7 +87,7 @@ class Regress(ExampleTask):
 
     Options = Options
     source = NumberSource()
-    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=300)
+    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=60)
     scoring = Scoring(("regression", "determination", "quantiles"), ("number", "quantiles"))
 
     def __init__(
@@ -127,7 +127,7 @@ class Regress(ExampleTask):
             if varied(s, m) != s:
                 found = f"{name!r} is {y[0, names.index(name)]:g} in all training examples"
                 raise HeloError(found, expected="numbers that differ", where=examples.place(0))
-        options, form = classify.Classify.sized(replace(options, target=tuple(columns)), examples)
+        options, form = classify.Classify.sized(replace(options, target=options.target or tuple(columns)), examples)
         return cls(options, form, names, mean.tolist(), std.tolist())
 
     def targets(self, examples):

@@ -33,8 +33,11 @@ class Rows(Reader):
             label = targets[0] if targets else None
         found = self._dataset(rows, label, options)
         found.split_by = table.split_by(rows, options, found.notes.get("rows"))
-        found.notes |= {"columns": list(every.columns), "targets": targets}
         found.weights = every.weights
+        found.notes["columns"] = list(every.columns)
+        if targets:
+            found.notes.pop("label", None)
+            found.notes["targets"] = targets
         if found.kind != "clip" or len(found) == len(every):
             found.columns = table.carried(every, found.notes.get("rows"))
         return found
