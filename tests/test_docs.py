@@ -71,7 +71,10 @@ def public() -> Iterator[tuple[str, object]]:
     for module in pkgutil.walk_packages(helo.__path__, "helo."):
         if module.name.rpartition(".")[2].startswith("__"):
             continue
-        room = importlib.import_module(module.name)
+        try:
+            room = importlib.import_module(module.name)
+        except helo.HeloError:  # it needs a package that is not installed
+            continue
         if not hasattr(room, "__all__"):
             continue
         for name in room.__all__:

@@ -3,11 +3,14 @@
     SequenceClassifier(epochs=50).fit(X, y).predict(X)     a label for each text, series, row or picture
     SequenceRegressor().fit(X, y).predict_quantiles(X)     a number for each
     SequenceTagger().fit(words, labels).predict(words)     a label for each step
+    Forecaster().fit(y, fh=range(1, 13)).predict()         what comes next, a forecaster of sktime
 
 They are trained with torch and answer with NumPy alone.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from helo.errors import wrap
 
@@ -18,4 +21,15 @@ from helo.sklearn.classifier import SequenceClassifier
 from helo.sklearn.regressor import SequenceRegressor
 from helo.sklearn.tagger import SequenceTagger
 
+if TYPE_CHECKING:
+    from helo.sklearn.forecaster import Forecaster as Forecaster
+
 __all__ = ["SequenceClassifier", "SequenceRegressor", "SequenceTagger"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Forecaster":  # needs a package more
+        from helo.sklearn.forecaster import Forecaster
+
+        return Forecaster
+    raise AttributeError(f"module 'helo.sklearn' has no attribute {name!r}")

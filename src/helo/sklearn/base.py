@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from helo import tasks, training
 from helo.data.readers import given
@@ -23,11 +24,10 @@ from helo.errors import HeloError
 from helo.options import Option, described
 from helo.runs import Run
 
-EPOCHS = 100  # where neither epochs nor minutes nor steps are given
 # Options of files, of which there are none here, and of what is not shown or kept.
 NO_PART = frozenset(
     ("reader", "split_by", "text", "label", "multilabel", "ignore", "group", "order", "speaker", "column", "target", "encoder", "fps",
-     "seed", "start", "save_seconds", "tensorboard", "samples")
+     "time", "known", "past", "repeated", "seed", "start", "save_seconds", "tensorboard", "samples")
 )  # fmt: skip
 OWN = {"random_state": None, "warm_start": False, "verbose": False}
 OWN_HELP = {
@@ -57,12 +57,15 @@ def invalid(method: Callable[..., Any]) -> Callable[..., Any]:
     return inside
 
 
-class Estimator(BaseEstimator):
-    """An estimator over one of helo's tasks. Its parameters are the options of the task and of the training that have a part
-    here, under their own names and with their own defaults; `seed` is called `random_state`.
+class Trained:
+    """A model of one of helo's tasks, trained on data from Python. Its parameters are the options of the task and of the training
+    that have a part here, under their own names and with their own defaults; `seed` is called `random_state`.
     """
 
     task: ClassVar[str]
+    left_out: ClassVar[frozenset[str]] = frozenset()  # of its options those that have no part here either
+    budget: ClassVar[dict[str, Any]] = {"epochs": 100}  # where neither epochs nor minutes nor steps are given
+    get_params: Callable[..., dict[str, Any]]  # of the base class
     _files: dict[str, bytes]  # the run folder
     _run: Run | None
     random_state: Any
@@ -72,7 +75,7 @@ class Estimator(BaseEstimator):
     def __init_subclass__(cls, **how: Any):
         super().__init_subclass__(**how)
         if "task" in vars(cls):
-            options = _options(cls.task)
+            options = [o for o in _options(cls.task) if o.name not in cls.left_out]
             cls.__init__ = _init({o.name: o.default for o in options} | OWN)
             said = {o.name: o.help for o in options} | OWN_HELP
             about = "\n".join(f"{name} : {text.partition('  [')[0]}" for name, text in said.items())
@@ -80,13 +83,14 @@ class Estimator(BaseEstimator):
 
     def __init__(self, **options: Any):
         """options: by their names (`get_params`)."""
+        super().__init__()
 
     # What a fit leaves.
 
     @property
     def run_(self) -> Run:
         """The trained model, as `helo.load` returns it."""
-        check_is_fitted(self, "_files")
+        self._is_there()
         if getattr(self, "_run", None) is None:
             with TemporaryDirectory(prefix="helo-") as home:
                 _write(Path(home), self._files)
@@ -96,7 +100,7 @@ class Estimator(BaseEstimator):
 
     def save(self, path: str | Path) -> Run:
         """Write the model as a run folder, which every command of helo takes."""
-        check_is_fitted(self, "_files")
+        self._is_there()
         if Path(path).exists():
             raise InvalidInput("something of that name exists already", expected="a new name", where=path)
         _write(Path(path), self._files)
@@ -106,25 +110,28 @@ class Estimator(BaseEstimator):
         state: Any = super().__getstate__()
         return {k: v for k, v in state.items() if k != "_run"}
 
+    def _is_there(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(f"this {type(self).__name__} is not trained yet: call fit first")
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_files")
 
     # How it is trained.
 
-    def _train(self, X: Any, labels: Any, eval_set: Any = None, weights: Any = None) -> Self:
-        """Train on examples and labels as helo reads them. eval_set: (examples, labels) to validate on."""
+    def _train(self, data: Any, valid: Any = None, **more: Any) -> Self:
+        """Train on data as `helo.train` takes it. valid: likewise, to validate on. more: options that follow from the data."""
         o: dict[str, Any] = {k: v for k, v in self.get_params(deep=False).items() if k not in OWN and v is not None}
         if not {"epochs", "minutes", "steps"} & o.keys():
-            o["epochs"] = EPOCHS
+            o |= self.budget
         with _one_at_a_time, TemporaryDirectory(prefix="helo-") as home:
             out, before = Path(home, "run"), Path(home, "before")
             if self.warm_start and self.__sklearn_is_fitted__():
                 _write(before, self._files)
                 o |= {"start": before} | {k: o[k] / 10 for k in ("rate", "adam_rate") if k in o}
-            data = (X, labels) if weights is None else given.weighted((X, labels), weights.tolist())
             run = training.train(
-                self.task, data, eval_set or (), out, seed=self._seed(), quiet=not self.verbose, page=False,
-                save_seconds=1e6, **o,
+                self.task, data, valid or (), out, seed=self._seed(), quiet=not self.verbose, page=False,
+                save_seconds=1e6, **o | more,
             )  # fmt: skip
             self._files, self._run = {p.name: p.read_bytes() for p in sorted(out.iterdir()) if p.is_file()}, _read(run)
         return self
@@ -134,7 +141,9 @@ class Estimator(BaseEstimator):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    # What it reads.
+
+class Estimator(Trained, BaseEstimator):
+    """One of scikit-learn's."""
 
     def _inputs(self, X: Any, reset: bool = False) -> Any:
         """Examples as helo takes them. An array `(examples, features)` is looked at as scikit-learn does everywhere; texts,
@@ -170,6 +179,11 @@ def weighed(sample_weight: Any, X: Any, y: Any) -> tuple[Any, Any, Any]:
         return X, y, None
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     return (X, y, weights) if weights.all() else chosen(np.flatnonzero(weights), X, y, weights)
+
+
+def data(X: Any, y: Any, weights: np.ndarray | None = None) -> Any:
+    """Examples with their labels as `helo.train` takes them."""
+    return (X, y) if weights is None else given.weighted((X, y), weights.tolist())
 
 
 def one_set(eval_set: Any) -> tuple[Any, Any]:
@@ -211,6 +225,7 @@ def _init(defaults: Mapping[str, Any]) -> Callable[..., None]:
         bound.apply_defaults()
         for name in defaults:
             setattr(self, name, bound.arguments[name])
+        Trained.__init__(self)
 
     __init__.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
     return __init__

@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array, column_or_1d
 
 from helo.data.readers import arrays
-from helo.sklearn.base import Estimator, InvalidInput, chosen, invalid, one_set, weighed
+from helo.sklearn.base import Estimator, InvalidInput, chosen, data, invalid, one_set, weighed
 from helo.tasks.labels import LEAST
 
 
@@ -46,7 +46,7 @@ class SequenceClassifier(ClassifierMixin, Estimator):
                 X, y, weights = chosen(rows, X, y, weights)
             if counts.max() <= LEAST:  # so few that none can be spared
                 valid = X, self._called(y)
-        return self._train(X, self._called(y), valid, weights)
+        return self._train(data(X, self._called(y), weights), valid)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class `(examples, classes)`, in the order of `classes_`."""

@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, column_or_1d
 
 from helo.layers.quantiles import LEVELS, at
-from helo.sklearn.base import Estimator, InvalidInput, invalid, one_set, weighed
+from helo.sklearn.base import Estimator, InvalidInput, data, invalid, one_set, weighed
 
 
 class SequenceRegressor(RegressorMixin, Estimator):
@@ -31,7 +31,7 @@ class SequenceRegressor(RegressorMixin, Estimator):
         if eval_set is not None:
             there, theirs = one_set(eval_set)
             valid = self._inputs(there), self._targets(theirs)
-        return self._train(X, y, valid, weights)
+        return self._train(data(X, y, weights), valid)
 
     def predict(self, X: Any) -> np.ndarray:
         """The mean of what is to be expected `(examples,)`, or `(examples, targets)`."""

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from helo.sklearn.base import Estimator, InvalidInput, invalid, one_set
+from helo.sklearn.base import Estimator, InvalidInput, data, invalid, one_set
 from helo.tasks.tagging import marginals
 
 
@@ -31,7 +31,7 @@ class SequenceTagger(Estimator):
         if eval_set is not None:
             there, theirs = one_set(eval_set)
             valid = _sequences(there), _texts(self._targets(theirs))
-        self._train(X, _texts(y), valid)
+        self._train(data(X, _texts(y)), valid)
         self.classes_ = np.array([self._own.get(label, label) for label in self.run_.task.labels])
         return self
 
