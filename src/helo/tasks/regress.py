@@ -29,7 +29,7 @@ from helo.saved import distinct, fields, settled
 from helo.tasks import classify
 from helo.tasks.base import Recipe
 from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LabelSource, unused
+from helo.tasks.labels import LabelSource, there, unused
 
 KEYS = tuple(f"{level:g}" for level in LEVELS)  # of the quantiles of an answer
 
@@ -114,7 +114,7 @@ class Regress(ExampleTask):
 
     @classmethod
     def from_dataset(cls, options, examples):
-        classify.there(options.ignore, examples)
+        there(options.ignore, examples)
         columns = examples.notes.get("targets", [])
         if options.target and not columns:
             mend = "leave out --target, the files have no named columns"

@@ -12,7 +12,7 @@ import torch
 from helo import drawing, reports
 from helo.errors import HeloError
 from helo.metrics import LOSS
-from helo.reports.base import network
+from helo.reports.base import REST, network
 from helo.runs import folder
 from helo.runs.arrays import read_arrays, write_arrays
 from helo.runs.readme import write_page
@@ -133,7 +133,8 @@ def _show(
     drawing.loss(path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, unit, part, (best, final, data))
     with training.device.answering(weights) as parameters:
         page = report.write(parameters, about["data"], path, most=end.ending)
-    for row in report.summary(page).splitlines():
+    tables, rest, _ = page.partition(REST)
+    for row in tables.splitlines() if rest else ():
         training.reporter.say(row)
     options = {k: v for k, v in about["options"].items() if k not in task.options.unused(task)}
     about = about | {"seconds": training.elapsed(), "cell": network(task), "options": options}
