@@ -149,9 +149,9 @@ def test_the_same_answers_as_the_command_line(tmp_path):
     answers = [[one["probabilities"][c] for c in model.classes_] for one in run.predict(x)]
     assert np.allclose(model.predict_proba(x), answers, atol=1e-6)
     assert model.run_.figures == run.figures
-    assert model.save(tmp_path / "saved").predict(x) == run.predict(x)
+    assert model.save_run(tmp_path / "saved").predict(x) == run.predict(x)
     with pytest.raises(ValueError, match="saved"):
-        model.save(tmp_path / "saved")
+        model.save_run(tmp_path / "saved")
 
 
 NUMPY_ALONE = """

@@ -98,7 +98,7 @@ class Trained:
         assert self._run is not None
         return self._run
 
-    def save(self, path: str | Path) -> Run:
+    def save_run(self, path: str | Path) -> Run:
         """Write the model as a run folder, which every command of helo takes."""
         self._is_there()
         if Path(path).exists():

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from helo.data import times
 from helo.errors import wrap
 from helo.sklearn.base import Trained, invalid
 
@@ -20,17 +21,23 @@ class Forecaster(Trained, BaseForecaster):
     """Quantiles of the next values: `helo train forecast` as a forecaster of sktime; one model over all series of a panel.
 
     y: a series, or a panel; missing values are NaN. X: what is known in advance. fh: the steps to forecast.
+
+    Examples
+    --------
+    >>> from sktime.datasets import load_airline  # doctest: +SKIP
+    >>> Forecaster(steps=100).fit(load_airline(), fh=[1, 2, 3]).predict()  # doctest: +SKIP
     """
 
     task = "forecast"
     left_out = frozenset(("split", "horizon"))
     budget: ClassVar[dict[str, Any]] = {"steps": 800}
+    _y = _X = None  # which sktime looks at even where it is told not to keep them
     _config: ClassVar[dict[str, Any]] = {"remember_data": False}  # it keeps its own
     _tags: ClassVar[dict[str, Any]] = {
         "authors": ["helo"], "y_inner_mtype": MULTI, "X_inner_mtype": MULTI, "capability:exogenous": True,
         "capability:multivariate": False, "capability:insample": False, "capability:pred_int": True,
         "capability:pred_int:insample": False, "capability:missing_values": True, "capability:update": True,
-        "capability:categorical_in_X": False, "capability:random_state": True, "requires-fh-in-fit": False,
+        "capability:categorical_in_X": False, "capability:non_contiguous_X": False, "capability:random_state": True, "requires-fh-in-fit": False,
         "python_dependencies": "torch",
     }  # fmt: skip
 
@@ -39,7 +46,12 @@ class Forecaster(Trained, BaseForecaster):
         self._seen = y, X
         ahead = 12 if fh is None else max(1, int(max(fh.to_relative(self.cutoff))))
         known = [] if X is None else [f"x{k}" for k in range(X.shape[1])]
-        return self._train(_table(y, X), horizon=ahead, time="time", target="value", group="series", known=known)
+        table = _table(y, X)
+        short = min(one.notna().to_numpy().nonzero()[0].max(initial=0) + 1 for _, one in _series(y))
+        valid = None
+        if short < 2 * ahead + max(2, self.season or _season(table, self.frequency)):  # too short to hold something out
+            valid = table
+        return self._train(table, valid, horizon=ahead, time="time", target="value", group="series", known=known)
 
     def _update(self, y: Any, X: Any = None, update_params: bool = True) -> Self:
         seen, known = self._seen
@@ -71,10 +83,10 @@ class Forecaster(Trained, BaseForecaster):
         for one, late in zip(found, missing, strict=True):
             arrays = {"mean": np.array(one["mean"]), "quantiles": {k: np.array(v) for k, v in one["quantiles"].items()}}
             rows.append(of(arrays)[steps - 1 + late])
-        times = fh.to_absolute_index(self.cutoff)
-        index: Any = times
+        ahead: Any = fh.to_absolute_index(self.cutoff)
+        index = ahead
         if y.index.nlevels > 1:
-            keys = [(*key, at) for key, _ in parts for at in times]
+            keys = [(*key, at) for key, _ in parts for at in ahead]
             index = pd.MultiIndex.from_tuples(keys, names=y.index.names)
         names = y.columns if len(rows[0][0]) == len(y.columns) else range(len(rows[0][0]))
         return pd.DataFrame(np.concatenate(rows), index=index, columns=names)
@@ -108,12 +120,20 @@ def _table(y: Any, X: Any) -> dict[str, list[Any]]:
         names = keys.get_indexer(whole.index.droplevel(-1)).tolist()
         order = np.argsort(names, kind="stable")
         whole, names = whole.iloc[order], sorted(names)
-    times = whole.index.get_level_values(-1)
-    times = times.to_timestamp() if isinstance(times, pd.PeriodIndex) else times
-    if isinstance(times, pd.DatetimeIndex):
-        times = times.strftime("%Y-%m-%d %H:%M:%S")
-    columns = {"series": names, "time": times.tolist(), "value": whole.iloc[:, 0].tolist()}
+    at = whole.index.get_level_values(-1)
+    at = at.to_timestamp() if isinstance(at, pd.PeriodIndex) else at
+    if isinstance(at, pd.DatetimeIndex):
+        at = at.strftime("%Y-%m-%d %H:%M:%S")
+    columns = {"series": names, "time": at.tolist(), "value": whole.iloc[:, 0].tolist()}
     return columns | {name: whole[name].tolist() for name in whole.columns[1:]}
+
+
+def _season(table: dict[str, list[Any]], frequency: str | None) -> int:
+    """Values in a season, by the frequency or the times of the first series."""
+    if frequency is None:
+        of = [at for at, name in zip(table["time"], table["series"], strict=True) if name == 0]
+        frequency = times.recognised(times.parse(of, of, "time")[0])
+    return 1 if frequency is None else times.season(times.frequency(frequency))
 
 
 def _joined(before: Any, after: Any) -> Any:
