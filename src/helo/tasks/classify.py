@@ -180,20 +180,23 @@ class Classify(ExampleTask):
 
     def loss(self, parameters, batch, state, noise):
         scores = self.model.forward(parameters, batch, noise)
-        return self._loss(parameters, scores, batch["targets"]), len(batch["targets"]), None
+        return self._loss(parameters, scores, batch["targets"], batch.get("weights")), len(batch["targets"]), None
 
-    def _loss(self, parameters: Parameters, scores: Any, targets: Any) -> Any:
+    def _loss(self, parameters: Parameters, scores: Any, targets: Any, each: Any = None) -> Any:
+        """each: the weight of each example, 1 on average."""
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
         weights = None if self.weights is None else engines.array(np.array(self.weights, np.float32), scores)
         if self.many:
             losses = softplus(scores) - scores * targets
             # A label's presence weighs, its absence does not: what is rare is seldom there.
-            return xp.sum(losses if weights is None else losses * (1 + targets * (weights - 1)))
-        if weights is None:
+            losses = losses if weights is None else losses * (1 + targets * (weights - 1))
+            return xp.sum(losses if each is None else losses * each[:, None])
+        if weights is None and each is None:
             return engines.cross_entropy(scores, targets)
         picked = xp.take_along_axis(log_softmax(scores), targets[:, None], axis=1)[:, 0]
-        return -xp.sum(picked * weights[targets])
+        picked = picked if weights is None else picked * weights[targets]
+        return -xp.sum(picked if each is None else picked * each)
 
     # What it answers.
 
@@ -201,7 +204,7 @@ class Classify(ExampleTask):
         scores = self.model.forward(parameters, batch)
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
-        loss = self._loss(parameters, scores, batch["targets"]) if "targets" in batch else 0.0
+        loss = self._loss(parameters, scores, batch["targets"], batch.get("weights")) if "targets" in batch else 0.0
         return loss, len(scores), sigmoid(scores) if self.many else xp.exp(log_softmax(scores))
 
     def answers(self, parameters, found, lengths):

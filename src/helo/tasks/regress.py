@@ -140,7 +140,7 @@ class Regress(ExampleTask):
 
     def loss(self, parameters, batch, state, noise):
         outputs = self._outputs(parameters, batch, noise)
-        return self._loss(outputs, batch["targets"]), len(outputs), None
+        return self._loss(outputs, batch["targets"], batch.get("weights")), len(outputs), None
 
     def _outputs(self, parameters: Any, batch: Any, noise: Any = None) -> Any:
         """`(examples, targets, numbers that the distribution has)`"""
@@ -148,14 +148,16 @@ class Regress(ExampleTask):
         found = namespace(found).astype(found, parameters["head.bias"].dtype)
         return found.reshape(len(found), len(self.names), self.distribution.size)
 
-    def _loss(self, outputs: Any, targets: Any) -> Any:
-        return namespace(outputs).sum(self.distribution.loss(outputs, targets)) / len(self.names)
+    def _loss(self, outputs: Any, targets: Any, each: Any = None) -> Any:
+        """each: the weight of each example, 1 on average."""
+        losses = self.distribution.loss(outputs, targets)
+        return namespace(outputs).sum(losses if each is None else losses * each[:, None]) / len(self.names)
 
     # What it answers.
 
     def evaluate_batch(self, parameters, batch, loss_only=False):
         outputs = self._outputs(parameters, batch)
-        loss = self._loss(outputs, batch["targets"]) if "targets" in batch else 0.0
+        loss = self._loss(outputs, batch["targets"], batch.get("weights")) if "targets" in batch else 0.0
         return loss, len(outputs), outputs
 
     def answers(self, parameters, found, lengths):

@@ -33,6 +33,7 @@ class Rows(Reader):
             label = targets[0] if targets else None
         found = self._dataset(rows, label, options)
         found.split_by = columns.split_by(rows, options, found.notes.get("rows"))
+        found.weights = every.weights
         found.notes["columns"] = list(every.columns)
         if found.kind in ("text", "dialogue", "clip"):
             found.notes |= _unread(rows, found.kind, label, options)
