@@ -127,7 +127,6 @@ def test_each_cell_learns(cell, bumps, tmp_path):
 
 def test_a_run_answers_alike_and_is_looked_into(bumps, tmp_path):
     run = helo.train("classify", [bumps / "train.ts"], out=tmp_path / "run", epochs=2, hidden=8, quiet=True)
-    assert run.task.scoring.monitor == "loss"
     again = helo.load(tmp_path / "run")
     assert again.task.form.to_json() == run.task.form.to_json()
     examples = again.examples([bumps / "test.ts"])

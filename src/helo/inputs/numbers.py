@@ -41,7 +41,7 @@ class Views:
         views = cls(-(-max(map(len, inputs)) // LONGEST), one, one)
         made = [views.of(x) for x in inputs]
         usual = [np.sqrt((np.concatenate([m[i] for m in made]) ** 2).mean(0)) for i in (1, 2)]
-        return cls(views.by, *(varied(u, 0.0) for u in usual))
+        return cls(views.by, *(np.where(u > 1e-6, u, 1.0) for u in usual))  # beside 1, less than that is rounding
 
     def of(self, x: np.ndarray) -> list[np.ndarray]:
         """The views of a series, each `(steps, features)`, 0 where a value is missing; the last only where `by` is above 1."""

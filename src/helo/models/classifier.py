@@ -43,6 +43,9 @@ class Classifier(InputModel):
         if self.convolved:
             xs, lengths = convolution.run(part(parameters, "convolution"), xs, lengths)
         found = stack.read(self.cell, o.layers, recurrent, xs, lengths, o.bidirectional, noise, o.dropout)
-        xs = namespace(xs).concat([found, xs], axis=-1) if self.convolved else found
+        if self.convolved:  # between the two ways, so that half of it is what is read forwards
+            xs = namespace(xs).concat([found[..., : o.hidden], xs, found[..., o.hidden :]], axis=-1)
+        else:
+            xs = found
         xs = pooling.pool(o.pool, part(parameters, "pool"), xs, lengths, o.bidirectional)
         return scores(parameters, dropped(xs, o.dropout, noise))

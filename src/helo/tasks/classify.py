@@ -35,7 +35,9 @@ from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions, ExampleTask
 from helo.tasks.labels import LEAST, LabelSource, no_words, unused
 
-SMOOTHED = 0.1  # of a target of a series, dealt out evenly to all labels
+# Series are mostly few, and soon all known: a share of each target is dealt out evenly to all labels (Szegedy et al. 2016),
+# and where fewer than so many are held out they choose nothing.
+SMOOTHED, ENOUGH = 0.1, 100
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Options(ExampleOptions):
     pool: Annotated[
         Literal["last", "mean", "max", "attention", "mean+max"] | None, "pooling of all steps to one vector"
     ] = None
+    convolutions: Annotated[bool, "series: convolutions before and beside the recurrence"] = True
     dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
     balance: Annotated[
@@ -95,7 +98,9 @@ class Classify(ExampleTask):
         """weights: of the labels in the loss. selects: the figure by which the best weights are known."""
         self.options, self.form, self.labels, self.weights = options, form, list(labels), weights
         self.model = (Classifier if form.sequence else FeedForward)(options, form, len(labels))
-        self.many = options.multilabel is not None
+        self.many, self.smoothed = options.multilabel is not None, 0.0
+        if getattr(form, "views", None) is not None:
+            self.recipe, self.smoothed = replace(self.recipe, enough=ENOUGH), 0.0 if self.many else SMOOTHED
         if self.many:
             self.scoring = Scoring(("multilabel",), ("labels",), selects)
         else:
@@ -103,7 +108,7 @@ class Classify(ExampleTask):
 
     @classmethod
     def load(cls, options, saved, data):
-        selects = Literal["accuracy", "macro_f1", "loss"]
+        selects = Literal["accuracy", "macro_f1"]
         form, labels, weights, selects = fields({"weights": None, "selects": "accuracy", **saved},
                                                 input=dict, labels=list[str], weights=list[float] | None, selects=selects)  # fmt: skip
         if len(distinct(labels, "labels")) < 2:
@@ -133,8 +138,7 @@ class Classify(ExampleTask):
                             mend="add examples, or remove it", where=examples.place(at))  # fmt: skip
         options, form = cls._form(options, examples)
         weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None
-        selects = "macro_f1" if options.balance else "loss" if getattr(form, "views", None) else "accuracy"
-        return cls(options, form, known, weights, selects)
+        return cls(options, form, known, weights, "macro_f1" if options.balance else "accuracy")
 
     @classmethod
     def _form(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
@@ -155,7 +159,7 @@ class Classify(ExampleTask):
         if kind == "frames":
             batch = min(32, max(8, len(examples) // 16)) if small else 64
             o = filled(o, layers=1, hidden=64 if small else 128, pool="mean+max", dropout=0.3, batch=batch)
-            return o, Numbers.learn(examples, views=True)
+            return o, Numbers.learn(examples, views=o.convolutions)
         form = Pictures.learn(examples, o.view) if kind == "picture" else Vectors.learn(examples)
         if form.sequence:
             o = filled(o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=64)
@@ -184,11 +188,9 @@ class Classify(ExampleTask):
     def loss(self, parameters, batch, state, noise):
         scores = self.model.forward(parameters, batch, noise)
         loss = self._loss(parameters, scores, batch["targets"])
-        if not self.many and getattr(self.form, "views", None):
-            # Series are few, and soon all known: what is learned from is also that no label is quite certain (Szegedy et
-            # al. 2016). Its gradient alone counts.
+        if self.smoothed:  # its gradient alone counts
             logs = log_softmax(namespace(scores).astype(scores, parameters["head.bias"].dtype))
-            even = SMOOTHED * (-namespace(logs).sum(logs) / len(self.labels) - loss)
+            even = self.smoothed * (-namespace(logs).sum(logs) / len(self.labels) - loss)
             loss = loss + even - engines.constant(even)
         return loss, len(batch["targets"]), None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def validate(training: Training, speed: Speed) -> None:
         report |= {} if key == LOSS else {key: figures[key]}
         better = cost < p.best or figures["loss"] < p.lowest
         p.lowest, p.idle = min(p.lowest, figures["loss"]), 0 if better else p.idle + 1
-        best = cost < p.best or (key != LOSS and cost == p.best)
+        best = cost < p.best or (key != LOSS and cost == p.best) or (not training.chooses and cost < math.inf)
         if best:
             p.best = cost
             keep(training, figures, weights)
