@@ -14,7 +14,9 @@ from fixtures import helo_command
 from helo import cells, engines, inputs
 from helo.data.dataset import Dataset
 from helo.inputs.numbers import LONGEST, Numbers
+from helo.inspection.observer import Observer
 from helo.layers import convolution
+from helo.runs.arrays import read_arrays
 
 
 @pytest.fixture
@@ -142,3 +144,36 @@ def test_a_run_answers_alike_and_is_looked_into(bumps, tmp_path):
     done = helo_command("inspect", tmp_path / "run", bumps / "test.ts", "--json", "--out", tmp_path / "page.html")
     assert done.code == 0, done.err
     assert Path(tmp_path / "page.html").stat().st_size
+    observer = Observer(tmp_path / "run")
+    observer.update()
+    assert not observer.error
+    assert observer.snapshot is not None
+    assert {len(x) for x in observer.snapshot.units.values()} == {10}  # every fourth step of 40
+
+
+def test_a_handful_of_series_chooses_no_weights_unless_a_person_says(bumps, tmp_path):
+    how = {"epochs": 12, "hidden": 8, "quiet": True}
+    run = helo.train("classify", [bumps / "train.ts"], out=tmp_path / "last", **how)
+    reports = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    last = read_arrays(run.path / "last" / "state.safetensors")[0]
+    for name, p in run.parameters.items():
+        np.testing.assert_array_equal(p, last[f"weights.{name}"])
+    said = helo.train("classify", [bumps / "train.ts"], out=tmp_path / "said", metric="accuracy", **how)
+    assert said.about["figures"]["accuracy"] == max(r["accuracy"] for r in reports)
+
+
+def test_without_convolutions_a_series_is_its_scaled_values(bumps, tmp_path):
+    run = helo.train(
+        "classify", [bumps / "train.ts"], out=tmp_path / "run", epochs=1, hidden=8, quiet=True, convolutions=False
+    )
+    assert run.task.form.width == 1
+    assert not [n for n in run.parameters if n.startswith("convolution")]
+    assert "views" not in run.task.form.to_json()
+
+
+@pytest.mark.parametrize("pool", ["last", "attention", "max"])
+def test_every_pooling_takes_both(pool, bumps, tmp_path):
+    run = helo.train(
+        "classify", [bumps / "train.ts"], out=tmp_path / "run", epochs=1, hidden=8, quiet=True, pool=pool, layers=2
+    )
+    assert len(run.predict(run.examples([bumps / "test.ts"]))) == 30
