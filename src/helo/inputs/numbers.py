@@ -61,7 +61,7 @@ class Views:
         at = np.arange(0, len(x), self.by)
         count = np.add.reduceat(there, at, axis=0, dtype=np.float64) if len(x) else there * 1.0
         total = np.add.reduceat(np.where(there, x, 0), at, axis=0) if len(x) else x
-        return total / np.maximum(1, count), count / np.diff([*at, len(x)])[:, None]
+        return total / np.maximum(1, count), count / np.minimum(self.by, len(x) - at)[:, None]
 
 
 class Numbers(Input):
