@@ -208,9 +208,7 @@ def _examples(run: Run, parameters: Parameters, examples: Any, gates: bool) -> l
         with collector.recorded(parameters, batch_rows, whole[batch_rows]):
             scores = task.model.forward(parameters, batch)
         if "xs" in batch:
-            xs = np.asarray(
-                shortened(batch["xs"], batch["lengths"], _shorter(task))[0]
-            )  # as many as the recurrence has steps
+            xs = np.asarray(shortened(batch["xs"], batch["lengths"], _shorter(task))[0])
             for i, row in enumerate(batch_rows):
                 numbers[row] = xs[i, : lengths[row]]
         if likelihood:  # of a task with another loss than a cross entropy nothing is shown in nats

@@ -21,6 +21,7 @@ from helo.data import dataset
 from helo.data.dataset import Dataset
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
+from helo.inputs.mixed import Mixed
 from helo.inputs.numbers import Numbers
 from helo.inputs.pictures import Pictures
 from helo.inputs.symbols import Symbols
@@ -159,6 +160,11 @@ class Classify(ExampleTask):
                 return o, Words.learn(map(tokens, examples.inputs), o.embedding, 0, vectors)
             return o, Symbols.learn(examples, o.units, o.embedding)
         if kind == "frames":
+            if examples.inputs[0].dtype == object:
+                o = filled(
+                    o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=16 if small else 64
+                )
+                return o, Mixed.learn(examples)
             batch = min(32, max(8, len(examples) // 16)) if small else 64
             o = filled(o, layers=1, hidden=64 if small else 128, pool="mean+max", dropout=0.3, batch=batch)
             return o, Numbers.learn(examples, views=o.convolutions)
