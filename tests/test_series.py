@@ -157,7 +157,7 @@ def test_a_handful_of_series_chooses_no_weights_unless_a_person_says(bumps, tmp_
     reports = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
     last = read_arrays(run.path / "last" / "state.safetensors")[0]
     for name, p in run.parameters.items():
-        np.testing.assert_array_equal(p, last[f"weights.{name}"])
+        np.testing.assert_array_equal(p, last[f"averaged.{name}"])
     said = helo.train("classify", [bumps / "train.ts"], out=tmp_path / "said", metric="accuracy", **how)
     assert said.about["figures"]["accuracy"] == max(r["accuracy"] for r in reports)
 

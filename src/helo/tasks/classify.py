@@ -103,7 +103,10 @@ class Classify(ExampleTask):
         self.model = (Classifier if form.sequence else FeedForward)(options, form, len(labels))
         self.many, self.smoothed = options.multilabel is not None, 0.0
         if getattr(form, "views", None) is not None:
-            self.recipe, self.smoothed = replace(self.recipe, enough=ENOUGH), 0.0 if self.many else SMOOTHED
+            self.recipe, self.smoothed = (
+                replace(self.recipe, enough=ENOUGH, averaged=True),
+                0.0 if self.many else SMOOTHED,
+            )
         if self.many:
             self.scoring = Scoring(("multilabel",), ("labels",), selects)
         else:

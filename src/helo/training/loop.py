@@ -83,7 +83,7 @@ class Training(Learner):
             if self.stop if self.machine.world == 1 else self.stops:
                 if self.machine.writes and not (self.home / "weights.safetensors").exists():
                     self.read()
-                    keep(self, {}, self.device.back(self.parameters))  # stopped before its first validation
+                    keep(self, {}, self.device.back(self.weights))  # stopped before its first validation
                 self.save()
                 break
         return p

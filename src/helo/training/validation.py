@@ -35,9 +35,9 @@ def validate(training: Training, speed: Speed) -> None:
         most = p.glance or task.recipe.validation_subset(task.validation_size, speed.per_step * p.total)
         p.looked = most
         with torch.no_grad(), device.autocast():
-            figures = task.validate(training.parameters, most, loss_only=True)
+            figures = task.validate(training.weights, most, loss_only=True)
         training.protocol = str(figures.get("protocol", "")).partition(" with ")[0]
-        weights = device.back(training.parameters)
+        weights = device.back(training.weights)
         norms = device.back({"norms": training.norms})["norms"]
         report = {
             "step": p.step,
