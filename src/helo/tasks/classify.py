@@ -163,14 +163,12 @@ class Classify(ExampleTask):
                 return o, Words.learn(map(tokens, examples.inputs), o.embedding, 0, vectors)
             return o, Symbols.learn(examples, o.units, o.embedding)
         if kind == "frames":
-            if examples.inputs[0].dtype == object:
-                o = filled(
-                    o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=16 if small else 64
-                )
-                return o, Mixed.learn(examples)
+            form = (Mixed if examples.inputs[0].dtype == object else Numbers).learn(examples, views=o.convolutions)
+            o = filled(o, layers=1, hidden=64 if small else 128)
+            if isinstance(form, Mixed):
+                return filled(o, pool="mean", dropout=0.2, batch=16 if small else 64), form
             batch = min(32, max(8, len(examples) // 16)) if small else 64
-            o = filled(o, layers=1, hidden=64 if small else 128, pool="mean+max", dropout=0.3, batch=batch)
-            return o, Numbers.learn(examples, views=o.convolutions)
+            return filled(o, pool="mean+max", dropout=0.3, batch=batch), form
         form = Pictures.learn(examples, o.view) if kind == "picture" else Vectors.learn(examples)
         if form.sequence:
             o = filled(o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=64)
