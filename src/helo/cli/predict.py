@@ -91,7 +91,7 @@ def command(run, files, attention, tokenizer, out, form, stream, state, cell, ta
         raise HeloError(f"--out {out} with a model of the task {model.about['task']}",
                         expected="FILE.csv, FILE.tsv, FILE.jsonl; a page with a model that reads pictures")  # fmt: skip
     flags.reading(model, how, files)
-    if "temperature" in how:
+    if "temperature" in how or "paths" in how:
         how["seed"] = seed
     with progress.listening(working(quiet)):
         _answer(model, model.answering(files, **how), out, kind, page, attention, as_json, quiet, reports.of(model.task),

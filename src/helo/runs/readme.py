@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from helo.runs.folder import NEXT, PICTURES, replacing
+from helo.saved import flat
 
 
 def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", report: str = "", of: str = "") -> None:
@@ -14,7 +15,7 @@ def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", repor
     data and weights the figures are.
     """
     figures = "\n".join(
-        f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in about["figures"].items()
+        f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in flat(about["figures"]).items()
     )
     options = "\n".join(
         f"| {k} | {v} |" for k, v in {**about["options"], **about["training"]}.items() if v not in (None, [], ())

@@ -24,6 +24,7 @@ from helo.runs.report_folder import report_folder
 from helo.runs.stream import Stream
 from helo.runs.trained import TrainedModel, within
 from helo.runs.written import written
+from helo.saved import flat
 from helo.tasks.examples import ExampleTask
 
 
@@ -191,7 +192,7 @@ class Run(TrainedModel):
     def _repr_html_(self) -> str:
         """For a notebook: what it is, its figures, its loss curve."""
         a, left = self.about, "style='text-align:left'"
-        facts = {"task": a["task"], "cell": a["cell"], "parameters": f"{a['parameters']:,}", **a["figures"]}
+        facts = {"task": a["task"], "cell": a["cell"], "parameters": f"{a['parameters']:,}", **flat(a["figures"])}
         rows = [
             f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(_number(v))}</td></tr>"
             for k, v in facts.items()
