@@ -298,6 +298,86 @@ def test_figures_count_points_and_adjust_none():
     assert {"auc_pr", "vus_pr"} <= set(alarms.figures(labels, scores, None))
 
 
+def wave(count: int, seed: int, far: tuple[int, ...] = ()) -> np.ndarray:
+    """A series with a season of 12 and a little noise; values at `far` (from 1) are far off."""
+    x = 10 + np.sin(np.arange(count) * math.pi / 6) + np.random.default_rng(seed).normal(0, 0.05, count)
+    for at in far:
+        x[at - 1] += 4
+    return x
+
+
+def series_file(path: Path, *columns: np.ndarray) -> Path:
+    rows = [",".join(["step", *(f"c{k}" for k in range(len(columns)))])]
+    rows += [
+        f"2024-01-01 {i // 60:02d}:{i % 60:02d}," + ",".join(f"{x:.4f}" for x in row)
+        for i, row in enumerate(zip(*columns, strict=True))
+    ]
+    path.write_text("\n".join(rows).replace("step", "time", 1) + "\n")
+    return path
+
+
+@functools.cache
+def forecaster() -> helo.Run:
+    file = series_file(home() / "waves.csv", wave(300, 1), wave(300, 2))
+    return helo.train("forecast", file, out=home() / "waves", horizon=4, season=12, steps=80, quiet=True)
+
+
+def test_values_that_a_forecaster_did_not_expect(tmp_path):
+    run, labels = forecaster(), tmp_path / "labels"
+    file = series_file(tmp_path / "new.csv", wave(120, 3, (50, 90)))
+    labels.write_text("".join(f"{int(i in (50, 90))}\n" for i in range(1, 121)))
+    done = helo_command("surprise", run.path, file, "--json", "--labels", labels, "--false-alarms", "0.02")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    values = found["values"]
+    assert {v["step"] for v in values[:2]} == {50, 90}
+    assert {v["time"] for v in values[:2]} == {"2024-01-01 00:49", "2024-01-01 01:29"}
+    assert values[0]["value"] > values[0]["expected"] + 2
+    assert found["figures"]["auc_pr"] == 1
+    assert found["figures"]["recall"] == 1
+    assert found["figures"]["alarms_a_day"] == pytest.approx(found["alarms"] * 1440 / found["count"])
+    assert found["count"] < 120  # the first have too little before them
+    assert (
+        len(
+            helo_command("surprise", run.path, file, "--window", "5", "--top", "2", "--labels", labels).out.splitlines()
+        )
+        > 2
+    )
+
+
+def test_nats_of_a_value_are_those_of_its_tail(tmp_path):
+    from helo.layers.quantiles import LEVELS, probability
+
+    run = forecaster()
+    values = wave(60, 4)
+    file = series_file(tmp_path / "new.csv", values)
+    found = {v.step: v for v in surprise(run, file).found}
+    t, nats = 40, []
+    for ahead in range(4):
+        (part := tmp_path / "part.csv").write_text("\n".join(file.read_text().split("\n")[: t - ahead]) + "\n")
+        answer = run.predict(run.examples(part))[0]
+        deciles = np.array([answer["quantiles"][f"{level:g}"][ahead] for level in LEVELS])
+        below = float(probability(deciles, LEVELS, round(values[t - 1], 4)))
+        nats.append(-math.log(2 * min(below, 1 - below)))
+        if not ahead:
+            assert found[t].expected == pytest.approx(deciles[4], rel=1e-4)
+    assert found[t].nats == pytest.approx(np.mean(nats), rel=1e-3)
+
+
+def test_channels_of_one_series_are_added_up(tmp_path):
+    run, far = forecaster(), (70,)
+    file = series_file(tmp_path / "new.csv", wave(120, 5, far), wave(120, 6, far))
+    single, both = surprise(run, file), surprise(run, file, together=True)
+    parts = [v.nats for v in single.found if v.step == 100]
+    assert len(parts) == 2
+    assert next(v.nats for v in both.found if v.step == 100) == pytest.approx(sum(parts))
+    assert both.found[0].step == 70
+    assert both.count * 2 == single.count
+    rows = file.read_text().rstrip().split("\n")
+    file.write_text("\n".join([*rows[:-1], rows[-1].rpartition(",")[0] + ","]) + "\n")
+    assert surprise(run, file).count == single.count - 1
+
+
 def test_without_torch():
     text, _, where = planted()
     done = without_torch("surprise", str(watched()), str(text), "--json")
@@ -339,6 +419,10 @@ def test_what_is_refused(place, tmp_path):
         ((classifier.path, file, "--lines"), ("--lines", "language model")),
         ((classifier.path, file, "--window", "2"), ("--window",)),
         ((classifier.path, "-", "--stream"), ("--stream",)),
+        ((run, text, "--together"), ("--together", "forecaster")),
+        ((forecaster().path, text), ()),
+        ((forecaster().path, text, "--lines"), ("--lines",)),
+        ((forecaster().path, "-", "--stream"), ("--stream",)),
         ((answering("pairs", place).path, text), ("translate", "language model")),
         ((answering("tokens", place).path, text), ("tag", "language model")),
         ((answering("frames", place).path, text), ("tag", "language model")),

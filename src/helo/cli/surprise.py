@@ -22,28 +22,34 @@ FULL = 6  # nats beyond what was expected that have the full colour
     "--lines", is_flag=True, help="language model: read each line by itself, not as one text with carried state"
 )
 @click.option(
-    "--window", type=click.IntRange(min=1), default=1, help="language model: so many lines in a row are one  [1]"
+    "--window",
+    type=click.IntRange(min=1),
+    default=1,
+    help="language model, forecaster: so many lines or values in a row are one  [1]",
 )
+@click.option("--together", is_flag=True, help="forecaster: all series are channels of one; their nats are added up")
 @click.option("--top", type=click.IntRange(min=1), help=f"show only so many  [{SHOWN}; with --json all]")
 @click.option(
     "--false-alarms",
     type=float,
     metavar="RATE",
-    help="threshold that this share of usual lines or examples is above; show only what is above it",
+    help="threshold that this share of usual ones is above; show only what is above it",
 )
 @click.option(
     "--valid", multiple=True, metavar="FILE", help="usual data for the threshold  [the run's validation data]"
 )
 @click.option(
-    "--labels", type=click.Path(), help="a file with 1 (unusual) or 0 for each line or example: report figures"
+    "--labels", type=click.Path(), help="a file with 1 (unusual) or 0 for each line, example or value: report figures"
 )
 @click.option(
     "--stream",
     is_flag=True,
     help="language model: judge each line of standard input as it comes; with --false-alarms show only alarms",
 )
-def command(run, files, lines, window, top, false_alarms, valid, labels, stream, cell, task, seed, quiet, as_json):
-    """Show what is unusual: lines of a text or log, or examples with a doubtful label.
+def command(
+    run, files, lines, window, together, top, false_alarms, valid, labels, stream, cell, task, seed, quiet, as_json
+):
+    """Show what is unusual: lines of a text or log, values of a series, examples with a doubtful label.
 
     \b
     helo surprise runs/log new.log --false-alarms 0.01
@@ -56,7 +62,7 @@ def command(run, files, lines, window, top, false_alarms, valid, labels, stream,
     from helo.training.report import working
 
     if stream:
-        given = {"--top": top, "--labels": labels}
+        given = {"--top": top, "--labels": labels, "--together": together or None}
         _stream(run, files, lines, window, false_alarms, valid, given, cell, task, as_json)
         return
     model = load(run, cell=cell, task=task)
@@ -65,7 +71,15 @@ def command(run, files, lines, window, top, false_alarms, valid, labels, stream,
     limited = top or (None if as_json or false_alarms is not None else SHOWN)
     with progress.listening(working(quiet)):
         found = surprise(
-            model, files, lines=lines, window=window, false_alarms=false_alarms, valid=valid, labels=labels, top=limited
+            model,
+            files,
+            lines=lines,
+            window=window,
+            together=together,
+            false_alarms=false_alarms,
+            valid=valid,
+            labels=labels,
+            top=limited,
         )
     if as_json:
         flags.show({"run": run} | found.to_json(model.task))
@@ -80,15 +94,10 @@ def command(run, files, lines, window, top, false_alarms, valid, labels, stream,
 
 
 def _tell(one, task):
-    """One finding: nats, where, and the line in the colours of its surprise, or the label and what the model says."""
-    if not hasattr(one, "ids"):
-        flags.tell(
-            f"{one.nats:.2f}\t{one.place}\t{one.label}\t{one.answer} {one.probability:.2f}\t{one.text or ''}".rstrip()
-        )
-        return
+    """One finding: nats, where, and the line in the colours of its surprise, the label and the model's, or the value."""
     click.echo(f"{one.nats:.2f}\t{one.place}\t", nl=False)
-    if not flags.colours():
-        flags.tell(one.text.replace("\n", "\n\t\t"))
+    if not (flags.colours() and hasattr(one, "pieces")):
+        flags.tell(one.said.replace("\n", "\n\t\t"))
         return
     pieces = zip(one.pieces(task), one.excess.tolist(), strict=True)
     shaded = "".join(flags.shaded(piece, min(1.0, x / FULL)) for piece, x in pieces)

@@ -7,10 +7,12 @@ good (Kim et al. 2022).
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from helo.data.readers import files as reading
 from helo.errors import HeloError
 
 CUTS = 250  # thresholds at which a curve of ranges is taken, as its authors do
@@ -34,6 +36,17 @@ def threshold(usual: np.ndarray, rate: float, what: str = "lines") -> float:
         raise HeloError(f"{rate:g} with {len(usual):,} {what} for validation", expected=f"{math.ceil(1 / rate) - 1:,} or more",
                         mend="give usual ones with --valid FILES, or a larger rate", where="--false-alarms")  # fmt: skip
     return float(np.sort(usual)[place - 1])
+
+
+def marked(path: Path, count: int, name: str) -> np.ndarray:
+    """Labels out of a file with 1 (unusual) or 0 a line, `(count,)`."""
+    rows = reading.lines(path)
+    for number, row in enumerate(rows, 1):
+        if row.strip() not in ("0", "1"):
+            raise HeloError(f"{row.strip()[:40]!r}", expected="1 (unusual) or 0", where=f"{path}:{number}")
+    if len(rows) != count:
+        raise HeloError(f"{len(rows):,} labels", expected=f"{count:,}, one for each of the {name}", where=str(path))
+    return np.array([int(row) for row in rows])
 
 
 def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:

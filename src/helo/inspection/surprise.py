@@ -1,4 +1,5 @@
-"""What is unusual: the lines of a text that a language model did not expect, and the examples whose label a classifier doubts.
+"""What is unusual: the lines of a text that a language model did not expect, the examples whose label a classifier doubts, and the
+values of series that a forecaster did not expect (`surprise_series.py`).
 
 A symbol costs -log p nats. What one at its place usually costs the model knows itself, its entropy H: a digit of a number drawn by
 chance costs 2.3 nats and surprises nobody. What counts is the excess, max(0, -log p - H), and of a line
@@ -27,6 +28,8 @@ from helo.data.readers.text import Text, find
 from helo.errors import HeloError, door
 from helo.inspection import alarms
 from helo.inspection.score import BLOCK, ROOM, Stretch, beside, spelled, stretch_of
+from helo.inspection.surprise_series import Values
+from helo.models.forecaster import Forecaster
 from helo.models.language_model import LanguageModel
 from helo.runs.run import Run
 from helo.tasks.examples import ExampleTask
@@ -56,6 +59,11 @@ class Line:
     def place(self) -> str:
         """Where it is, for people."""
         return f"{self.file}:{self.line}"
+
+    @property
+    def said(self) -> str:
+        """What is said of it on a terminal."""
+        return self.text
 
     def pieces(self, task: Any) -> list[str]:
         """What each symbol stands for; a character that the model does not know as it is written."""
@@ -93,6 +101,11 @@ class Example:
     probability: float
     text: str | None = None
 
+    @property
+    def said(self) -> str:
+        """What is said of it on a terminal."""
+        return f"{self.label}\t{self.answer} {self.probability:.2f}\t{self.text or ''}".rstrip()
+
     def to_json(self, task: Any) -> dict[str, Any]:
         """The fields by their names."""
         return {name: value for name, value in vars(self).items() if value is not None}
@@ -100,7 +113,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Surprise:
-    """What was found, worst first. name: what is found, `lines` or `examples`; count: how many there are in all. threshold: above
+    """What was found, worst first. name: what is found, `lines`, `examples` or `values`; count: how many there are in all. threshold: above
     which one is an alarm, and how many are. figures: against labels.
     """
 
@@ -126,16 +139,19 @@ def surprise(
     *,
     lines: bool = False,
     window: int = 1,
+    together: bool = False,
     false_alarms: float | None = None,
     valid: str | Path | Sequence[str | Path] = (),
     labels: str | Path | None = None,
     top: int | None = None,
 ) -> Surprise:
-    """What is unusual in files, worst first: lines of texts by a language model, examples whose label a classifier doubts.
+    """What is unusual in files, worst first: lines of texts by a language model, values of series by a forecaster,
+    examples whose label a classifier doubts.
 
-    lines: each line by itself; otherwise each after all before it. window: so many lines in a row are one. false_alarms: the share
+    lines: each line by itself; otherwise each after all before it. window: so many lines or values in a row are one. together: series are
+    channels of one, whose nats are added up. false_alarms: the share
     of usual ones that may be above the threshold, which is taken from `valid`, or from the run's own validation data. labels: a
-    file with a 1 (unusual) or a 0 for each line or example, to compare with. top: only so many are kept. Raises HeloError for a
+    file with a 1 (unusual) or a 0 for each line, example or value, to compare with. top: only so many are kept. Raises HeloError for a
     model that cannot say.
     """
     names = reading.listed(files)
@@ -143,7 +159,7 @@ def surprise(
         raise HeloError("no files were given", expected="files like those of training, or - for standard input")
     if top is not None and top < 1:
         raise HeloError(f"{top}", expected="1 or more", where="--top")
-    judge = judging(run, lines, window)
+    judge = judging(run, lines, window, together)
     with engines.fastest(run.parameters) as parameters, run.computing():
         limit = threshold(judge, parameters, false_alarms, valid)
         kept, every = [], []
@@ -160,26 +176,39 @@ def surprise(
     scores = np.array(every)
     found = judge.apart([x for *_, x in sorted(kept, reverse=True)])[:top]
     raised = None if limit is None else int((scores > limit).sum())
-    figures = None if labels is None else alarms.figures(judge.marks(Path(labels)), judge.each(scores), limit)
+    figures = (
+        None if labels is None else alarms.figures(judge.marks(Path(labels)), judge.each(scores), limit, judge.days)
+    )
     return Surprise(judge.name, found, len(every), limit, raised, figures)
 
 
-def judging(run: Run, lines: bool = False, window: int = 1) -> Lines | Labels:
+def judging(run: Run, lines: bool = False, window: int = 1, together: bool = False) -> Lines | Labels | Values:
     """What judges by a run. Raises HeloError for a model that does not say how likely its input or its labels are."""
     task: Any = run.task
+    if window < 1:
+        raise HeloError(f"{window}", expected="1 or more", where="--window")
+    if together and not isinstance(task.model, Forecaster):
+        raise HeloError(f"--together with a model of the task {run.about['task']}", expected="a forecaster")
     if isinstance(task.model, LanguageModel):
         return Lines(run, lines or getattr(task.options, "lines", False), window)
+    if isinstance(task.model, Forecaster):
+        if lines:
+            raise HeloError(f"--lines with a model of the task {run.about['task']}", expected="a language model")
+        return Values(run, window, together)
     kinds = task.scoring.kinds if isinstance(task, ExampleTask) and task.source.labels == "example" else ()
     if not {"probabilities", "labels"} & set(kinds):
         raise HeloError(f"a model of the task {run.about['task']}", where=str(run.path),
-                        expected="a language model, for texts and logs, or a model that gives each example a label")  # fmt: skip
+                        expected="a language model, a forecaster, or a model that gives each example a label")  # fmt: skip
     if lines or window != 1:
         flag = "--lines" if lines else "--window"
-        raise HeloError(f"{flag} with a model of the task {run.about['task']}", expected="a language model")
+        others = "" if lines else " or a forecaster"
+        raise HeloError(f"{flag} with a model of the task {run.about['task']}", expected=f"a language model{others}")
     return Labels(run)
 
 
-def threshold(judge: Lines | Labels, parameters: Any, false_alarms: float | None, valid: Any = ()) -> float | None:
+def threshold(
+    judge: Lines | Labels | Values, parameters: Any, false_alarms: float | None, valid: Any = ()
+) -> float | None:
     """Above which something is an alarm; None where nobody asked for one. Raises HeloError where too few are usual."""
     names = reading.listed(valid)
     if false_alarms is None:
@@ -203,11 +232,10 @@ class Lines:
     """Judges the lines of texts by a language model. Blank ones are read and not judged."""
 
     name = "lines"
+    days = 0.0  # how long it took: nobody says
 
     def __init__(self, run: Run, alone: bool, window: int = 1):
         """alone: each line by itself, from a state of zeros. window: so many in a row are one."""
-        if window < 1:
-            raise HeloError(f"{window}", expected="1 or more", where="--window")
         self.run, self.task, self.alone, self.window = run, run.task, alone, window
         known = self._encoded(b"\n")
         self.end = (
@@ -338,7 +366,7 @@ class Lines:
         """Of each line that was judged whether it is marked as unusual, `(lines,)`."""
         if len(self.numbers) > 1:
             raise HeloError(f"--labels with {len(self.numbers)} files", expected="one file")
-        rows = marked(path, len(self.numbers[0]), self.name)
+        rows = alarms.marked(path, len(self.numbers[0]), self.name)
         return rows[np.array(self.numbers[0]) > 0]
 
 
@@ -352,17 +380,6 @@ def numbered(text: Text) -> Iterator[tuple[int, bytes]]:
             yield number, line
     if rest:
         yield number + 1, rest
-
-
-def marked(path: Path, count: int, name: str) -> np.ndarray:
-    """Labels out of a file with 1 (unusual) or 0 a line, `(count,)`."""
-    rows = reading.lines(path)
-    for number, row in enumerate(rows, 1):
-        if row.strip() not in ("0", "1"):
-            raise HeloError(f"{row.strip()[:40]!r}", expected="1 (unusual) or 0", where=f"{path}:{number}")
-    if len(rows) != count:
-        raise HeloError(f"{len(rows):,} labels", expected=f"{count:,}, one for each of the {name}", where=str(path))
-    return np.array([int(row) for row in rows])
 
 
 def excess(stretch: Stretch) -> np.ndarray:
@@ -400,6 +417,7 @@ class Labels:
     """Judges the labels of examples by a model that gives each one, or several."""
 
     name = "examples"
+    days = 0.0
 
     def __init__(self, run: Run):
         self.run, self.task, self.count = run, copy(run.task), 0
@@ -446,4 +464,4 @@ class Labels:
 
     def marks(self, path: Path) -> np.ndarray:
         """Of each example whether it is marked as unusual, `(examples,)`."""
-        return marked(path, self.count, self.name)
+        return alarms.marked(path, self.count, self.name)
