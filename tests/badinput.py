@@ -308,9 +308,13 @@ class Case:
     @property
     def endless(self) -> bool:
         """Whether the input may ask for more than a moment."""
-        flags = {w[2:].replace("-", "_") for w in self.words if w.startswith("--")}
+        flags = {w[2:].partition("=")[0].replace("-", "_") for w in self.words if w.startswith("--")}
         verbs = (["check"], ["demo"], ["watch"], ["explain"])
-        return bool(flags & WITHOUT_END) or "fifo" in self.words or self.words[:1] in verbs
+        return (
+            bool(flags & WITHOUT_END)
+            or any(w.rpartition("=")[2] == "fifo" for w in self.words)
+            or self.words[:1] in verbs
+        )
 
     def __str__(self) -> str:
         env = " ".join(f"{k}={shlex.quote(v)}" if v is not None else f"-u {k}" for k, v in self.env.items())

@@ -195,3 +195,91 @@ def test_texts_are_found_by_their_columns(tmp_path):
     assert json.loads(helo_done("eval", tmp_path / "run", tmp_path / "new.csv", *said).out)["figures"]["examples"] == 2
     helo_done("predict", tmp_path / "run", tmp_path / "new.csv", "--text", "review", "-o", tmp_path / "out.csv")
     assert [r["no"] for r in rows(tmp_path / "out.csv")] == ["1", "2"]
+
+
+def test_the_column_of_the_text_of_a_tagger_is_said_anew(words, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"body": "Anna lives", "title": "Rome"}\n')
+    for name, text in (("body", "Anna"), ("title", "Rome")):
+        helo_done("predict", words / "run", tmp_path / "in.jsonl", "--text", name, "-o", tmp_path / "out.csv")
+        assert rows(tmp_path / "out.csv")[0]["word"] == text
+    done = helo_command("predict", words / "run", tmp_path / "in.jsonl", "--text", "nope")
+    assert done.code == 2
+    assert "'nope'" in done.err
+
+
+def test_ignore_and_multilabel_are_said_anew(tmp_path):
+    (tmp_path / "t.csv").write_text("id,a,label\n" + "".join(f"u{i},{i % 2},{'yn'[i % 2]}\n" for i in range(40)))
+    (tmp_path / "m.csv").write_text("text,tags\n" + "good film,a|b\nbad film,c\n" * 20)
+    (tmp_path / "new.csv").write_text("text,tags\n" + "good film,a;b\nbad film,c\n")
+    short = ("--steps", "2", "--hidden", "4", "--quiet")
+    helo_done("train", "classify", tmp_path / "t.csv", "--ignore", "id", "--out", tmp_path / "t", *short)
+    said = ("--label", "tags", "--multilabel")
+    helo_done("train", "classify", tmp_path / "m.csv", *said, "|", "--out", tmp_path / "m", *short)
+    for verb in ("eval", "predict"):
+        helo_done(verb, tmp_path / "t", tmp_path / "t.csv", "--ignore", "id")
+        done = helo_command(verb, tmp_path / "t", tmp_path / "t.csv", "--ignore", "nope")
+        assert done.code == 2
+        assert "'nope'" in done.err
+    found = helo_done("eval", tmp_path / "m", tmp_path / "new.csv", *said, ";", "--json")
+    assert json.loads(found.out)["figures"]["examples"] == 2
+
+
+@pytest.mark.parametrize(
+    "words_, named",
+    [
+        (("eval", "--valid", "x"), "without a flag"),
+        (("predict", "--dev", "x"), "without a flag"),
+        (("train", "lm", "--data", "x"), "without a flag"),
+        (("eval", "--units", "words"), "--units"),
+        (("predict", "--hidden-size", "3"), "the run keeps the --hidden"),
+        (("predict", "--imges", "x"), "'--images'"),
+    ],
+)
+def test_flags_of_training_in_other_verbs_are_understood(words_, named):
+    verb, *more = words_
+    done = helo_command(verb, *(["RUN"] if verb != "train" else []), *more)
+    assert done.code == 2
+    assert named in done.err
+
+
+def test_frames_keep_their_columns_and_tokens_their_lines(words, tmp_path):
+    for v in range(4):
+        lines = [f'{t / 10},{t % 3},"{"ab"[t // 5]}, c"' for t in range(10)]
+        (tmp_path / f"v{v}.csv").write_text("\n".join(["time,x,phase", *lines]) + "\n")
+    videos = [tmp_path / f"v{v}.csv" for v in range(4)]
+    short = ("--steps", "2", "--hidden", "4", "--quiet", "--out", tmp_path / "run")
+    helo_done("train", "tag", *videos, "--column", "phase", *short)
+    helo_done("predict", tmp_path / "run", *videos, "-o", tmp_path / "out.csv")
+    got = rows(tmp_path / "out.csv")
+    assert list(got[0]) == ["file", "time", "x", "phase", "step", "label", "probability"]
+    assert [(r["file"], r["time"], r["phase"]) for r in got[10:12]] == [
+        (str(videos[1]), "0.0", "a, c"), (str(videos[1]), "0.1", "a, c"),
+    ]  # fmt: skip
+    for name in "ab":
+        (tmp_path / f"{name}.conll").write_text("Anna B-PER\n. O\n\nRome B-LOC\n")
+    two = tmp_path / "a.conll", tmp_path / "b.conll"
+    helo_done("predict", words / "run", *two, "-o", tmp_path / "out.csv")
+    assert [(r["file"], r["line"], r["word"]) for r in rows(tmp_path / "out.csv")] == [
+        (str(f), n, w) for f in two for n, w in (("1", "Anna"), ("2", "."), ("4", "Rome"))
+    ]
+
+
+def test_an_input_is_never_replaced(numbers, tmp_path):
+    (tmp_path / "in.csv").write_text(before := (numbers / "new.csv").read_text())
+    (tmp_path / "link.csv").symlink_to("in.csv")
+    for out in ("in.csv", "link.csv"):
+        done = helo_command("predict", numbers / "run", tmp_path / "in.csv", "-o", tmp_path / out)
+        assert done.code == 2
+        assert out in done.err
+        with pytest.raises(helo.errors.HeloError):
+            helo.load(numbers / "run").predict_files(tmp_path / "in.csv", tmp_path / out)
+    assert (tmp_path / "in.csv").read_text() == before
+
+
+def test_a_long_text_is_answered_in_small_pieces(words, tmp_path):
+    """Of a text of any size little is in memory, so its answers come in pieces: no piece has more than so many bytes of it."""
+    (tmp_path / "in.txt").write_text("Anna lives in Berlin\n" * 20_000)
+    sizes = [
+        len(examples) for examples, _ in itertools.islice(helo.load(words / "run").answering(tmp_path / "in.txt"), 2)
+    ]
+    assert all(1000 < n < 4000 for n in sizes)

@@ -51,6 +51,61 @@ def test_types_are_seqevals():
         assert row == pytest.approx([said[name][k] for k in ("precision", "recall", "f1-score", "support")])
 
 
+@pytest.fixture(scope="module")
+def entities(tmp_path_factory):
+    """Sentences of spans by chance, of sixty types of different frequency, in IOB2, and runs with and without samples."""
+    folder, draw = tmp_path_factory.mktemp("entities"), random.Random(0)
+
+    def sentence():
+        for _ in range(draw.randint(2, 6)):
+            kind = int(60 * draw.random() ** 3)
+            yield from (f"in{draw.randint(0, 3)} O",) * draw.randint(0, 2)
+            yield f"name{kind % 20} B-T{kind}"
+            yield from (f"more{kind % 5} I-T{kind}",) * draw.randint(0, 2)
+
+    (folder / "train.conll").write_text("\n\n".join("\n".join(sentence()) for _ in range(300)) + "\n")
+    several: Any = (("run", {}), ("quiet", {"samples": False}))
+    for name, said in several:
+        helo.train("tag", folder / "train.conll", out=folder / name, steps=60, hidden=16, quiet=True, seed=1, **said)
+    return folder
+
+
+def test_an_evaluation_has_seqevals_report(entities):
+    done = helo_command("eval", entities / "run", entities / "train.conll", "--json")
+    found = json.loads(done.out)
+    answers = helo.load(entities / "run").predict(helo.load(entities / "run").examples(entities / "train.conll"))
+    truth = [[x.split()[1] for x in s.splitlines()] for s in (entities / "train.conll").read_text().split("\n\n")]
+    said: Any = classification_report(truth, [a["labels"] for a in answers], output_dict=True, zero_division=0)  # pyright: ignore[reportArgumentType]
+    assert [row["type"] for row in found["by_type"]] == list(said)
+    for row in found["by_type"]:
+        of = said[row["type"]]
+        assert [row[k] for k in ("precision", "recall", "f1", "support")] == pytest.approx(
+            [of[k] for k in ("precision", "recall", "f1-score", "support")]
+        )
+    assert said["micro avg"]["f1-score"] == pytest.approx(found["figures"]["span_f1"])
+    assert sum(row["support"] > 0 for row in found["by_type"]) > 40
+    wrong = found["most_wrong_spans"]
+    assert [row["times"] for row in wrong] == sorted((row["times"] for row in wrong), reverse=True)
+
+
+def test_many_types_stay_readable(entities):
+    done = helo_command("eval", entities / "run", entities / "train.conll")
+    shown = [line.split()[1] for line in done.out.splitlines() if line.startswith("| T")]
+    tables = helo.load(entities / "run").evaluate_with_tables(entities / "train.conll")[1]["by_type"]
+    types = {row["type"]: row["support"] for row in tables if not row["type"].endswith(" avg")}
+    assert len(shown) == 25 < len(types)
+    assert min(types[y] for y in shown) >= max(n for y, n in types.items() if y not in shown)
+    assert f"{len(types) - 25} more" in done.out
+    assert all(f"| {name} avg" in done.out for name in ("micro", "macro", "weighted"))
+
+
+def test_without_samples_no_span_is_shown(entities):
+    done = helo_command("eval", entities / "quiet")
+    assert "| weighted avg" in done.out
+    assert "name" not in done.out
+    assert "most_wrong_spans" not in json.loads(helo_command("eval", entities / "quiet", "--json").out)
+
+
 def test_most_wrong_spans():
     found = most_wrong(WORDS, [spans(y) for y in ANSWERS], [spans(y) for y in TRUTH])
     assert sorted(found) == [

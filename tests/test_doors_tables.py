@@ -237,3 +237,12 @@ def test_the_command_line(tmp_path):
     assert wrong.code == 2
     assert "'country'" in wrong.err
     assert wrong.err.count("\n") == 1
+
+
+def test_a_refusal_is_one_line_whatever_was_warned_of_before(tmp_path):
+    table = [{"size": i % 3, "n": i, "label": "xy"[i % 2]} for i in range(20)]
+    file = as_csv(tmp_path / "t.csv", table)
+    done = helo_command("train", "classify", file, "--out", tmp_path / "run", "--steps", 2, "--metric", "nowhere")
+    assert done.code == 2
+    assert "nowhere" in done.err
+    assert "identifier" not in done.err

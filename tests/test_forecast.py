@@ -253,7 +253,7 @@ def test_a_forecast_as_a_table(trained):
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert len(rows) == 18
     assert rows[0]["id"] == "a"
-    assert (rows[0]["time"], rows[8]["time"]) == ("2021-01", "2021-09")
+    assert (rows[0]["month"], rows[8]["month"]) == ("2021-01", "2021-09")
     deciles = [float(rows[0][f"q{level:g}"]) for level in DECILES]
     assert deciles == sorted(deciles)
     assert deciles[0] < float(rows[0]["mean"]) < deciles[-1]
@@ -310,6 +310,26 @@ def test_arrays_and_standard_input_are_series(trained):
     done = helo_command("predict", str(run.path), "-", "--json", stdin="\n".join(map(str, values)).encode())
     assert done.code == 0, done.err
     assert json.loads(done.out)["answers"][0]["mean"] == pytest.approx(wanted)
+
+
+def test_a_stream_forecasts_the_next_value_and_goes_on_where_it_was(trained):
+    run, file = trained
+    values = [*run.examples(file).inputs[0].values[:30].tolist(), float("nan"), 130.0]
+    live = run.live()
+    found = [live.feed(v) for v in values]
+    assert found[29]["mean"] == pytest.approx(run.predict([np.array(values[:30])])[0]["mean"][0])
+    assert found[-1]["0.1"] < found[-1]["0.5"] < found[-1]["0.9"]
+    half = run.live()
+    for v in values[:20]:
+        half.feed(v)
+    half.save(file.with_name("state"))
+    again = run.live(file.with_name("state"))
+    assert [again.feed(v) for v in values[20:]] == found[20:]
+    lines = "\n".join("" if v is None else str(v) for v in [5.0, 6.0, None, 7.0]).encode()
+    done = helo_command("predict", str(run.path), "-", "--stream", "--json", stdin=lines)
+    assert done.code == 0, done.err
+    assert [len(a["forecasts"]) for a in json.loads(done.out)["answers"]] == [2, 1]
+    assert helo_command("predict", str(run.path), "-", "--stream", stdin=b"5\nx\n").code == 2
 
 
 def test_one_value_is_enough_to_begin_with(trained):

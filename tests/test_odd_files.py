@@ -635,3 +635,14 @@ def test_one_reading_of_numbers():
             numbers.number(value)
     assert series.MISSING
     assert table.given([]) == []
+
+
+def test_what_is_refused_is_refused_in_one_line(tmp_path, caplog):
+    """Columns that look like identifiers are said only where a model comes of it."""
+    rows = "".join(f"{i},item {i},{'xy'[i % 2]}\n" for i in range(40))
+    for header, cells in (("name,label\n", [r.partition(",")[2] for r in rows.splitlines(True)]),
+                          ("id,note,label\n", [r.replace("item", "one item of many") for r in rows.splitlines(True)])):  # fmt: skip
+        refused("classify", [written(tmp_path / "t.csv", header + "".join(cells))], text=None)
+        assert not caplog.records
+    understood("classify", [written(tmp_path / "t.csv", "id,a,label\n" + rows.replace("item ", ""))])
+    assert "'id'" in caplog.text

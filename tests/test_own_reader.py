@@ -140,6 +140,17 @@ def test_what_a_strangers_reader_does_wrong_is_said_of_it(moods, gives, words):
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "name, value",
+    [("SUFFIXES", '".mood"'), ("SUFFIXES", "5"), ("labels", '("example")'), ("labels", "None"), ("kinds", "(1,)"),
+     ("columns", '"text"'), ("required", "5"), ("beside", '".txt"'), ("called", "5"), ("general", "None"), ("folders", "1")],
+)  # fmt: skip
+def test_what_a_reader_declares_in_another_form_is_refused_by_name(moods, name, value):
+    (moods / "moods.py").write_text(f"{MOODS}\n    {name} = {value}\n")
+    with pytest.raises(HeloError, match=rf"moods\.py:Moods: .*Moods\.{name} = .*expected"):
+        helo.train("classify", "a.mood", out="run", reader="moods.py:Moods", **TINY)
+
+
 def test_a_reader_is_for_files_whose_labels_a_task_takes():
     kind = tasks.find("classify")
     with pytest.raises(HeloError, match="rows"):

@@ -26,6 +26,7 @@ import helo
 from fixtures import helo_command, home, prose, trained
 from helo import tasks
 from helo.errors import HeloError
+from helo.registry import remembered
 from helo.runs import arrays, folder
 
 SMALL = {"hidden": 8, "steps": 2, "seed": 1}
@@ -824,6 +825,13 @@ def test_a_cell_that_its_person_named_once_is_remembered_until_it_changes(tmp_pa
     file.write_text(file.read_text() + "# changed\n")
     with pytest.raises(HeloError, match=r"mine\.py"):
         helo.load(tmp_path / "run").sample("the", 5, seed=1)
+
+
+def test_a_pipe_in_place_of_a_cell_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("HELO_TRUSTED", str(tmp_path / "trusted"))
+    (tmp_path / "trusted").write_text("0\n")
+    os.mkfifo(tmp_path / "cell.py")
+    assert not remembered(f"{tmp_path / 'cell.py'}:Evil")
 
 
 def test_what_runs_of_a_file_is_what_a_person_can_read(tmp_path):

@@ -359,3 +359,12 @@ def test_a_cell_said_in_one_place_only_is_named(lm, tmp_path):
     about = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
     (tmp_path / "run" / "run.json").write_text(json.dumps(about | {"cell": "evil.py:Evil"}), encoding="utf-8")
     assert "evil.py:Evil" in one(shell("helo info run", tmp_path))
+
+
+def test_a_line_without_end_on_standard_input_is_refused(tmp_path):
+    rows = "".join(f"{i % 5},{'ab'[i % 2]}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text(f"x,label\n{rows}")
+    shell(f"helo train classify t.csv --out run {SMALL.replace('--embedding 4 --chunk 8 --streams 2', '')}", tmp_path)
+    line = one(shell("helo predict run - </dev/full", tmp_path))
+    assert "standard input:1" in line
+    assert "end of a line" in line

@@ -275,6 +275,20 @@ def test_blocks_that_do_not_fit_are_refused():
         Optimiser(parameters, Options(), torch.float32, blocks={"weight": 2})
 
 
+@pytest.mark.parametrize(
+    "name, value",
+    [("blocks", v) for v in ('{"weight_hh": 0}', '{"weight_hh": "4"}', '{"weight_hh": 2.0}', '[("weight_hh", 4)]', "None", "{4: 4}")]
+    + [("recurrent", v) for v in ('"weight_hh"', "(1,)", "None")]
+    + [("instances", v) for v in ("()", "5", "({1: 2},)")]
+    + [("exceptions", v) for v in ('"causality"', '{"causality": 1}')],
+)  # fmt: skip
+def test_what_a_cell_declares_in_another_form_is_refused_by_name(name, value, tmp_path):
+    file = tmp_path / "cell.py"
+    file.write_text(f"from helo.cells.lstm import LSTM\n\nclass Odd(LSTM):\n    {name} = {value}\n")
+    with pytest.raises(HeloError, match=rf"cell\.py:Odd: .*Odd\.{name} = .*expected a "):
+        cells.find(f"{file}:Odd")
+
+
 def test_weights_decay():
     """Without a gradient's push, what is multiplied by it shrinks: matrices inside and the rest, by their own rates."""
     parameters = {n: torch.ones(2, 2, requires_grad=True) for n in ("recurrent.0.weight_hh", "head.weight")}

@@ -236,6 +236,19 @@ def test_a_model_without_recurrence_says_so(tmp_path):
     assert "no recurrent layer" in watch.page(observed(tmp_path / "run"))
 
 
+def test_without_samples_the_page_says_why(tmp_path):
+    data = tmp_path / "t.csv"
+    data.write_text("a,b,label\n" + "1,2,y\n2,1,n\n" * 20)
+    helo.train("classify", data, out=tmp_path / "run", steps=2, hidden=4, samples=False, quiet=True)
+    observer = Observer(tmp_path / "run")
+    parts = watch.view(observer)["parts"]
+    assert "--no-samples" in parts["samples"]
+    assert "being read" in parts["saturation"]
+    parts = watch.view(observed(tmp_path / "run"))["parts"]
+    assert "feed-forward" in parts["figures"]
+    assert "no recurrent layer" in parts["gates"]
+
+
 def test_a_training_that_replaces_a_run_is_shown(tmp_path):
     run = copied(trained(), tmp_path / "run")
     new = run / folder.NEW

@@ -115,6 +115,7 @@ def loss(
                 axes.annotate(f"{y:.3f}", (x, y), textcoords="offset points", xytext=(0, 9 if beneath else -16), ha="center",
                               color=color, bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85}, zorder=5)  # fmt: skip
         axes.set(xlabel="step", ylabel=f"loss ({unit})" if unit else "loss", title=title)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         _plain(axes)
         axes.legend(frameon=False, fontsize=8)
 
@@ -137,7 +138,10 @@ def confusion(path: Path, table: np.ndarray, labels: Sequence[str]) -> None:
             upright = n > 6 or longest > 40 / n
             axes.set_xticks(range(n), names, rotation=90 if upright else 0)
             axes.set_yticks(range(n), names)
-        axes.set(xlabel="answer", ylabel="true label", title=f"confusion matrix of {int(table.sum()):,} answers")
+        by = "" if n <= 40 else ", by its row in the table of labels"  # as a number: names have no room
+        axes.set(
+            xlabel=f"answer{by}", ylabel=f"true label{by}", title=f"confusion matrix of {int(table.sum()):,} answers"
+        )
 
     names = [textwrap.fill(_escaped(label[:119] + "…" if len(label) > 120 else label), 40) for label in labels]
     longest = max((len(line) for name in names for line in name.splitlines()), default=0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -227,3 +228,29 @@ def collecting() -> Iterator[list[HeloError]]:
         yield found
     finally:
         _collected.reset(token)
+
+
+_LOG = logging.getLogger("helo")  # what it warns of is on standard error, unless a program wants it elsewhere
+_warnings: ContextVar[list[str] | None] = ContextVar("warnings", default=None)
+
+
+def warn(line: str) -> None:
+    """Say what a person should know of their data and what is no fault; inside `holding_warnings` at its end."""
+    held = _warnings.get()
+    if held is None:
+        _LOG.warning("helo: %s", line)
+    else:
+        held.append(line)
+
+
+@contextmanager
+def holding_warnings() -> Iterator[None]:
+    """Warnings are given once it is known that what is inside succeeds: bad input is refused in one line."""
+    held: list[str] = []
+    token = _warnings.set(held)
+    try:
+        yield
+    finally:
+        _warnings.reset(token)
+    for line in held:
+        warn(line)

@@ -176,3 +176,8 @@ def _called(kind: Any) -> str:
     if typing.get_origin(kind) is tuple:
         return "texts"
     return {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}[kind]
+
+
+def spelled(value: Any) -> str:
+    """A value of an option for people: several, joined by commas."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -11,6 +11,7 @@ vouched for it (`vouched`).
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import importlib
 import inspect
@@ -121,6 +122,14 @@ def offered(module: ModuleType, base: type[T]) -> type[T]:
     return found[0]
 
 
+def texts(kind: type[Any], *names: str) -> None:
+    """Raises TypeError where a class declares under one of these names what is no tuple of texts: `("one")` is none."""
+    for name in names:
+        found = getattr(kind, name, ())
+        if not isinstance(found, tuple | list) or not all(isinstance(one, str) for one in found):
+            raise TypeError(f'{kind.__name__}.{name} = {found!r:.80}; expected a tuple of texts: ("one",)')
+
+
 def own(module: ModuleType) -> dict[str, Any]:
     """What a module defines itself."""
     return {k: v for k, v in vars(module).items() if getattr(v, "__module__", None) == module.__name__}
@@ -216,6 +225,8 @@ def remembered(spec: str) -> bool:
 def digest_of(spec: str) -> str:
     """Of the file that a specification names: its place and its content."""
     file = Path(spec.split(",")[0].rpartition(":")[0]).resolve()
+    if not file.is_file():  # a pipe would be waited for, a device may have no end
+        raise FileNotFoundError(errno.ENOENT, "no such file", str(file))
     return _digest(file, file.read_bytes())
 
 

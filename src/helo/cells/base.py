@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, final
 
 import numpy as np
 
+from helo import registry
 from helo.cells.functions import Array
 
 Parameters = Mapping[str, Array]
@@ -31,6 +32,14 @@ class Cell(ABC):
     blocks: ClassVar[Mapping[str, int]] = {}
     #: Matrices that multiply the state: what `--weight-dropout` is of.
     recurrent: ClassVar[tuple[str, ...]] = ("weight_hh",)
+
+    def __init_subclass__(cls, **more: Any):
+        """Raises TypeError for what a class declares in another form: the optimiser and the laws read it as it stands."""
+        super().__init_subclass__(**more)
+        registry.texts(cls, "recurrent")
+        for name, (fits, expected) in _DECLARED.items():
+            if not fits(found := getattr(cls, name)):
+                raise TypeError(f"{cls.__name__}.{name} = {found!r:.80}; expected {expected}")
 
     @abstractmethod
     def init(self, rng: np.random.Generator, inputs: int, hidden: int) -> dict[str, np.ndarray]:
@@ -66,6 +75,33 @@ class Cell(ABC):
     def kept(self, gates: Mapping[str, Array]) -> Array | None:
         """The share of each unit's memory that a step keeps, `(batch, hidden)`, from its gates; None if no gate says so."""
         return None
+
+
+def _texts(found: Any) -> bool:
+    return all(isinstance(one, str) for one in found)
+
+
+def _is_mapping(found: Any, fits: Callable[[Any], bool]) -> bool:
+    return isinstance(found, Mapping) and _texts(found) and all(map(fits, found.values()))
+
+
+#: What a class of a cell declares: whether a value fits, and in words.
+_DECLARED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "instances": (
+        lambda found: (
+            isinstance(found, tuple | list) and bool(found) and all(_is_mapping(o, lambda _: True) for o in found)
+        ),
+        'a tuple of dicts of options: ({}, {"bias": False})',
+    ),
+    "exceptions": (
+        lambda found: _is_mapping(found, lambda reason: isinstance(reason, str)),
+        'a dict of laws and reasons: {"causality": "it reads ahead"}',
+    ),
+    "blocks": (
+        lambda found: _is_mapping(found, lambda n: isinstance(n, int) and not isinstance(n, bool) and n >= 1),
+        'a dict of matrices and numbers of maps, 1 or more: {"weight_hh": 4}',
+    ),
+}
 
 
 class LinearCell(Cell):

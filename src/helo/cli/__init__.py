@@ -150,6 +150,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
             "dev dev-file validation validation-file eval-file valid-file val val-file validation-data test",
             ("--valid",),
         ),
+        ("file data data-file dataset train train-file train-data input input-file corpus path", ("--files",)),
         ("output output-dir out-dir save save-dir checkpoint-dir model-dir", ("--out",)),
         ("init-from pretrained checkpoint from-pretrained model-name-or-path load", ("--start",)),
         ("resume-from-checkpoint continue", ("--resume",)),
@@ -172,15 +173,31 @@ OTHERS: dict[str, tuple[str, ...]] = {
 def _usage(error: click.UsageError) -> str:
     """What is wrong with the words, in one line, with what was probably meant."""
     if isinstance(error, click.NoSuchOption):
-        flags = error.ctx.command.params if error.ctx else []
+        name, flags = error.option_name, error.ctx.command.get_params(error.ctx) if error.ctx else []
         known = [o for p in flags if not getattr(p, "hidden", False) for o in p.opts if o.startswith("--")]
-        meant = [o for o in OTHERS.get(error.option_name.removeprefix("--").replace("_", "-"), ()) if o in known]
-        return f"{error.option_name}: no such option; " + (
-            f"here it is {' and '.join(meant)}" if meant else nearest(error.option_name, known)
-        )
+        others = (name, *OTHERS.get(name.removeprefix("--").replace("_", "-"), ()))
+        if meant := [o for o in others if o in known]:
+            mend = f"here it is {' and '.join(meant)}"
+        elif {"--files", "--valid"} & {*others} and any(p.name == "files" for p in flags):
+            mend = "name the files without a flag"
+        elif any(p.name == "run" for p in flags) and (own := _of_training() & {*others}):
+            mend = f"leave it out: the run keeps the {sorted(own)[0]} of its training"
+        else:
+            mend = nearest(name, known)
+        return f"{name}: no such option; {mend}"
     line = " ".join(error.format_message().split())
     verb = error.ctx.command_path if error.ctx else "helo"
     return f"{line} (see {verb} --help)"
+
+
+def _of_training() -> set[str]:
+    """The flags of `helo train` of any task."""
+    from helo import tasks
+    from helo.cli import train
+
+    group = train.Tasks("train")
+    commands = [group.get_command(click.Context(group), task) for task in tasks.names()]
+    return {o for c in commands if c is not None for p in c.params for o in p.opts}
 
 
 def _exit(line: str, code: int, debug: bool) -> int:

@@ -29,6 +29,7 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
     helo eval runs/novel other.txt --blocks 256 --json
     """
     from helo.errors import HeloError
+    from helo.reports.base import shown
     from helo.runs import load
 
     if metric and options.get("dynamic"):
@@ -42,21 +43,23 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
     if how.pop("dynamic", False):
         from helo.training import dynamic_evaluation
 
-        figures = dynamic_evaluation(model, files)
+        figures, tables = dynamic_evaluation(model, files), {}
     else:
         from helo import progress
         from helo.training.report import working
 
         with progress.listening(working(quiet)):
-            figures = model.evaluate(files, metric, **how)
+            figures, tables = model.evaluate_with_tables(files, metric, **how)
     text = model.report(report, files, overwrite, **how) if report else ""
     if as_json:
-        flags.show({"run": run, "figures": figures})
+        flags.show({"run": run, "figures": figures} | tables)
         return
     for row in _rows(figures):
         flags.tell(row)
-    if text:
+    if text:  # which has the tables too
         flags.tell(f"\n{text}")
+    elif tables:
+        flags.tell(f"\n{shown(tables)}", end="")
 
 
 def _rows(figures):

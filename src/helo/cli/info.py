@@ -24,6 +24,7 @@ def command(run, cell, task, seed, quiet, as_json):
     helo info runs/novel --json
     """
     from helo.models.feed_forward import FeedForward
+    from helo.options import spelled
     from helo.runs import load
 
     model = load(run, cell=cell, task=task)
@@ -46,4 +47,4 @@ def command(run, cell, task, seed, quiet, as_json):
         about |= {f"{section}.{k}": v for k, v in about.pop(section).items()}
     for name, value in about.items():
         if value not in (None, [], ()):
-            flags.tell(f"{name:28} {value:.4f}" if isinstance(value, float) else f"{name:28} {value}")
+            flags.tell(f"{name:28} {value:.4f}" if isinstance(value, float) else f"{name:28} {spelled(value)}")

@@ -34,7 +34,7 @@ from helo.cli import flags
     "--out",
     "-o",
     type=flags.FILE,
-    help="save FILE.csv, FILE.tsv or FILE.jsonl: the columns of the input and the answers; model of pictures: or FILE.html, a page",
+    help="save FILE.csv, FILE.tsv or FILE.jsonl: the columns of the input and the answers; captions: or FILE.html, a page",
 )
 @click.option(
     "--format",
@@ -45,7 +45,7 @@ from helo.cli import flags
 @click.option(
     "--stream",
     is_flag=True,
-    help="tagger: answer each line of standard input as it comes; a blank line resets the state",
+    help="tagger, forecaster: answer each line of standard input as it comes; a blank line resets the state",
 )
 @click.option(
     "--state", type=flags.FILE, help="--stream: continue from the state in this file, and save it there at the end"
@@ -63,6 +63,7 @@ def command(run, files, attention, tokenizer, out, form, stream, state, cell, ta
     from helo.errors import HeloError
     from helo.reports import table
     from helo.runs import load
+    from helo.runs.written import apart
     from helo.training.report import working
 
     options["tokenizer"] = tokenizer
@@ -78,7 +79,7 @@ def command(run, files, attention, tokenizer, out, form, stream, state, cell, ta
     if form and as_json:
         raise HeloError("both --json and --format", expected="one of them")
     model = load(run, cell=cell, task=task)
-    model._answers()  # or it is refused before anything that only a task with answers has is looked at
+    _ = model.example_task  # or it is refused before anything that only a task with answers has is looked at
     files = flags.found(model, "predict", options, files)
     if not files:
         raise HeloError("no files were given", expected=f"helo predict {run} FILES…, or - for standard input")
@@ -89,8 +90,10 @@ def command(run, files, attention, tokenizer, out, form, stream, state, cell, ta
         raise HeloError("--reader with standard input", expected="it with files")
     if page and model.task.source.labels != "picture":
         raise HeloError(f"--out {out} with a model of the task {model.about['task']}",
-                        expected="FILE.csv, FILE.tsv, FILE.jsonl; a page with a model that reads pictures")  # fmt: skip
+                        expected="FILE.csv, FILE.tsv, FILE.jsonl; a page with a model that describes pictures")  # fmt: skip
     flags.reading(model, how, files)
+    if out:
+        apart(out, files)
     if "temperature" in how or "paths" in how:
         how["seed"] = seed
     with progress.listening(working(quiet)):
@@ -165,13 +168,19 @@ def _stream(model, state, as_json, stopping):
                 continue
             labels[-1].append(live.feed(model.task.source.item(model.task, line, number)))
             if not as_json:
-                flags.tell(f"{line.strip()}\t{labels[-1][-1]}")
+                flags.tell(f"{line.strip()}\t{_said(labels[-1][-1])}")
                 sys.stdout.flush()
     finally:
         if state:
             live.save(state)
     if as_json:
-        flags.show({"answers": [{"labels": row} for row in labels if row]})
+        kind = "forecasts" if any(isinstance(y, dict) for row in labels for y in row) else "labels"
+        flags.show({"answers": [{kind: row} for row in labels if row]})
+
+
+def _said(answer):
+    """A label; or the numbers of the next value."""
+    return answer if isinstance(answer, str) else "\t".join(f"{v:.6g}" for v in answer.values())
 
 
 def _lines(stopping):

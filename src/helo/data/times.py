@@ -162,6 +162,8 @@ def written(time: Any, style: str) -> str:
     if style == STEPS:
         return str(int(time))
     at: Any = np.datetime64(time, "s").item()  # a datetime
+    if isinstance(at, int):  # beyond the years that Python's calendar has
+        return str(np.datetime64(time, "s"))
     text = style.replace("%Y", f"{at.year:04d}").replace("%q", str((at.month + 2) // 3))
     return at.strftime(text) if "%" in text else text
 

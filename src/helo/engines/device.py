@@ -35,13 +35,13 @@ class Device:
     precision: torch.dtype
 
     @classmethod
-    def here(cls, asked: str = "auto", precision: str = "auto", number: int = 0) -> Device:
+    def here(cls, name: str = "auto", precision: str = "auto", number: int = 0) -> Device:
         """The fastest there is, or the one that is asked for: auto, cpu, cuda. number: which, where there are several.
 
         Raises HeloError where there is none, or where its kernels have no such precision.
         """
-        cuda = asked != "cpu" and torch.cuda.is_available()
-        if asked == "cuda" and not cuda:
+        cuda = name != "cpu" and torch.cuda.is_available()
+        if name == "cuda" and not cuda:
             raise HeloError("this computer has no CUDA device", mend="omit --device", where="--device cuda")
         at = torch.device("cpu")
         if cuda:
@@ -219,20 +219,20 @@ class Steps:
             self._under_way.popleft().synchronize()
 
 
-def _precision(asked: str, at: torch.device) -> torch.dtype:
+def _precision(name: str, at: torch.device) -> torch.dtype:
     """bfloat16 where the processor multiplies it natively (AMX or AVX-512 BF16; Ampere or later) and the fused
     recurrent kernel really runs in it; float32 elsewhere, where it would only be emulated.
     """
-    if asked == "float32":
+    if name == "float32":
         return torch.float32
     if at.type == "cuda":
         native = torch.cuda.get_device_capability(at)[0] >= 8
     else:
         native = bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
-    if native or asked == "bfloat16":
+    if native or name == "bfloat16":
         if _kernel_runs(at):
             return torch.bfloat16
-        if asked == "bfloat16":
+        if name == "bfloat16":
             raise HeloError(
                 "this processor does not support bfloat16", mend="omit --precision", where="--precision bfloat16"
             )

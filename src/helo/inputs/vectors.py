@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 import re
 import shlex
 from collections import Counter
@@ -18,13 +17,11 @@ from helo.cells.functions import namespace
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, table
 from helo.data.readers import numbers as written
-from helo.errors import HeloError, fault, wrap
+from helo.errors import HeloError, fault, warn, wrap
 from helo.inputs.base import EVERY, Input
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import RARE
 from helo.saved import distinct, fields
-
-LOG = logging.getLogger("helo")  # what it warns of is on standard error, unless a program wants it elsewhere
 
 ONE_HOT = 16  # a column of at most so many categories is one-hot; of more each is a row of a table
 LEAST, MOST = 2, 10_000  # a category is known when it was seen so often; at most so many of a column are
@@ -281,10 +278,10 @@ def _known(values: Sequence[str], name: str, examples: Dataset) -> list[str]:
         )  # fmt: skip
     known = [v for v, n in sorted(counts.items(), key=lambda i: (-i[1], i[0])) if n >= LEAST][:MOST]
     if len(given) >= FEW and different == 1:
-        LOG.warning("helo: the column %r is left out: no two rows are alike, as in an identifier", name)
+        warn(f"the column {name!r} is left out: no two rows are alike, as in an identifier")
         return []
     if len(given) >= FEW and different > UNLIKE:
-        LOG.warning("helo: the column %r looks like an identifier; --ignore %s leaves it out", name, shlex.quote(name))
+        warn(f"the column {name!r} looks like an identifier; --ignore {shlex.quote(name)} leaves it out")
     return known
 
 
@@ -299,4 +296,4 @@ def _counts_up(cells: np.ndarray, name: str) -> None:
         return
     counting = (steps > 0).all() and np.ptp(x) < 2 * len(x)
     if counting or _IDENTIFIER.fullmatch(name) or _IDENTIFIER.fullmatch(name.lower()):
-        LOG.warning("helo: the column %r looks like an identifier; --ignore %s leaves it out", name, shlex.quote(name))
+        warn(f"the column {name!r} looks like an identifier; --ignore {shlex.quote(name)} leaves it out")

@@ -78,6 +78,8 @@ class Windows(Input):
         """
         histories: list[History] = list(examples.inputs)
         for i, h in enumerate(histories):
+            if np.isnan(h.values[: h.origin]).all():
+                raise HeloError("a series without values", expected="one value or more", where=examples.place(i))
             if h.known.shape[1] != self.known or h.known.shape[1] + h.past.shape[1] != len(self.means):
                 expected = (
                     f"{self.known} known in advance and {len(self.means) - self.known} of the past, as in training"

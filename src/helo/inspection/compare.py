@@ -16,6 +16,7 @@ from helo import metrics, pages, registry, reports
 from helo.errors import HeloError, door
 from helo.inspection import curves
 from helo.inspection.curves import chart, drawn
+from helo.options import spelled
 from helo.runs import folder
 from helo.runs.run import Run
 from helo.tasks.base import Task
@@ -186,7 +187,7 @@ def rows(found: dict[str, Any]) -> tuple[list[list[str]], list[list[str]]]:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else f"{value:.4f}" if isinstance(value, float) and abs(value) < 1e4 else str(value)
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) and abs(value) < 1e4 else spelled(value)
 
 
 def table(found: dict[str, Any]) -> str:

@@ -76,7 +76,8 @@ def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> 
     for v, h, i in sorted(ends):
         below = max(v + 4, below + 14)
         name = lines[i].name
-        name = name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
+        if len(name) > LETTERS:  # names of layers differ at their ends
+            name = f"{name[:5]}…{name[6 - LETTERS :]}"
         parts.append(f'<text class="n{i % 8}" x="{h + 6:.1f}" y="{below:.1f}">{text(name)}</text>')
     label = "; ".join(f"{lines[i].name} from {_value(p[0][1], log)} to {_value(p[-1][1], log)}" for i, p in drawn)
     height = max(HEIGHT, below + 8)

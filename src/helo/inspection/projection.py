@@ -24,7 +24,7 @@ from helo.inspection.errors import Snippets
 
 POINTS, PATHS, STEPS = 1000, 2, 28
 RIDGE = 1e-3  # of the variance of a unit
-COMPONENTS = 10  # whose shares are told
+COMPONENTS = 10  # whose shares of the variance are given
 LEVELS = 5  # of a number's colours
 BACK, ON = 24, 8  # characters before and behind a symbol in a title
 
@@ -48,7 +48,7 @@ def compute(
     of its row; two are chosen where none are given. gap: what is shown between symbols.
 
     `components`: shares of the variance. `points`: `at`, their steps, `texts`, `x` and `y` on the first two components.
-    `properties`: by name `x`, `y`, `value` of each point, and `told`, the share of the property's variance that its direction
+    `properties`: by name `x`, `y`, `value` of each point, and `explained`, the share of the property's variance that its direction
     explains on the other half, below 0 where it is worse than the mean. `paths`: `start`, `symbols`, `x` and `y` of each step.
     """
     total, units = states.shape
@@ -122,13 +122,13 @@ def _directions(
         away = np.eye(len(one)) - np.outer(one, one)
         across = _principal(away @ variance @ away)[1][:, 0]
         found[name] = {
-            "told": 1 - float((wrong**2).sum()) / float(((value[other] - value[other].mean()) ** 2).sum()),
+            "explained": 1 - float((wrong**2).sum()) / float(((value[other] - value[other].mean()) ** 2).sum()),
             "flag": bool(np.isin(value[known], (0, 1)).all()),
             "x": _round(x[at] @ one),
             "y": _round(x[at] @ across),
             "value": [float(f"{v:.4g}") if np.isfinite(v) else None for v in value[at].tolist()],
         }
-    return dict(sorted(found.items(), key=lambda item: -item[1]["told"]))
+    return dict(sorted(found.items(), key=lambda item: -item[1]["explained"]))
 
 
 def _path_starts(
@@ -247,7 +247,7 @@ def _legend(prop: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _caption(name: str, prop: Mapping[str, Any], ends: tuple[str, str]) -> str:
-    share = max(0.0, prop["told"])
+    share = max(0.0, prop["explained"])
     return (
         f'<b>{pages.text(name)}</b>: <span class="dot d0"></span> {ends[0]}, <span class="dot d4"></span> {ends[1]}. Its direction '
         f"tells {share:.0%} of its variance on text that it was not learned on."

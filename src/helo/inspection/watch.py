@@ -118,13 +118,13 @@ def view(observer: Observer, layer: str = "", unit: str = "") -> dict[str, Any]:
         chosen = int(np.argmax(units[layer].std(0))) if layer else 0
     parts = {
         "status": text(problem if about is None and problem else status(observer, about)),
-        "figures": _figures(about),
+        "figures": _figures(about, snapshot),
         "loss": _loss(observer, about, reports),
         "rate": chart("Learning rate, as a share of its peak", "step", [curves.line("rate", reports, "rate")]),
         "norms": chart("Norm of the gradient", "step", _norms(reports), log=True),
         "gates": _over_training(observer),
-        "samples": _samples(reports),
-        "saturation": _saturation(snapshot, problem),
+        "samples": _samples(reports, about),
+        "saturation": _saturation(snapshot, problem or _awaited(observer)),
         "colours": _colours(snapshot, layer, chosen),
     }
     return {
@@ -160,12 +160,14 @@ def clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}" if minutes >= 60 else f"{minutes}:{seconds:02d}"
 
 
-def _figures(about: Mapping[str, Any] | None) -> str:
+def _figures(about: Mapping[str, Any] | None, snapshot: Snapshot | None) -> str:
     if about is None:
         return ""
-    facts = {"task": about["task"], "cell": about["cell"], "parameters": f"{about['parameters']:,}"}
+    cell = about["cell"] if snapshot is None or snapshot.units else "none: feed-forward"
+    facts = {"task": about["task"], "cell": cell, "parameters": f"{about['parameters']:,}"}
     figures = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in flat(about["figures"]).items()}
-    return pages.table(["", ""], [(k.replace("_", " "), str(v)) for k, v in (facts | figures).items()], "best so far")
+    caption = "figures" if about.get("finished") else "best so far"
+    return pages.table(["", ""], [(k.replace("_", " "), str(v)) for k, v in (facts | figures).items()], caption)
 
 
 def _loss(observer: Observer, about: Mapping[str, Any] | None, reports: list[dict[str, Any]]) -> str:
@@ -180,6 +182,8 @@ def _norms(reports: list[dict[str, Any]]) -> list[Line]:
 
 
 def _over_training(observer: Observer) -> str:
+    if observer.snapshot is not None and not observer.snapshot.gates:
+        return f'<p class="faint">{_gateless(observer.snapshot)}</p>'
     if len(observer.gates) < 2:
         return '<p class="faint">Drawn while this page is open: one point for each new best.</p>'
     names = list(dict.fromkeys(k for _, shares in observer.gates for k in shares))
@@ -194,19 +198,31 @@ def _over_training(observer: Observer) -> str:
     return chart("Shares of the gates below and above", "step", lines[:8])
 
 
-def _samples(reports: list[dict[str, Any]]) -> str:
+def _gateless(snapshot: Snapshot) -> str:
+    return "This cell has no gates." if snapshot.units else "This model has no recurrent layer."
+
+
+def _samples(reports: list[dict[str, Any]], about: Mapping[str, Any] | None) -> str:
     samples = [(r["step"], r["sample"]) for r in reports if isinstance(r.get("sample"), str)]
+    if not samples and about is not None and about["training"].get("samples") is False:
+        return '<p class="faint">None: the run is trained with --no-samples.</p>'
     if not samples:
         return '<p class="faint">None yet: one is taken at each validation.</p>'
     rows = [f"<dt>step {step:,}</dt><dd>{text(sample)}</dd>" for step, sample in reversed(samples[-SAMPLES:])]
     return f"<dl>{''.join(rows)}</dl>"
 
 
+def _awaited(observer: Observer) -> str:
+    """Why there is no snapshot yet; nothing where there is one."""
+    if observer.snapshot is not None:
+        return ""
+    there = (observer.path / "weights.safetensors").exists()
+    return "The weights are being read." if there else "No weights yet: the first are saved at the first validation."
+
+
 def _saturation(snapshot: Snapshot | None, problem: str) -> str:
-    if not problem and snapshot is None:
-        problem = "No weights yet: the first are saved at the first validation."
-    elif not problem and snapshot is not None and not snapshot.gates:
-        problem = "This cell has no gates." if snapshot.units else "This model has no recurrent layer."
+    if not problem and snapshot is not None and not snapshot.gates:
+        problem = _gateless(snapshot)
     if problem or snapshot is None:
         return f'<p class="faint">{text(problem)}</p>'
     rows = []

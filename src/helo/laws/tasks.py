@@ -1,4 +1,4 @@
-"""What holds for every task over examples, as functions of a trained run and of what it may be asked, in Python's form.
+"""What holds for every task over examples, as functions of a trained run and of inputs as `predict` takes them, in Python's form.
 
 Each raises Broken where it does not hold. `LAWS` has them by their names.
 """
@@ -21,7 +21,7 @@ from helo.tasks.examples import ExampleTask
 NEAR = 1e-4  # of numbers that are added up in another order; relative above 1
 
 
-def numpy_is_torch(run: Run, asked: Sequence[Any]) -> None:
+def numpy_is_torch(run: Run, inputs: Sequence[Any]) -> None:
     """The loss and the figures of the recorded validation examples are the same with NumPy's arrays and with torch's."""
     import torch
 
@@ -36,23 +36,23 @@ def numpy_is_torch(run: Run, asked: Sequence[Any]) -> None:
     _same("numpy_is_torch", *found)
 
 
-def one_is_many(run: Run, asked: Sequence[Any]) -> None:
+def one_is_many(run: Run, inputs: Sequence[Any]) -> None:
     """What is asked alone, in company, and in company the other way round is answered alike."""
-    together = run.predict(list(asked))
-    _same("one_is_many", [run.predict([x])[0] for x in asked], together)
-    _same("one_is_many", run.predict(list(asked)[::-1])[::-1], together)
+    together = run.predict(list(inputs))
+    _same("one_is_many", [run.predict([x])[0] for x in inputs], together)
+    _same("one_is_many", run.predict(list(inputs)[::-1])[::-1], together)
 
 
-def evaluates_again(run: Run, asked: Sequence[Any]) -> None:
+def evaluates_again(run: Run, inputs: Sequence[Any]) -> None:
     """A run, loaded anew, evaluates to the figures that its training ended with."""
     _same("evaluates_again", load(run.path).evaluate(), run.figures)
 
 
-def leaves_home(run: Run, asked: Sequence[Any]) -> None:
+def leaves_home(run: Run, inputs: Sequence[Any]) -> None:
     """A run folder answers in another place as it did at home."""
     with tempfile.TemporaryDirectory() as away:
         there = load(shutil.copytree(run.path, Path(away) / "run"))
-        _same("leaves_home", there.predict(list(asked)), run.predict(list(asked)))
+        _same("leaves_home", there.predict(list(inputs)), run.predict(list(inputs)))
 
 
 LAWS: dict[str, Callable[[Run, Sequence[Any]], None]] = {

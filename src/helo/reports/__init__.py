@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from helo import registry, tasks
-from helo.reports.base import Report
+from helo.reports.base import Report, Tables
 from helo.tasks.base import Task
 
-__all__ = ["Report", "after", "find", "of"]
+__all__ = ["Report", "Tables", "after", "find", "of"]
 
 
 def find(name: str) -> type[Report]:

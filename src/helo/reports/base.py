@@ -15,6 +15,8 @@ from helo.models.feed_forward import FeedForward
 from helo.tasks.base import Task
 
 Parameters = Mapping[str, Array]
+#: Tables of an evaluation by their names, each a list of rows.
+Tables = dict[str, list[dict[str, Any]]]
 
 
 def network(task: Any) -> str:
@@ -82,9 +84,9 @@ class Report:
         examples = self.task.source.reload(self.task, data, files, **said)
         return self.page(parameters, folder, examples if most is None else examples.evenly(most))
 
-    def summary(self, page: str) -> str:
-        """What of the page a person sees on the terminal when the training ends."""
-        return ""
+    def tables(self, examples: Dataset, answers: list[Any], targets: Any) -> Tables:
+        """What an evaluation has beside its figures; nothing by default. answers, targets: as `Task.predictions` has them."""
+        return {}
 
     def page(self, parameters: Parameters, folder: Path, examples: Dataset) -> str:
         """How the model does on examples: pictures into a folder, and Markdown; nothing by default."""
@@ -134,6 +136,33 @@ class TextReport(Report):
         pairs = [self.row(x, y) for x, y in zip(some.inputs, some.labels, strict=True)]
         texts = [a["text"] for a in self.task.predict(parameters, some)]
         return rows((self.source, "answer", "truth"), [(x, a, y) for (x, y), a in zip(pairs, texts, strict=True)])
+
+
+#: Parts a page's tables, which are on the terminal too, from what only the page has.
+REST = "\nLabels, step by step:\n\n"
+MANY, WIDE = 25, 60  # rows of a table, and characters of a text in it
+
+
+def shown(tables: Tables) -> str:
+    """Tables as Markdown: of many rows those with the highest number in the last column, and averages, in their order."""
+    parts = []
+    for name, table in tables.items():
+        if not table:
+            continue
+        first, *_, last = table[0]
+        single = [row for row in table if not str(row[first]).endswith(" avg")]
+        most = sorted(single, key=lambda row: -row[last])[:MANY]
+        kept = [[_cell(v) for v in row.values()] for row in table if row in most or row not in single]
+        parts.append(f"{name.replace('_', ' ').capitalize()}:\n\n{rows(list(table[0]), kept)}")
+        if (more := len(single) - MANY) > 0:
+            parts.append(f"{more} more, none with a higher {last}: helo eval --json has all.\n")
+    return "\n".join(parts)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value if len(value) <= WIDE else value[: WIDE - 1] + "…"
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
 
 
 def rows(names: Sequence[str], of: Sequence[Sequence[str]]) -> str:

@@ -75,10 +75,7 @@ class ForecastReport(Report):
             text += rows(("series, from", "error"), lines)
         return text
 
-    def summary(self, page):
-        return page.partition("\n\n")[0] if page.startswith("The model is not") else ""
-
-    def _panel(self, history: Any, deciles: np.ndarray, truth: Any, error: float) -> Any:
+    def _panel(self, history: Any, deciles: np.ndarray, truth: Any, error: Any) -> Any:
         before = history.values[max(0, history.origin - self.task.form.context) : history.origin]
         return f"{_called(history)}: {error:.2f} of seasonal naive", before, deciles, truth.values
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from helo.data.dataset import Dataset
+from helo.data.readers.encoding import STANDARD_INPUT
 from helo.errors import HeloError
 from helo.reports.base import Report
 from helo.saved import strict_json
@@ -34,12 +35,13 @@ def rows(report: Report, pieces: Iterable[tuple[Dataset, Sequence[Mapping[str, A
 
 
 def _given(examples: Dataset, i: int) -> dict[str, Any]:
-    row = examples.row(i)
     if examples.kind != "tokens" or examples.columns is not None:
-        return row
-    return (
-        {"line": row["line"]} if examples.about and "line" in row else {}
-    )  # of running text; tokens have their sentence
+        return examples.row(i)
+    places = [examples.place(i, t).rpartition(":") for t in range(len(examples.inputs[i]))]
+    if not all(file and line.isdigit() for file, _, line in places):
+        return {}  # from Python
+    file = {} if places[0][0] == STANDARD_INPUT else {"file": places[0][0]}
+    return file | {"line": [int(line) for *_, line in places]}
 
 
 class Writer:

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from helo.data.dataset import Dataset
 from helo.drawing import confusion, ribbons
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import Words
 from helo.metrics import classification
 from helo.metrics import spans as metric_of_spans
-from helo.reports.base import Report, beside, rows
+from helo.reports.base import REST, Report, Tables, beside, shown
 
 ORDER = ("word", "start", "end", "label", "probability")  # of what a row says of its step
 
@@ -55,8 +54,22 @@ class TagReport(Report):
             words = [f"{answer['video']}\t{t:.2f}" for t in answer["times"]]
         return "\n".join([f"{w}\t{y}" for w, y in zip(words, labels, strict=True)] if words else labels) + "\n"
 
-    def summary(self, page):
-        return page.partition("\n\n| true label")[0] if self.task.marked is not None else ""
+    def tables(self, examples, answers, targets):
+        """Each type of span as seqeval reports it, and what is most often wrong."""
+        if self.task.marked is None:
+            return {}
+        found, true = self.task.predictions(answers, targets).kinds["spans"]
+        names = ("precision", "recall", "f1", "support")
+        tables: Tables = {
+            "by_type": [
+                {"type": y} | dict(zip(names, row, strict=True))
+                for y, row in metric_of_spans.by_type(found, true).items()
+            ]
+        }
+        if self.samples:
+            wrong = metric_of_spans.most_wrong(examples.inputs, found, true)
+            tables["most_wrong_spans"] = [{"true": a, "answered": b, "times": n} for a, b, n in wrong]
+        return tables
 
     def rows(self, answer, given, number):
         """A row a step: of a text its sentence and token, of a video the time."""
@@ -66,7 +79,8 @@ class TagReport(Report):
         found = []
         for t, tag in enumerate(tags):
             own = {
-                n: v[t] if isinstance(v, list) and len(v) == len(tags) and not wordy else v for n, v in given.items()
+                n: v[t] if isinstance(v, list) and len(v) == len(tags) and (not wordy or n == "line") else v
+                for n, v in given.items()
             }
             place = ({"sentence": number} if wordy else {}) | {name: t + 1}
             time = {"time": answer["times"][t]} if "times" in answer else {}
@@ -81,24 +95,11 @@ class TagReport(Report):
         counts = metric.statistics(np.concatenate(answers), targets.values)
         confusion(folder / "confusion.png", counts, task.labels)
         text = classification.table(counts, task.labels)
-        if task.marked is not None:
-            text = self._spans(examples, answers, targets) + "\n" + text
+        if tables := self.tables(examples, answers, targets):
+            text = shown(tables) + REST + text
         if not isinstance(task.form, Words):
             names = examples.notes.get("names") or [f"sequence {i + 1}" for i in range(len(answers))]
             longest = sorted(np.argsort(-targets.lengths, kind="stable")[:8])
             pairs = [(names[i], targets[i].tolist(), answers[i].tolist()) for i in longest]
             ribbons(folder / "ribbons.png", pairs, task.labels)
-        return text
-
-    def _spans(self, examples: Dataset, answers: list[np.ndarray], targets: Any) -> str:
-        """Each type of span as seqeval reports it, and what is most often wrong."""
-        found, true = self.task.predictions(answers, targets).kinds["spans"]
-        head, lines = ("type", "precision", "recall", "F1", "support"), []
-        for name, (*shares, support) in metric_of_spans.by_type(found, true).items():
-            lines.append((name, *(f"{v:.3f}" for v in shares), f"{support:,}"))
-        text = rows(head, lines)
-        wrong = metric_of_spans.most_wrong(examples.inputs, found, true)
-        if wrong and self.samples:
-            text += "\nMost frequent wrong spans:\n\n"
-            text += rows(("true", "answered", "times"), [(a[:60], b[:60], f"{n:,}") for a, b, n in wrong])
         return text

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from helo.options import spelled
 from helo.runs.folder import NEXT, PICTURES, replacing
 from helo.saved import flat
 
@@ -18,7 +19,9 @@ def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", repor
         f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in flat(about["figures"]).items()
     )
     options = "\n".join(
-        f"| {k} | {v} |" for k, v in {**about["options"], **about["training"]}.items() if v not in (None, [], ())
+        f"| {k} | {spelled(v)} |"
+        for k, v in {**about["options"], **about["training"]}.items()
+        if v not in (None, [], ())
     )
     data = about["data"]
     pictures = "".join(f"![{p.removesuffix('.png')}]({p}) " for p in PICTURES if (path / p).exists())

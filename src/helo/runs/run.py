@@ -23,9 +23,9 @@ from helo.runs.live import Live
 from helo.runs.report_folder import report_folder
 from helo.runs.stream import Stream
 from helo.runs.trained import TrainedModel, within
-from helo.runs.written import written
+from helo.runs.written import apart, written
 from helo.saved import flat
-from helo.tasks.examples import ExampleTask
+from helo.tasks.examples import ExampleTask, evaluated
 
 
 class Run(TrainedModel):
@@ -83,7 +83,7 @@ class Run(TrainedModel):
         DataFrame, a dict of columns or a list of dicts, as in training; or what `examples` returned.
         """
         with self.computing():
-            return self._answers().predict(self.parameters, source, **tasks.checked(self.task, "predict", how))
+            return self.example_task.predict(self.parameters, source, **tasks.checked(self.task, "predict", how))
 
     @door
     def live(self, state: str | Path | None = None) -> Live:
@@ -97,12 +97,12 @@ class Run(TrainedModel):
         """
         if not (names := given.settled(files)):
             raise HeloError("no files were given", expected="files as for training")
-        return self._answers().source.unlabelled(self.task, names, **said)
+        return self.example_task.source.unlabelled(self.task, names, **said)
 
     @door
     def lines(self, text: str, **said: Any) -> Any:
         """Examples for `predict`, from text with one example per line. said: as for `examples`."""
-        return self._answers().source.lines(self.task, text, **said)
+        return self.example_task.source.lines(self.task, text, **said)
 
     def answering(self, files: str | Path | Sequence[str | Path], **how: Any) -> Iterator[tuple[Dataset, list[dict]]]:
         """Examples with their answers, some at a time, as soon as they are there: a file of any size is answered, for tables,
@@ -111,7 +111,7 @@ class Run(TrainedModel):
         """
         if not (names := listed(files)):
             raise HeloError("no files were given", expected="files as for training")
-        task = self._answers()
+        task = self.example_task
         reading = {n: v for n, v in how.items() if n in task.Options.reading or n == "tokenizer"}
         how = {n: v for n, v in how.items() if n not in reading}
         pieces = task.source.pieces(task, names, **reading)
@@ -128,11 +128,14 @@ class Run(TrainedModel):
         return the number of rows. out: FILE.csv, FILE.tsv or FILE.jsonl. format: csv, tsv or jsonl, where the name of the file
         does not say it. files, how: as for `answering`.
         """
+        apart(out, listed(files))
         report = reports.of(self.task)
         report.ranked = how.get("n_best", 1) > 1
         return written(report, self.answering(files, **how), out, format or table.kind(out))
 
-    def _answers(self) -> ExampleTask:
+    @property
+    def example_task(self) -> ExampleTask:
+        """The task, where it gives answers. Raises HeloError where it does not."""
         if not isinstance(self.task, ExampleTask):
             raise HeloError(
                 f"a model of the task {self.about['task']} gives no answers",
@@ -152,7 +155,7 @@ class Run(TrainedModel):
             engines.fastest(self.parameters) as parameters,
             self.computing(),
         ):
-            text = reports.of(self.task).write(parameters, self._recorded(files), beside, files, **said)
+            text = self._report().write(parameters, self._recorded(files), beside, files, **said)
             written.append(text)
             return text
 
@@ -163,13 +166,31 @@ class Run(TrainedModel):
         for a language model `blocks=256`, zero-state blocks in place of one stream with carried state; for the others
         options of reading, such as `skip_bad=True` of a captioner.
         """
+        return self.evaluate_with_tables(files, metric, **how)[0]
+
+    @door
+    def evaluate_with_tables(
+        self, files: Any = (), metric: str | None = None, **how: Any
+    ) -> tuple[dict[str, Any], reports.Tables]:
+        """What `evaluate` returns, and tables by their names, each a list of rows. A tagger of spans has `by_type`: type,
+        precision, recall, f1 and support, as seqeval's `classification_report` has them, averages last; and, but for a run with
+        `samples=False`, `most_wrong_spans`: true, answered and times. The others have none.
+        """
         spec = metric or self.metric()
         with nullcontext() if metric else within(folder.inside(self.path, "run.json")):
             self.task.scoring = self.task.scoring.choose(spec)
         found = given.settled(files)
         how, data = tasks.checked(self.task, "eval", how), self._recorded(found)
         with engines.fastest(self.parameters) as parameters, self.computing():
-            return self.task.evaluate(parameters, data, found, **how)
+            if not isinstance(self.task, ExampleTask):
+                return self.task.evaluate(parameters, data, found, **how), {}
+            figures, examples, answers, targets = evaluated(self.task, parameters, data, found, **how)
+            return figures, self._report().tables(examples, answers, targets)
+
+    def _report(self) -> reports.Report:
+        report = reports.of(self.task)
+        report.samples = self.about["training"].get("samples") is not False
+        return report
 
     def _recorded(self, files: Sequence[Any]) -> dict[str, Any]:
         """`data` of run.json. Raises HeloError where the run's own files are meant and it names no files: what a folder

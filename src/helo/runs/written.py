@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from helo.errors import HeloError
 from helo.reports import Report, table
 from helo.runs.folder import replacing
+
+
+def apart(out: str | Path, files: Iterable[Any]) -> None:
+    """Raises HeloError where the table would replace a file that is answered."""
+    for file in files:
+        with suppress(OSError, TypeError, ValueError):
+            if os.path.isfile(out) and os.path.samefile(out, file):
+                raise HeloError(f"{out} is one of the files to be answered", expected="another name", where="--out")
 
 
 def written(report: Report, pieces: Iterable[Any], out: str | Path, kind: str) -> int:

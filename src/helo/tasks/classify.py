@@ -19,7 +19,7 @@ from helo import engines, inputs
 from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
 from helo.data import dataset
 from helo.data.dataset import Dataset
-from helo.errors import HeloError, nearest
+from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
 from helo.inputs.pictures import Pictures
@@ -33,14 +33,16 @@ from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LEAST, LabelSource, no_words, unused
+from helo.tasks.labels import LEAST, LabelSource, no_words, there, unused
 
 
 @dataclass(frozen=True)
 class Options(ExampleOptions):
     """Of a classifier. Sizes that are not given are settled from the examples (`Classify.from_dataset`)."""
 
-    reading = MappingProxyType(dict.fromkeys(("reader", "text", "label", "group", "order", "speaker")))
+    reading = MappingProxyType(
+        dict.fromkeys(("reader", "text", "label", "multilabel", "ignore", "group", "order", "speaker"))
+    )
 
     text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
@@ -116,7 +118,7 @@ class Classify(ExampleTask):
     def from_dataset(cls, options, examples):
         if options.multilabel is None and any(isinstance(y, list) for y in examples.labels):
             options = replace(options, multilabel=",")
-        _there(options.ignore, examples)
+        there(options.ignore, examples)
         flat = [y for label in examples.labels for y in (label if options.multilabel is not None else [label])]
         counts = Counter(flat)
         known = dataset.counted(flat)
@@ -223,12 +225,3 @@ class Classify(ExampleTask):
         saved = {"input": self.form.to_json(), "labels": self.labels}
         saved |= {"weights": list(self.weights)} if self.weights else {}
         return self.data, saved | ({"selects": s} if (s := self.scoring.default) != "accuracy" else {})
-
-
-def _there(ignored: Sequence[str], examples: Dataset) -> None:
-    """Raises HeloError for a column to be left out that the training files lack."""
-    columns = examples.notes.get("columns", [])
-    for name in ignored:
-        if name.casefold() not in {c.casefold() for c in columns}:
-            mend = nearest(name, columns) if columns else "leave out --ignore, the files have no named columns"
-            raise HeloError(f"no column {name!r}", mend=mend, where="--ignore")

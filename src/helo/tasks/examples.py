@@ -196,12 +196,20 @@ class ExampleTask(Task):
 
     @final
     def evaluate(self, parameters, data, files=(), **said):
-        examples = self.source.reload(self, data, files, **said)
-        encoded, targets = self.encode(examples), self.targets(examples)
-        return self._figures(self.predict_batches(parameters, encoded, targets)[2], targets)
+        return evaluated(self, parameters, data, files, **said)[0]
 
     def _figures(self, answers: list[Any], targets: Any) -> dict[str, Any]:
         """Of all answers, in the order of the examples; none where `evaluate_batch` was loss_only."""
         if answers and answers[0] is None:
             return {}
         return self.scoring.figures(self.predictions(answers, targets))
+
+
+def evaluated(
+    task: ExampleTask, parameters: Parameters, data: dict[str, Any], files: Any = (), **said: Any
+) -> tuple[dict[str, Any], Dataset, list[Any], Any]:
+    """(figures, examples, an answer an example, targets) of files, or of the validation data that a run recorded in `data`."""
+    examples = task.source.reload(task, data, files, **said)
+    encoded, targets = task.encode(examples), task.targets(examples)
+    answers = task.predict_batches(parameters, encoded, targets)[2]
+    return task.scoring.figures(task.predictions(answers, targets)), examples, answers, targets

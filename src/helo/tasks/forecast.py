@@ -5,7 +5,6 @@ what came before → recurrent layers → their state → recurrent layers over 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from helo.cells.functions import namespace
 from helo.data import histories, times
 from helo.errors import HeloError
 from helo.inputs.windows import Encoded, Windows
+from helo.layers import paths as sampling
 from helo.layers import quantiles
 from helo.layers.quantiles import LEVELS
 from helo.metrics import Predictions, Scoring
@@ -25,7 +25,7 @@ from helo.metrics.forecast import Forecast as Figures
 from helo.models.forecaster import Forecaster
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import settled
-from helo.tasks.base import Recipe, filled
+from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions, ExampleTask
 from helo.tasks.histories import HistorySource
 
@@ -40,14 +40,14 @@ class EvalOptions:
     """Of a backtest: from how many origins each series is forecast."""
 
     origins: Annotated[int, "forecast each series from so many origins, the last first", Bounds(1, 10_000)] = 1
-    stride: Annotated[int | None, "values from one origin to the next  [the horizon]", Bounds(1)] = None
+    stride: Annotated[int | None, "values from one origin to the next, by default the horizon", Bounds(1)] = None
 
 
 @dataclass(frozen=True)
 class PredictOptions:
     """Of a forecast."""
 
-    horizon: Annotated[int | None, "steps to forecast  [as in training]", HORIZON] = None
+    horizon: Annotated[int | None, "steps to forecast, by default as in training", HORIZON] = None
     quantiles: Annotated[
         tuple[str, ...], "a quantile between 0 and 1 in place of the deciles; may be given several times"
     ] = ()
@@ -91,7 +91,7 @@ class Options(ExampleOptions):
     )
     gaps: Annotated[Literal["missing", "previous", "zero"] | None, "fill times that have no row  [an error]"] = None
     repeated: Annotated[Literal["first", "last", "mean", "sum"] | None, "join rows of one time  [an error]"] = None
-    season: Annotated[int | None, "values in a season  [from the frequency]", SIZE] = None
+    season: Annotated[int | None, "values in a season, by default those of the frequency", SIZE] = None
     cell: Annotated[str, "a cell's name, with options, or FILE.py:NAME"] = "lstm"
     layers: Annotated[int, "layers", SIZE] = 1
     hidden: Annotated[int | None, "units per layer", SIZE] = None
@@ -129,7 +129,7 @@ class Forecast(ExampleTask):
         form = Windows.learn(examples.inputs, options.horizon, options.season)
         windows = len(form.training(examples.inputs).rows)
         small = windows < SMALL
-        o = filled(options, frequency=frequency, season=times.season(frequency), hidden=32 if small else 128,
+        o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 128,
                    dropout=0.2 if small else 0.1, batch=32 if small else 128)  # fmt: skip
         self = cls(o, form)
         # Windows overlap: a pass over all shows each value hundreds of times.
@@ -198,7 +198,7 @@ class Forecast(ExampleTask):
         answers = [self._answer(x, y, levels) for x, y in zip(examples.inputs, found, strict=True)]
         rng = np.random.default_rng(seed)
         for i, answer in enumerate(answers if paths else ()):
-            answer["paths"] = sampled(found[i], encoded.persistence(i), paths, rng).tolist()
+            answer["paths"] = sampling.sampled(found[i], encoded.persistence(i), paths, rng).tolist()
         return examples.known(answers)
 
     def answer(self, source, found):
@@ -212,21 +212,25 @@ class Forecast(ExampleTask):
             "quantiles": {f"{level:g}": asked[:, k].tolist() for k, level in enumerate(levels)},
         }
 
+    # Value by value, as a stream comes.
+
+    def fed(
+        self, parameters: Parameters, item: float, state: Any, past: dict[str, Any]
+    ) -> tuple[dict[str, Any], Any, dict]:
+        """One value more of a series, NaN where it is missing: the forecast of the next one, and the state after it, the values that
+        a window may look back on.
+        """
+        kept, there = self.stream_state()[0] if state is None else state[0]
+        kept = np.append(kept[:, 1:], [[0.0 if np.isnan(item) else item]], 1)
+        there = np.append(there[:, 1:], [[float(not np.isnan(item))]], 1)
+        values = np.where(there[0] > 0, kept[0], np.nan)[int(there[0].argmax()) :]
+        answer = self.predict(parameters, [values], horizon=1)[0]
+        return {"mean": answer["mean"][0], **{q: v[0] for q, v in answer["quantiles"].items()}}, ((kept, there),), {}
+
+    def stream_state(self) -> Any:
+        """Before the first value of a stream: the last values, none so far, and which of them there are, `(1, values)` each."""
+        none = np.zeros((1, max(self.form.lags) + self.form.context))
+        return ((none, none.copy()),)
+
     def to_json(self):
         return self.data, {"input": self.form.to_json()}
-
-
-def sampled(deciles: np.ndarray, persistence: float, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Paths `(count, horizon)` whose quantiles at every step are the forecast's, deciles `(horizon, 9)`: where a path stands between
-    them is a normal variable that keeps a share `persistence` from step to step (a Gaussian copula).
-    """
-    normal = rng.standard_normal((count, len(deciles)))
-    for t in range(1, len(deciles)):
-        normal[:, t] = persistence * normal[:, t - 1] + (1 - persistence**2) ** 0.5 * normal[:, t]
-    uniform = np.clip(normal_probability(normal), 1e-9, 1 - 1e-9)
-    return quantiles.at(np.broadcast_to(deciles, (count, *deciles.shape)), LEVELS, uniform)
-
-
-def normal_probability(x: np.ndarray) -> np.ndarray:
-    """The distribution function of the standard normal, which NumPy lacks."""
-    return 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))

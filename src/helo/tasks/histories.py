@@ -32,6 +32,10 @@ class HistorySource(Source):
             return super().given(task, source)
         return _arrays(source, task.options.frequency)
 
+    def item(self, task: Any, line: str, number: int = 1) -> float:
+        """One value out of a line of text; NaN where it says that there is none."""
+        return numbers.number(line.strip(), f"{INPUT}:{number}", missing=True)
+
     def lines(self, task, text, first=1, **said):
         """Standard input: the values of one series, as many a line as there are."""
         rows = [
@@ -41,10 +45,9 @@ class HistorySource(Source):
         return _arrays([np.concatenate(rows)] if rows else [], task.options.frequency, INPUT)
 
     def split(self, files, valid, options):
-        if options.split not in (None, "chronological"):
-            raise HeloError(
-                f"--split {options.split}", expected="no --split: the last horizon of each series is held out"
-            )
+        if options.split_by is not None or options.split not in (None, "chronological"):
+            flag = f"--split-by {options.split_by}" if options.split_by is not None else f"--split {options.split}"
+            raise HeloError(flag, expected="no such option: the last horizon of each series is held out")
         found, paths = self.read(files, options)
         record = {"train": [str(p.absolute()) for p in paths], "fingerprint": {"train": fingerprint(found, paths)}}
         if not valid:

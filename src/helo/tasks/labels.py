@@ -16,7 +16,7 @@ from helo.data.spans import marks, scheme
 from helo.data.splits import Split
 from helo.data.tokenizer import Cut, blanks, tokenizer
 from helo.encoders.clips import framed
-from helo.errors import HeloError
+from helo.errors import HeloError, nearest
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.numbers import Numbers
 from helo.inputs.pictures import Pictures
@@ -28,6 +28,7 @@ LEAST = 2  # examples of a label, where each example has one
 
 
 TABLES = (".csv", ".jsonl")
+ANSWERED = 1 << 16  # bytes of a text that are answered together: each word's answer takes a hundred times its own room
 
 
 def words(source: Sequence[Any], cut: Cut | None) -> Dataset:
@@ -45,6 +46,15 @@ def words(source: Sequence[Any], cut: Cut | None) -> Dataset:
 def no_words(vectors: str | Path, found: str = "what has no words") -> HeloError:
     """Of `--vectors` where there is no word that they could be of."""
     return HeloError(f"--vectors for {found}", expected="words or conversations", where=str(vectors))
+
+
+def there(ignored: Sequence[str], examples: Dataset) -> None:
+    """Raises HeloError for a column to be left out that the files lack."""
+    columns = examples.notes.get("columns", [])
+    for name in ignored:
+        if name.casefold() not in {c.casefold() for c in columns}:
+            mend = nearest(name, columns) if columns else "leave out --ignore, the files have no named columns"
+            raise HeloError(f"no column {name!r}", mend=mend, where="--ignore")
 
 
 def unused(task: Any, *of_sequences: str) -> frozenset[str]:
@@ -99,10 +109,15 @@ class LabelSource(Source):
             if isinstance(task.form, Numbers) and (found := clips.named(files)) is not None:
                 return self._framed(found, task.options)
             if (paths := self._sentences(task, files)) is not None:
-                return conll.questions(paths, task.options.column, task.known(), cut)
+                return conll.questions(paths, self._column(task, said), task.known(), cut)
         if self._wordy(task) and not said.get("reader") and (rows := self._texts(files)) is not None:
-            return self._tokens(task, table.of(rows), cut)
+            return self._tokens(table.of(rows), cut, said)
         return super().unlabelled(task, files, **said)
+
+    def _as_trained(self, task, files, said, labelled=True):
+        found = super()._as_trained(task, files, said, labelled)
+        there(said.get("ignore", ()), found)
+        return found
 
     def _pieces(self, task, files, **said):
         cut = self._cut(task, said)
@@ -112,10 +127,10 @@ class LabelSource(Source):
                 return
             if (paths := self._sentences(task, files)) is not None:
                 for path in paths:
-                    yield from conll.pieces(streamed(path), path, task.options.column, task.known(), cut)
+                    yield from conll.pieces(streamed(path, ANSWERED), path, self._column(task, said), task.known(), cut)
                 return
             if self._wordy(task) and (paths := self._texts(files)) is not None:
-                yield from (self._tokens(task, rows, cut) for path in paths for rows in table.pieces(path))
+                yield from (self._tokens(rows, cut, said) for path in paths for rows in table.pieces(path))
                 return
         yield from super()._pieces(task, files, **said)
 
@@ -123,7 +138,10 @@ class LabelSource(Source):
         if not self._wordy(task):
             yield from super()._typed(task, texts, **said)
             return
-        yield from conll.pieces(texts, Path(INPUT), task.options.column, task.known(), self._cut(task, said))
+        yield from conll.pieces(texts, Path(INPUT), self._column(task, said), task.known(), self._cut(task, said))
+
+    def _column(self, task: Any, said: dict[str, Any]) -> str | None:
+        return said.get("column") or task.options.column
 
     def _wordy(self, task: Any) -> bool:
         return self.labels == "step" and isinstance(task.form, Words)
@@ -146,9 +164,9 @@ class LabelSource(Source):
             return tables
         return named(files) if all(suffix(Path(f)) in TABLES for f in files) else None
 
-    def _tokens(self, task: Any, rows: table.Table, cut: Cut | None) -> Dataset:
+    def _tokens(self, rows: table.Table, cut: Cut | None, said: dict[str, Any]) -> Dataset:
         """The texts of a table as words."""
-        name = table.column(rows, None, table.TEXTS, "--text")
+        name = table.column(rows, said.get("text"), table.TEXTS, "--text")
         texts = table.texts(rows, name or "").columns[name or ""]
         found = words(texts, cut)
         return replace(found, place=lambda i, *step: rows.places[i], columns=table.carried(rows))
@@ -173,7 +191,7 @@ class LabelSource(Source):
             raise HeloError("conversations are read from tables", mend="give a file, as in training", where=INPUT)
         rows = parted(text)
         if isinstance(task.form, Words):
-            return conll.typed(rows, INPUT, task.options.column, task.known(), cut)
+            return conll.typed(rows, INPUT, self._column(task, said), task.known(), cut)
         groups: list[list[Any]] = [[]]
         for number, row in enumerate(rows, 1):
             if row.strip():

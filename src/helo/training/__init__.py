@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from helo.data.readers import given
-from helo.errors import HeloError, door, wrap
+from helo.errors import HeloError, door, holding_warnings, wrap
 from helo.models.language_model import LanguageModel
 from helo.progress import unbroken
 from helo.runs import Run
@@ -93,7 +93,8 @@ def train(
         if over:
             session.reporter.say(f"{session.path} is finished")
             return request.run(session.path)
-        training = begin(request, session) if about is None else go_on(request, session, about)
+        with holding_warnings():
+            training = begin(request, session) if about is None else go_on(request, session, about)
         session.reporter.say(f"{task}: {training.describe()}")
         end = training.run()
         session.machine.leave()  # what is left to do the first process does alone, and nobody waits for it

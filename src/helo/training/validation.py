@@ -12,7 +12,7 @@ import torch
 from helo import drawing, reports
 from helo.errors import HeloError
 from helo.metrics import LOSS
-from helo.reports.base import network
+from helo.reports.base import REST, network
 from helo.runs import folder
 from helo.runs.arrays import read_arrays, write_arrays
 from helo.runs.readme import write_page
@@ -123,7 +123,8 @@ def finish(training: Training, end: Progress) -> None:
     about |= {"figures": figures, "steps": end.step}
     with training.device.answering(weights) as parameters:
         page = report.write(parameters, about["data"], path, most=end.ending)
-    for row in report.summary(page).splitlines():
+    tables, rest, _ = page.partition(REST)
+    for row in tables.splitlines() if rest else ():
         training.reporter.say(row)
     about |= {
         "seconds": round(training.elapsed(), 2),

@@ -33,6 +33,22 @@ def _of(kind, path):
     return run
 
 
+def _saves_its_labels_in_another_order(path):
+    """What was learned as the first label is called by the name of the second."""
+    file = path / "vocab.json"
+    vocab = json.loads(file.read_text())
+    vocab["labels"].reverse()
+    file.write_text(json.dumps(vocab))
+    return load(path)
+
+
+def _answers_with_labels_in_another_order(path):
+    """As if a training named the labels in another order than it saves."""
+    run = load(path)
+    run.task.labels = run.task.labels[::-1]
+    return run
+
+
 def _tells_other_figures(path):
     file = path / "run.json"
     about = json.loads(file.read_text())
@@ -47,10 +63,12 @@ def _differs_from_its_folder(path):
     return run
 
 
-#: By the law that a fault is planted for: what makes the run, and the laws that cannot hold either.
-MUTANTS = {
-    "numpy_is_torch": (lambda path: _of(OnNumPyAlone, path), {"leaves_home"}),
-    "one_is_many": (lambda path: _of(CountsItsCompany, path), {"leaves_home"}),
-    "evaluates_again": (_tells_other_figures, set()),
-    "leaves_home": (_differs_from_its_folder, set()),
-}
+#: The law that a fault is planted for, what makes the run, and the laws that cannot hold either.
+MUTANTS = (
+    ("numpy_is_torch", lambda path: _of(OnNumPyAlone, path), {"leaves_home"}),
+    ("one_is_many", lambda path: _of(CountsItsCompany, path), {"leaves_home"}),
+    ("evaluates_again", _tells_other_figures, set()),
+    ("evaluates_again", _saves_its_labels_in_another_order, set()),
+    ("leaves_home", _differs_from_its_folder, set()),
+    ("leaves_home", _answers_with_labels_in_another_order, set()),
+)

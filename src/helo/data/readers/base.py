@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from helo import registry
 from helo.data.dataset import Dataset
 
 
@@ -35,6 +36,19 @@ class Reader(ABC):
     tables: ClassVar[bool] = False
     #: Whether a folder is one of its sources, and is not searched for files.
     folders: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **more: Any):
+        """Raises TypeError for what a class declares in another form: `("text")` is no tuple."""
+        super().__init_subclass__(**more)
+        registry.texts(cls, "SUFFIXES", "labels", "kinds", "columns", "required", "beside")
+        for name, kind, expected in (
+            ("called", str, "a text"),
+            ("general", bool, "True or False"),
+            ("tables", bool, "True or False"),
+            ("folders", bool, "True or False"),
+        ):
+            if not isinstance(found := getattr(cls, name), kind):
+                raise TypeError(f"{cls.__name__}.{name} = {found!r:.80}; expected {expected}")
 
     def sniff(self, path: Path) -> str | None:
         """Why this file is of the format, in a few words; None where it is not. By default its suffix says it."""

@@ -4,7 +4,6 @@ name, and which pictures are used for training.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,11 +16,10 @@ from helo.data.readers import files as reading
 from helo.data.readers.base import Reader
 from helo.data.readers.captions import Captioned
 from helo.data.readers.photos import Photo
-from helo.errors import HeloError, fault
+from helo.errors import HeloError, fault, warn
 
 TEXTS = (".txt", ".token", ".tsv", ".csv", ".json")
 LISTS = ("train_list", "valid_list")
-LOG = logging.getLogger("helo")  # what it warns of is on standard error, unless a program wants it elsewhere
 BESIDE = ("left_out", "without_captions")  # notes of pictures that are no examples
 
 
@@ -262,7 +260,7 @@ def _labelled(
     bad = dict(_unreadable(found)) if options.skip_bad else {}
     left = [*left, *bad.values()]
     for error in left:
-        LOG.warning("helo: left out: %s", error)
+        warn(f"left out: {error}")
     good = [i for i in range(len(found)) if i not in bad]
     if not good:
         raise HeloError("no picture that can be read", expected="at least one", where=left[0].where if left else "")

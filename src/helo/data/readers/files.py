@@ -6,14 +6,17 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from helo.data.readers.encoding import STANDARD_INPUT, decoded
 from helo.data.readers.text import PIECE, below, meant, opened
 from helo.errors import HeloError, place, wrap
+
+LONGEST = 2**26  # bytes of a line on standard input
 
 
 def listed(names: str | Path | Sequence[str | Path]) -> list[str | Path]:
@@ -66,22 +69,29 @@ def text(path: Path) -> str:
     return decoded(content(path), str(path))
 
 
-def streamed(path: Path) -> Iterator[str]:
-    """A text file in pieces of about a megabyte that end with a line, so that its size does not matter. Raises HeloError
+def streamed(path: Path, size: int = PIECE) -> Iterator[str]:
+    """A text file in pieces of about `size` bytes that end with a line, so that its size does not matter. Raises HeloError
     with the line where it is not UTF-8.
     """
+    with place(path), wrap((OSError, EOFError, zlib.error), "cannot be read:"), opened(path) as stream:
+        yield from _ending_lines(iter(lambda: stream.read(size), b""), str(path))
+
+
+def _ending_lines(blocks: Iterable[bytes], where: str, longest: float = inf) -> Iterator[str]:
+    """Blocks of bytes as pieces of text that end with a line. longest: bytes that may come without a line's end."""
     rest: list[bytes] = []
     at, line = 0, 1
-    with place(path), wrap((OSError, EOFError, zlib.error), "cannot be read:"), opened(path) as stream:
-        while block := stream.read(PIECE):
-            cut = block.rfind(b"\n") + 1
-            rest.append(block[:cut] if cut else block)
-            if cut:
-                piece = b"".join(rest)
-                yield decoded(piece, str(path), at, line)
-                at, line, rest = at + len(piece), line + piece.count(b"\n"), [block[cut:]]
-        if last := b"".join(rest):
-            yield decoded(last, str(path), at, line)
+    for block in blocks:
+        cut = block.rfind(b"\n") + 1
+        rest.append(block[:cut] if cut else block)
+        if cut:
+            piece = b"".join(rest)
+            yield decoded(piece, where, at, line)
+            at, line, rest = at + len(piece), line + piece.count(b"\n"), [block[cut:]]
+        elif sum(map(len, rest)) > longest:
+            raise HeloError(f"more than {longest / 2**20:.0f} MiB without the end of a line", where=f"{where}:{line}")
+    if last := b"".join(rest):
+        yield decoded(last, where, at, line)
 
 
 def lines(path: Path) -> list[str]:
@@ -101,19 +111,11 @@ def parted(text: str) -> list[str]:
 
 
 def arriving() -> Iterator[str]:
-    """Standard input as it comes, in pieces that end with a line. Raises HeloError where it is not UTF-8."""
-    rest, at, line = b"", 0, 1
+    """Standard input as it comes, in pieces that end with a line. Raises HeloError where it is not UTF-8, or has a line
+    that does not seem to end.
+    """
     stdin: Any = getattr(sys.stdin, "buffer", None) or BytesIO(sys.stdin.read().encode())
-    while block := stdin.read1(PIECE):
-        cut = block.rfind(b"\n") + 1
-        if cut:
-            piece, rest = rest + block[:cut], block[cut:]
-            yield decoded(piece, STANDARD_INPUT, at, line)
-            at, line = at + len(piece), line + piece.count(b"\n")
-        else:
-            rest += block
-    if rest:
-        yield decoded(rest, STANDARD_INPUT, at, line)
+    yield from _ending_lines(iter(lambda: stdin.read1(PIECE), b""), STANDARD_INPUT, LONGEST)
 
 
 def standard_input() -> str:

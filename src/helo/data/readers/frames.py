@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,6 +61,7 @@ class _Video:
     names: list[str] | None  # of the features, where a heading gives them
     labels: list[str] | None
     place: Callable[[int], str]
+    columns: dict[str, list[Any]] | None = None  # of a table, as they stand in it
 
 
 def holds(path: Path) -> bool:
@@ -99,13 +101,19 @@ def read(paths: Sequence[Path | table.Table], column: str | None, labelled: bool
             raise _unlabelled(path, column)
         if videos:
             _follow(video, videos[0], path)
+        if labelled:
+            video.columns = None  # nothing is answered: they go nowhere
         videos.append(video)
     called = [p if isinstance(p, Path) else p.file for p in paths]
     notes = {"names": [p.name for p in called], "features": videos[0].names}
     labels = [v.labels for v in videos if v.labels is not None]
+    carried = None
+    if any(v.columns for v in videos):
+        own = [{"file": [str(c)] * len(v.x)} | (v.columns or {}) for c, v in zip(called, videos, strict=True)]
+        carried = {name: [o.get(name, [None] * len(o["file"])) for o in own] for name in {n: 0 for o in own for n in o}}
     return Dataset(
         "frames", [v.x for v in videos], labels if len(labels) == len(videos) else None,
-        lambda i, *step: videos[i].place(step[0]) if step else str(called[i]), notes,
+        lambda i, *step: videos[i].place(step[0]) if step else str(called[i]), notes, columns=carried,
     )  # fmt: skip
 
 
@@ -141,7 +149,7 @@ def _rows(rows: table.Table, column: str | None) -> _Video:
         raise HeloError(f"columns {', '.join(rows.columns)}", expected="numbers besides the label", where=rows.heading)
     x, names = _features(table.matrix(rows, names), names, rows.headed)
     labels = None if label is None else ["" if numbers.absent(v) else str(v).strip() for v in rows.columns[label]]
-    return _Video(x, names, labels, lambda i: rows.places[i])
+    return _Video(x, names, labels, lambda i: rows.places[i], rows.columns)
 
 
 def _points(path: Path) -> _Video:

@@ -25,7 +25,7 @@ def column(rows: table.Table, options: Any) -> str | None:
     found = rows.first(USUAL)
     if found is None and options.frequency is None:
         raise HeloError(f"columns {', '.join(list(rows.columns)[:8])}", expected="a column of times",
-                        mend="choose it with --time, or say how far the rows are apart with --frequency", where=rows.heading)  # fmt: skip
+                        mend="--time chooses it, or --frequency says how far the rows are apart", where=rows.heading)  # fmt: skip
     return found
 
 
@@ -50,7 +50,7 @@ class Axis:
         if self.frequency is None and found is None:
             few = f"{len(longest)} time{'s' * (len(longest) != 1)}" if len(longest) < 3 else "times of no frequency"
             raise HeloError(f"{few} in the column {self.name!r}", expected="steps of one length, such as a day or a month",
-                            mend="say it with --frequency", where=where)  # fmt: skip
+                            mend="--frequency says it", where=where)  # fmt: skip
         self.frequency = self.frequency or found
 
     def _ordered(self, members: Sequence[int]) -> None:
@@ -60,7 +60,7 @@ class Axis:
         if len(wrong):
             i = members[int(wrong[0]) + 1]
             raise HeloError(f"{self.rows.columns[self.name][i]!r} after a later time in the column {self.name!r}",
-                            expected="times in order", mend="sort the rows, or name the column that says which series a row belongs to with --group",
+                            expected="times in order", mend="--group names the column that says which series a row belongs to; else sort the rows",
                             where=self.rows.places[i])  # fmt: skip
 
     def series(self, name: str, members: Sequence[int], columns: Sequence[np.ndarray], known: int) -> History | None:
@@ -84,13 +84,13 @@ class Axis:
         if np.isnan(at).any():
             i = int(rows[int(np.isnan(at).argmax())])
             self._fault(i, f"{self._said(i)} lies between two {self.frequency} steps",
-                        f"times of one frequency, counted from {self._said(rows[0])}", "say another with --frequency")  # fmt: skip
+                        f"times of one frequency, counted from {self._said(rows[0])}", "--frequency says another")  # fmt: skip
             return None
         steps = at.astype(np.int64)
         twice = np.flatnonzero(np.diff(steps) == 0)
         if len(twice) and o.repeated is None:
             self._fault(rows[twice[0] + 1], f"{self._said(rows[twice[0] + 1])} twice", "each time once in a series",
-                        "join them with --repeated, or name the column of the series with --group")  # fmt: skip
+                        "--repeated first|last|mean|sum joins them, or --group names the column of the series")  # fmt: skip
             return None
         if len(twice):
             x, steps = _joined(x, steps, o.repeated)
@@ -108,7 +108,7 @@ class Axis:
                 rows[-1],
                 f"{steps[-1] + 1:,} {self.frequency} steps for {len(steps):,} rows",
                 "fewer gaps",
-                "say another --frequency",
+                "--frequency says another",
             )
             return None
         out = np.full((int(steps[-1]) + 1, x.shape[1]), np.nan)
@@ -123,11 +123,11 @@ class Axis:
         out[holes, 1:] = out[before[holes], 1:]
         return out
 
-    def _said(self, row: int) -> str:
+    def _said(self, row: Any) -> str:
         assert self.name is not None
         return str(self.rows.columns[self.name][row])
 
-    def _fault(self, row: int, found: str, expected: str, mend: str) -> None:
+    def _fault(self, row: Any, found: str, expected: str, mend: str) -> None:
         fault(found, expected=expected, mend=mend, where=self.rows.places[row])
 
 

@@ -35,7 +35,7 @@ class Wide(Reader):
         if not names or worded is not None:
             found = "no column beside the times" if worded is None else f"words in the column {worded!r}"
             raise HeloError(found, expected="a column a series, all of numbers",
-                            mend="name the column of the values with --target", where=rows.heading)  # fmt: skip
+                            mend="--target names the column of the values", where=rows.heading)  # fmt: skip
         axis = timed.Axis(rows, options, time)
         every = list(range(len(rows)))
         columns = timed.numbers_of(rows, names)

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from helo import registry
+
 Values = Sequence[Any] | np.ndarray
 
 
@@ -23,6 +25,11 @@ class Property(ABC):
     kinds: ClassVar[tuple[str, ...]] = ("text",)
     #: Its name; by default that of its file.
     name: str | None = None
+
+    def __init_subclass__(cls, **more: Any):
+        """Raises TypeError for kinds in another form."""
+        super().__init_subclass__(**more)
+        registry.texts(cls, "kinds")
 
     @abstractmethod
     def values(self, row: Any) -> Values | Mapping[str, Values]:
