@@ -50,7 +50,7 @@ def refused(task: str, files, **options) -> str:
         ("classify", "f.tsv", GOOD.encode("utf-16-le"), {}, ["f.tsv:1", "iconv -f UTF-16LE"]),
         ("classify", "f.jsonl", '{"text": "a", "label": "b"}\nno\n', {}, ["f.jsonl:2", "not JSON"]),
         ("classify", "f.csv", "a,b,label\n1,2,x\n1,two,y\n", {}, ["f.csv:3", "'two'", "'b'", "number"]),
-        ("classify", "f.csv", "s,a,said,label\n1,1,no,x\n1,1,yes,y\n", {"group": "s"}, ["f.csv:1", "said", "--ignore", "--text"]),
+        ("classify", "f.csv", "s,said,label\n1,no,x\n1,yes,x\n2,so,y\n2,or,y\n3,if,x\n4,oh,y\n", {"group": "s"}, ["f.csv", "said", "--text"]),
         ("classify", "f.csv", "said,label\n" + "no,x\nyes,y\nwell,x\nso,y\n", {}, ["f.csv", "said", "--text"]),
         ("classify", "f.csv", "s,a,label\n1,2,x\n1,inf,x\n", {"group": "s"}, ["f.csv:3", "'inf'", "'a'"]),
         ("classify", "f.csv", "s,a,label\n1,2,x\n1,2,y\n", {"group": "s"}, ["f.csv:3", "'y'", "'x'"]),

@@ -37,12 +37,13 @@ class HeloError(Exception):
     """A message of one line: `where: found; expected …; mend`.
 
     found: what was found, in a few words. expected: what was expected. mend: what to do or type.
-    where: `file:line`, a file, or an option; usually added later by `place`.
+    where: `file:line`, a file, or an option; usually added later by `place`. flag: the flag by which files are read, such as
+    `--text`, that `mend` names; not every verb has it.
     """
 
-    def __init__(self, found: str, *, expected: str = "", mend: str = "", where: object = ""):
+    def __init__(self, found: str, *, expected: str = "", mend: str = "", where: object = "", flag: str = ""):
         super().__init__(found)
-        self.found, self.expected, self.mend, self.where = found, expected, mend, str(where)
+        self.found, self.expected, self.mend, self.where, self.flag = found, expected, mend, str(where), flag
 
     def __str__(self) -> str:
         parts = [self.found]

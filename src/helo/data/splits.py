@@ -15,7 +15,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers.table import moment
+from helo.data.readers.columns import moment
 from helo.errors import HeloError
 
 Split = Literal["random", "stratified", "group", "chronological"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from helo.data.ragged import Ragged
-from helo.data.readers.table import by_name
+from helo.data.readers.columns import as_numbers, by_name
 from helo.errors import HeloError
 from helo.inputs.base import EVERY, Input
 from helo.saved import fields
@@ -57,6 +58,8 @@ class Numbers(Input):
             if x.ndim != 2 or x.shape[1] != len(self.mean):
                 expected = f"(time, {len(self.mean)}), as in training"
                 raise HeloError(f"numbers of shape {x.shape}", expected=expected, where=examples.place(i))
+            if x.dtype == object:  # of a table in which some cells are texts
+                x = as_numbers(x, self.names or given or (), self.names or given or (), partial(examples.place, i))
             x = np.asarray(x, np.float64)  # as far as here: of what is large, float32 loses what sets it apart
             z = (x - self.mean if self.level else x - _level(x, self.mean) - self.mean) / self.std
             holes = np.isnan(z)

@@ -6,7 +6,7 @@ import csv
 import re
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ import numpy as np
 from helo import engines
 from helo.cells.functions import namespace
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, table
+from helo.data.readers import arrays, columns
 from helo.data.readers import numbers as written
 from helo.errors import HeloError, fault, warn, wrap
 from helo.inputs.base import EVERY, Input
@@ -69,21 +69,12 @@ class Vectors(Input):
         if x.dtype != object:
             return cls(Numbers.learn(_stepped(examples)))
         assert names is not None
-        kept = [name for j, name in enumerate(names) if table.numbered(x[:, j])]
-        texts = {name: [_category(v, examples.place(i), name) for i, v in enumerate(x[:, j])]
-                 for j, name in enumerate(names) if name not in kept}  # fmt: skip
-        categories = {name: known for name, values in texts.items() if (known := _known(values, name, examples))}
-        if not kept and all(2 * len(set(values)) > len(values) for values in texts.values()):
-            raise HeloError(
-                f"columns {', '.join(names)}", expected="numbers, or categories that occur several times",
-                mend="choose the column of the text with --text", where=examples.place(0).rpartition(":")[0],
-            )  # fmt: skip
-        names = [name for name in names if name in kept or name in categories]
+        kept, categories = understood(x, names, examples)
         numbers = None
         if kept:
-            values = _numbers(x, examples.notes["features"], kept, examples)
+            values = columns.as_numbers(x, names, kept, examples.place)
             numbers = Numbers.learn(_stepped(replace(examples, inputs=values, notes={"features": kept})))
-        return cls(numbers, categories, names)
+        return cls(numbers, categories, [name for name in names if name in kept or name in categories])
 
     def _encode(self, examples):
         x, given = _rows(examples), examples.notes.get("features")
@@ -91,26 +82,30 @@ class Vectors(Input):
             assert self.numbers is not None
             return _Encoded(self.numbers.encode(_stepped(examples)).xs.values)
         if self.names is not None and given is not None and given != self.names:
-            x = table.by_name(x, given, self.names, examples.place(0) if len(x) else "")
+            x = columns.by_name(x, given, self.names, examples.place(0) if len(x) else "")
         if x.shape[1] != len(self.columns):
             expected = f"(examples, {len(self.columns)}), as in training"
             raise HeloError(f"columns of shape {x.shape}", expected=expected, where=examples.place(0))
         xs = np.zeros((len(x), 0), np.float32)
         if self.numbers is not None:
-            values = _numbers(x, self.columns, self.numeric, examples)
+            values = columns.as_numbers(x, self.columns, self.numeric, examples.place)
             notes = {} if self.numbers.names is None else {"features": self.numbers.names}
             xs = self.numbers.encode(_stepped(replace(examples, inputs=values, notes=notes))).xs.values
+        return _Encoded(xs.reshape(len(x), -1), self.numbered(x, examples.place), list(map(len, self.ids)))
+
+    def numbered(self, x: np.ndarray, place: Callable[[int], str]) -> np.ndarray:
+        """The categories of rows of cells, columns as in training, as places among the known ones from 1 on, `(rows, categories)`."""
         found = np.zeros((len(x), len(self.ids)), np.int64)
         for k, (name, ids) in enumerate(zip(self.categories, self.ids, strict=True)):
             cells = x[:, self.columns.index(name)]
-            found[:, k] = [ids.get(_category(v, examples.place(i), name), 0) for i, v in enumerate(cells)]
-        return _Encoded(xs.reshape(len(x), -1), found, list(map(len, self.ids)))
+            found[:, k] = [ids.get(_category(v, place(i), name), 0) for i, v in enumerate(cells)]
+        return found
 
     def init(self, rng, cell):
         return {
             f"embedding.{k}": rng.standard_normal((len(ids) + 1, self.sizes[k])).astype(np.float32)
             for k, ids in enumerate(self.ids)
-            if not _is_one_hot(len(ids))
+            if not is_one_hot(len(ids))
         }
 
     def forward(self, parameters, batch, cell, noise):
@@ -128,7 +123,7 @@ class Vectors(Input):
         sizes = list(zip(self.categories, self.ids, self.sizes, strict=True))
         for one_hot in (True, False):
             for name, ids, size in sizes:
-                found += [at[name]] * size * (_is_one_hot(len(ids)) == one_hot)
+                found += [at[name]] * size * (is_one_hot(len(ids)) == one_hot)
         return np.array(found)
 
     def cells(self, source: Any) -> np.ndarray | None:
@@ -186,13 +181,37 @@ class Vectors(Input):
         return cls(form, categories, names)
 
 
-def _is_one_hot(known: int) -> bool:
+def understood(
+    x: np.ndarray, names: Sequence[str], examples: Dataset, of: Sequence[int] | None = None
+) -> tuple[list[str], dict[str, list[str]]]:
+    """Of columns of cells `(rows, columns)` which are numbers, and the categories of each other that can be learned from.
+    of: the series of each row, in each of which a category counts once.
+    """
+    kept = [name for j, name in enumerate(names) if columns.numbered(x[:, j])]
+    texts = {name: [_category(v, examples.place(i), name) for i, v in enumerate(x[:, j])]
+             for j, name in enumerate(names) if name not in kept}  # fmt: skip
+    if of is not None:
+        texts = {name: [v for _, v in dict.fromkeys(zip(of, values, strict=True))] for name, values in texts.items()}
+    categories = {
+        name: known
+        for name, values in texts.items()
+        if (known := _known(values, name, examples, "rows" if of is None else "series"))
+    }
+    if not kept and all(2 * len(set(values)) > len(values) for values in texts.values()):
+        raise HeloError(
+            f"columns {', '.join(names)}", expected="numbers, or categories that occur several times",
+            mend="choose the column of the text with --text", where=examples.place(0).rpartition(":")[0],
+        )  # fmt: skip
+    return kept, categories
+
+
+def is_one_hot(known: int) -> bool:
     return known <= ONE_HOT
 
 
 def _size(known: int) -> int:
     """Numbers that a category becomes: one each and one for the unknown, or by fastai's rule for embeddings."""
-    return known + 1 if _is_one_hot(known) else min(50, round(1.6 * known**0.56))
+    return known + 1 if is_one_hot(known) else min(50, round(1.6 * known**0.56))
 
 
 class _Encoded:
@@ -214,7 +233,7 @@ class _Encoded:
                 rng is not None
             ):  # so that the unknown category is learned; drawn for all rows, however they are dealt out
                 ids = np.where(rng.random(len(ids)) < RARE / (RARE + self.counts[k][ids]), 0, ids)
-            if _is_one_hot(known):
+            if is_one_hot(known):
                 parts.append(np.eye(known + 1, dtype=np.float32)[ids[mine]])
             else:
                 found[f"embedding.{k}"] = ids[mine]
@@ -234,18 +253,6 @@ def _stepped(examples: Dataset) -> Dataset:
     return replace(examples, inputs=_rows(examples)[:, None, :])
 
 
-def _numbers(x: np.ndarray, names: Sequence[str], wanted: Sequence[str], examples: Dataset) -> np.ndarray:
-    """The wanted columns as float64 `(rows, columns)`; a missing value is NaN, and true and false are 1 and 0."""
-    places, found = [examples.place(i) for i in range(len(x))], np.zeros((len(x), len(wanted)))
-    for j, name in enumerate(wanted):
-        cells = [_TRUTH.get(v.strip().lower(), v) if isinstance(v, str) else v for v in x[:, names.index(name)]]
-        found[:, j] = written.column(cells, places, name, missing=True)
-    return found
-
-
-_TRUTH = {"true": 1.0, "false": 0.0}
-
-
 def _category(value: Any, where: str, column: str) -> str:
     """A cell as the name of a category, the same whatever it came out of: "" where it is missing; a whole number has no
     point, and true and false are in small letters, as no two programs agree.
@@ -263,10 +270,10 @@ def _category(value: Any, where: str, column: str) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     text = str(value).strip()
-    return text.lower() if text.lower() in _TRUTH else text
+    return text.lower() if text.lower() in columns.TRUTH else text
 
 
-def _known(values: Sequence[str], name: str, examples: Dataset) -> list[str]:
+def _known(values: Sequence[str], name: str, examples: Dataset, several: str) -> list[str]:
     """The categories of a column, the most frequent first; none where no two rows are alike. Raises HeloError for running text."""
     counts = Counter(values)
     given = [v for v in values if v]
@@ -278,7 +285,7 @@ def _known(values: Sequence[str], name: str, examples: Dataset) -> list[str]:
         )  # fmt: skip
     known = [v for v, n in sorted(counts.items(), key=lambda i: (-i[1], i[0])) if n >= LEAST][:MOST]
     if len(given) >= FEW and different == 1:
-        warn(f"the column {name!r} is left out: no two rows are alike, as in an identifier")
+        warn(f"the column {name!r} is left out: no two {several} are alike, as in an identifier")
         return []
     if len(given) >= FEW and different > UNLIKE:
         warn(f"the column {name!r} looks like an identifier; --ignore {shlex.quote(name)} leaves it out")

@@ -13,6 +13,7 @@ from helo.data.dataset import Dataset
 from helo.data.vocab import Vocab
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
+from helo.inputs.mixed import Mixed
 from helo.inputs.pictures import Pictures
 from helo.inputs.symbols import Symbols
 from helo.inputs.vectors import Vectors
@@ -65,9 +66,11 @@ def features_of(task: Any, x: Any, vectors: np.ndarray, examples: Dataset) -> di
         return {
             "kind": "numbers", "features": names, "feature_mask": [form.owners()], "shape": (1, len(names)), "display": x
         }  # fmt: skip
-    width = len(form.mean)
-    names = list(form.names or [f"feature {i + 1}" for i in range(width)])
-    column = np.arange(vectors.shape[-1]) % width  # a missing value has a number of its own, behind all others
+    mixed = isinstance(form, Mixed)
+    width = len(form.columns if mixed else form.mean)
+    names = list((form.columns if mixed else form.names) or [f"feature {i + 1}" for i in range(width)])
+    # A missing value has a number of its own, behind all others.
+    column = form.owners() if mixed else np.arange(vectors.shape[-1]) % width
     if width > APART:
         names, width, column = [""], 1, np.zeros_like(column)
     steps = np.arange(n)[:, None]
@@ -76,7 +79,7 @@ def features_of(task: Any, x: Any, vectors: np.ndarray, examples: Dataset) -> di
     patches = [f"step {a + 1}" if size == 1 else f"steps {a + 1} to {min(n, a + size)}" for a in range(0, n, size)]
     return {
         "kind": "series", "features": features, "patches": patches, "feature_mask": [steps * width + column],
-        "patch_mask": [steps // size], "shape": (n, width), "display": np.asarray(x),
+        "patch_mask": [steps // size], "shape": (n, width), "display": form.drawn(x, examples) if mixed else np.asarray(x),
     }  # fmt: skip
 
 

@@ -7,14 +7,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from helo import engines, reports
 from helo.cells.functions import log_softmax
-from helo.data.readers.files import listed, parted
+from helo.data.readers import given
+from helo.data.readers.files import parted
 from helo.data.symbols import Symbols
 from helo.errors import HeloError, door
 from helo.metrics import LOSS
@@ -66,17 +66,16 @@ Callback = Callable[[int, Stretch], None]
 
 
 @door
-def score(
-    run: Run, files: str | Path | Sequence[str | Path], lines: bool = False, on_stretch: Callback | None = None
-) -> list[dict[str, Any]]:
+def score(run: Run, files: Any, lines: bool = False, on_stretch: Callback | None = None) -> list[dict[str, Any]]:
     """How likely texts are, one object each: nats (in all), symbols, nats_per_symbol, and for a language model the other
     figures of `evaluate`. files: one text each, from a fresh state (`-`: standard input); a folder is one text. lines: each
     line is a text, which begins behind a line end and ends with one. on_stretch: called with (which text, stretch) as they
-    come, so that a text of any length can be written down.
+    come, so that a text of any length can be written down. Texts that are given as data, {"text": texts} or a DataFrame, are as
+    lines are.
 
     Of a model that answers, the files are as for training and a text is an example: how likely its own label or text is.
     """
-    names = listed(files)
+    names = given.settled(files)
     if not names:
         raise HeloError("no files were given", expected="texts, or - for standard input")
     if (unit := reports.of(run.task).loss_unit) != "nats":
@@ -86,7 +85,9 @@ def score(
         with run.computing():
             return _answers(run, names, lines)
     with engines.fastest(run.parameters) as parameters, run.computing():
-        return list((_lines if lines else _texts)(run, parameters, names, on_stretch))
+        if lines or given.anything(names):
+            return list(_lines(run, parameters, names, on_stretch))
+        return list(_texts(run, parameters, names, on_stretch))
 
 
 def _texts(run: Run, parameters: Any, names: Sequence[Any], on_stretch: Callback | None) -> Iterator[dict[str, Any]]:
@@ -191,8 +192,8 @@ def _lines(run: Run, parameters: Any, names: Sequence[Any], on_stretch: Callback
     start = task.start
     end = task.vocab.encode(b"\n", lenient=True).astype(np.int64)
     end = end if len(end) == 1 and end[0] == start else end[:0]  # a model that never saw a line end does not say one
-    texts: list[str] = []
-    for name in names:
+    texts: list[str] = given.running(names) if given.anything(names) else []
+    for name in () if texts else names:
         symbols = task.text(run.about["data"], [name])[0]
         _check(task, symbols, str(name))
         texts += parted(task.vocab.decode(symbols.ids).decode(errors="replace"))

@@ -21,6 +21,7 @@ from helo.data import dataset
 from helo.data.dataset import Dataset
 from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
+from helo.inputs.mixed import Mixed
 from helo.inputs.numbers import Numbers
 from helo.inputs.pictures import Pictures
 from helo.inputs.symbols import Symbols
@@ -151,7 +152,7 @@ class Classify(ExampleTask):
             return o, Symbols.learn(examples, o.units, o.embedding)
         if kind == "frames":
             o = filled(o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=16 if small else 64)
-            return o, Numbers.learn(examples)
+            return o, (Mixed if examples.inputs[0].dtype == object else Numbers).learn(examples)
         form = Pictures.learn(examples, o.view) if kind == "picture" else Vectors.learn(examples)
         if form.sequence:
             o = filled(o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=64)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, clips, conll, numbers, table
+from helo.data.readers import arrays, clips, columns, conll, numbers, table
 from helo.data.readers.files import named, parted, streamed, suffix
 from helo.data.spans import marks, scheme
 from helo.data.splits import Split
@@ -166,10 +166,10 @@ class LabelSource(Source):
 
     def _tokens(self, rows: table.Table, cut: Cut | None, said: dict[str, Any]) -> Dataset:
         """The texts of a table as words."""
-        name = table.column(rows, said.get("text"), table.TEXTS, "--text")
-        texts = table.texts(rows, name or "").columns[name or ""]
+        name = columns.column(rows, said.get("text"), columns.TEXTS, "--text")
+        texts = columns.texts(rows, name or "").columns[name or ""]
         found = words(texts, cut)
-        return replace(found, place=lambda i, *step: rows.places[i], columns=table.carried(rows))
+        return replace(found, place=lambda i, *step: rows.places[i], columns=columns.carried(rows))
 
     def given(self, task, source):
         """Also paths of videos and of folders of frames."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -15,12 +16,14 @@ from helo.data import dataset, readers, splits
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, dialogue, given, table
 from helo.data.readers.files import arriving, parted
-from helo.errors import HeloError
+from helo.errors import HeloError, warn
+from helo.inputs.mixed import Mixed
 from helo.inputs.vectors import Vectors
+from helo.options import flag
 
 INPUT = "standard input"
 # Notes about examples that are no news to a person.
-UNSAID = frozenset({"columns", "rows", "names", "segments", "images", "split"})
+UNSAID = frozenset({"columns", "read", "rows", "names", "segments", "images", "split"})
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Source:
     ) -> tuple[Dataset, Dataset, dict[str, Any]]:
         """What to learn from, what to validate on, and what `run.json` records of where they lie."""
         learn, paths = self.read(files, options)
+        _say_unread(learn, options)
         record: dict[str, Any] = {
             "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": fingerprint(learn, paths)}
         }  # fmt: skip
@@ -109,11 +113,13 @@ class Source:
             first += len(parted(text))
 
     def _as_trained(self, task: Any, files: Any, said: dict[str, Any], labelled: bool = True) -> Dataset:
-        """Not every verb has the flags that say how files are read: where one would be the remedy, files like those of training are."""
+        """Not every verb has the flags that say how files are read: where one would be the remedy that was not given now, files
+        like those of training are.
+        """
         try:
             return self.read(files, _options(task, said), labelled)[0]
         except HeloError as error:
-            if error.mend.startswith(("--", "choose ")):
+            if error.flag and error.flag not in map(flag, said):
                 error.mend = "give files in the format of the training files"
             raise
 
@@ -137,7 +143,7 @@ class Source:
         elif kind in ("text", "pair"):
             source = arrays.texts(source)
         else:
-            cells = task.form.cells(source) if kind == "vector" and isinstance(task.form, Vectors) else None
+            cells = task.form.cells(source) if isinstance(task.form, Vectors | Mixed) else None
             missing = kind in ("frames", "vector") and not stepwise
             source = arrays.given(source, kind, missing) if cells is None else cells
         for i, x in enumerate(source if stepwise else ()):
@@ -167,6 +173,7 @@ class Source:
     def summary(self, files: Sequence[str | Path], options: Any) -> tuple[Dataset, dict[str, Any]]:
         """The examples of a person's files, and what is understood of them before anything is learned."""
         examples, paths = self.check(files, options)
+        _say_unread(examples, options)
         found: dict[str, Any] = {"files": len(paths), "kind": examples.kind, "examples": len(examples)}
         found |= {name: value for name, value in examples.notes.items() if name not in UNSAID and value}
         try:
@@ -180,6 +187,14 @@ class Source:
             found["labels"] = len(counts)
             found["most frequent"] = ", ".join(f"{y} {n:,}" for y, n in counts[:12])
         return examples, found
+
+
+def _say_unread(found: Dataset, options: Any) -> None:
+    """Says which columns have no part where a table is read for one column that nobody named."""
+    column, others = str(found.notes.get("read")), found.notes.get("not read")
+    if others and (found.kind == "clip" or getattr(options, "text", None) is None):
+        mend = f"--ignore {shlex.quote(column)} reads numbers and categories in its place"
+        warn(f"only the column {column!r} is read, and not {table.few(others)}; {mend}")
 
 
 def fingerprint(found: Dataset, paths: list[Path]) -> str:

@@ -77,6 +77,8 @@ def train(
     Raises HeloError for bad input, and Interrupted after Ctrl-C, SIGTERM or SIGHUP, once the run is saved.
     """
     started = time.monotonic()
+    if not isinstance(reporter, Reporter | Sequence):
+        raise TypeError(f"reporter={reporter!r:.80} is no helo.training.Reporter")
     told = [reporter] if isinstance(reporter, Reporter) else list(reporter)
     shown = Several([shown_by(quiet), *told]) if told else shown_by(quiet)
     request = Request(task, files, valid, out, like, config, resume, overwrite, trust, options)

@@ -31,7 +31,7 @@ LABELS = {
 }  # in words
 ROOM = registry.Room(
     "helo.data.readers", "reader", Reader,
-    ("base", "captions", "encoding", "files", "given", "numbers", "photos", "table", "text", "timed"), "helo.readers",
+    ("base", "captions", "columns", "encoding", "files", "given", "numbers", "photos", "table", "text", "timed"), "helo.readers",
 )  # fmt: skip
 names, find = ROOM.names, ROOM.make
 _vouched: set[str] = set()  # digests of the readers in files for which a person has vouched in this process
@@ -83,7 +83,7 @@ def read(
     if len(claims) > 1:
         several = ", ".join(f"{n} ({Path(_where(claims[n][0][0])).name})" for n in sorted(claims))
         raise HeloError(f"files of several kinds: {several}", expected="one",
-                        mend="choose a reader with --reader", where=", ".join(map(str, names)))  # fmt: skip
+                        mend="choose a reader with --reader", flag="--reader", where=", ".join(map(str, names)))  # fmt: skip
     name, claimed = claims.popitem()
     paths, reader = [p for p, _ in claimed], readers[name]
     known = {n: getattr(options, n, None) for n in reader.columns}
@@ -102,7 +102,9 @@ def _settled(found: Dataset, options: Any, labels: str, labelled: bool, numeric:
     """Examples with their labels as they were asked for."""
     if labelled and found.labels is None and not found.notes.get("segments"):
         mend = "--column names them" * (labels == "step")
-        raise HeloError("no labels", expected=f"one {LABELS[labels]}", mend=mend, where=where)
+        raise HeloError(
+            "no labels", expected=f"one {LABELS[labels]}", mend=mend, where=where, flag="--column" * bool(mend)
+        )
     several = getattr(options, "multilabel", None)
     if several is not None and found.labels is not None:
         found.labels = [_separated(y, several) for y in found.labels]
@@ -178,10 +180,14 @@ def _claims(
                 if isinstance(source, Path)
                 else "a DataFrame"
             )
-            raise HeloError(kind, expected=known, mend="choose a reader with --reader", where=_where(source))
+            raise HeloError(
+                kind, expected=known, mend="choose a reader with --reader", where=_where(source), flag="--reader"
+            )
         if len(own) > 1:
             several = " and ".join(f"{n} ({why})" for n, why in own.items())
-            raise HeloError(f"claimed by {several}", mend="choose one with --reader", where=_where(source))
+            raise HeloError(
+                f"claimed by {several}", mend="choose one with --reader", where=_where(source), flag="--reader"
+            )
         name, why = own.popitem()
         found.setdefault(name, []).append((source, why))
     for name in sorted(found, key=lambda n: readers[n].general):

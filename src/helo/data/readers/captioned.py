@@ -4,7 +4,10 @@ name, and which pictures are used for training.
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,7 +18,9 @@ from helo.data.readers import captions, photos
 from helo.data.readers import files as reading
 from helo.data.readers.base import Reader
 from helo.data.readers.captions import Captioned
+from helo.data.readers.columns import carried
 from helo.data.readers.photos import Photo
+from helo.data.readers.table import Table, joined
 from helo.errors import HeloError, fault, warn
 
 TEXTS = (".txt", ".token", ".tsv", ".csv", ".json")
@@ -32,6 +37,7 @@ class Captions(Reader):
     kinds = ("photo",)
     columns = ("images", *LISTS, "skip_bad")
     folders = True
+    tables = True
 
     def sniff(self, path):
         return "pictures" if photos.holds(path) or reading.suffix(path) not in TEXTS else "captions"
@@ -42,10 +48,12 @@ class Captions(Reader):
         return found
 
 
-def read(names: Sequence[str | Path], options: Any, must: bool = True) -> tuple[Dataset, list[Path]]:
+def read(names: Sequence[str | Path | Table], options: Any, must: bool = True) -> tuple[Dataset, list[Any]]:
     """The pictures of all captions in files, and those files. If no file has captions: pictures without any, unless
     captions are required, to score answers on the test split or, without one, on val (`notes["split"]`).
     """
+    if not must and names and all(isinstance(n, Table) for n in names):
+        return _asked(joined([n for n in names if isinstance(n, Table)]), options), []
     texts, holding = _texts(names) if must else _parted(names)
     if not texts:
         found = photos.find(holding)
@@ -61,7 +69,19 @@ def read(names: Sequence[str | Path], options: Any, must: bool = True) -> tuple[
     return examples, texts
 
 
-def checked(names: Sequence[str | Path], options: Any) -> tuple[Dataset, list[Path]]:
+def _asked(rows: Table, options: Any) -> Dataset:
+    """The pictures that the rows of a table name, one a row."""
+    names = captions.pictured(rows)
+    entries = [Captioned(name, [""], where, given=True) for name, where in zip(names, rows.places, strict=True)]
+    found = _found(entries, _places([], options), options)
+    columns = carried(rows)
+    if len(found) < len(rows):
+        kept = {found.place(i) for i in range(len(found))}
+        columns = {n: [v for v, w in zip(c, rows.places, strict=True) if w in kept] for n, c in columns.items()}
+    return replace(found, labels=None, columns=columns)
+
+
+def checked(names: Sequence[str | Path], options: Any) -> tuple[Dataset, list[Any]]:
     """The same of those pictures alone that lists name, where there are lists."""
     texts, holding = _texts(names)
     entries = captions.read(texts)
@@ -71,7 +91,7 @@ def checked(names: Sequence[str | Path], options: Any) -> tuple[Dataset, list[Pa
 
 
 def split(
-    names: Sequence[str | Path], valid: Sequence[str | Path], options: Any
+    names: Sequence[str | Path | Table], valid: Sequence[str | Path | Table], options: Any
 ) -> tuple[Dataset, Dataset, dict[str, Any]]:
     """What to learn from, what to validate on, and the record by which both are found again. Raises HeloError for a
     picture that would be in both.
@@ -81,8 +101,8 @@ def split(
     places = _places(holding, options)
     lists = _lists(options)
     record: dict[str, Any] = {
-        "train": [str(p.absolute()) for p in (*texts, *holding)],
-        "fingerprint": {"train": dataset.fingerprint([*texts, *lists.values()])},
+        "train": _named([*texts, *holding]),
+        "fingerprint": {"train": _fingerprint([*texts, *lists.values()])},
     }
     if lists:
         mine, others = _listed(entries, options)
@@ -99,8 +119,8 @@ def split(
         texts, more = _parted(valid)
         if not texts:
             raise HeloError("pictures without captions", expected="a file of captions", where="--valid")
-        record["valid"] = [str(p.absolute()) for p in (*texts, *more)]
-        record["fingerprint"]["valid"] = dataset.fingerprint(texts)
+        record["valid"] = _named([*texts, *more])
+        record["fingerprint"]["valid"] = _fingerprint(texts)
         others, _ = _first(captions.read(texts), "val", "test")
         learn, check = _found(mine, places, options), _found(others, [*more, *places], options)
     elif mine and others:
@@ -204,7 +224,10 @@ def _found(entries: Sequence[Captioned], places: Sequence[str | Path], options: 
         if not c.sentences:
             continue
         beside = Path(c.place.rpartition(":")[0]).parent / c.name
-        several = known.named(c.name) if known is not None else [Photo(c.name, beside)] if beside.exists() else []
+        if c.given and os.path.exists(c.name):
+            several = [Photo(Path(c.name).name, Path(c.name))]
+        else:
+            several = known.named(c.name) if known is not None else [Photo(c.name, beside)] if beside.exists() else []
         if len(several) == 1:
             found.append(several[0])
             kept.append(c)
@@ -224,18 +247,32 @@ def _found(entries: Sequence[Captioned], places: Sequence[str | Path], options: 
     return examples
 
 
-def _texts(names: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
+def _named(sources: Sequence[Path | Table]) -> list[str]:
+    """Files as a run records them; what is given in Python has no name."""
+    return [str(s.absolute()) for s in sources if isinstance(s, Path)]
+
+
+def _fingerprint(sources: Sequence[Path | Table]) -> str:
+    tables = [s for s in sources if isinstance(s, Table)]
+    found = dataset.fingerprint([s for s in sources if isinstance(s, Path)])
+    if not tables:
+        return found
+    said = [found, *([list(t.columns), list(map(repr, t.columns.values()))] for t in tables)]
+    return hashlib.sha256(repr(said).encode(errors="backslashreplace")).hexdigest()[:16]
+
+
+def _texts(names: Sequence[str | Path | Table]) -> tuple[list[Path | Table], list[Path]]:
     texts, holding = _parted(names)
     if not texts:
         raise HeloError("no captions", expected="a file of pictures and sentences", where=", ".join(map(str, names)))
     return texts, holding
 
 
-def _parted(names: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
-    """Files of captions, and where pictures lie."""
-    texts: list[Path] = []
+def _parted(names: Sequence[str | Path | Table]) -> tuple[list[Path | Table], list[Path]]:
+    """Files and tables of captions, and where pictures lie."""
+    texts: list[Path | Table] = [n for n in names if isinstance(n, Table)]
     holding: list[Path] = []
-    for name in map(Path, names):
+    for name in (Path(n) for n in names if not isinstance(n, Table)):
         if photos.holds(name) or reading.suffix(name) not in TEXTS:
             holding.append(name)
         else:

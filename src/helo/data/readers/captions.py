@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from helo.data.readers import files, table
@@ -33,14 +33,18 @@ class Captioned:
     sentences: list[str]
     place: str
     split: str | None = None
+    given: bool = False  # in Python, where a name is a path from here
 
 
-def read(paths: Sequence[Path]) -> list[Captioned]:
+def read(paths: Sequence[Path | table.Table]) -> list[Captioned]:
     """Pictures in the order of their first sentence, each once, with all its sentences."""
     found: dict[str, Captioned] = {}
     for path in paths:
-        with place(path):
-            rows = _json(path) if files.suffix(path) == ".json" else _lines(path)
+        if isinstance(path, table.Table):
+            rows = _cells(path)
+        else:
+            with place(path):
+                rows = _json(path) if files.suffix(path) == ".json" else _lines(path)
         for name, sentence, where, split in rows:
             if not name:
                 fault("no name of a picture", expected="one before each sentence", where=where)
@@ -48,12 +52,42 @@ def read(paths: Sequence[Path]) -> list[Captioned]:
             if sentence is not None and not sentence.strip():
                 fault(f"no sentence about {name}", expected="one", where=where)
                 continue
-            known = found.setdefault(name, Captioned(name, [], where, split))
+            known = found.setdefault(name, Captioned(name, [], where, split, isinstance(path, table.Table)))
             if sentence is not None:
                 known.sentences.append(" ".join(sentence.split()))
     if not any(c.sentences for c in found.values()):
         raise HeloError("no captions", expected="a picture and a sentence per line", where=", ".join(map(str, paths)))
     return list(found.values())
+
+
+def pictured(rows: table.Table) -> list[str]:
+    """The paths of the pictures of a table that is given in Python, one a row."""
+    column = rows.first(PICTURES)
+    if column is None:
+        raise HeloError(
+            f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(PICTURES)}", where=rows.heading
+        )
+    found = []
+    for value, where in zip(rows.columns[column], rows.places, strict=True):
+        if not isinstance(value, str | PurePath) or not str(value).strip():
+            said = f"{value!r:.40}" if isinstance(value, str) else type(value).__name__
+            fault(f"{said} in {column!r}", expected="the path of a picture", where=where)
+        found.append(str(value).strip())
+    return found
+
+
+def _cells(rows: table.Table) -> list[Row]:
+    """A cell of sentences may be one sentence, or a list."""
+    names, column = pictured(rows), rows.first(SENTENCES)
+    if column is None:
+        raise HeloError(
+            f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(SENTENCES)}", where=rows.heading
+        )
+    found: list[Row] = []
+    for name, value, where in zip(names, rows.columns[column], rows.places, strict=True):
+        sentences = value if isinstance(value, list) else [value]
+        found += _rows(name, [table.text(s, column, where) for s in sentences], where)
+    return found
 
 
 def listed(path: Path) -> list[tuple[int, str]]:

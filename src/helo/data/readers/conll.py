@@ -269,5 +269,6 @@ def _column(column: str, universal: bool, name: str, labelled: bool) -> int:
         f"no column {column!r}",
         expected=f"a number, counted from 1{', or one of ' + ', '.join(COLUMNS) if universal else ''}",
         mend="choose it with --column",
+        flag="--column",
         where=name,
     )

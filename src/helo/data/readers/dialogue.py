@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, table
+from helo.data.readers import arrays, columns, table
 from helo.data.readers.base import Reader
 from helo.errors import HeloError
 
@@ -26,13 +26,13 @@ class Conversations(Reader):
 
     def read(self, paths, options):
         o, rows = options, table.of(paths)
-        text = table.column(rows, o.text, table.TEXTS, "--text")
+        text = columns.column(rows, o.text, columns.TEXTS, "--text")
         assert text is not None
         every = rows
-        rows, label = table.labelled(table.texts(rows, text), o.label, o.labelled)
+        rows, label = columns.labelled(columns.texts(rows, text), o.label, o.labelled)
         found = read(rows, text, label, o.group, o.order, o.speaker)
-        found.split_by = table.split_by(rows, o, found.notes["rows"])
-        found.columns = table.carried(every, found.notes["rows"], steps=True)
+        found.split_by = columns.split_by(rows, o, found.notes["rows"])
+        found.columns = columns.carried(every, found.notes["rows"], steps=True)
         return found
 
 
@@ -64,7 +64,7 @@ def read(
     """Examples of the kind `dialogue`, in the order of their first rows. whole: one label per conversation, the same in
     all its rows; otherwise one per utterance. Different files may use the same names for conversations.
     """
-    groups = table.groups(rows, group, order)
+    groups = columns.groups(rows, group, order)
     names = rows.named(group, "--group")
     said = rows.named(text, "--text")
     who = rows.named(speaker, "--speaker") if speaker is not None else [""] * len(rows)
@@ -73,6 +73,6 @@ def read(
     if label is not None:
         mend = "helo train tag gives every utterance a label"
         marks = rows.columns[label]
-        labels = table.common(rows, label, groups, mend) if whole else [[marks[i] for i in found] for found in groups]
+        labels = columns.common(rows, label, groups, mend) if whole else [[marks[i] for i in found] for found in groups]
     return Dataset("dialogue", inputs, labels, lambda i, *step: rows.places[groups[i][step[0] if step else 0]],
                     {"rows": groups, "names": [str(names[found[0]]) for found in groups]})  # fmt: skip

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, clips, files, numbers, table
+from helo.data.readers import arrays, clips, columns, files, numbers, table
 from helo.data.readers.base import Reader
 from helo.errors import HeloError, nearest
 
@@ -147,7 +147,7 @@ def _rows(rows: table.Table, column: str | None) -> _Video:
     names = [c for c in rows.columns if c != label and c.lower() not in TIMES]
     if not names:
         raise HeloError(f"columns {', '.join(rows.columns)}", expected="numbers besides the label", where=rows.heading)
-    x, names = _features(table.matrix(rows, names), names, rows.headed)
+    x, names = _features(columns.matrix(rows, names), names, rows.headed)
     labels = None if label is None else ["" if numbers.absent(v) else str(v).strip() for v in rows.columns[label]]
     return _Video(x, names, labels, lambda i: rows.places[i], rows.columns)
 
@@ -182,7 +182,7 @@ def _labels(path: Path, column: str | None, frames: int) -> list[str]:
         label = rows.find(column, "--column") if column is not None else rows.first(LABELS)
         if label is None:
             raise HeloError(
-                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(LABELS)}", mend="choose it with --column",
+                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(LABELS)}", mend="choose it with --column", flag="--column",
                 where=f"{path}:1",
             )  # fmt: skip
         return _as_many([str(v).strip() for v in rows.columns[label]], frames, path)
@@ -200,7 +200,7 @@ def _as_many(labels: list[str], frames: int, path: Path) -> list[str]:
 def _follow(video: _Video, first: _Video, path: Path) -> None:
     """Features as the first file has them, by name where both have names."""
     if video.names is not None and first.names is not None:
-        video.x, video.names = table.by_name(video.x, video.names, first.names, str(path)), first.names
+        video.x, video.names = columns.by_name(video.x, video.names, first.names, str(path)), first.names
     elif video.x.shape[1] != first.x.shape[1]:
         raise HeloError(f"{video.x.shape[1]} features per frame", expected=f"{first.x.shape[1]}, as before", where=path)
 
@@ -208,7 +208,9 @@ def _follow(video: _Video, first: _Video, path: Path) -> None:
 def _unlabelled(path: Path, column: str | None) -> HeloError:
     if files.suffix(path) in (".csv", ".tsv") and column is not None:
         mend = nearest(column, table.read(path).columns)
-        return HeloError(f"no column {column!r}", mend=f"choose it with --column: {mend}", where=f"{path}:1")
+        return HeloError(
+            f"no column {column!r}", mend=f"choose it with --column: {mend}", where=f"{path}:1", flag="--column"
+        )
     name = _name(path)
     other = name.removesuffix(POINTS) + "_targets.txt" if name.endswith(POINTS) else Path(name).stem + ".txt"
     return HeloError("frames but no labels", expected=f"an array y, --column NAME in a table, or {other}", where=path)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import arrays, dialogue, files, numbers, table, text
+from helo.data.readers import arrays, columns, dialogue, files, numbers, table, text
 from helo.errors import HeloError, fault, place, wrap
 
 
@@ -73,10 +73,10 @@ def fingerprint(found: Dataset) -> str:
     digest = hashlib.sha256()
     for part in (found.inputs, found.labels or ()):
         for one in part:
-            if isinstance(one, np.ndarray):
+            if isinstance(one, np.ndarray) and one.dtype != object:
                 digest.update(f"{one.dtype} {one.shape}".encode() + np.ascontiguousarray(one).tobytes())
             else:
-                digest.update(repr(one).encode() + b"\0")
+                digest.update(repr(one.tolist() if isinstance(one, np.ndarray) else one).encode() + b"\0")
         digest.update(b"\1")
     return digest.hexdigest()[:16]
 
@@ -85,17 +85,22 @@ def written(names: Sequence[Any]) -> list[str | Path]:
     """Running text that was given, a line a text, as a file; names of files as they are."""
     if not anything(names):
         return list(names)
+    return [text.kept("\n".join([*running(names), ""]).encode(errors="surrogateescape"))]
+
+
+def running(names: Sequence[Any]) -> list[str]:
+    """Running text that was given: the texts, in order."""
     lines: list[str] = []
     for one in names:
         if isinstance(one, table.Table):
-            column = next(iter(one.columns)) if len(one.columns) == 1 else one.first(table.TEXTS)
+            column = next(iter(one.columns)) if len(one.columns) == 1 else one.first(columns.TEXTS)
             if column is None:
-                some, usual = ", ".join(one.columns), ", ".join(table.TEXTS)
+                some, usual = ", ".join(one.columns), ", ".join(columns.TEXTS)
                 raise HeloError(f"columns {some}", expected=f"one alone, or one of {usual}", where=one.heading)
             lines += [table.text(v, column, where) for v, where in zip(one.columns[column], one.places, strict=True)]
         elif isinstance(one, Examples):
             lines += arrays.texts(one.inputs)
-    return [text.kept("\n".join([*lines, ""]).encode(errors="surrogateescape"))]
+    return lines
 
 
 def read(given: Examples, labels: str) -> Dataset:
@@ -115,7 +120,7 @@ def _labelled(inputs: Any, labels: Any) -> table.Table | Examples:
     if not tables:
         return Examples(inputs, labels)
     rows, marks = table.joined(tables), list(labels)
-    name = table.LABELS[0]
+    name = columns.LABELS[0]
     if len(marks) != len(rows):
         raise HeloError(f"{len(rows)} rows but {len(marks)} labels", expected="the same number", where=rows.heading)
     if rows.first([name]) is not None:

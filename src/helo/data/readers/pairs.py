@@ -52,7 +52,7 @@ def read(paths: Sequence[Any], labelled: bool = True, source: str | None = None,
     else:
         raise HeloError(
             f"{len(paths)} file{'s' * (len(paths) != 1)}", expected="a source and a target file with the same number of lines, or TSV files",
-            mend="--source FILE --target FILE", where=", ".join(map(str, paths)),
+            mend="--source FILE --target FILE", flag="--source", where=", ".join(map(str, paths)),
         )  # fmt: skip
     rows = [row for rows in found for row in rows if _whole(*row)]
     if not rows and isinstance(paths[0], Path):
@@ -130,7 +130,7 @@ def _columns(rows: table.Table, labelled: bool, source: str | None, target: str 
     if a is None or (labelled and b is None):
         raise HeloError(
             f"columns {', '.join(rows.columns)}", expected="source and target",
-            mend="choose them with --source-column and --target-column", where=rows.heading,
+            mend="choose them with --source-column and --target-column", where=rows.heading, flag="--source-column",
         )  # fmt: skip
     sides = [None if c is None else [table.text(v, c, w).strip() for v, w in zip(rows.columns[c], rows.places, strict=True)]
              for c in (a, b)]  # fmt: skip

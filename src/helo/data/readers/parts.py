@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helo.data.readers import clips, table
+from helo.data.readers import clips, columns, table
 from helo.data.readers.base import Reader
 
 
@@ -19,5 +19,5 @@ class Parts(Reader):
 
     def read(self, paths, options):
         rows = table.of(paths)
-        rows, label = table.labelled(rows, options.label or options.column, options.labelled)
+        rows, label = columns.labelled(rows, options.label or options.column, options.labelled)
         return clips.segments(rows, rows.find(clips.holds(rows) or clips.VIDEOS[0], "--text"), label)

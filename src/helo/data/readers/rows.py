@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from helo.data.dataset import Dataset
-from helo.data.readers import clips, dialogue, files, series, table, ucr
+from helo.data.readers import clips, columns, dialogue, files, series, table, ucr
 from helo.data.readers.base import Reader
 from helo.errors import HeloError
 
@@ -25,12 +25,14 @@ class Rows(Reader):
 
     def read(self, paths, options):
         every = table.of(paths)
-        rows, label = table.labelled(table.without(every, options.ignore or ()), options.label, options.labelled)
+        rows, label = columns.labelled(columns.without(every, options.ignore or ()), options.label, options.labelled)
         found = self._dataset(rows, label, options)
-        found.split_by = table.split_by(rows, options, found.notes.get("rows"))
+        found.split_by = columns.split_by(rows, options, found.notes.get("rows"))
         found.notes["columns"] = list(every.columns)
+        if found.kind in ("text", "dialogue", "clip"):
+            found.notes |= _unread(rows, found.kind, label, options)
         if found.kind != "clip" or len(found) == len(every):
-            found.columns = table.carried(every, found.notes.get("rows"))
+            found.columns = columns.carried(every, found.notes.get("rows"))
         return found
 
     def parts(self, path, options):
@@ -40,9 +42,9 @@ class Rows(Reader):
             yield from table.pieces(path)
 
     def _dataset(self, rows: table.Table, label: str | None, o: Any) -> Dataset:
-        text = table.column(rows, o.text, table.TEXTS, "--text", needed=False)
+        text = columns.column(rows, o.text, columns.TEXTS, "--text", needed=False)
         if text is not None:
-            rows = table.texts(rows, text, o.group is None)
+            rows = columns.texts(rows, text, o.group is None)
         video = clips.holds(rows)
         labels = None if label is None else rows.columns[label]
         if video and o.group is None and text is None:
@@ -55,16 +57,25 @@ class Rows(Reader):
         known = [label, *(rows.find(c, f"--{n}") for n in ("group", "order", "speaker") if (c := getattr(o, n)))]
         known.append(None if o.split_by is None else rows.first([o.split_by.lower()]))
         features = [c for c in rows.columns if c not in known]
-        plain = bool(table.numeric(rows, [c for c in known if c is not None]))
-        if not features or (o.group is not None and not plain):
-            worded = next((c for c in features if not table.numbered(rows.columns[c])), None)
-            leave = "" if worded is None else f", or leave {worded!r} out with --ignore"
+        plain = bool(columns.numeric(rows, [c for c in known if c is not None]))
+        if not features:
             raise HeloError(
-                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(table.TEXTS)}, or numbers in all but the label",
-                mend=f"choose the column of the text with --text{leave}", where=rows.heading,
+                f"columns {', '.join(rows.columns)}", expected=f"one of {', '.join(columns.TEXTS)}, or numbers in all but the label",
+                mend="choose the column of the text with --text", where=rows.heading, flag="--text",
             )  # fmt: skip
         if o.group is not None:
-            return series.grouped(rows, features, label, o.group, o.order)
+            return series.grouped(rows, features, label, o.group, o.order, plain)
         notes = {"features": features, "label": label}
-        x = table.matrix(rows, features, missing=True) if plain else table.objects(rows, features)
+        x = columns.matrix(rows, features, missing=True) if plain else columns.objects(rows, features)
         return Dataset("vector", x, labels, lambda i, *step: rows.places[i], notes)
+
+
+def _unread(rows: table.Table, kind: str, label: str | None, o: Any) -> dict[str, Any]:
+    """Of a table that is read for one column, that column, and those that have no part in it."""
+    if kind == "clip":
+        read, usual = clips.holds(rows), (clips.STARTS, clips.ENDS)
+    else:
+        read, usual = columns.column(rows, o.text, columns.TEXTS, "--text"), ()
+    flags = (o.group, o.order, o.speaker, o.split_by)
+    part = {read, label, *map(rows.first, usual), *(rows.first([c.lower()]) for c in flags if c is not None)}
+    return {"read": read, "not read": [name for name in rows.columns if name not in part]}

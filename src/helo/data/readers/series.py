@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from helo.data.dataset import Dataset
-from helo.data.readers import files, numbers, table
+from helo.data.readers import columns, files, numbers, table
 from helo.data.readers.base import Reader
 from helo.errors import HeloError, fault
 
@@ -97,13 +97,15 @@ def values(fields: Sequence[str], where: str) -> np.ndarray | None:
         return None
 
 
-def grouped(rows: table.Table, channels: list[str], label: str | None, group: str, order: str | None) -> Dataset:
+def grouped(
+    rows: table.Table, channels: list[str], label: str | None, group: str, order: str | None, plain: bool = True
+) -> Dataset:
     """Series `(time, channels)` from a table of steps, in the order of their first rows; an empty cell or NaN is a
-    missing value. All rows of a series have its label.
+    missing value. All rows of a series have its label. plain: all channels are numbers; where some are texts, cells as they are.
     """
-    x = table.matrix(rows, channels, missing=True)
-    members = table.groups(rows, group, order)
-    labels = None if label is None else table.common(rows, label, members)
+    x = columns.matrix(rows, channels, missing=True) if plain else columns.objects(rows, channels)
+    members = columns.groups(rows, group, order)
+    labels = None if label is None else columns.common(rows, label, members)
     return Dataset(
         "frames", [x[found] for found in members], labels,
         lambda i, *step: rows.places[members[i][step[0] if step else 0]], {"features": channels, "label": label, "rows": members},

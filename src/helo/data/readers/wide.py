@@ -5,6 +5,7 @@ from __future__ import annotations
 from helo.data.histories import dataset
 from helo.data.readers import files, m4, table, timed
 from helo.data.readers.base import Reader
+from helo.data.readers.columns import numbered
 from helo.errors import HeloError
 
 
@@ -31,7 +32,7 @@ class Wide(Reader):
                                 where=rows.heading)  # fmt: skip
         time = timed.column(rows, options)
         names = [c for c in rows.columns if c != time]
-        worded = next((c for c in names if not table.numbered(rows.columns[c])), None)
+        worded = next((c for c in names if not numbered(rows.columns[c])), None)
         if not names or worded is not None:
             found = "no column beside the times" if worded is None else f"words in the column {worded!r}"
             raise HeloError(found, expected="a column a series, all of numbers",
