@@ -148,6 +148,7 @@ class Encoded:
         self.values = np.concatenate([[np.nan], *(h.values for h in histories)])
         self.starts, self.sizes = 1 + np.cumsum(sizes) - sizes, sizes
         self.back = max(form.lags)
+        self.tables: dict[int, np.ndarray] = {}
 
     def _values(self, rows: np.ndarray, steps: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
         """The values `(rows, steps)` at steps of some windows' series, `(rows, steps)`, NaN where there is none. before
@@ -238,27 +239,36 @@ class Encoded:
         return np.where(np.isnan(base), last[:, None], base)
 
     def _calendar(self, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        if not self.form.calendar:
-            return np.zeros((*steps.shape, 0), np.float32)
-        clocks = [self.histories[s].clock for s in self.rows[rows]]
-        if all(c.start is None for c in clocks):
-            return np.zeros((*steps.shape, self.form.calendar), np.float32)
-        return np.stack([clock.calendar(own) for clock, own in zip(clocks, steps, strict=True)])
+        """What the calendar says `(rows, steps, calendar)`; 0 for series without times."""
+        return self._beside(rows, steps, slice(0, self.form.calendar))
 
     def _covariates(self, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
         """Covariates `(rows, steps, columns)` scaled as in training; 0, their mean, where one is missing."""
-        form = self.form
-        out = np.zeros((*steps.shape, len(form.means)))
-        if not len(form.means):
-            return out
-        for i, series in enumerate(self.rows[rows]):
-            h, first = self.histories[series], 0
+        return self._beside(rows, steps, slice(self.form.calendar, None))
+
+    def _beside(self, rows: np.ndarray, steps: np.ndarray, columns: slice) -> np.ndarray:
+        width = len(range(*columns.indices(self.form.calendar + len(self.form.means))))
+        out = np.zeros((*steps.shape, width), np.float32)
+        for i, series in enumerate(self.rows[rows] if width else ()):
+            out[i] = self._table(int(series))[steps[i] + self.back + self.form.context, columns]
+        return out
+
+    def _table(self, series: int) -> np.ndarray:
+        """Calendar and covariates of a series, from as far before its beginning as a window may begin to the horizon after its end;
+        computed once.
+        """
+        if series not in self.tables:
+            form, h = self.form, self.histories[series]
+            first, last = self.back + form.context, len(h) + self.horizon
+            found = [h.clock.calendar(np.arange(-first, last))]
             for table in (h.known, h.past):
-                inside = (steps[i] >= 0) & (steps[i] < len(table))
-                out[i, inside, first : first + table.shape[1]] = table[steps[i][inside]]
-                out[i, ~inside, first : first + table.shape[1]] = np.nan
-                first += table.shape[1]
-        return np.nan_to_num(np.clip((out - form.means) / form.spreads, -FAR, FAR))
+                whole = np.full((first + last, table.shape[1]), np.nan)
+                whole[first : first + len(table)] = table[:last]
+                found.append(whole)
+            scaled = (np.concatenate(found[1:], 1) - form.means) / form.spreads
+            found = [found[0], np.nan_to_num(np.clip(scaled, -FAR, FAR))]
+            self.tables[series] = np.concatenate(found, 1).astype(np.float32)
+        return self.tables[series]
 
     def persistence(self, row: int) -> float:
         """How much of its distance from the season before a series keeps from one step to the next, from 0 to below 1."""

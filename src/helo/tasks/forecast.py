@@ -94,7 +94,8 @@ class Options(ExampleOptions):
     season: Annotated[int | None, "values in a season, by default those of the frequency", SIZE] = None
     cell: Annotated[str, "a cell's name, with options, or FILE.py:NAME"] = "lstm"
     layers: Annotated[int, "layers", SIZE] = 1
-    hidden: Annotated[int | None, "units per layer", SIZE] = None
+    members: Annotated[int, "networks whose quantiles are averaged", Bounds(1, 100)] = 3
+    hidden: Annotated[int | None, "units per layer of each", SIZE] = None
     dropout: Annotated[float | None, "dropout of the outputs of the recurrent layers", SHARE] = None
     batch: Annotated[int | None, "windows per step (batch size)", SIZE] = None
 
@@ -129,7 +130,7 @@ class Forecast(ExampleTask):
         form = Windows.learn(examples.inputs, options.horizon, options.season)
         windows = len(form.training(examples.inputs).rows)
         small = windows < SMALL
-        o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 128,
+        o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 64,
                    dropout=0.2 if small else 0.1, batch=32 if small else 128)  # fmt: skip
         self = cls(o, form)
         # Windows overlap: a pass over all shows each value hundreds of times.
@@ -149,8 +150,8 @@ class Forecast(ExampleTask):
     # What is minimised.
 
     def loss(self, parameters, batch, state, noise):
-        loss, count = self._loss(self.model.forward(parameters, batch, noise), batch)
-        return loss, count, None
+        found = [self._loss(q, batch) for q in self.model.each(parameters, batch, noise)]
+        return sum(loss for loss, _ in found) / len(found), found[0][1], None
 
     def _loss(self, found: Any, batch: Any) -> tuple[Any, Any]:
         """The pinball loss over all steps that have a value, the mean of the levels, and how many they are."""

@@ -31,7 +31,8 @@ LABELS = {
 }  # in words
 ROOM = registry.Room(
     "helo.data.readers", "reader", Reader,
-    ("base", "captions", "columns", "encoding", "files", "given", "numbers", "photos", "table", "text", "timed"), "helo.readers",
+    ("base", "captions", "columns", "encoding", "files", "given", "numbers", "photos", "table", "text", "timed"),
+    "helo.readers",
 )  # fmt: skip
 names, find = ROOM.names, ROOM.make
 _vouched: set[str] = set()  # digests of the readers in files for which a person has vouched in this process

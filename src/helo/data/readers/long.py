@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from helo.data.histories import dataset
-from helo.data.readers import files, table, timed
+from helo.data.readers import columns, files, table, timed
 from helo.data.readers.base import Reader
 from helo.errors import HeloError
 
@@ -33,13 +33,13 @@ class Long(Reader):
         if twice := next((c for c in roles if roles.count(c) > 1), None):
             raise HeloError(f"the column {twice!r} for two things", expected="a column each", where=rows.heading)
         axis = timed.Axis(rows, options, time)
-        columns = timed.numbers_of(rows, [target, *known, *past])
+        values = timed.numbers_of(rows, [target, *known, *past])
         members = _members(rows, group)
         axis.settle(list(members.values()))
         found, places = [], []
         for (file, name), of in members.items():
             name = name or ("" if len(members) == 1 else file)
-            if (one := axis.series(name, of, columns, len(known))) is not None:
+            if (one := axis.series(name, of, values, len(known))) is not None:
                 found.append(one)
                 places.append(rows.places[of[0]])
         notes = {"time": time, "features": [target, *known, *past]}
@@ -49,7 +49,8 @@ class Long(Reader):
 def _members(rows: table.Table, group: str | None) -> dict[tuple[str, str], list[int]]:
     """The rows of each series by its file and name; those of one name in several files are one series."""
     members: dict[tuple[str, str], list[int]] = {}
+    names = None if group is None else columns.grouping(rows, group)
     for i, where in enumerate(rows.places):
-        key = (where.rpartition(":")[0], "") if group is None else ("", str(rows.columns[group][i]))
+        key = (where.rpartition(":")[0], "") if names is None else ("", str(names[i]))
         members.setdefault(key, []).append(i)
     return members

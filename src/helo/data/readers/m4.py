@@ -33,7 +33,7 @@ class M4(Reader):
 
     def read(self, paths, options):
         if options.frequency is None:
-            raise HeloError("series without times", expected="how far their values are apart", mend="--frequency says it",
+            raise HeloError("series without times", expected="how far their values are apart", mend="--frequency says it", flag="--frequency",
                             where=paths[0])  # fmt: skip
         clock = times.Clock(times.frequency(options.frequency))
         found, places = [], []

@@ -25,7 +25,7 @@ def column(rows: table.Table, options: Any) -> str | None:
     found = rows.first(USUAL)
     if found is None and options.frequency is None:
         raise HeloError(f"columns {', '.join(list(rows.columns)[:8])}", expected="a column of times",
-                        mend="--time chooses it, or --frequency says how far the rows are apart", where=rows.heading)  # fmt: skip
+                        mend="--time chooses it, or --frequency says how far the rows are apart", flag="--time", where=rows.heading)  # fmt: skip
     return found
 
 
@@ -50,7 +50,7 @@ class Axis:
         if self.frequency is None and found is None:
             few = f"{len(longest)} time{'s' * (len(longest) != 1)}" if len(longest) < 3 else "times of no frequency"
             raise HeloError(f"{few} in the column {self.name!r}", expected="steps of one length, such as a day or a month",
-                            mend="--frequency says it", where=where)  # fmt: skip
+                            mend="--frequency says it", flag="--frequency", where=where)  # fmt: skip
         self.frequency = self.frequency or found
 
     def _ordered(self, members: Sequence[int]) -> None:
@@ -61,6 +61,7 @@ class Axis:
             i = members[int(wrong[0]) + 1]
             raise HeloError(f"{self.rows.columns[self.name][i]!r} after a later time in the column {self.name!r}",
                             expected="times in order", mend="--group names the column that says which series a row belongs to; else sort the rows",
+                            flag="--group",
                             where=self.rows.places[i])  # fmt: skip
 
     def series(self, name: str, members: Sequence[int], columns: Sequence[np.ndarray], known: int) -> History | None:
@@ -128,7 +129,7 @@ class Axis:
         return str(self.rows.columns[self.name][row])
 
     def _fault(self, row: Any, found: str, expected: str, mend: str) -> None:
-        fault(found, expected=expected, mend=mend, where=self.rows.places[row])
+        fault(found, expected=expected, mend=mend, where=self.rows.places[row], flag=mend.split()[0])
 
 
 def _joined(x: np.ndarray, steps: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:

@@ -53,7 +53,9 @@ class Tsf(Reader):
             if not data:
                 raise HeloError("no @data", expected="a .tsf file", where=path)
             if spec is None:
-                raise HeloError("no @frequency", expected="one", mend="--frequency says it", where=path)
+                raise HeloError(
+                    "no @frequency", expected="one", mend="--frequency says it", flag="--frequency", where=path
+                )
         notes: dict[str, Any] = {"time": "time", "features": ["value"]}
         return dataset(found, places or [str(paths[0])], "id", notes, {})
 
@@ -65,7 +67,9 @@ def _series(line: str, attributes: list[tuple[str, str]], spec: str | None, wher
             f"{len(about)} attributes", expected=f"{len(attributes)}, as the header says, parted by colons", where=where
         )
     if spec is None:
-        raise HeloError("no @frequency before @data", expected="one", mend="--frequency says it", where=where)
+        raise HeloError(
+            "no @frequency before @data", expected="one", mend="--frequency says it", flag="--frequency", where=where
+        )
     start, style, name = None, times.STEPS, about[0] if about else ""
     for text, (attribute, kind) in zip(about, attributes, strict=True):
         if kind == "date":  # 1972-01-01 00-00-00: a colon parts the attributes

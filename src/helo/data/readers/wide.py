@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from helo.data.histories import dataset
-from helo.data.readers import files, m4, table, timed
+from helo.data.readers import columns, files, m4, table, timed
 from helo.data.readers.base import Reader
-from helo.data.readers.columns import numbered
 from helo.errors import HeloError
 
 
@@ -32,16 +31,16 @@ class Wide(Reader):
                                 where=rows.heading)  # fmt: skip
         time = timed.column(rows, options)
         names = [c for c in rows.columns if c != time]
-        worded = next((c for c in names if not numbered(rows.columns[c])), None)
+        worded = next((c for c in names if not columns.numbered(rows.columns[c])), None)
         if not names or worded is not None:
             found = "no column beside the times" if worded is None else f"words in the column {worded!r}"
             raise HeloError(found, expected="a column a series, all of numbers",
-                            mend="--target names the column of the values", where=rows.heading)  # fmt: skip
+                            mend="--target names the column of the values", flag="--target", where=rows.heading)  # fmt: skip
         axis = timed.Axis(rows, options, time)
         every = list(range(len(rows)))
-        columns = timed.numbers_of(rows, names)
+        matrix = timed.numbers_of(rows, names)
         axis.settle([every])
-        found = [axis.series(name, every, [column], 0) for name, column in zip(names, columns, strict=True)]
+        found = [axis.series(name, every, [column], 0) for name, column in zip(names, matrix, strict=True)]
         some = [x for x in found if x is not None]
         group = None if len(names) == 1 else "series"
         return dataset(some, [rows.heading] * len(some), group, {"time": time, "features": ["value"]}, {})
