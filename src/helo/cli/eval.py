@@ -40,6 +40,7 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
     files = flags.found(model, "eval", options, files)
     how = flags.given(model, "eval", options)
     flags.reading(model, how, files)
+    text = model.report(report, files, overwrite, **how) if report else ""
     if how.pop("dynamic", False):
         from helo.training import dynamic_evaluation
 
@@ -50,7 +51,6 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
 
         with progress.listening(working(quiet)):
             figures, tables = model.evaluate_with_tables(files, metric, **how)
-    text = model.report(report, files, overwrite, **how) if report else ""
     if as_json:
         flags.show({"run": run, "figures": figures} | tables)
         return

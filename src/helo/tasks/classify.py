@@ -130,12 +130,12 @@ class Classify(ExampleTask):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
             raise HeloError(f"only one example of the label {single[0]!r}", expected="two or more of every label",
                             mend="add examples, or remove it", where=examples.place(at))  # fmt: skip
-        options, form = cls._form(options, examples)
+        options, form = cls.sized(options, examples)
         weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None
         return cls(options, form, known, weights, "macro_f1" if options.balance else "accuracy")
 
     @classmethod
-    def _form(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
+    def sized(cls, o: Any, examples: Dataset) -> tuple[Any, inputs.Input]:
         """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
         kind, small = examples.kind, len(examples) < 5_000
         if o.vectors is not None and not (kind == "dialogue" or (kind == "text" and o.units == "words")):

@@ -103,12 +103,14 @@ def running(names: Sequence[Any]) -> list[str]:
     return lines
 
 
-def read(given: Examples, labels: str) -> Dataset:
-    """Examples as a dataset, of the kind that the inputs are. labels: what has a label, as `Reader.labels` says it."""
+def read(given: Examples, labels: str, numeric: bool = False) -> Dataset:
+    """Examples as a dataset, of the kind that the inputs are. labels: what has a label, as `Reader.labels` says it. numeric: they
+    are numbers.
+    """
     kind, inputs = _inputs(_items(given.inputs), labels)
     if not len(inputs):
         raise HeloError("no examples", expected="at least one")
-    marks = None if given.labels is None else _labels(_items(given.labels), labels)
+    marks = None if given.labels is None else _labels(_items(given.labels), labels, numeric)
     if marks is not None and len(marks) != len(inputs):
         raise HeloError(f"{len(inputs)} examples but {len(marks)} labels", expected="the same number")
     return Dataset(kind, inputs, marks, lambda i, *step: f"example {i}{f', step {step[0]}' if step else ''}")
@@ -176,13 +178,13 @@ def _inputs(items: Any, labels: str) -> tuple[str, Any]:
     return "picture" if found[0].ndim == 3 or found[0].dtype == np.uint8 else "frames", found
 
 
-def _labels(items: Any, labels: str) -> list[Any]:
+def _labels(items: Any, labels: str, numeric: bool) -> list[Any]:
     if labels == "text":
         return _texts(items, "label")
     if labels == "step":
         return [_marks(_items(y), f"labels of example {i}") for i, y in enumerate(items)]
     if isinstance(items, np.ndarray):
-        return arrays.labels(items)
+        return arrays.labels(items, numeric)
     return [_marks(_items(y), f"label {i}") if isinstance(y, list | tuple | np.ndarray) else _marks([y], f"label {i}")[0]
             for i, y in enumerate(items)]  # fmt: skip
 
