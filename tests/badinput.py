@@ -1019,7 +1019,7 @@ def _short(value: Any) -> str:
     return f"{type(value).__name__}{value.shape}" if isinstance(value, np.ndarray) else " ".join(repr(value).split())[:60]
 
 
-THEIRS = ("site-packages/sklearn", "sktime", "skbase")
+THEIRS = ("sklearn", "sktime", "skbase")
 PARAMETERS = [
     "hidden", "embedding", "cell", "layers", "pool", "units", "view", "batch", "steps", "epochs", "minutes", "rate", "dropout", "vectors", "precision", "clip", "random_state",
     "warm_start", "verbose", "balance", "convolutions", "bidirectional", "distribution", "crf", "horizon", "season", "frequency", "gaps", "members", "metric", "early_stop", "nix",
@@ -1193,8 +1193,8 @@ def fault(case: Case, folder: Path, show: bool = False) -> str | None:
                     )
                 except Exception as error:
                     where = traceback.extract_tb(error.__traceback__)[-1]
-                    if case.kind == "estimator" and any(f"/{name}/" in where.filename for name in THEIRS):
-                        return None  # what scikit-learn checks, it says in its own words
+                    if case.kind == "estimator" and theirs(error):
+                        return None
                     if show:
                         traceback.print_exc()
                     return f"{type(error).__name__}: {str(error)[:150]} at {Path(where.filename).name}:{where.lineno}"
@@ -1254,6 +1254,15 @@ def fault(case: Case, folder: Path, show: bool = False) -> str | None:
         except ValueError as error:
             return f"not one JSON object: {error}: {out[:100]!r}"
     return None
+
+
+def theirs(error: Exception) -> bool:
+    """Whether scikit-learn or sktime raised it: what they check, they say in their own words."""
+    from sklearn.exceptions import NotFittedError
+
+    files = [Path(f.filename).parts for f in traceback.extract_tb(error.__traceback__)]
+    last = max(i for i, parts in enumerate(files) if "helo" in parts or parts[-1] == "badinput.py")
+    return isinstance(error, NotFittedError) or bool({*THEIRS} & {*files[min(last + 1, len(files) - 1)]})
 
 
 def _unreachable(*args: Any) -> Any:
