@@ -128,6 +128,11 @@ class Classify(ExampleTask):
                             expected="two or more", where=examples.place(0))  # fmt: skip
         if options.multilabel is None and (single := [y for y in known if counts[y] < LEAST]):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
+            if len(single) > len(flat) / 2 and all(map(_number, known)):
+                raise HeloError(f"the labels are numbers, {len(known):,} different ones in {len(flat):,} examples",
+                                expected="a few labels, each of several examples",
+                                mend="make classes of them, such as low and high; a number as the answer is a task of your own "
+                                     "(regression, docs/extending-task.md)", where=examples.place(at))  # fmt: skip
             raise HeloError(f"only one example of the label {single[0]!r}", expected="two or more of every label",
                             mend="add examples, or remove it", where=examples.place(at))  # fmt: skip
         options, form = cls._form(options, examples)
@@ -226,3 +231,11 @@ class Classify(ExampleTask):
         saved = {"input": self.form.to_json(), "labels": self.labels}
         saved |= {"weights": list(self.weights)} if self.weights else {}
         return self.data, saved | ({"selects": s} if (s := self.scoring.default) != "accuracy" else {})
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
