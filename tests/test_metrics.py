@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -63,6 +64,10 @@ def cases(kind, n, rng):
         ),
         "words": lambda: (words[:n], [[words[n + i], words[2 * n + i]] for i in range(n)]),
         "text": lambda: ([" ".join(w) for w in words[:n]], [[" ".join(w)] for w in words[n : 2 * n]]),
+        "forecast": lambda: (
+            list(np.sort(rng.random((n, 4, 10)))),
+            [SimpleNamespace(values=rng.random(4), error=1.0) for _ in range(n)],
+        ),
         "surprise": lambda: (rng.random(n), rng.integers(1, 4, (n, 2))),
     }[kind]()
 

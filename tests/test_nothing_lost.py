@@ -606,3 +606,18 @@ def test_interrupted_while_it_overwrites(tmp_path, monkeypatch):
     assert digest(run) == digest(trained(seed=5))
     assert Interrupted
     assert SMALL
+
+
+def test_a_task_without_a_report_says_so(tmp_path):
+    done = helo_command("eval", trained(), "--report", tmp_path / "report")
+    assert done.code == 2
+    assert "--report" in done.err
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_state_may_be_a_link_to_what_is_not_there_yet(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    for _ in range(2):
+        assert helo_command("sample", trained(), "--length", 5, "--state", tmp_path / "link").code == 0
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "state").is_file()

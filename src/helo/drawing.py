@@ -209,6 +209,37 @@ def ribbons(path: Path, rows: Sequence[tuple[str, Sequence[int], Sequence[int]]]
     draw(path, (9.0, 0.8 * len(rows) + 1.4), paint)
 
 
+def forecasts(path: Path, panels: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]]) -> None:
+    """Series with what was forecast, a panel each: (title, values before `(time,)`, deciles `(horizon, 9)`, what came `(horizon,)`)."""
+
+    def fill(figure: Any) -> None:
+        columns = min(2, len(panels))
+        for at, (title, before, deciles, truth) in enumerate(panels, 1):
+            axes = figure.add_subplot(-(-len(panels) // columns), columns, at)
+            ahead = np.arange(len(deciles))
+            for low, alpha, label in ((0, 0.18, "80 %"), (2, 0.3, "40 %")):
+                axes.fill_between(
+                    ahead,
+                    deciles[:, low],
+                    deciles[:, 8 - low],
+                    color=BLUE,
+                    alpha=alpha,
+                    lw=0,
+                    label=f"{label} interval",
+                )
+            axes.plot(ahead, deciles[:, 4], color=BLUE, lw=1.8, ls="--", label="median")
+            # The last value before, so that what came goes on where the series stands.
+            axes.plot(np.arange(-len(before), 0), before, color=GREY, lw=1.3, label="before")
+            axes.plot(np.arange(-1, len(truth)), [*before[-1:], *truth], color=ORANGE, lw=1.3, label="what came")
+            axes.axvline(-0.5, color=GREY, lw=0.8)
+            axes.set_title(_escaped(title[:80]), fontsize=9)
+            _plain(axes)
+            if at == 1:
+                axes.legend(frameon=False, fontsize=7, loc="upper left")
+
+    drawn(path, (9.0, 2.7 * -(-len(panels) // 2)), fill)
+
+
 def attention(path: Path, looks: Sequence[dict[str, Any]], form: str = "png") -> None:
     """Matrices of where a decoder looked: what it wrote downwards, what it read from left to right."""
     if not looks:

@@ -14,7 +14,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T", bound=Sequence[Any])
@@ -138,3 +138,11 @@ def _told(hint: Any) -> str:
     if origin in (list, tuple):
         return f"a list of {_told(inner[0]).removeprefix('a ')}s"
     return "an object" if origin is dict else NAMES.get(hint, str(hint))
+
+
+def flat(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures with those of something else, which stand in a dict of their own, behind its name: `seasonal_naive mase`."""
+    found: dict[str, Any] = {}
+    for name, value in figures.items():
+        found |= {f"{name} {n}": v for n, v in value.items()} if isinstance(value, dict) else {name: value}
+    return found

@@ -12,8 +12,10 @@ LEADS = {
     "tag": "Python source code: for every character, the type of the token it belongs to.",
     "translate": "Dates as people write them in ten languages, translated to ISO 8601.",
     "caption": "Pictures of two or three handwritten digits, described in English and in Chinese.",
+    "forecast": "Sales of three shops, generated: a trend, a week, a year, holidays that are known in advance.",
 }
-OPTIONS = {"classify": {"view": "rows"}, "tag": {"column": "2", "spelling": 0}, "caption": {"encoder": "small"}}
+OPTIONS = {"classify": {"view": "rows"}, "tag": {"column": "2", "spelling": 0}, "caption": {"encoder": "small"},
+           "forecast": {"target": "sales", "group": "shop", "known": "holiday", "horizon": 28}}  # fmt: skip
 KEYS = {"translate": "exact", "caption": "exact"}
 TRIES = {
     "translate": ["3. mai 1999", "le 14 juillet 1789", "Tuesday, January 19, 2038"],
@@ -83,8 +85,11 @@ def command(task, minutes, out, seed, quiet):
             click.echo(f"\n$ helo predict {model.path} {'-' if task in TRIES else file}\n")
             for line in _answers(model, file, TRIES.get(task)):
                 click.echo(f"  {line}")
-        right = " and ".join(f"{model.figures[KEYS.get(task, 'accuracy')]:.1%}" for model, _ in models)
-        result = f"{right} right on examples that it was not trained on."
+        if task == "forecast":
+            ours, theirs = done.figures["wql"], done.figures["seasonal_naive"]["wql"]
+            result = f"A weighted quantile loss of {ours:.3f} on the last 28 days of each shop; the last week repeated has {theirs:.3f}."
+        else:
+            result = f"{_right(task, models)} right on examples that it was not trained on."
         tries = [(f"helo eval {run}", "all figures"), (f"{run}/README.md", "what it is, with pictures")]
     tries += [
         (f"helo train {task} {data} {words}".strip() + f" --out {run}-longer --minutes 5", ""),
@@ -94,6 +99,10 @@ def command(task, minutes, out, seed, quiet):
     click.echo(f"\n{result}\n\nTry next:")
     for typed, why in tries:
         click.echo(f"  {typed:58}  {why}".rstrip())
+
+
+def _right(task, models):
+    return " and ".join(f"{model.figures[KEYS.get(task, 'accuracy')]:.1%}" for model, _ in models)
 
 
 def _answers(run, data, tries):
@@ -106,6 +115,8 @@ def _answers(run, data, tries):
         examples = run.examples([data])
         rows = np.random.default_rng(0).permutation(len(examples))[:6]
         chosen = examples.take(rows)
+        if examples.kind == "history":
+            return [line for a in run.predict(chosen) for line in reports.of(run.task).line(a).splitlines()[:3]]
         pairs = zip(chosen.labels, run.predict(chosen), strict=True)
         if examples.kind == "photo":
             return [f"{answer['picture']}: {answer['text']:32} (reference: {truth[0]})" for truth, answer in pairs]

@@ -39,7 +39,8 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
     model = load(run, cell=cell, task=task)
     files = flags.found(model, "eval", options, files)
     how = flags.given(model, "eval", options)
-    reading = flags.reading(model, how, files)
+    flags.reading(model, how, files)
+    text = model.report(report, files, overwrite, **how) if report else ""
     if how.pop("dynamic", False):
         from helo.training import dynamic_evaluation
 
@@ -50,13 +51,25 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
 
         with progress.listening(working(quiet)):
             figures, tables = model.evaluate_with_tables(files, metric, **how)
-    text = model.report(report, files, overwrite, **reading) if report else ""
     if as_json:
         flags.show({"run": run, "figures": figures} | tables)
         return
-    for name, value in figures.items():
-        flags.tell(f"{name:20} {value:.4f}" if isinstance(value, float) else f"{name:20} {value}")
+    for row in _rows(figures):
+        flags.tell(row)
     if text:  # which has the tables too
         flags.tell(f"\n{text}")
     elif tables:
         flags.tell(f"\n{shown(tables)}", end="")
+
+
+def _rows(figures):
+    """A line a figure; the same figures of something else, such as seasonal naive, are a column beside."""
+    others = {name: value for name, value in figures.items() if isinstance(value, dict)}
+    if others:
+        yield f"{'':20} {'model':>10}" + "".join(f" {name:>16}" for name in others)
+    for name, value in figures.items():
+        if name in others:
+            continue
+        shown = f"{value:.4f}" if isinstance(value, float) else f"{value}"
+        beside = "".join(f" {f'{o[name]:.4f}' if name in o else '':>16}" for o in others.values())
+        yield f"{name:20} {shown:>10}{beside}".rstrip() if others else f"{name:20} {shown}"

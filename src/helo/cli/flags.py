@@ -88,8 +88,8 @@ FILE = OutputPath(dir_okay=False)
 
 
 def existing(state: str | None) -> str | None:
-    """A --state file that there is something to go on from: not one that is missing, or empty as mktemp makes it."""
-    empty = not state or not os.path.lexists(state) or (os.path.isfile(state) and not os.path.getsize(state))
+    """A --state file that there is something to go on from: not one that is missing, a link to one that is, or empty as mktemp makes it."""
+    empty = not state or not os.path.exists(state) or (os.path.isfile(state) and not os.path.getsize(state))
     return None if empty else state
 
 

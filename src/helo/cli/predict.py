@@ -45,7 +45,7 @@ from helo.cli import flags
 @click.option(
     "--stream",
     is_flag=True,
-    help="tagger: answer each line of standard input as it comes; a blank line resets the state",
+    help="tagger, forecaster: answer each line of standard input as it comes; a blank line resets the state",
 )
 @click.option(
     "--state", type=flags.FILE, help="--stream: continue from the state in this file, and save it there at the end"
@@ -94,7 +94,7 @@ def command(run, files, attention, tokenizer, out, form, stream, state, cell, ta
     flags.reading(model, how, files)
     if out:
         apart(out, files)
-    if "temperature" in how:
+    if "temperature" in how or "paths" in how:
         how["seed"] = seed
     with progress.listening(working(quiet)):
         _answer(model, model.answering(files, **how), out, kind, page, attention, as_json, quiet, reports.of(model.task),
@@ -168,13 +168,19 @@ def _stream(model, state, as_json, stopping):
                 continue
             labels[-1].append(live.feed(model.task.source.item(model.task, line, number)))
             if not as_json:
-                flags.tell(f"{line.strip()}\t{labels[-1][-1]}")
+                flags.tell(f"{line.strip()}\t{_said(labels[-1][-1])}")
                 sys.stdout.flush()
     finally:
         if state:
             live.save(state)
     if as_json:
-        flags.show({"answers": [{"labels": row} for row in labels if row]})
+        kind = "forecasts" if any(isinstance(y, dict) for row in labels for y in row) else "labels"
+        flags.show({"answers": [{kind: row} for row in labels if row]})
+
+
+def _said(answer):
+    """A label; or the numbers of the next value."""
+    return answer if isinstance(answer, str) else "\t".join(f"{v:.6g}" for v in answer.values())
 
 
 def _lines(stopping):

@@ -212,6 +212,24 @@ def _writing(path: Path) -> Iterator[None]:
         yield
 
 
+def write_sales(path: Path, days: int = 1095, ahead: int = 28, seed: int = 0) -> Path:
+    """Sales of three shops, a row a day, generated: a trend, a week, a year, holidays that are known in advance, chance. The last
+    rows have the holidays of the days to come, and no sales.
+    """
+    rng, first = np.random.default_rng(seed), np.datetime64("2021-01-01")
+    dates = first + np.arange(days + ahead)
+    holidays = np.isin([str(d)[5:] for d in dates], ["01-01", "05-01", "10-03", "12-25", "12-26"])
+    week = np.array([1.0, 0.95, 1.0, 1.1, 1.3, 1.6, 0.5])[(dates.astype(int) + 3) % 7]
+    year = 1 + 0.2 * np.sin(2 * np.pi * (dates.astype(int) % 365.25) / 365.25)
+    rows = ["date,shop,sales,holiday"]
+    for shop, size in (("north", 120), ("river", 900), ("station", 40)):
+        noise = np.exp(0.06 * rng.standard_normal(len(dates)))
+        sales = size * (1 + np.arange(len(dates)) / 2000) * week * year * np.where(holidays, 0.2, 1) * noise
+        rows += [f"{d},{shop},{v:.1f},{int(h)}" if i < days else f"{d},{shop},,{int(h)}"
+                 for i, (d, v, h) in enumerate(zip(dates, sales, holidays, strict=True))]  # fmt: skip
+    return _written(path, "\n".join(rows) + "\n")
+
+
 #: What each demonstration learns from: the file's suffix and what writes it.
 WRITERS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "lm": (".txt", write_topics),
@@ -219,6 +237,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "tag": (".conll", write_python),
     "translate": (".tsv", write_dates),
     "caption": (".tsv", write_numbers),
+    "forecast": (".csv", write_sales),
 }
 
 #: What `helo data get` makes, by the name that `corpora.json` gives it.

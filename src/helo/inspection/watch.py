@@ -28,6 +28,7 @@ from helo.inspection import curves
 from helo.inspection.curves import Line, chart
 from helo.inspection.observer import CLOSED, OPEN, Observer, Snapshot
 from helo.pages import text
+from helo.saved import flat
 
 HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
 IDLE = 5.0  # seconds without a request after which no page is open
@@ -164,7 +165,7 @@ def _figures(about: Mapping[str, Any] | None, snapshot: Snapshot | None) -> str:
         return ""
     cell = about["cell"] if snapshot is None or snapshot.units else "none: feed-forward"
     facts = {"task": about["task"], "cell": cell, "parameters": f"{about['parameters']:,}"}
-    figures = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in about["figures"].items()}
+    figures = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in flat(about["figures"]).items()}
     caption = "figures" if about.get("finished") else "best so far"
     return pages.table(["", ""], [(k.replace("_", " "), str(v)) for k, v in (facts | figures).items()], caption)
 

@@ -24,6 +24,8 @@ class Metric(ABC):
     spans          lists of (start, one after the end, type), one for each sequence, both
     text           texts; references: a list of one or more texts for each
     words          texts as lists of words; references: a list of one or more of them for each
+    forecast       the mean and the deciles of each step ahead, `(horizon, 10)`, one for each window; references: objects with `values`
+                   `(horizon,)`, NaN where there is none, and `error`, of the series from itself one season before
     surprise       nats of each symbol `(symbols,)`; references `(symbols, 2)`: the characters and bytes that each stands for
 
     A task from a user's own file may have other kinds.

@@ -31,7 +31,7 @@ from helo.errors import HeloError, place, wrap
 from helo.options import recorded
 
 FORMAT = 1  # of run.json; older ones are read
-PICTURES = ("confusion.png", "calibration.png", "ribbons.png")
+PICTURES = ("confusion.png", "calibration.png", "ribbons.png", "forecast.png")
 STATE = "last/state.safetensors"
 FILES = (
     "run.json",
@@ -247,7 +247,9 @@ def _looked_at(about: dict[str, Any]) -> None:
         if any(n < 0 for n in data.get(name, {}).values()):
             raise ValueError(f"data.{name} is below 0")
     for name, figure in figures.items():
-        if not isinstance(figure, str | int | float | None):
+        # A dict: the same figures of something else, such as seasonal naive.
+        several = figure.values() if isinstance(figure, dict) else [figure]
+        if not all(isinstance(f, str | int | float | None) for f in several):
             raise ValueError(f"figures.{name} is neither a number nor text")
     if about["cell"] != options.get("cell", about["cell"]):
         raise ValueError(f"cell {about['cell']!r} and options.cell {options['cell']!r} differ")

@@ -1,4 +1,4 @@
-"""A tagger that answers each step as it comes: its state can be saved and taken up again."""
+"""A tagger or a forecaster that answers each step as it comes: its state can be saved and taken up again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from helo import saved
 from helo.errors import HeloError, place, wrap
 from helo.inputs.dialogue import Dialogue
 from helo.layers import part, stack
+from helo.models.forecaster import Forecaster
 from helo.models.tagger import Tagger
 from helo.runs.arrays import checked_state, state_arrays, write_arrays
 from helo.runs.trained import TrainedModel
@@ -19,8 +20,16 @@ class Live:
 
     def __init__(self, run: TrainedModel):
         """Raises HeloError for a model that cannot answer before it has read to the end."""
+        self.run, self.state = run, None
+        self.past: dict[str, Any] = {}  # what the task keeps of the step before, beside the state of its layers
+        if isinstance(run.task.model, Forecaster):
+            if len(run.task.form.means):
+                raise HeloError("the model has covariates", expected="one that reads values alone", where=run.path)
+            return
         if not isinstance(run.task.model, Tagger):
-            raise HeloError(f"a model of the task {run.about['task']}", expected="a tagger", where=run.path)
+            raise HeloError(
+                f"a model of the task {run.about['task']}", expected="a tagger or a forecaster", where=run.path
+            )
         options = run.task.options
         for refused, what, mend in (
             (options.bidirectional, "bidirectional: it answers only after reading to the end", "--no-bidirectional"),
@@ -30,15 +39,15 @@ class Live:
             if refused:
                 mend = f"train one with {mend} to tag a live stream"
                 raise HeloError(f"the model is {what}", mend=mend, where=run.path)
-        self.run, self.state = run, None
-        self.past: dict[str, Any] = {}  # what the task keeps of the step before, beside the state of its layers
 
     def reset(self) -> None:
         """The next step begins a sequence."""
         self.state, self.past = None, {}
 
-    def feed(self, item: Any) -> str:
-        """One step, a word, numbers `(features,)`, or (speaker, text): its label."""
+    def feed(self, item: Any) -> Any:
+        """One step, a word, numbers `(features,)`, or (speaker, text): its label. Of a forecaster one value: `mean` and deciles of the
+        next one.
+        """
         parameters = self.run.parameters
         with self.run.computing():
             label, self.state, self.past = self.run.task.fed(parameters, item, self.state, self.past)
@@ -53,12 +62,15 @@ class Live:
     def load(cls, run: TrainedModel, path: str | Path) -> Self:
         """A stream from a state that `save` wrote. Raises HeloError for the state of another model."""
         path = Path(path)
-        live, labels = cls(run), len(run.task.labels)
+        live = cls(run)
         arrays, about = run.read_state(path)
         with place(path):
             if not arrays:
                 return live
-            options = run.task.options
+            if isinstance(run.task.model, Forecaster):
+                live.state = checked_state(arrays, run.task.stream_state(), 1)
+                return live
+            options, labels = run.task.options, len(run.task.labels)
             like = stack.state(run.task.model.cell, options.layers, part(run.parameters, "recurrent"), 1)
             live.state = checked_state(arrays, like, 1)
             with wrap(ValueError, "damaged:", mend="give another --state file"):

@@ -8,6 +8,7 @@ from typing import Any
 
 from helo.options import spelled
 from helo.runs.folder import NEXT, PICTURES, replacing
+from helo.saved import flat
 
 
 def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", report: str = "", of: str = "") -> None:
@@ -15,7 +16,7 @@ def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", repor
     data and weights the figures are.
     """
     figures = "\n".join(
-        f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in about["figures"].items()
+        f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in flat(about["figures"]).items()
     )
     options = "\n".join(
         f"| {k} | {spelled(v)} |"

@@ -24,6 +24,7 @@ from helo.runs.report_folder import report_folder
 from helo.runs.stream import Stream
 from helo.runs.trained import TrainedModel, within
 from helo.runs.written import apart, written
+from helo.saved import flat
 from helo.tasks.examples import ExampleTask, evaluated
 
 
@@ -147,7 +148,8 @@ class Run(TrainedModel):
     @door
     def report(self, out: str | Path, files: Any = (), overwrite: bool = False, **said: Any) -> str:
         """Write a report on files, or on the recorded validation data: report.md and pictures in a folder. Returns the Markdown.
-        overwrite: replace an older report. Raises HeloError if files of those names are not from a report.
+        overwrite: replace an older report. Raises HeloError if files of those names are not from a report, or if the task has
+        none, as a language model.
         """
         out, files = listed([out])[0], given.settled(files)
         with (
@@ -156,6 +158,10 @@ class Run(TrainedModel):
             self.computing(),
         ):
             text = self._report().write(parameters, self._recorded(files), beside, files, **said)
+            if not text and not any(beside.iterdir()):
+                raise HeloError(
+                    f"a run of the task {self.about['task']} has figures alone", mend="leave it out", where="--report"
+                )
             written.append(text)
             return text
 
@@ -217,7 +223,7 @@ class Run(TrainedModel):
             "task": a["task"],
             "network": reports.network(self.task),
             "parameters": f"{a['parameters']:,}",
-            **a["figures"],
+            **flat(a["figures"]),
         }
         rows = [
             f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(_number(v))}</td></tr>"

@@ -54,14 +54,14 @@ class Source:
         learn, paths = self.read(files, options)
         _say_unread(learn, options)
         record: dict[str, Any] = {
-            "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": _fingerprint(learn, paths)}
+            "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": fingerprint(learn, paths)}
         }  # fmt: skip
         if valid:
             check, paths = self.read(valid, options)
             if check.kind != learn.kind:
                 raise HeloError(f"{check.kind}", expected=f"{learn.kind}, as in the training files", where="--valid")
             record["valid"] = [str(p.absolute()) for p in paths]
-            record["fingerprint"]["valid"] = _fingerprint(check, paths)
+            record["fingerprint"]["valid"] = fingerprint(check, paths)
             return learn, check, record
         if len(learn) < 2:
             raise HeloError("only one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
@@ -197,7 +197,7 @@ def _say_unread(found: Dataset, options: Any) -> None:
         warn(f"only the column {column!r} is read, and not {table.few(others)}; {mend}")
 
 
-def _fingerprint(found: Dataset, paths: list[Path]) -> str:
+def fingerprint(found: Dataset, paths: list[Path]) -> str:
     """Of the files, or of what was given in Python."""
     return dataset.fingerprint(paths) if paths else given.fingerprint(found)
 

@@ -22,10 +22,17 @@ from helo.errors import HeloError, fault
 
 __all__ = ["Reader", "chosen", "find", "names", "read", "vouched"]
 
-LABELS = {"example": "an example", "step": "a step", "text": "a text", "picture": "a picture"}  # in words
+LABELS = {
+    "example": "an example",
+    "step": "a step",
+    "text": "a text",
+    "picture": "a picture",
+    "series": "a series",
+}  # in words
 ROOM = registry.Room(
     "helo.data.readers", "reader", Reader,
-    ("base", "captions", "columns", "encoding", "files", "given", "numbers", "photos", "table", "text"), "helo.readers",
+    ("base", "captions", "columns", "encoding", "files", "given", "numbers", "photos", "table", "text", "timed"),
+    "helo.readers",
 )  # fmt: skip
 names, find = ROOM.names, ROOM.make
 _vouched: set[str] = set()  # digests of the readers in files for which a person has vouched in this process

@@ -21,7 +21,7 @@ class Reader(ABC):
     #: What the format is called, for people, where that is not its suffixes.
     called: ClassVar[str] = ""
     #: What has a label: "example", one for the whole (or several); "step", one a step; "text", another text; "picture",
-    #: sentences. A task takes one of them.
+    #: sentences; "series", no label: it is to be continued. A task takes one of them.
     labels: ClassVar[tuple[str, ...]] = ("example",)
     #: The kinds of `Dataset` that it gives.
     kinds: ClassVar[tuple[str, ...]] = ("text",)

@@ -77,6 +77,9 @@ def pieces(path: Path, size: int | None = ROWS, headed: bool = True) -> Iterator
     if files.suffix(path) == ".jsonl":
         yield from _jsonl(path, size)
         return
+    if files.suffix(path) == ".parquet":
+        yield _parquet(path)
+        return
     lines = (line for text in files.streamed(path) for line in _LINE.findall(text))
     early = next(lines, "")
     mark, quoting = _form(path, early)
@@ -248,6 +251,23 @@ def bare(path: Path) -> bool:
     """Whether the first line holds numbers alone, and so no names of columns."""
     first = next((line for line in files.lines(path) if line.strip()), "")
     return all(map(numbers.is_number, first.split(_form(path, first)[0])))
+
+
+def _parquet(path: Path) -> Table:
+    """By whichever library is here that reads it, as a whole."""
+    import narwhals
+
+    for library in ("polars", "pyarrow", "pandas"):
+        try:
+            with place(path), wrap(Exception, "cannot be read:"):  # each library has errors of its own
+                found = narwhals.read_parquet(str(path), backend=library)
+            return _table(found, str(path))
+        except HeloError as error:
+            if not isinstance(error.__cause__, ImportError):
+                raise
+    raise HeloError(
+        "a Parquet file", expected="polars or pyarrow, which read it", mend="pip install polars", where=path
+    )
 
 
 def _jsonl(path: Path, size: int | None) -> Iterator[Table]:

@@ -1,0 +1,98 @@
+"""Series that are to be continued: their values, when they were, and what else is known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from helo.data.dataset import Dataset
+from helo.data.times import Clock
+from helo.errors import HeloError, fault
+
+KIND = "history"
+
+
+@dataclass(frozen=True, repr=False)
+class History:
+    """One series. values `(time,)`, float64, NaN where one is missing. known `(time or more, columns)`: covariates that are known
+    in advance, beyond the last value too; past `(time, columns)`: those that are known afterwards. origin: after how many values
+    the forecast begins; those behind it are the truth.
+    """
+
+    name: str
+    values: np.ndarray
+    clock: Clock
+    origin: int
+    known: np.ndarray
+    past: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        """With a digest of all numbers: by it, data that was given in Python is known again."""
+        digest = hashlib.sha256(self.name.encode())
+        for part in (self.values, self.known, self.past):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        return f"<History {self.name!r}, {len(self)} values {self.clock.frequency}, {digest.hexdigest()[:16]}>"
+
+    def truth(self, horizon: int) -> np.ndarray:
+        """The values after the origin, NaN where there are none, `(horizon,)`."""
+        found = np.full(horizon, np.nan)
+        there = self.values[self.origin : self.origin + horizon]
+        found[: len(there)] = there
+        return found
+
+
+def history(
+    name: str, values: np.ndarray, clock: Clock, known: np.ndarray | None = None, past: np.ndarray | None = None
+) -> History:
+    """A series whose forecast begins behind its last value: what is missing at its end is to come."""
+    there = np.flatnonzero(~np.isnan(values))
+    end = int(there[-1]) + 1 if len(there) else 0
+    none = np.zeros((len(values), 0))
+    return History(
+        name, values[:end], clock, end, none if known is None else known, none if past is None else past[:end]
+    )
+
+
+def rolled(examples: Dataset, horizon: int, origins: int = 1, stride: int | None = None, least: int = 1) -> Dataset:
+    """Each series once an origin: the last `horizon` values are to be forecast from those before them, then those that end
+    `stride` (or `horizon`) values earlier, and so on. least: values before an origin. Raises HeloError where a series has no
+    room for all.
+    """
+    stride, rows, windows = stride or horizon, [], []
+    for i, x in enumerate(examples.inputs):
+        first = len(x) - horizon - (origins - 1) * stride
+        if first < least:
+            need = horizon + (origins - 1) * stride + least
+            fault(f"a series of {len(x)} values", expected=f"{need} or more: {least} before the first origin, and {horizon} after the last",
+                  mend="a smaller --horizon" if origins == 1 else "fewer --origins", where=examples.place(i))  # fmt: skip
+            continue
+        for k in range(origins):
+            rows.append(i)
+            windows.append(replace(x, origin=first + k * stride))
+    return replace(examples.take(np.array(rows, np.int64)), inputs=windows)
+
+
+def dataset(
+    found: Sequence[History],
+    places: Sequence[str],
+    group: str | None,
+    notes: dict[str, Any],
+    columns: dict[str, list[Any]],
+) -> Dataset:
+    """Series as examples. group: the column of their names; None where there is one series without a name."""
+    if not found:
+        raise HeloError("no series", expected="at least one", where=places[0] if places else "")
+    named = {} if group is None else {group: [x.name for x in found]}
+    frequency = found[0].clock.frequency
+    about = [{} if group is None else {group: x.name} for x in found]
+    return Dataset(
+        KIND, list(found), None, lambda i, *step: str(places[i]), {"frequency": frequency} | notes,
+        about=about, columns=named | columns,
+    )  # fmt: skip

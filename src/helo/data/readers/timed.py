@@ -1,0 +1,147 @@
+"""What the readers of series that are to be continued share: the column of the times, and series out of rows with times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from helo.data import times
+from helo.data.histories import History, history
+from helo.data.readers import numbers, table
+from helo.data.times import Clock
+from helo.errors import HeloError, fault
+
+USUAL = ("time", "date", "datetime", "timestamp", "ds", "month", "quarter", "week", "day", "year")
+#: Options of a task that these readers understand.
+OPTIONS = ("time", "target", "group", "known", "past", "frequency", "gaps", "repeated")
+
+
+def column(rows: table.Table, options: Any) -> str | None:
+    """The column of the times; None where rows only follow each other, which takes a frequency."""
+    if options.time is not None:
+        return rows.find(options.time, "--time")
+    found = rows.first(USUAL)
+    if found is None and options.frequency is None:
+        raise HeloError(f"columns {', '.join(list(rows.columns)[:8])}", expected="a column of times",
+                        mend="--time chooses it, or --frequency says how far the rows are apart", flag="--time", where=rows.heading)  # fmt: skip
+    return found
+
+
+class Axis:
+    """The times of a table's rows and their frequency, for series that are some of the rows."""
+
+    def __init__(self, rows: table.Table, options: Any, name: str | None):
+        self.rows, self.options, self.name, self.style = rows, options, name, times.STEPS
+        self.frequency = None if options.frequency is None else times.frequency(options.frequency)
+        if name is not None:
+            self.times, self.style = times.parse(rows.columns[name], rows.places, name)
+
+    def settle(self, groups: Sequence[Sequence[int]]) -> None:
+        """The frequency, from the group with the most rows, and of these every group's own order of its rows."""
+        if self.name is None:
+            return
+        for members in groups:
+            self._ordered(members)
+        longest = np.unique(self.times[np.array(max(groups, key=len))])
+        found = times.recognised(longest)
+        where = self.rows.places[max(groups, key=len)[0]]
+        if self.frequency is None and found is None:
+            few = f"{len(longest)} time{'s' * (len(longest) != 1)}" if len(longest) < 3 else "times of no frequency"
+            raise HeloError(f"{few} in the column {self.name!r}", expected="steps of one length, such as a day or a month",
+                            mend="--frequency says it", flag="--frequency", where=where)  # fmt: skip
+        self.frequency = self.frequency or found
+
+    def _ordered(self, members: Sequence[int]) -> None:
+        assert self.name is not None
+        at = self.times[np.array(members)]
+        wrong = np.flatnonzero(at[1:] < at[:-1])
+        if len(wrong):
+            i = members[int(wrong[0]) + 1]
+            raise HeloError(f"{self.rows.columns[self.name][i]!r} after a later time in the column {self.name!r}",
+                            expected="times in order", mend="--group names the column that says which series a row belongs to; else sort the rows",
+                            flag="--group",
+                            where=self.rows.places[i])  # fmt: skip
+
+    def series(self, name: str, members: Sequence[int], columns: Sequence[np.ndarray], known: int) -> History | None:
+        """The series of some rows, in their order. columns: of all rows, the values first, then `known` that are known in
+        advance, then those of the past. None where a fault was kept.
+        """
+        rows = np.array(members)
+        x = np.stack([c[rows] for c in columns], 1)
+        assert self.frequency is not None
+        clock = Clock(self.frequency, self.style, None)
+        if self.name is not None:
+            clock = Clock(self.frequency, self.style, self.times[rows[0]])
+            x = self._regular(x, rows, clock)
+            if x is None:
+                return None
+        return history(name, x[:, 0], clock, x[:, 1 : 1 + known], x[:, 1 + known :])
+
+    def _regular(self, x: np.ndarray, rows: np.ndarray, clock: Clock) -> np.ndarray | None:
+        """A row a step, whatever rows there are."""
+        at, o = clock.index(self.times[rows]), self.options
+        if np.isnan(at).any():
+            i = int(rows[int(np.isnan(at).argmax())])
+            self._fault(i, f"{self._said(i)} lies between two {self.frequency} steps",
+                        f"times of one frequency, counted from {self._said(rows[0])}", "--frequency says another")  # fmt: skip
+            return None
+        steps = at.astype(np.int64)
+        twice = np.flatnonzero(np.diff(steps) == 0)
+        if len(twice) and o.repeated is None:
+            self._fault(rows[twice[0] + 1], f"{self._said(rows[twice[0] + 1])} twice", "each time once in a series",
+                        "--repeated first|last|mean|sum joins them, or --group names the column of the series")  # fmt: skip
+            return None
+        if len(twice):
+            x, steps = _joined(x, steps, o.repeated)
+        gap = np.flatnonzero(np.diff(steps) > 1)
+        if not len(gap):
+            return x
+        if o.gaps is None:
+            before = int(steps[gap[0]])
+            i = rows[int(np.flatnonzero(at == steps[gap[0] + 1])[0])]
+            self._fault(i, f"no row for {clock.text(before + 1)}", f"a row for every {self.frequency} step",
+                        "--gaps missing|previous|zero fills them")  # fmt: skip
+            return None
+        if steps[-1] > 100 * len(steps) + 1000:
+            self._fault(
+                rows[-1],
+                f"{steps[-1] + 1:,} {self.frequency} steps for {len(steps):,} rows",
+                "fewer gaps",
+                "--frequency says another",
+            )
+            return None
+        out = np.full((int(steps[-1]) + 1, x.shape[1]), np.nan)
+        out[steps] = x
+        holes = np.ones(len(out), bool)
+        holes[steps] = False
+        if o.gaps == "zero":
+            out[holes, 0] = 0.0
+        before = np.maximum.accumulate(np.where(holes, 0, np.arange(len(out))))
+        if o.gaps == "previous":
+            out[holes, 0] = out[before[holes], 0]
+        out[holes, 1:] = out[before[holes], 1:]
+        return out
+
+    def _said(self, row: Any) -> str:
+        assert self.name is not None
+        return str(self.rows.columns[self.name][row])
+
+    def _fault(self, row: Any, found: str, expected: str, mend: str) -> None:
+        fault(found, expected=expected, mend=mend, where=self.rows.places[row], flag=mend.split()[0])
+
+
+def _joined(x: np.ndarray, steps: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of one step as one."""
+    first = np.flatnonzero(np.diff(steps, prepend=steps[0] - 1))
+    if how in ("first", "last"):
+        return x[first if how == "first" else np.append(first[1:], len(steps)) - 1], steps[first]
+    sums = np.add.reduceat(x, first)
+    counts = np.diff(np.append(first, len(steps)))[:, None]
+    return (sums if how == "sum" else sums / counts), steps[first]
+
+
+def numbers_of(rows: table.Table, names: Sequence[str]) -> list[np.ndarray]:
+    """Columns as numbers, NaN where one is missing; a word is a fault of its row."""
+    return [numbers.column(rows.columns[n], rows.places, n, missing=True) for n in names]

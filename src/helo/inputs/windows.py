@@ -1,0 +1,330 @@
+"""Windows of series that are to be continued: what came before an origin, and what is known of the steps after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from helo.data import times
+from helo.data.histories import KIND, History
+from helo.errors import HeloError
+from helo.inputs.base import EVERY, Input
+from helo.saved import fields
+
+FAR = 10.0  # deviations: an outlier is far, not a thousand times as far
+LEAST = 1e-4  # of the level: the deviation of what hardly varies
+STEPS = 64  # of a window at most; a longer one is read several values a step
+LONGEST = 1024  # values of a window
+CUT = 0.1  # of the windows in training lose what is further back than a random place: series begin with a few values
+WINDOWS = 1 << 20  # that are learned from at most; of more, the same share of every series
+
+
+class Windows(Input):
+    """The values before an origin, each less the level and over the deviation of those of the last season, beside those one
+    season before; of the steps after it what came one season before them, how far ahead they are, the calendar, and what is
+    known in advance. No scale is left in it, so that series of any size are one kind of example.
+
+    lags: of the seasons. bases: those of them from which a forecast is counted. context: values that are read before the
+    origin. means, spreads: of the covariates over the training data, first those that are known in advance.
+    """
+
+    reads = (KIND,)
+
+    def __init__(
+        self, frequency: str, lags: Sequence[int], bases: Sequence[int], context: int, horizon: int,
+        known: int = 0, means: Any = (), spreads: Any = (),
+    ):  # fmt: skip
+        self.frequency, self.lags, self.bases = frequency, list(lags), list(bases)
+        self.context, self.horizon, self.known = context, horizon, known
+        self.means, self.spreads = np.asarray(means, np.float64), np.asarray(spreads, np.float64)
+        self.patch = -(-context // STEPS)
+        self.context = self.patch * -(-context // self.patch)
+        self.calendar = times.calendar_width(frequency)
+        covariates = len(self.means)
+        self.width = self.patch * (2 + len(self.lags) + covariates) + self.calendar
+        self.ahead = len(self.lags) + 2 + self.calendar + 2 * known + len(self.bases) + 1
+
+    @classmethod
+    def learn(cls, histories: Sequence[History], horizon: int, season: int | None = None) -> Windows:
+        """Which seasons, how far back, by a rule of the frequency, the horizon and how long the series are; the covariates'
+        scale.
+        """
+        frequency = histories[0].clock.frequency
+        usual = int(np.median([len(h) for h in histories]))
+        own = times.season(frequency) if season is None else season
+        every = times.seasons(frequency) if season is None else (season,)
+        lags = [n for n in every if n == own or usual >= 2 * n + horizon]
+        bases = [n for n in lags if n <= 7 * own] if own > 1 else [1]
+        context = max(2 * max(lags), 2 * min(horizon, 256), 12)
+        context = min(context, LONGEST, max(12, usual - horizon))
+        tables = [np.concatenate([h.known[: len(h)], h.past], 1) for h in histories]
+        whole = np.concatenate(tables) if tables else np.zeros((0, 0))
+        means, spreads = np.zeros(whole.shape[1]), np.ones(whole.shape[1])
+        for k, column in enumerate(whole.T):
+            there = column[~np.isnan(column)]
+            if len(there):
+                means[k], spreads[k] = there.mean(), there.std() or 1.0
+        return cls(frequency, lags, bases, context, horizon, histories[0].known.shape[1], means, spreads)
+
+    def _encode(self, examples):
+        return self.of(examples, self.horizon)
+
+    def of(self, examples: Any, horizon: int) -> Encoded:
+        """The window before each series' origin, and so many steps after it. Raises HeloError where what is known in advance
+        ends before.
+        """
+        histories: list[History] = list(examples.inputs)
+        for i, h in enumerate(histories):
+            if np.isnan(h.values[: h.origin]).all():
+                raise HeloError("a series without values", expected="one value or more", where=examples.place(i))
+            if h.known.shape[1] != self.known or h.known.shape[1] + h.past.shape[1] != len(self.means):
+                expected = (
+                    f"{self.known} known in advance and {len(self.means) - self.known} of the past, as in training"
+                )
+                raise HeloError(
+                    f"{h.known.shape[1]} and {h.past.shape[1]} covariates", expected=expected, where=examples.place(i)
+                )
+            ahead = h.known[h.origin : h.origin + horizon]
+            if self.known and (len(ahead) < horizon or np.isnan(ahead).any()):
+                step = h.origin + (int(np.isnan(ahead).any(1).argmax()) if np.isnan(ahead).any() else len(ahead))
+                raise HeloError(f"no --known covariates for {h.clock.text(step)}", expected=f"those of all {horizon} steps to forecast",
+                                mend="add rows with them and no value", where=examples.place(i))  # fmt: skip
+        rows = np.arange(len(histories))
+        return Encoded(self, histories, rows, np.array([h.origin for h in histories], np.int64), horizon)
+
+    def training(self, histories: Sequence[History]) -> Encoded:
+        """A window before each value, as far as the horizon after it has values too."""
+        least = min(max(self.bases), min(len(h) for h in histories) - self.horizon)
+        counts = [max(0, len(h) - self.horizon - least + 1) for h in histories]
+        rows = np.repeat(np.arange(len(histories)), counts)
+        origins = np.concatenate([np.arange(n) + least for n in counts])
+        if len(rows) > WINDOWS:
+            some = np.linspace(0, len(rows) - 1, WINDOWS).astype(np.int64)
+            rows, origins = rows[some], origins[some]
+        return Encoded(self, list(histories), rows, origins, self.horizon)
+
+    def to_json(self):
+        return {
+            "form": "windows", "frequency": self.frequency, "lags": self.lags, "bases": self.bases, "context": self.context,
+            "horizon": self.horizon, "known": self.known, "means": self.means.tolist(), "spreads": self.spreads.tolist(),
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, saved):
+        _, frequency, lags, bases, context, horizon, known, means, spreads = fields(
+            saved, form=Literal["windows"], frequency=str, lags=list[int], bases=list[int], context=int, horizon=int, known=int,
+            means=list[float], spreads=list[float],
+        )  # fmt: skip
+        if not lags or not bases or not all(0 < n <= 1 << 20 for n in (*lags, *bases, context, horizon)):
+            raise ValueError("lags, bases, context or a horizon that are none")
+        if len(means) != len(spreads) or not 0 <= known <= len(means) or not all(s > 0 for s in spreads):
+            raise ValueError(f"{len(means)} means, {len(spreads)} spreads, {known} known in advance")
+        times.step(frequency)
+        return cls(frequency, lags, bases, context, horizon, known, means, spreads)
+
+
+@dataclass
+class Truth:
+    """What came after an origin `(horizon,)`, NaN where nothing did; the last season repeated; how far, on average, the values
+    before the origin are from those one season before, NaN where that is nothing.
+    """
+
+    values: np.ndarray
+    naive: np.ndarray
+    error: float
+
+
+class Encoded:
+    """Windows as numbers. rows: the series of each. origins: after how many of its values."""
+
+    def __init__(self, form: Windows, histories: list[History], rows: np.ndarray, origins: np.ndarray, horizon: int):
+        self.form, self.histories, self.rows, self.origins, self.horizon = form, histories, rows, origins, horizon
+        self.lengths = np.full(len(rows), form.context // form.patch + horizon)
+        sizes = np.array([len(h) for h in histories], np.int64)
+        # All series one behind the other, so that a batch is one look-up; in front of them what stands for no value.
+        self.values = np.concatenate([[np.nan], *(h.values for h in histories)])
+        self.starts, self.sizes = 1 + np.cumsum(sizes) - sizes, sizes
+        self.back = max(form.lags)
+        self.tables: dict[int, np.ndarray] = {}
+
+    def _values(self, rows: np.ndarray, steps: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
+        """The values `(rows, steps)` at steps of some windows' series, `(rows, steps)`, NaN where there is none. before
+        `(rows,)`: beyond which nothing is known.
+        """
+        series = self.rows[rows][:, None]
+        inside = (steps >= 0) & (steps < self.sizes[series])
+        if before is not None:
+            inside &= steps < before[:, None]
+        return self.values[np.where(inside, self.starts[series] + steps, 0)]
+
+    def batch(self, rows, rng=None, mine=EVERY):
+        form, horizon = self.form, self.horizon
+        cuts = np.full(len(rows), 1 << 40)
+        if rng is not None:
+            drawn = rng.random(len(rows)), rng.random(len(rows))
+            cuts = np.where(drawn[0] < CUT, 1 + (form.context * drawn[1] ** 2).astype(np.int64), cuts)
+        rows, cuts = rows[mine], cuts[mine]
+        origins = self.origins[rows]
+        length = self.back + form.context
+        steps = origins[:, None] - length + np.arange(length)
+        values = self._values(rows, steps, origins)
+        values[length - np.arange(length) > cuts[:, None]] = np.nan
+        level, scale = scaled(values, max(max(form.lags), 12))
+        z = np.clip((values - level[:, None]) / scale[:, None], -FAR, FAR)
+        z = np.where(np.isnan(values), 0.0, z)
+        there = ~np.isnan(values)
+        context = slice(self.back, None)
+        features = [z[:, context], there[:, context], *(z[:, self.back - n : -n] for n in form.lags)]
+        covariates = self._covariates(rows, steps[:, context])
+        read = (
+            np.stack(features, -1)
+            if not covariates.shape[2]
+            else np.concatenate([np.stack(features, -1), covariates], -1)
+        )
+        count, patch = len(rows), form.patch
+        xs = read.reshape(count, form.context // patch, -1)
+        if form.calendar:
+            every = self._calendar(rows, steps[:, self.back + patch - 1 :: patch])
+            xs = np.concatenate([xs, every], -1)
+        past = np.arange(horizon)
+        # How far the series was from each base: how good a base it is, and how sure one may be.
+        errors = [_mean(np.abs(values[:, n:] - values[:, :-n])) for n in form.bases]
+        seasonal = [self._repeated(values, n, past) for n in form.lags]
+        known = [
+            np.where(np.isnan(s), 0.0, np.clip((s - level[:, None]) / scale[:, None], -FAR, FAR)) for s in seasonal
+        ]
+        base = self._base(values, errors, level, past)
+        place = np.broadcast_to((past + 1) / form.horizon, (count, horizon))
+        ahead = [*known, place, np.log1p(place)]
+        with np.errstate(divide="ignore"):
+            sure = [np.where(np.isnan(e), 0.0, np.log(np.clip(e / scale, 1e-3, 1e3))) for e in errors]
+            spread = np.log(scale / (np.abs(level) + scale))
+        ahead += [np.broadcast_to(e[:, None], (count, horizon)) for e in (*sure, 0.3 * np.clip(spread, -10, 0))]
+        future = origins[:, None] + past
+        parts = [np.stack(ahead, -1), self._calendar(rows, future)]
+        # What was known of the steps whose values stand beside them: a week after a holiday is none.
+        lag = form.bases[0]
+        for steps_ in (future, future - (past // lag + 1) * lag):
+            parts.append(self._covariates(rows, steps_)[..., : form.known])
+        return {
+            "xs": xs.astype(np.float32),
+            "ahead": np.concatenate(parts, -1).astype(np.float32),
+            "base": ((base - level[:, None]) / scale[:, None]).astype(np.float32),
+            "level": level,
+            "scale": scale,
+            "least": np.where(np.where(there, values, 0.0).min(1) >= 0, 0.0, -np.inf),
+        }
+
+    @staticmethod
+    def _repeated(values: np.ndarray, lag: int, past: np.ndarray) -> np.ndarray:
+        """The last season of each row again and again."""
+        return values[:, values.shape[1] + past - (past // lag + 1) * lag]
+
+    def _base(self, values: np.ndarray, errors: list[np.ndarray], level: np.ndarray, past: np.ndarray) -> np.ndarray:
+        """The last seasons repeated, the better of them the more: each by its inverse squared error. On M4's hourly series that
+        alone is a sixth better than their plain mean. Where they have no value, the last value that there is.
+        """
+        seasons = np.stack([self._repeated(values, n, past) for n in self.form.bases], -1)
+        far = np.stack(errors, -1)
+        far = np.where(np.isnan(far), np.nanmax(far, initial=1.0), far) ** 2 + 1e-30
+        weights = np.where(np.isnan(seasons), 0.0, (far.min(-1, keepdims=True) / far)[:, None])
+        total = weights.sum(-1)
+        base = (weights * np.nan_to_num(seasons)).sum(-1) / np.where(total > 0, total, np.nan)
+        there = ~np.isnan(values)
+        last = values[np.arange(len(values)), values.shape[1] - 1 - there[:, ::-1].argmax(1)]
+        last = np.where(np.isnan(last), level, last)
+        return np.where(np.isnan(base), last[:, None], base)
+
+    def _calendar(self, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """What the calendar says `(rows, steps, calendar)`; 0 for series without times."""
+        return self._beside(rows, steps, slice(0, self.form.calendar))
+
+    def _covariates(self, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """Covariates `(rows, steps, columns)` scaled as in training; 0, their mean, where one is missing."""
+        return self._beside(rows, steps, slice(self.form.calendar, None))
+
+    def _beside(self, rows: np.ndarray, steps: np.ndarray, columns: slice) -> np.ndarray:
+        width = len(range(*columns.indices(self.form.calendar + len(self.form.means))))
+        out = np.zeros((*steps.shape, width), np.float32)
+        for i, series in enumerate(self.rows[rows] if width else ()):
+            out[i] = self._table(int(series))[steps[i] + self.back + self.form.context, columns]
+        return out
+
+    def _table(self, series: int) -> np.ndarray:
+        """Calendar and covariates of a series, from as far before its beginning as a window may begin to the horizon after its end;
+        computed once.
+        """
+        if series not in self.tables:
+            form, h = self.form, self.histories[series]
+            first, last = self.back + form.context, len(h) + self.horizon
+            found = [h.clock.calendar(np.arange(-first, last))]
+            for table in (h.known, h.past):
+                whole = np.full((first + last, table.shape[1]), np.nan)
+                whole[first : first + len(table)] = table[:last]
+                found.append(whole)
+            scaled = (np.concatenate(found[1:], 1) - form.means) / form.spreads
+            found = [found[0], np.nan_to_num(np.clip(scaled, -FAR, FAR))]
+            self.tables[series] = np.concatenate(found, 1).astype(np.float32)
+        return self.tables[series]
+
+    def persistence(self, row: int) -> float:
+        """How much of its distance from the season before a series keeps from one step to the next, from 0 to below 1."""
+        before = self.histories[self.rows[row]].values[: self.origins[row]]
+        lag = self.form.bases[0]
+        away = before[lag:] - before[: -lag or None] if lag < len(before) else np.zeros(0)
+        pairs = np.stack([away[:-1], away[1:]]) if len(away) > 2 else np.zeros((2, 0))
+        pairs = pairs[:, ~np.isnan(pairs).any(0)]
+        power = (pairs**2).sum() / 2
+        return float(np.clip((pairs[0] * pairs[1]).sum() / power, 0, 0.99)) if power > 0 else 0.0
+
+    def targets(self, rows: np.ndarray) -> np.ndarray:
+        """What came after the origins, `(rows, horizon)`, NaN where nothing did."""
+        return self._values(rows, self.origins[rows][:, None] + np.arange(self.horizon))
+
+    def truth(self, row: int, season: int) -> Truth:
+        """What an answer to a window is compared with."""
+        before = self.histories[self.rows[row]].values[: self.origins[row]]
+        away = np.abs(before[season:] - before[:-season]) if len(before) > season else np.zeros(0)
+        away = away[~np.isnan(away)]
+        error = float(away.mean()) if len(away) else float("nan")
+        return Truth(
+            self.targets(np.array([row]))[0],
+            seasonal_naive(before, season, self.horizon),
+            error if error > 0 else float("nan"),
+        )
+
+
+def seasonal_naive(before: np.ndarray, season: int, horizon: int) -> np.ndarray:
+    """The last season repeated; of a value that is missing, the one a season earlier; of a series that is shorter, the last."""
+    there = np.flatnonzero(~np.isnan(before))
+    out = np.full(horizon, before[there[-1]] if len(there) else 0.0)
+    for k in range(min(season, horizon) if len(before) >= season else 0):
+        own = before[len(before) - season + k :: -season]
+        own = own[~np.isnan(own)]
+        if len(own):
+            out[k::season] = own[0]
+    return out
+
+
+def scaled(values: np.ndarray, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """Level and deviation `(rows,)` of the last values of each row: their mean, and their mean distance from it."""
+    level = _mean(values[:, -last:])
+    level = np.where(np.isnan(level), _mean(values), level)
+    level = np.where(np.isnan(level), 0.0, level)
+    spread = _mean(np.abs(values[:, -last:] - level[:, None]))
+    wide = _mean(np.abs(values - level[:, None]))
+    spread = np.where(spread > LEAST * np.abs(level), spread, wide)
+    spread = np.where(np.isnan(spread), 0.0, spread)
+    least = LEAST * np.abs(level)
+    return level, np.where(spread > least, spread, np.where(least > 0, np.maximum(spread, least), 1.0))
+
+
+def _mean(values: np.ndarray, axis: int = 1) -> np.ndarray:
+    """The mean of what there is, NaN where there is nothing."""
+    there = ~np.isnan(values)
+    count = there.sum(axis)
+    total = np.where(there, values, 0.0).sum(axis)
+    return np.where(count > 0, total / np.maximum(1, count), np.nan)

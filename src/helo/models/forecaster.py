@@ -1,0 +1,47 @@
+"""A forecaster: what came before → recurrent layers → their state → recurrent layers over the steps ahead → quantiles"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from helo.layers import part, stack, under, variational_dropout
+from helo.layers.quantiles import LEVELS, increasing, start
+from helo.models.base import InputModel, Parameters
+
+
+class Forecaster(InputModel):
+    """Quantiles of each step ahead. options: cell, layers, hidden, dropout, members: networks of different beginnings, each learned
+    on its own, whose quantiles are averaged: one alone is off by chance more than it could be.
+    """
+
+    def init(self, rng):
+        o, form, parameters = self.options, self.form, {}
+        bias = start(LEVELS)  # a spread of one deviation on either side of what was there a season ago
+        for k in range(o.members):
+            own = under("past", stack.init(rng, self.cell, o.layers, form.width, o.hidden))
+            own |= under("ahead", stack.init(rng, self.cell, o.layers, form.ahead, o.hidden))
+            parameters |= under(f"recurrent.{k}", own)
+            parameters |= {
+                f"head.{k}.weight": np.zeros((len(LEVELS), o.hidden), np.float32),
+                f"head.{k}.bias": bias.copy(),
+            }
+        return parameters
+
+    def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
+        """A batch of windows to quantiles `(batch, horizon, levels)`, as the windows are scaled."""
+        found = self.each(parameters, batch, noise)
+        return sum(found[1:], found[0]) / len(found)
+
+    def each(self, parameters: Parameters, batch: Any, noise: Any = None) -> list[Any]:
+        """The same of each member."""
+        o, found = self.options, []
+        for k in range(o.members):
+            own, head = part(parameters, f"recurrent.{k}"), part(parameters, f"head.{k}")
+            past, ahead = part(own, "past"), part(own, "ahead")
+            _, state = stack.run(self.cell, o.layers, past, batch["xs"], None, noise, o.dropout)
+            ys, _ = stack.run(self.cell, o.layers, ahead, batch["ahead"], state, noise, o.dropout)
+            ys = variational_dropout(ys, o.dropout, noise)
+            found.append(increasing(ys @ head["weight"].T + head["bias"]) + batch["base"][..., None])
+        return found

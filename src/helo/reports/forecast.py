@@ -1,0 +1,94 @@
+"""What people see of a forecast: a row a step, the series with its interval, the figures beside those of seasonal naive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from helo.drawing import forecasts
+from helo.reports.base import Report, beside, rows
+
+
+class ForecastReport(Report):
+    """Of quantiles of the next values."""
+
+    unit = "values"
+    loss_unit = "deviations"
+    example = "sales.csv --target sales --horizon 12"
+
+    def describe(self):
+        o, n, form = self.task.options, self.task.data["examples"], self.task.form
+        return (
+            f"{n['train']:,} series, {form.frequency}, {o.horizon} values held out of each; {o.members} times {o.cell} {o.layers} x {o.hidden}, "
+            f"{form.context} values read, dropout {o.dropout:g}, {o.batch} windows per step"
+        )
+
+    def progress(self, parameters, rng):
+        task, (encoded, _) = self.task, self.task.splits.valid
+        row = np.array([rng.integers(len(encoded.lengths))])
+        found = task.evaluate_batch(parameters, encoded.batch(row))[2][0]
+        history = task.splits.examples.inputs[row[0]]
+        first, truth = found[0], history.truth(1)[0]
+        of = f"{history.name} {history.clock.text(history.origin)}".strip()
+        return f"{of}: {first[4]:.6g} ({first[0]:.6g} to {first[8]:.6g}), true {truth:.6g}"
+
+    @staticmethod
+    def line(answer: dict[str, Any]) -> str:
+        """An answer for a terminal: a line a step."""
+        name = next((f"{v}\t" for k, v in answer.items() if k not in ("times", "mean", "quantiles", "paths")), "")
+        rows = zip(answer["times"], answer["mean"], *answer["quantiles"].values(), strict=True)
+        return "\n".join(f"{name}{time}\t" + "\t".join(f"{v:.6g}" for v in numbers) for time, *numbers in rows) + "\n"
+
+    def rows(self, answer, given, number):
+        time = self.task.options.time or "time"
+        return [
+            beside(
+                given, {time: t, "mean": answer["mean"][i]} | {f"q{q}": v[i] for q, v in answer["quantiles"].items()}
+            )
+            for i, t in enumerate(answer["times"])
+        ]
+
+    def page(self, parameters, folder, examples):
+        task = self.task
+        encoded = task.targets(examples)
+        answers = task.predict_batches(parameters, encoded)[2]
+        predictions = task.predictions(answers, encoded)
+        found = task.scoring.figures(predictions)
+        naive = found["seasonal_naive"]
+        table = [(name, f"{found[name]:.4g}", f"{value:.4g}") for name, value in naive.items()]
+        text = rows(("figure", "model", "seasonal naive"), table)
+        worse = [name for name in ("wql", "mase") if not found[name] < naive[name]]
+        if worse:
+            text = f"The model is not better than seasonal naive by {' and '.join(worse)}.\n\n{text}"
+        truth = predictions.kinds["forecast"][1]
+        errors = np.array([_error(q, t) for q, t in zip(answers, truth, strict=True)])
+        order = np.flatnonzero(~np.isnan(errors))[np.argsort(errors[~np.isnan(errors)], kind="stable")]
+        chosen = order if len(order) <= 2 * SHOWN else np.concatenate([order[:SHOWN], order[-SHOWN:]])
+        if self.samples and len(chosen):
+            forecasts(
+                folder / "forecast.png",
+                [self._panel(examples.inputs[i], answers[i], truth[i], errors[i]) for i in chosen],
+            )
+            text += f"\nThe best and the worst of {len(order):,} forecasts, by the distance of the median over that of seasonal naive:\n\n"
+            lines = [(_called(examples.inputs[i]), f"{errors[i]:.3g}") for i in chosen]
+            text += rows(("series, from", "error"), lines)
+        return text
+
+    def _panel(self, history: Any, deciles: np.ndarray, truth: Any, error: Any) -> Any:
+        before = history.values[max(0, history.origin - self.task.form.context) : history.origin]
+        return f"{_called(history)}: {error:.2f} of seasonal naive", before, deciles, truth.values
+
+
+SHOWN = 3  # of the best forecasts, and of the worst
+
+
+def _called(history: Any) -> str:
+    return f"{history.name} {history.clock.text(history.origin)}".strip()
+
+
+def _error(deciles: np.ndarray, truth: Any) -> float:
+    """The mean distance of the median from what came, over that of seasonal naive; NaN where that has none."""
+    there = ~np.isnan(truth.values)
+    naive = np.abs(truth.naive - truth.values)[there].sum()
+    return float(np.abs(deciles[there, 4] - truth.values[there]).sum() / naive) if naive > 0 else float("nan")

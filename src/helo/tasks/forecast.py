@@ -1,0 +1,237 @@
+"""Forecast what comes next in one series or in thousands. (Many to many; one model over all series, free of their scale.)
+
+what came before → recurrent layers → their state → recurrent layers over the steps ahead → quantiles of each
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from helo import engines, inputs
+from helo.cells.functions import namespace
+from helo.data import histories, times
+from helo.errors import HeloError
+from helo.inputs.windows import Encoded, Windows
+from helo.layers import paths as sampling
+from helo.layers import quantiles
+from helo.layers.quantiles import LEVELS
+from helo.metrics import Predictions, Scoring
+from helo.metrics.forecast import Forecast as Figures
+from helo.models.forecaster import Forecaster
+from helo.options import SHARE, SIZE, Bounds
+from helo.saved import settled
+from helo.tasks.base import Parameters, Recipe, filled
+from helo.tasks.examples import ExampleOptions, ExampleTask
+from helo.tasks.histories import HistorySource
+
+HORIZON = Bounds(1, 10_000)
+FARTHEST = 30.0  # deviations, of a value that is learned from
+SMALL = 2_000  # windows, below which a small network learns what there is
+FEW, MANY = 800, 2_500  # steps at most, of few windows and of many: more learn them by heart
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """Of a backtest: from how many origins each series is forecast."""
+
+    origins: Annotated[int, "forecast each series from so many origins, the last first", Bounds(1, 10_000)] = 1
+    stride: Annotated[int | None, "values from one origin to the next, by default the horizon", Bounds(1)] = None
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Of a forecast."""
+
+    horizon: Annotated[int | None, "steps to forecast, by default as in training", HORIZON] = None
+    quantiles: Annotated[
+        tuple[str, ...], "a quantile between 0 and 1 in place of the deciles; may be given several times"
+    ] = ()
+    paths: Annotated[
+        int, "also sample so many paths, whose quantiles are those of the forecast", Bounds(0, 100_000)
+    ] = 0
+    seed: Annotated[int | None, "random seed of the paths", Bounds(0)] = None
+
+    def __post_init__(self):
+        self.levels  # noqa: B018  refused before anything is computed
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The quantiles as numbers, increasing."""
+        found = []
+        for text in self.quantiles:
+            try:
+                level = float(text)
+            except ValueError:
+                level = float("nan")
+            if not 0 < level < 1:
+                raise HeloError(f"{text}", expected="a number between 0 and 1, such as 0.95", where="--quantiles")
+            found.append(level)
+        return tuple(sorted(set(found))) or LEVELS
+
+
+@dataclass(frozen=True)
+class Options(ExampleOptions):
+    """Of a forecaster. Sizes that are not given are settled from the series (`Forecast.from_dataset`)."""
+
+    verbs = MappingProxyType({"eval": EvalOptions, "predict": PredictOptions})
+
+    horizon: Annotated[int, "steps to forecast", HORIZON] = 12
+    time: Annotated[str | None, "column of the times (the first of time, date, timestamp, month …)"] = None
+    target: Annotated[str | None, "column of the values; without it, every column is a series"] = None
+    group: Annotated[str | None, "column that says which series a row belongs to"] = None
+    known: Annotated[tuple[str, ...], "column that is known in advance; may be given several times"] = ()
+    past: Annotated[tuple[str, ...], "column that is known only afterwards; may be given several times"] = ()
+    frequency: Annotated[str | None, "how far values are apart: hourly, daily, monthly, 15min …  [from the times]"] = (
+        None
+    )
+    gaps: Annotated[Literal["missing", "previous", "zero"] | None, "fill times that have no row  [an error]"] = None
+    repeated: Annotated[Literal["first", "last", "mean", "sum"] | None, "join rows of one time  [an error]"] = None
+    season: Annotated[int | None, "values in a season, by default those of the frequency", SIZE] = None
+    cell: Annotated[str, "a cell's name, with options, or FILE.py:NAME"] = "lstm"
+    layers: Annotated[int, "layers", SIZE] = 1
+    members: Annotated[int, "networks whose quantiles are averaged", Bounds(1, 100)] = 3
+    hidden: Annotated[int | None, "units per layer of each", SIZE] = None
+    dropout: Annotated[float | None, "dropout of the outputs of the recurrent layers", SHARE] = None
+    batch: Annotated[int | None, "windows per step (batch size)", SIZE] = None
+
+
+class Forecast(ExampleTask):
+    """Quantiles of the next values."""
+
+    Options = Options
+    source = HistorySource("series", "chronological")
+    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02})
+    scoring = Scoring(("forecast",), ("forecast",))
+    form: Windows
+
+    def __init__(self, options: Options, form: Windows):
+        self.options, self.form = options, form
+        self.model = Forecaster(options, form, len(LEVELS))
+
+    @classmethod
+    def load(cls, options, saved, data):
+        settled(options, "hidden", "dropout", "frequency", "season")
+        form = inputs.from_json(saved["input"])
+        if not isinstance(form, Windows) or form.horizon != options.horizon:
+            raise ValueError("not windows of the horizon that run.json says")
+        return cls(options, form)
+
+    @classmethod
+    def from_dataset(cls, options, examples):
+        if all(np.nanmin(h.values) == np.nanmax(h.values) for h in examples.inputs if len(h)):
+            value = next((f"{h.values[0]:g}" for h in examples.inputs if len(h)), "missing")
+            raise HeloError(f"all values are {value}", expected="values that vary", where=examples.place(0))
+        frequency = examples.inputs[0].clock.frequency
+        form = Windows.learn(examples.inputs, options.horizon, options.season)
+        windows = len(form.training(examples.inputs).rows)
+        small = windows < SMALL
+        o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 64,
+                   dropout=0.2 if small else 0.1, batch=32 if small else 128)  # fmt: skip
+        self = cls(o, form)
+        # Windows overlap: a pass over all shows each value hundreds of times.
+        self.recipe = replace(self.recipe, max_epochs=(FEW if small else MANY) * o.batch / windows)
+        return self
+
+    def training_examples(self, examples):
+        encoded = self.form.training(examples.inputs)
+        return encoded, encoded
+
+    def targets(self, examples):
+        return self.form.encode(examples)
+
+    def target_batch(self, targets: Encoded, rows):
+        return {"targets": targets.targets(rows)}
+
+    # What is minimised.
+
+    def loss(self, parameters, batch, state, noise):
+        found = [self._loss(q, batch) for q in self.model.each(parameters, batch, noise)]
+        return sum(loss for loss, _ in found) / len(found), found[0][1], None
+
+    def _loss(self, found: Any, batch: Any) -> tuple[Any, Any]:
+        """The pinball loss over all steps that have a value, the mean of the levels, and how many they are."""
+        xp, like = namespace(found), self._like(found)
+        scaled = xp.astype((batch["targets"] - batch["level"][:, None]) / batch["scale"][:, None], like.dtype)
+        there = xp.astype(~xp.isnan(scaled), like.dtype)
+        # After a stretch that hardly varies any change is a thousand deviations: far is far.
+        scaled = xp.where(there > 0, xp.clip(scaled, -FARTHEST, FARTHEST), xp.zeros_like(scaled))
+        levels = engines.array(np.array(LEVELS, np.float32), like)
+        losses = xp.mean(quantiles.pinball(xp.astype(found, like.dtype), scaled, levels), axis=-1)
+        return xp.sum(losses * there), xp.sum(there)
+
+    # What it answers.
+
+    def evaluate_batch(self, parameters, batch, loss_only=False):
+        found = self.model.forward(parameters, batch)
+        xp = namespace(found)
+        loss, count = self._loss(found, batch) if "targets" in batch else (0.0, 0)
+        values = xp.astype(found, xp.float64) * batch["scale"][:, None, None] + batch["level"][:, None, None]
+        return loss, count, xp.maximum(values, batch["least"][:, None, None])  # what was never below 0 will not be
+
+    @staticmethod
+    def _like(found: Any) -> Any:
+        """An array of the precision in which losses are added up."""
+        xp = namespace(found)
+        return xp.astype(found, xp.float32)
+
+    def predictions(self, answers, targets: Encoded):
+        truth = [targets.truth(i, self.options.season) for i in range(len(answers))]
+        naive = [np.repeat(t.naive[:, None], 1 + len(LEVELS), 1) for t in truth]
+        answers = [np.concatenate([quantiles.mean(q, LEVELS)[:, None], q], 1) for q in answers]
+        metric = Figures()
+        beside = metric.score(metric.statistics(naive, truth))
+        return Predictions({"forecast": (answers, truth)}, notes={"seasonal_naive": beside, "windows": len(answers)})
+
+    def predict(self, parameters, source, horizon=None, quantiles=(), paths=0, seed=None):
+        """Of each series its next values: `times`, `mean`, and `quantiles` by their level, the deciles where no others are asked
+        for. horizon: how many steps; as in training where it is not given. paths: also so many sampled `paths`, each
+        `(horizon,)`.
+        """
+        examples = self.source.given(self, list(source) if isinstance(source, Iterator) else source)
+        levels = PredictOptions(horizon, tuple(quantiles)).levels
+        encoded = self.form.of(examples, horizon or self.options.horizon)
+        found = self.predict_batches(parameters, encoded)[2]
+        answers = [self._answer(x, y, levels) for x, y in zip(examples.inputs, found, strict=True)]
+        rng = np.random.default_rng(seed)
+        for i, answer in enumerate(answers if paths else ()):
+            answer["paths"] = sampling.sampled(found[i], encoded.persistence(i), paths, rng).tolist()
+        return examples.known(answers)
+
+    def answer(self, source, found):
+        return self._answer(source, found, LEVELS)
+
+    def _answer(self, source: histories.History, found: np.ndarray, levels: tuple[float, ...]) -> dict[str, Any]:
+        asked = found if levels == LEVELS else np.stack([quantiles.at(found, LEVELS, level) for level in levels], -1)
+        return {
+            "times": [source.clock.text(source.origin + i) for i in range(len(found))],
+            "mean": quantiles.mean(found, LEVELS).tolist(),
+            "quantiles": {f"{level:g}": asked[:, k].tolist() for k, level in enumerate(levels)},
+        }
+
+    # Value by value, as a stream comes.
+
+    def fed(
+        self, parameters: Parameters, item: float, state: Any, past: dict[str, Any]
+    ) -> tuple[dict[str, Any], Any, dict]:
+        """One value more of a series, NaN where it is missing: the forecast of the next one, and the state after it, the values that
+        a window may look back on.
+        """
+        kept, there = self.stream_state()[0] if state is None else state[0]
+        kept = np.append(kept[:, 1:], [[0.0 if np.isnan(item) else item]], 1)
+        there = np.append(there[:, 1:], [[float(not np.isnan(item))]], 1)
+        values = np.where(there[0] > 0, kept[0], np.nan)[int(there[0].argmax()) :]
+        answer = self.predict(parameters, [values], horizon=1)[0]
+        return {"mean": answer["mean"][0], **{q: v[0] for q, v in answer["quantiles"].items()}}, ((kept, there),), {}
+
+    def stream_state(self) -> Any:
+        """Before the first value of a stream: the last values, none so far, and which of them there are, `(1, values)` each."""
+        none = np.zeros((1, max(self.form.lags) + self.form.context))
+        return ((none, none.copy()),)
+
+    def to_json(self):
+        return self.data, {"input": self.form.to_json()}

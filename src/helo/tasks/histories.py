@@ -1,0 +1,92 @@
+"""Where series that are to be continued come from, and which of their values are held out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from helo.data import histories, times
+from helo.data.dataset import Dataset
+from helo.data.histories import History, history, rolled
+from helo.data.readers import given, numbers, table
+from helo.data.readers.files import parted
+from helo.errors import HeloError
+from helo.tasks.reading import INPUT, Source, fingerprint
+
+
+class HistorySource(Source):
+    """Series; the last horizon of each is held out."""
+
+    def read(self, files, options, labelled=True):
+        files = given.settled(files)
+        if files and isinstance(files[0], given.Examples):
+            return _arrays(files[0].inputs, options.frequency), []
+        return super().read(files, options, labelled=False)
+
+    def given(self, task, source):
+        if isinstance(source, list) and source and all(isinstance(x, History) for x in source):
+            return histories.dataset(source, [f"input {i + 1}" for i in range(len(source))], "series", {}, {})
+        if isinstance(source, Dataset) or table.given(source):
+            return super().given(task, source)
+        return _arrays(source, task.options.frequency)
+
+    def item(self, task: Any, line: str, number: int = 1) -> float:
+        """One value out of a line of text; NaN where it says that there is none."""
+        return numbers.number(line.strip(), f"{INPUT}:{number}", missing=True)
+
+    def lines(self, task, text, first=1, **said):
+        """Standard input: the values of one series, as many a line as there are."""
+        rows = [
+            numbers.row(line.replace(",", " ").split(), f"{INPUT}:{n}", missing=True)
+            for n, line in enumerate(parted(text), first)
+        ]
+        return _arrays([np.concatenate(rows)] if rows else [], task.options.frequency, INPUT)
+
+    def split(self, files, valid, options):
+        if options.split_by is not None or options.split not in (None, "chronological"):
+            flag = f"--split-by {options.split_by}" if options.split_by is not None else f"--split {options.split}"
+            raise HeloError(flag, expected="no such option: the last horizon of each series is held out")
+        found, paths = self.read(files, options)
+        record = {"train": [str(p.absolute()) for p in paths], "fingerprint": {"train": fingerprint(found, paths)}}
+        if not valid:
+            learn, check, said = self._held_out(found, options)
+            return learn, check, record | {"valid": said}
+        check, paths = self.read(valid, options)
+        record["valid"] = [str(p.absolute()) for p in paths]
+        record["fingerprint"]["valid"] = fingerprint(check, paths)
+        return found, rolled(check, options.horizon), record
+
+    def _held_out(self, examples, options):
+        """To learn from, each series without its last horizon, and to validate on, all of it from there."""
+        horizon = options.horizon
+        season = options.season or times.season(examples.inputs[0].clock.frequency)
+        check = rolled(examples, horizon, least=horizon + max(2, season if season > 1 else 2))
+        learn = [history(h.name, h.values[: h.origin], h.clock, h.known, h.past) for h in check.inputs]
+        return replace(check, inputs=learn), check, f"the last {horizon} values of each series"
+
+    def reload(self, task, data, files, origins=1, stride=None, **said):
+        found = super().reload(task, data, files, **said)
+        return rolled(found, task.options.horizon, origins, stride) if len(files) or origins > 1 else found
+
+
+def _arrays(source: Any, frequency: str | None, where: str = "input") -> Dataset:
+    """Series out of arrays: one `(time,)`, or several, `(series, time)` or a list; without times."""
+    if frequency is None:
+        raise HeloError(
+            "series without times",
+            expected="how far their values are apart",
+            mend="say it with frequency=",
+            where=where,
+        )
+    several = hasattr(source, "__len__") and len(source) and np.ndim(source[0]) > 0
+    found = [numbers.checked(x, f"{where} {i}", missing=True) for i, x in enumerate(source if several else [source], 1)]
+    clock, names = times.Clock(times.frequency(frequency)), len(found) > 1
+    for i, x in enumerate(found, 1):
+        if x.ndim != 1 or not len(x):
+            raise HeloError(f"an array of shape {x.shape}", expected="(time,), one value or more", where=f"{where} {i}")
+    every = [history(str(i) if names else "", x.astype(np.float64), clock) for i, x in enumerate(found, 1)]
+    return histories.dataset(
+        every, [f"{where} {i}" for i in range(1, 1 + len(found))], "series" if names else None, {}, {}
+    )

@@ -1,0 +1,385 @@
+"""helo train forecast: what comes next in one series or in thousands."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fixtures import helo_command
+from helo.data import readers, times
+from helo.data.histories import history, rolled
+from helo.data.times import Clock
+from helo.errors import HeloError
+from helo.inputs.windows import Truth, Windows, seasonal_naive
+from helo.metrics.forecast import Forecast
+
+DECILES = np.arange(1, 10) / 10
+
+
+def monthly(n=72, start="2015-01", seed=0):
+    """Values with a trend and a season of twelve."""
+    t, rng = np.arange(n), np.random.default_rng(seed)
+    values = 100 + t + 20 * np.sin(2 * np.pi * t / 12) + rng.standard_normal(n)
+    clock = Clock("monthly", "%Y-%m", np.datetime64(start, "s"))
+    return [(clock.text(i), round(float(v), 3)) for i, v in enumerate(values)]
+
+
+def written(path: Path, rows, head="month,sales") -> Path:
+    path.write_text("\n".join([head, *(",".join(map(str, r)) for r in rows)]) + "\n")
+    return path
+
+
+def read(path, **options):
+    known = dict.fromkeys(("time", "target", "group", "frequency", "gaps", "repeated", "reader")) | {
+        "known": (),
+        "past": (),
+    }
+    return readers.read(
+        [path] if isinstance(path, Path) else path, SimpleNamespace(**known | options), "series", labelled=False
+    )[0]
+
+
+# Times.
+
+
+@pytest.mark.parametrize(
+    ("first", "frequency", "third"),
+    [("2020-01", "monthly", "2020-03"), ("2020", "yearly", "2022"), ("1970 Q1", "quarterly", "1970 Q3"), ("2020-02-28", "daily", "2020-03-01"),
+     ("2020-01-31", "monthly", "2020-03-31"), ("2020-01-03 23:00", "hourly", "2020-01-04 01:00"), ("2020-01-03", "business", "2020-01-07"),
+     ("2020/12/30", "weekly", "2021/01/13"), ("2020-01-01T00:00:00", "15min", "2020-01-01T00:30:00"), ("7", "steps", "9")],
+)  # fmt: skip
+def test_times_are_counted_on_as_they_are_written(first, frequency, third):
+    found, style = times.parse([first], ["x:1"], "t")
+    clock = Clock(frequency, style, found[0])
+    assert clock.text(0) == first
+    assert clock.text(2) == third
+    many = clock.at(np.arange(60))
+    assert times.recognised(many) == frequency
+    assert (clock.index(many) == np.arange(60)).all()
+
+
+@pytest.mark.parametrize(
+    ("said", "frequency"),
+    [
+        ("H", "hourly"),
+        ("10_minutes", "10min"),
+        ("half_hourly", "30min"),
+        ("3 months", "quarterly"),
+        ("4_seconds", "4s"),
+    ],
+)
+def test_a_frequency_has_many_spellings(said, frequency):
+    assert times.frequency(said) == frequency
+
+
+@pytest.mark.parametrize(
+    ("frequency", "season"),
+    [("hourly", 24), ("daily", 7), ("weekly", 1), ("monthly", 12), ("quarterly", 4), ("yearly", 1), ("30min", 48)],
+)
+def test_seasons(frequency, season):
+    assert times.season(frequency) == season
+
+
+# Readers.
+
+
+def test_long_wide_and_m4_give_the_same_series(tmp_path):
+    a, b = monthly(40), monthly(40, seed=1)
+    long = [(t, "a", v) for t, v in a] + [(t, "b", v) for t, v in b]
+    wide = [(t, v, w) for (t, v), (_, w) in zip(a, b, strict=True)]
+    first = read(written(tmp_path / "long.csv", long, "month,id,sales"), target="sales", group="id")
+    second = read(written(tmp_path / "wide.csv", wide, "month,a,b"))
+    m4 = tmp_path / "m4.csv"
+    m4.write_text(
+        "V1,V2,V3\n" + "\n".join(",".join([n, *(str(v) for _, v in rows)]) for n, rows in (("a", a), ("b", b))) + "\n"
+    )
+    third = read(m4, frequency="monthly")
+    for found in (first, second, third):
+        assert [h.name for h in found.inputs] == ["a", "b"]
+        assert found.inputs[1].values.tolist() == [v for _, v in b]
+        assert found.notes["frequency"] == "monthly"
+    assert first.inputs[0].clock.text(40) == "2018-05"
+
+
+def test_parquet_and_dataframes(tmp_path):
+    polars = pytest.importorskip("polars")
+    rows = monthly(30)
+    frame = polars.DataFrame({"month": [t for t, _ in rows], "sales": [v for _, v in rows]})
+    frame = frame.with_columns(polars.col("month").str.to_date("%Y-%m"))
+    frame.write_parquet(tmp_path / "s.parquet")
+    for source in (tmp_path / "s.parquet", frame):
+        found = read(source, target="sales")
+        assert found.notes["frequency"] == "monthly"
+        assert found.inputs[0].values.tolist() == [v for _, v in rows]
+        assert found.inputs[0].clock.text(30).startswith("2017-07-01")
+
+
+def test_tsf(tmp_path):
+    file = tmp_path / "a.tsf"
+    file.write_text("# x\n@relation M1\n@attribute series_name string\n@attribute start_timestamp date\n@frequency yearly\n@data\n"
+                    "T1:1972-01-01 00-00-00:1,2,?,4\nT2:1980-01-01 00-00-00:5,6\n")  # fmt: skip
+    found = read(file)
+    assert [h.name for h in found.inputs] == ["T1", "T2"]
+    assert np.isnan(found.inputs[0].values[2])
+    assert found.inputs[1].clock.text(2).startswith("1982-01-01")
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "named"),
+    [
+        ([("2020-01", 1), ("2020-03", 2), ("2020-02", 3)], {}, ("4", "2020-02")),
+        ([("2020-01", 1), ("2020-02", 2), ("2020-02", 3), ("2020-03", 3)], {}, ("4", "--repeated")),
+        ([("2020-01", 1), ("2020-02", 2), ("2020-03", 3), ("2020-05", 3)], {}, ("5", "2020-04", "--gaps")),
+        ([("2020-01", 1), ("2020-02", "x"), ("2020-03", 3)], {}, ("3", "x")),
+        ([("2020-01", 1), ("spring", 2)], {}, ("3", "spring")),
+        ([("2020-01", 1)], {}, ("--frequency",)),
+        ([("2020-01-01", 1), ("2020-01-04", 2), ("2020-01-05", 2), ("2020-03-09", 2), ("2021-01-01", 1)], {}, ("frequency",)),
+        ([("2020-01", 1), ("2020-02", 2)], {"frequency": "fortnightly"}, ("fortnightly",)),
+        ([("2020-01", 1), ("2020-02", 2)], {"time": "when"}, ("--time",)),
+        ([("2020-01", 1), ("2020-02", 2)], {"target": "what"}, ("--target",)),
+        ([("2020-01", 1), ("2020-02", 2)], {"known": ("holiday",)}, ("--known",)),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_its_place(tmp_path, rows, options, named):
+    with pytest.raises(HeloError) as error:
+        read(written(tmp_path / "s.csv", rows), **{"target": "sales"} | options)
+    for word in named:
+        assert word in str(error.value)
+
+
+def test_gaps_and_repeated_times_are_filled_by_choice(tmp_path):
+    file = written(tmp_path / "s.csv", [("2020-01", 1), ("2020-02", 2), ("2020-02", 4), ("2020-04", 8)])
+    for how, wanted in (("missing", np.nan), ("previous", 3.0), ("zero", 0.0)):
+        values = read(file, target="sales", repeated="mean", gaps=how).inputs[0].values
+        np.testing.assert_equal(values, [1.0, 3.0, wanted, 8.0])
+    assert read(file, target="sales", repeated="sum", gaps="zero").inputs[0].values[1] == 6.0
+    assert read(file, target="sales", repeated="last", gaps="zero").inputs[0].values[1] == 4.0
+
+
+# Windows and figures.
+
+
+def test_a_window_sees_nothing_after_its_origin():
+    rng = np.random.default_rng(0)
+    form = Windows("monthly", [12], [12], 24, 6)
+    values = rng.standard_normal(60).cumsum()
+    other = values.copy()
+    other[40:] += 1000
+    batches = []
+    for x in (values, other):
+        h = replace(history("a", x, Clock("monthly")), origin=40)
+        batches.append(form.of(SimpleNamespace(inputs=[h], place=lambda i, *s: "x"), 6).batch(np.array([0])))
+    for name, array in batches[0].items():
+        assert np.array_equal(array, batches[1][name]), name
+
+
+def test_a_window_has_no_scale():
+    rng = np.random.default_rng(0)
+    form, values = Windows("hourly", [24, 168], [24, 168], 336, 24), rng.standard_normal(500).cumsum()
+
+    def batch(x):
+        one = SimpleNamespace(inputs=[history("a", x, Clock("hourly"))], place=lambda i, *s: "x")
+        return form.of(one, 24).batch(np.array([0]))
+
+    one, other = batch(values + 50), batch(1e6 * (values + 50))
+    for name in ("xs", "ahead", "base"):
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-4)
+
+
+def test_seasonal_naive_repeats_the_last_season():
+    x = np.arange(10.0)
+    assert seasonal_naive(x, 4, 6).tolist() == [6, 7, 8, 9, 6, 7]
+    x[7] = np.nan
+    assert seasonal_naive(x, 4, 6).tolist() == [6, 3, 8, 9, 6, 3]
+    assert seasonal_naive(x[:2], 4, 3).tolist() == [1, 1, 1]
+
+
+def test_figures_are_those_of_their_definitions():
+    rng = np.random.default_rng(0)
+    n, h = 7, 5
+    q = np.sort(rng.standard_normal((n, h, 9)), -1) + 3
+    y, mean = rng.standard_normal((n, h)) + 3, q.mean(-1)
+    history_ = rng.standard_normal((n, 30)).cumsum(1)
+    error = np.abs(history_[:, 4:] - history_[:, :-4]).mean(1)
+    metric = Forecast()
+    answers = list(np.concatenate([mean[..., None], q], -1))
+    truth = [Truth(a, a, e) for a, e in zip(y, error, strict=True)]
+    whole = metric.score(metric.statistics(answers, truth))
+    parts = metric.statistics(answers[:3], truth[:3]) + metric.statistics(answers[3:], truth[3:])
+    assert metric.score(parts) == pytest.approx(whole)
+    losses = [
+        2 * np.sum(np.abs((q[..., k] - y) * ((y <= q[..., k]) - a))) / np.sum(np.abs(y)) for k, a in enumerate(DECILES)
+    ]
+    assert whole["wql"] == pytest.approx(np.mean(losses))  # as gluonts.evaluation.metrics.quantile_loss
+    assert whole["mase"] == pytest.approx(np.mean(np.abs(q[..., 4] - y).mean(1) / error))
+    assert whole["smape"] == pytest.approx(np.mean(200 * np.abs(q[..., 4] - y) / (np.abs(q[..., 4]) + np.abs(y))))
+    assert whole["rmse"] == pytest.approx(np.sqrt(np.mean((mean - y) ** 2)))
+    assert whole["coverage_80"] == pytest.approx(np.mean((y >= q[..., 0]) & (y <= q[..., 8])))
+
+
+def test_origins_roll_backwards():
+    examples = SimpleNamespace(inputs=[history("a", np.arange(20.0), Clock("monthly"))])
+    examples.place = lambda i, *s: "x:1"
+    with pytest.raises(HeloError, match="--origins"):
+        rolled(examples, 6, origins=4)  # pyright: ignore[reportArgumentType]
+
+
+# The whole way.
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    pytest.importorskip("torch", reason="runs are made by training")
+    import helo
+
+    place = tmp_path_factory.mktemp("forecast")
+    long = [(t, n, v) for n, s in (("a", 0), ("b", 1)) for t, v in monthly(72, seed=s)]
+    file = written(place / "sales.csv", long, "month,id,sales")
+    run = helo.train("forecast", file, out=place / "run", target="sales", group="id", horizon=6, steps=30, quiet=True)
+    return run, file
+
+
+def test_a_forecast_as_a_table(trained):
+    run, file = trained
+    out = file.with_name("out.csv")
+    done = helo_command("predict", str(run.path), str(file), "--horizon", "9", "-o", str(out))
+    assert done.code == 0, done.err
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert len(rows) == 18
+    assert rows[0]["id"] == "a"
+    assert (rows[0]["month"], rows[8]["month"]) == ("2021-01", "2021-09")
+    deciles = [float(rows[0][f"q{level:g}"]) for level in DECILES]
+    assert deciles == sorted(deciles)
+    assert deciles[0] < float(rows[0]["mean"]) < deciles[-1]
+
+
+def test_other_quantiles(trained):
+    run, file = trained
+    (first, _), (plain, _) = run.predict(run.examples(file), quantiles=("0.05", "0.5")), run.predict(run.examples(file))
+    assert list(first["quantiles"]) == ["0.05", "0.5"]
+    assert first["quantiles"]["0.5"] == pytest.approx(plain["quantiles"]["0.5"])
+    assert first["quantiles"]["0.05"][0] < plain["quantiles"]["0.1"][0]
+    for bad in ("1.5", "0", "x", "nan"):
+        with pytest.raises(HeloError, match="--quantiles"):
+            run.predict(run.examples(file), quantiles=(bad,))
+
+
+def test_sampled_paths_have_the_quantiles_of_the_forecast(trained):
+    run, file = trained
+    one, again = (run.predict(run.examples(file), paths=4000, seed=1)[0] for _ in range(2))
+    assert one == again
+    paths = np.array(one["paths"])
+    for level in DECILES:
+        share = (paths <= np.array(one["quantiles"][f"{level:g}"])).mean(0)
+        assert np.abs(share - level).max() < 0.04
+
+
+def test_a_backtest_stands_beside_seasonal_naive(trained):
+    run, file = trained
+    done = helo_command("eval", str(run.path), str(file), "--origins", "3", "--stride", "2", "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)["figures"]
+    assert found["windows"] == 6
+    assert set(found["seasonal_naive"]) == {"wql", "mase", "smape", "rmse", "coverage_80"} <= set(found)
+    assert "seasonal_naive" in helo_command("eval", str(run.path)).out
+    done = helo_command("eval", str(run.path), str(file), "--origins", "40")
+    assert done.code == 2
+    assert "--origins" in done.err
+
+
+def test_laws(trained):
+    from helo.laws.tasks import LAWS
+
+    run, file = trained
+    for law in LAWS.values():
+        law(run, list(run.examples(file).inputs))
+
+
+def test_arrays_and_standard_input_are_series(trained):
+    run, file = trained
+    values = run.examples(file).inputs[0].values
+    wanted = run.predict([values])[0]["mean"]
+    assert run.predict(values)[0]["mean"] == pytest.approx(wanted)
+    assert [a["series"] for a in run.predict([values, values[:20]])] == ["1", "2"]
+    done = helo_command("predict", str(run.path), "-", "--json", stdin="\n".join(map(str, values)).encode())
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["answers"][0]["mean"] == pytest.approx(wanted)
+
+
+def test_a_stream_forecasts_the_next_value_and_goes_on_where_it_was(trained):
+    run, file = trained
+    values = [*run.examples(file).inputs[0].values[:30].tolist(), float("nan"), 130.0]
+    live = run.live()
+    found = [live.feed(v) for v in values]
+    assert found[29]["mean"] == pytest.approx(run.predict([np.array(values[:30])])[0]["mean"][0])
+    assert found[-1]["0.1"] < found[-1]["0.5"] < found[-1]["0.9"]
+    half = run.live()
+    for v in values[:20]:
+        half.feed(v)
+    half.save(file.with_name("state"))
+    again = run.live(file.with_name("state"))
+    assert [again.feed(v) for v in values[20:]] == found[20:]
+    lines = "\n".join("" if v is None else str(v) for v in [5.0, 6.0, None, 7.0]).encode()
+    done = helo_command("predict", str(run.path), "-", "--stream", "--json", stdin=lines)
+    assert done.code == 0, done.err
+    assert [len(a["forecasts"]) for a in json.loads(done.out)["answers"]] == [2, 1]
+    assert helo_command("predict", str(run.path), "-", "--stream", stdin=b"5\nx\n").code == 2
+
+
+def test_one_value_is_enough_to_begin_with(trained):
+    run, file = trained
+    short = written(file.with_name("short.csv"), [("2021-01", "new", 5.0)], "month,id,sales")
+    (answer,) = run.predict(run.examples(short))
+    assert len(answer["mean"]) == 6
+    assert np.isfinite(answer["mean"]).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "named"),
+    [
+        (monthly(40), ("--horizon", "0"), ("--horizon",)),
+        (monthly(40), ("--horizon", "1000000000"), ("--horizon",)),
+        (monthly(20), ("--horizon", "12"), ("20 values",)),
+        ([(t, 5) for t, _ in monthly(60)], ("--horizon", "6"), ("5",)),
+        (monthly(40), ("--horizon", "6", "--split", "random"), ("--split",)),
+    ],
+)
+def test_series_that_cannot_be_learned_from(tmp_path, rows, words, named):
+    file = written(tmp_path / "s.csv", rows)
+    done = helo_command("train", "forecast", str(file), "--target", "sales", *words, "--out", str(tmp_path / "run"))
+    assert done.code == 2, done.err
+    assert len(done.err.strip().splitlines()) == 1
+    for word in named:
+        assert word in done.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_covariates_known_in_advance(tmp_path):
+    pytest.importorskip("torch", reason="runs are made by training")
+    import helo
+
+    rows = [(t, v, i % 3, i % 5) for i, (t, v) in enumerate(monthly(60))]
+    file = written(tmp_path / "s.csv", rows, "month,sales,promotion,weather")
+    run = helo.train(
+        "forecast",
+        file,
+        out=tmp_path / "run",
+        target="sales",
+        known=("promotion",),
+        past=("weather",),
+        horizon=4,
+        steps=5,
+        quiet=True,
+    )
+    with pytest.raises(HeloError, match="2020-01"):
+        run.predict(run.examples(file))
+    ahead = [(t, "", i % 3, "") for i, (t, _) in enumerate(monthly(64))][60:]
+    other = written(tmp_path / "ahead.csv", [*rows, *ahead], "month,sales,promotion,weather")
+    (answer,) = run.predict(run.examples(other))
+    assert answer["times"] == ["2020-01", "2020-02", "2020-03", "2020-04"]
