@@ -316,7 +316,7 @@ def test_a_column_of_dates_is_named(caplog, tmp_path):
 
 def test_labels_that_are_measurements_are_named(tmp_path):
     rows = [{"a": i % 5, "label": i + 0.5} for i in range(40)]
-    with pytest.raises(HeloError, match="40 different ones in 40.*regression"):
+    with pytest.raises(HeloError, match="40 different ones in 40.*helo train regress"):
         helo.train("classify", rows, out=tmp_path / "measured", steps=1, quiet=True)
 
 

@@ -131,16 +131,15 @@ class Classify(ExampleTask):
             if len(single) > len(flat) / 2 and all(map(_number, known)):
                 raise HeloError(f"the labels are numbers, {len(known):,} different ones in {len(flat):,} examples",
                                 expected="a few labels, each of several examples",
-                                mend="make classes of them, such as low and high; a number as the answer is a task of your own "
-                                     "(regression, docs/extending-task.md)", where=examples.place(at))  # fmt: skip
+                                mend="numbers as answers are what helo train regress learns", where=examples.place(at))  # fmt: skip
             raise HeloError(f"only one example of the label {single[0]!r}", expected="two or more of every label",
                             mend="add examples, or remove it", where=examples.place(at))  # fmt: skip
-        options, form = cls._form(options, examples)
+        options, form = cls.sized(options, examples)
         weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None
         return cls(options, form, known, weights, "macro_f1" if options.balance else "accuracy")
 
     @classmethod
-    def _form(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
+    def sized(cls, o: Any, examples: Dataset) -> tuple[Any, inputs.Input]:
         """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
         kind, small = examples.kind, len(examples) < 5_000
         if o.vectors is not None and not (kind == "dialogue" or (kind == "text" and o.units == "words")):
@@ -185,20 +184,23 @@ class Classify(ExampleTask):
 
     def loss(self, parameters, batch, state, noise):
         scores = self.model.forward(parameters, batch, noise)
-        return self._loss(parameters, scores, batch["targets"]), len(batch["targets"]), None
+        return self._loss(parameters, scores, batch["targets"], batch.get("weights")), len(batch["targets"]), None
 
-    def _loss(self, parameters: Parameters, scores: Any, targets: Any) -> Any:
+    def _loss(self, parameters: Parameters, scores: Any, targets: Any, each: Any = None) -> Any:
+        """each: the weight of each example, 1 on average."""
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
         weights = None if self.weights is None else engines.array(np.array(self.weights, np.float32), scores)
         if self.many:
             losses = softplus(scores) - scores * targets
             # A label's presence weighs, its absence does not: what is rare is seldom there.
-            return xp.sum(losses if weights is None else losses * (1 + targets * (weights - 1)))
-        if weights is None:
+            losses = losses if weights is None else losses * (1 + targets * (weights - 1))
+            return xp.sum(losses if each is None else losses * each[:, None])
+        if weights is None and each is None:
             return engines.cross_entropy(scores, targets)
         picked = xp.take_along_axis(log_softmax(scores), targets[:, None], axis=1)[:, 0]
-        return -xp.sum(picked * weights[targets])
+        picked = picked if weights is None else picked * weights[targets]
+        return -xp.sum(picked if each is None else picked * each)
 
     # What it answers.
 
@@ -206,7 +208,7 @@ class Classify(ExampleTask):
         scores = self.model.forward(parameters, batch)
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
-        loss = self._loss(parameters, scores, batch["targets"]) if "targets" in batch else 0.0
+        loss = self._loss(parameters, scores, batch["targets"], batch.get("weights")) if "targets" in batch else 0.0
         return loss, len(scores), sigmoid(scores) if self.many else xp.exp(log_softmax(scores))
 
     def answers(self, parameters, found, lengths):

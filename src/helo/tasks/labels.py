@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ class LabelSource(Source):
     def _framed(self, found: Dataset, options: Any) -> Dataset:
         return framed(found, options.encoder, options.fps, timed=self.labels == "step")
 
-    def stratify_by(self, examples):
+    def stratify_by(self, examples: Dataset) -> tuple[Sequence[AbstractSet[str]], int]:
         if self.labels == "step":
             spans = self._marked(examples)  # of a type that is known both labels are
             return [{y[2:] if spans else y for y in sentence} for sentence in examples.labels], 1
