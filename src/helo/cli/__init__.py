@@ -24,6 +24,7 @@ ORDER = (
     "sample",
     "predict",
     "score",
+    "surprise",
     "eval",
     "compare",
     "info",

@@ -26,7 +26,7 @@ from helo.models.classifier import Classifier
 from helo.models.feed_forward import FeedForward
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
-from helo.tasks import classify
+from helo.tasks import forms
 from helo.tasks.base import Recipe
 from helo.tasks.examples import ExampleOptions, ExampleTask
 from helo.tasks.labels import LabelSource, there, unused
@@ -62,7 +62,10 @@ class Options(ExampleOptions):
     hidden: Annotated[int | None, "units per layer, in each direction", SIZE] = None
     embedding: Annotated[int | None, "size of the embedding of a word or symbol", SIZE] = None
     bidirectional: Annotated[bool, "read in both directions"] = True
-    pool: Annotated[Literal["last", "mean", "max", "attention"] | None, "pooling of all steps to one vector"] = None
+    pool: Annotated[
+        Literal["last", "mean", "max", "attention", "mean+max"] | None, "pooling of all steps to one vector"
+    ] = None
+    convolutions: Annotated[bool, "series: convolutions before and beside the recurrence"] = True
     dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
     batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None
@@ -95,7 +98,7 @@ class Regress(ExampleTask):
     ):
         self.options, self.form, self.names = options, form, list(names)
         self.mean, self.std = np.array(mean, np.float64), np.array(std, np.float64)
-        self.distribution = DISTRIBUTIONS[options.distribution]
+        self.distribution, self.recipe = DISTRIBUTIONS[options.distribution], forms.recipe(self.recipe, form)
         outputs = len(self.names) * self.distribution.size
         self.model = (Classifier if form.sequence else FeedForward)(options, form, outputs)
 
@@ -127,7 +130,7 @@ class Regress(ExampleTask):
             if varied(s, m) != s:
                 found = f"{name!r} is {y[0, names.index(name)]:g} in all training examples"
                 raise HeloError(found, expected="numbers that differ", where=examples.place(0))
-        options, form = classify.Classify.sized(replace(options, target=options.target or tuple(columns)), examples)
+        options, form = forms.sized(replace(options, target=options.target or tuple(columns)), examples)
         return cls(options, form, names, mean.tolist(), std.tolist())
 
     def targets(self, examples):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +35,9 @@ def validate(training: Training, speed: Speed) -> None:
         most = p.glance or task.recipe.validation_subset(task.validation_size, speed.per_step * p.total)
         p.looked = most
         with torch.no_grad(), device.autocast():
-            figures = task.validate(training.parameters, most, loss_only=True)
+            figures = task.validate(training.weights, most, loss_only=True)
         training.protocol = str(figures.get("protocol", "")).partition(" with ")[0]
-        weights = device.back(training.parameters)
+        weights = device.back(training.weights)
         norms = device.back({"norms": training.norms})["norms"]
         report = {
             "step": p.step,
@@ -54,7 +55,7 @@ def validate(training: Training, speed: Speed) -> None:
         report |= {} if key == LOSS else {key: figures[key]}
         better = cost < p.best or figures["loss"] < p.lowest
         p.lowest, p.idle = min(p.lowest, figures["loss"]), 0 if better else p.idle + 1
-        best = cost < p.best or (key != LOSS and cost == p.best)
+        best = cost < p.best or (key != LOSS and cost == p.best) or (not training.chooses and cost < math.inf)
         if best:
             p.best = cost
             keep(training, figures, weights)
