@@ -304,3 +304,14 @@ def test_loss_names_its_data_and_labels_stand_free(axes, tmp_path):
         assert any("all 9 examples" in t and "2.250" in t for t in said)
         (label,) = [t for t in axes.texts if t.get_text() == "2.000"]
         assert label.xyann[1] * sign < 0
+
+
+def test_a_validation_that_rises_is_seen_whole(axes, tmp_path):
+    """However far the loss in training has fallen, what it is compared with stands in the picture, its end too."""
+    for losses, valid in (((0.3, 0.1, 0.06), (0.38, 0.6, 0.75)), ((2.0, 1.0, 0.5), (1.9, 1.8, 3.0))):
+        axes.clear()
+        reports = [{"step": i, "loss": a, "valid": b} for i, (a, b) in enumerate(zip(losses, valid, strict=True), 1)]
+        drawing.loss(tmp_path / "l.png", reports, "t", "nats", "", (1, valid[0], "all"))
+        low, high = axes.get_ylim()
+        assert low < min(losses)
+        assert high > max(valid)
