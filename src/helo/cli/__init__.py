@@ -150,7 +150,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
             ("--valid",),
         ),
         ("file data data-file dataset train train-file train-data input input-file corpus path", ("--files",)),
-        ("output output-dir out-dir save save-dir checkpoint-dir model-dir", ("--out",)),
+        ("output output-dir out-dir base-path save save-dir checkpoint-dir model-dir", ("--out",)),
         ("init-from pretrained checkpoint from-pretrained model-name-or-path load", ("--start",)),
         ("resume-from-checkpoint continue", ("--resume",)),
         ("force overwrite-output-dir", ("--overwrite",)),
@@ -161,7 +161,11 @@ OTHERS: dict[str, tuple[str, ...]] = {
         ("class-weight class-weights sample-weight", ("--balance",)),
         ("temp", ("--temperature",)),
         ("num-beams beam-size beam-width", ("--beam",)),
-        ("max-new-tokens num-samples n-samples", ("--length",)),
+        ("max-new-tokens num-tokens", ("--length",)),
+        ("num-samples n-samples num-return-sequences", ("--streams", "--n-best")),
+        ("patience early-stopping early-stopping-patience", ("--early-stop",)),
+        ("use-crf", ("--crf",)),
+        ("embeddings pretrained-embeddings glove", ("--vectors",)),
         ("target-column label-column y", ("--label",)),
         ("text-column x", ("--text",)),
     )
@@ -174,7 +178,10 @@ def _usage(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption):
         name, flags = error.option_name, error.ctx.command.get_params(error.ctx) if error.ctx else []
         known = [o for p in flags if not getattr(p, "hidden", False) for o in p.opts if o.startswith("--")]
-        others = (name, *OTHERS.get(name.removeprefix("--").replace("_", "-"), ()))
+        word = name.removeprefix("--").replace("_", "-")
+        others = (f"--{word}", *OTHERS.get(word, ()))
+        if "--prompt" not in known and "--n-best" not in known and "samples" in word:
+            others = ()  # in training --streams are no samples
         if meant := [o for o in others if o in known]:
             mend = f"here it is {' and '.join(meant)}"
         elif {"--files", "--valid"} & {*others} and any(p.name == "files" for p in flags):
