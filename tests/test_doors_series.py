@@ -167,7 +167,7 @@ def test_numbers_alone_are_as_they_were(tmp_path, caplog):
         examples, other = learned(as_csv(tmp_path / "u.csv", table), ignore=("does", "site"))
     assert "serial" in caplog.text
     assert other.form.to_json() == model.form.to_json()
-    assert np.array_equal(other.encode(examples).batch(np.arange(4))["xs"].shape, (4, 4, 2))
+    assert np.array_equal(other.encode(examples).batch(np.arange(4))["xs"].shape, (4, 4, 4))
     with pytest.raises(HeloError, match="v.csv:3.*'warm'.*'heat'"):
         other.encode(learned(as_csv(tmp_path / "v.csv", [table[0], table[1] | {"heat": "warm"}, *table[2:]]))[0])
 

@@ -16,7 +16,10 @@ from helo.errors import HeloError
 from helo.metrics.calibration import Calibration
 from helo.metrics.captions import Captions, Cider
 from helo.metrics.classification import Classification
+from helo.metrics.determination import Determination
 from helo.metrics.multilabel import Multilabel
+from helo.metrics.quantiles import Quantiles
+from helo.metrics.regression import Regression
 from helo.metrics.segments import Segments
 from helo.metrics.spans import Spans
 
@@ -69,6 +72,8 @@ def cases(kind, n, rng):
             [SimpleNamespace(values=rng.random(4), error=1.0) for _ in range(n)],
         ),
         "surprise": lambda: (rng.random(n), rng.integers(1, 4, (n, 2))),
+        "number": lambda: tuple(rng.standard_normal((2, n, 2))),
+        "quantiles": lambda: (np.sort(rng.standard_normal((n, 2, 9))), rng.standard_normal((n, 2))),
     }[kind]()
 
 
@@ -190,3 +195,18 @@ def test_scores_of_scripts_that_part_no_words():
     figures = translated(["東京の秋が好きです"], ["東京の春が好きです"])
     assert "tok:char" in figures["signature"] or "tok:ja-mecab" in figures["signature"]
     assert figures["bleu"] > 0
+
+
+@given(st.integers(2, 40), st.integers(1, 3), st.integers(0, 2**32 - 1))
+def test_figures_of_numbers_are_scikit_learns(n, k, seed):
+    rng = np.random.default_rng(seed)
+    truth, answers = rng.standard_normal((2, n, k)) * 5 + 3
+    quantiles = answers[..., None] + np.sort(rng.standard_normal((n, k, 9)))
+    found = figured(Regression(), answers, truth) | figured(Determination(), answers, truth)
+    assert found["rmse"] == pytest.approx(metrics.root_mean_squared_error(truth, answers))
+    assert found["mae"] == pytest.approx(metrics.mean_absolute_error(truth, answers))
+    assert found["r2"] == pytest.approx(metrics.r2_score(truth, answers))
+    theirs = np.mean([metrics.mean_pinball_loss(truth, quantiles[..., i], alpha=(i + 1) / 10) for i in range(9)])
+    assert figured(Quantiles(), quantiles, truth)["pinball"] == pytest.approx(theirs)
+    inside = ((quantiles[..., 0] <= truth) & (truth <= quantiles[..., -1])).mean()
+    assert Quantiles().notes(quantiles, truth)["coverage_80"] == pytest.approx(inside)

@@ -38,6 +38,13 @@ def data(task: str, folder: Path) -> list[str]:
         file = file.with_suffix(".tsv")
         file.write_text("text\tlabel\n" + "".join(f"{w}\t{'ab'[len(w) % 2]}\n" for w in words))
         return [str(file), "--batch", "7"]
+    if task == "series":
+        file = file.with_suffix(".csv")
+        rows = [
+            f"{i},{t},{rng.standard_normal() + i % 2:.4f},{'ab'[i % 2]}" for i in range(60) for t in range(3 + i % 7)
+        ]
+        file.write_text("\n".join(["id,t,x,label", *rows]) + "\n")
+        return [str(file), "--group", "id", "--order", "t", "--batch", "7"]
     if task == "tag":
         file = file.with_suffix(".conll")
         file.write_text("\n".join("".join(f"{w}\t{w[0].upper()}\n" for w in s.split()) for s in words))
@@ -81,18 +88,20 @@ def apart(a: Path, b: Path) -> float:
     return max(float(np.abs(first[n] - second[n]).max()) for n in first)
 
 
-@pytest.mark.parametrize("task", ["lm", "classify", "tag", "translate", "caption"])
+@pytest.mark.parametrize("task", ["lm", "classify", "series", "tag", "translate", "caption"])
 def test_two_processes_are_one_and_a_run_goes_on_with_another_number(task, tmp_path):
-    words = ["train", task, *data(task, tmp_path), *SMALL, "--steps", 24]
+    words = ["train", "classify" if task == "series" else task, *data(task, tmp_path), *SMALL, "--steps", 24]
+    # The first gradients of convolutions are so small that what AdamW makes of them is larger than their rounding.
+    near = 10 * NEAR if task == "series" else NEAR
     one, two, changing = (tmp_path / name for name in ("one", "two", "changing"))
     run(1, *words, "--out", one)
     run(2, *words, "--out", two)
-    assert apart(one, two) < NEAR
+    assert apart(one, two) < near
     for world, steps in ((1, 8), (2, 16)):
         stopped(world, steps, *words, "--out", changing)
     run(1, *words, "--out", changing, "--resume")
     assert json.loads((changing / "run.json").read_text())["finished"]
-    assert apart(one, changing) < NEAR
+    assert apart(one, changing) < near
 
 
 STOPPING = """

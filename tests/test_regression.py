@@ -1,4 +1,4 @@
-"""docs/extending-task.md: a task that helo does not have, in one file, does everything that a task does."""
+"""docs/extending-task.md: a task of a person's own, in one file, does everything that a task does."""
 
 from __future__ import annotations
 
@@ -96,6 +96,8 @@ def test_a_metric_of_another_file_chooses_the_weights(place):
     words = ("train", "regression.py:Regression", *ROWS, "--steps", 30, "--out", "run", "--metric", "mae.py:MAE")
     figures = json.loads(said(*words, "--json"))["figures"]
     assert 0 < figures["mae"] <= figures["rmse"]
+    words = ("train", "regression.py:Regression", *ROWS, "--steps", 30, "--out", "other", "--metric", "determination")
+    assert 0 < json.loads(said(*words, "--json"))["figures"]["r2"] < 1
 
 
 def test_what_it_does_not_know_is_said_in_a_line(place):

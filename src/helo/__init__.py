@@ -18,14 +18,28 @@ if TYPE_CHECKING:
     from helo.errors import HeloError
     from helo.inspection.explain import explain
     from helo.inspection.score import score
+    from helo.inspection.surprise import surprise
     from helo.runs import Run, load
     from helo.training import dynamic_evaluation, train
 
-__all__ = ["HeloError", "Run", "cells", "dynamic_evaluation", "explain", "load", "metrics", "nn", "score", "train"]
+__all__ = [
+    "HeloError",
+    "Run",
+    "cells",
+    "dynamic_evaluation",
+    "explain",
+    "load",
+    "metrics",
+    "nn",
+    "score",
+    "surprise",
+    "train",
+]
 
 _HOMES = {
     "HeloError": "helo.errors", "Run": "helo.runs", "load": "helo.runs",
-    "explain": "helo.inspection.explain", "score": "helo.inspection.score", "train": "helo.training", "dynamic_evaluation": "helo.training",
+    "explain": "helo.inspection.explain", "score": "helo.inspection.score",
+    "surprise": "helo.inspection.surprise", "train": "helo.training", "dynamic_evaluation": "helo.training",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ GREY, ORANGE, BLUE = "#8a8f98", "#c2410c", "#1d4ed8"
 # Told apart by colour-blind readers too (Okabe and Ito 2008), and by their dashes where there is no colour.
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9")
 DASHES = ("-", "--", "-.", ":")
+MARKS = 2000  # examples that are drawn one by one
 BESIDE: Any = {"frameon": False, "fontsize": 8, "loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "handlelength": 3.5}
 
 
@@ -180,6 +181,37 @@ def reliability(path: Path, sums: np.ndarray, labels: int = 0) -> None:
         )
 
     draw(path, (4.6, 4.2), paint)
+
+
+def numbers(
+    path: Path, residuals: Path, names: Sequence[str], truth: np.ndarray, answers: np.ndarray, outer: np.ndarray
+) -> None:
+    """Two pictures of numbers `(examples, targets)`, a pair of axes each of `names`, the first targets: the true ones over the
+    answers, with the interval that each answer names (`outer`, `(examples, targets, 2)`); and what is left over the answers.
+    """
+    shape = 1 + (len(names) - 1) // 3, min(3, len(names))
+    some = np.linspace(0, len(truth) - 1, min(len(truth), MARKS)).round().astype(np.int64)
+
+    def fill(figure: Any, left: bool) -> None:
+        for k, name in enumerate(names):
+            axes = figure.add_subplot(*shape, k + 1)
+            x, y = answers[some, k], truth[some, k]
+            low, high = outer[some, k].T
+            base = x if left else 0 * x
+            axes.vlines(x, low - base, high - base, color=BLUE, alpha=0.25, lw=1.2, label="80 % interval")
+            axes.plot(x, y - base, color=ORANGE, ls="", marker="o", ms=3, alpha=0.7, label="examples")
+            if left:
+                axes.axhline(0, color=GREY, lw=1, ls="--", label="perfect")
+            else:
+                ends = [min(x.min(), y.min()), max(x.max(), y.max())]
+                axes.plot(ends, ends, color=GREY, lw=1, ls="--", label="perfect")
+            axes.set(xlabel="answer", ylabel="truth less answer" if left else "truth", title=_short(name))
+            _plain(axes)
+            if k == 0:
+                axes.legend(frameon=False, fontsize=8)
+
+    for file, left in ((path, False), (residuals, True)):
+        drawn(file, (4.6 * shape[1], 4.0 * shape[0]), lambda figure, left=left: fill(figure, left))
 
 
 def ribbons(path: Path, rows: Sequence[tuple[str, Sequence[int], Sequence[int]]], labels: Sequence[str]) -> None:

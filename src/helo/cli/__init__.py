@@ -23,6 +23,7 @@ ORDER = (
     "sample",
     "predict",
     "score",
+    "surprise",
     "eval",
     "compare",
     "info",

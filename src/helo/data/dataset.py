@@ -41,6 +41,7 @@ class Dataset:
     # list of values, one a step. None: nothing but the place.
     columns: Mapping[str, Sequence[Any]] | None = None
     split_by: Sequence[Sequence[Any]] | None = None  # of each example the values of the column that `--split-by` names
+    weights: Sequence[float] | None = None  # of each example in the loss
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -49,11 +50,12 @@ class Dataset:
         """Some of the examples."""
         rows = np.asarray(rows)
         inputs = self.inputs[rows] if isinstance(self.inputs, np.ndarray) else [self.inputs[i] for i in rows]
-        labels, about, by = (x if x is None else [x[i] for i in rows] for x in (self.labels, self.about, self.split_by))
+        every = self.labels, self.about, self.split_by, self.weights
+        labels, about, by, weights = (x if x is None else [x[i] for i in rows] for x in every)
         place, columns = self.place, self.columns
         columns = columns if columns is None else {name: [x[i] for i in rows] for name, x in columns.items()}
         return replace(self, inputs=inputs, labels=labels, place=lambda i, *step: place(int(rows[i]), *step), about=about,
-                       columns=columns, split_by=by)  # fmt: skip
+                       columns=columns, split_by=by, weights=weights)  # fmt: skip
 
     def evenly(self, most: int) -> Dataset:
         """So many of the examples, evenly spaced; all of them where there are no more."""

@@ -19,7 +19,7 @@ from helo.engines.tap import Tap, tapped
 from helo.progress import unbroken
 
 __all__ = [
-    "Tap", "array", "constant", "convolution", "cross_entropy", "embedding", "fastest", "host", "hosts", "of", "positions",
+    "Tap", "array", "constant", "convolution", "convolution_1d", "cross_entropy", "embedding", "fastest", "host", "hosts", "of", "positions",
     "recomputed", "scan", "tapped", "way",
 ]  # fmt: skip
 
@@ -61,6 +61,13 @@ def convolution(xs: Array, weight: Array, bias: Array) -> Array:
     and width and weight `(out, 9 · channels)`, rows of the window first, to `(pictures, height/2, width/2, out)`.
     """
     return of(xs).convolution(xs, weight, bias)
+
+
+def convolution_1d(xs: Array, weight: Array) -> Array:
+    """At each step so many round it, with zeros beyond the ends: xs `(batch, time, channels)` and weight
+    `(out, channels, width)` of odd width, as torch's `conv1d` has it, to `(batch, time, out)`.
+    """
+    return of(xs).convolution_1d(xs, weight)
 
 
 def cross_entropy(scores: Array, targets: Array, inside: Array | None = None) -> Array:

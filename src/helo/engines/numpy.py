@@ -99,6 +99,13 @@ def convolution(xs: Array, weight: Array, bias: Array) -> Array:
     return flat @ weight.T + bias
 
 
+def convolution_1d(xs: Array, weight: Array) -> Array:
+    (n, time, _), (out, channels, width) = xs.shape, weight.shape
+    padded = np.pad(xs, ((0, 0), (width // 2, width // 2), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, width, 1)  # … channels, width
+    return (windows.reshape(n * time, channels * width) @ weight.reshape(out, -1).T).reshape(n, time, out)
+
+
 def cross_entropy(scores: Array, targets: Array, inside: Array | None = None) -> Array:
     if inside is not None:
         scores, targets = scores[inside > 0], targets[inside > 0]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import conv1d as _conv1d
 from torch.nn.functional import conv2d as _conv2d
 from torch.nn.functional import cross_entropy as _cross_entropy
 from torch.nn.functional import embedding as _embedding
@@ -248,6 +249,10 @@ def embedding(table: Tensor, ids: Tensor) -> Tensor:
 def convolution(xs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     kernel = weight.view(weight.shape[0], 3, 3, -1).permute(0, 3, 1, 2)
     return _conv2d(xs.permute(0, 3, 1, 2), kernel, bias, stride=2, padding=1).permute(0, 2, 3, 1)
+
+
+def convolution_1d(xs: Tensor, weight: Tensor) -> Tensor:
+    return _conv1d(xs.mT, weight, padding=weight.shape[2] // 2).mT
 
 
 def cross_entropy(scores: Tensor, targets: Tensor, inside: Tensor | None = None) -> Tensor:

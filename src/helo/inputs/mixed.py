@@ -30,8 +30,10 @@ class Mixed(Input):
         self.rows, self.columns, self.width = rows, rows.columns, rows.width
 
     @classmethod
-    def learn(cls, examples: Dataset) -> Mixed | Numbers:
-        """Means, spreads and categories of these series; where no category can be learned from, the form of numbers alone."""
+    def learn(cls, examples: Dataset, views: bool = False) -> Mixed | Numbers:
+        """Means, spreads and categories of these series; where no category can be learned from, the form of numbers alone,
+        which may have views.
+        """
         flat, names = _flat(examples), examples.notes["features"]
         of = np.repeat(np.arange(len(examples)), [len(x) for x in examples.inputs]).tolist()
         kept, categories = understood(flat.inputs, names, flat, of)
@@ -39,7 +41,8 @@ class Mixed(Input):
         if kept:
             values = columns.as_numbers(flat.inputs, names, kept, flat.place)
             series = np.split(values, np.cumsum([len(x) for x in examples.inputs])[:-1])
-            numbers = Numbers.learn(replace(examples, inputs=series, notes={"features": kept}))
+            alone = replace(examples, inputs=series, notes={"features": kept})
+            numbers = Numbers.learn(alone, views=views and not categories)
         if numbers is not None and not categories:
             return numbers
         return cls(Vectors(numbers, categories, [name for name in names if name in kept or name in categories]))

@@ -73,13 +73,21 @@ def features_of(task: Any, x: Any, vectors: np.ndarray, examples: Dataset) -> di
     column = form.owners() if mixed else np.arange(vectors.shape[-1]) % width
     if width > APART:
         names, width, column = [""], 1, np.zeros_like(column)
-    steps = np.arange(n)[:, None]
-    features = [f"step {t + 1} {name if width > 1 else ''}".rstrip() for t in range(n) for name in names]
+    steps, by, x, length = np.arange(n)[:, None], 1, np.asarray(x), len(x)
+    if not mixed and form.views is not None and (by := form.views.by) > 1:
+        x = vectors[:, : len(form.mean)] * form.std + form.mean
+
+    def span(a: int, b: int, to: str = " to ") -> str:
+        """Some of the n steps as those of the series."""
+        first, last = a * by + 1, min(length, b * by)
+        return f"step {first}" if first == last else f"steps {first}{to}{last}"
+
+    features = [f"{span(t, t + 1, '–')} {name if width > 1 else ''}".rstrip() for t in range(n) for name in names]
     size = -(-n // MASKED)
-    patches = [f"step {a + 1}" if size == 1 else f"steps {a + 1} to {min(n, a + size)}" for a in range(0, n, size)]
+    patches = [span(a, min(n, a + size)) for a in range(0, n, size)]
     return {
         "kind": "series", "features": features, "patches": patches, "feature_mask": [steps * width + column],
-        "patch_mask": [steps // size], "shape": (n, width), "display": form.drawn(x, examples) if mixed else np.asarray(x),
+        "patch_mask": [steps // size], "shape": (n, width), "display": form.drawn(x, examples) if mixed else x,
     }  # fmt: skip
 
 

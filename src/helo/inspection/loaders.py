@@ -21,6 +21,8 @@ from helo.data.buckets import in_order
 from helo.errors import HeloError
 from helo.inputs.words import Words, tokens
 from helo.inspection.traces import Collector, Reading, nll
+from helo.layers.convolution import shortened
+from helo.models.base import InputModel
 from helo.models.encoder_decoder import EncoderDecoder
 from helo.models.feed_forward import FeedForward
 from helo.models.language_model import LanguageModel
@@ -103,7 +105,7 @@ class ExampleLoader(Loader):
         examples = run.task.source.reload(run.task, run._recorded(files), files)
         if not len(examples):
             raise HeloError("no examples", expected="one or more", where=self.where)
-        lengths = np.minimum(run.task.encode(examples).lengths, LONGEST)
+        lengths = np.minimum(-(-run.task.encode(examples).lengths // _shorter(run.task)), LONGEST)
         count = min(len(examples), int(most // max(1, lengths.mean())), most // max(1, int(lengths.max())))
         chosen = np.linspace(0, len(examples) - 1, max(1, count)).round().astype(np.int64)
         self.examples, self.rows, self.steps = examples.take(chosen), len(chosen), int(lengths[chosen].sum())
@@ -192,7 +194,8 @@ def _examples(run: Run, parameters: Parameters, examples: Any, gates: bool) -> l
     """A classifier or a tagger over its examples."""
     task = run.task
     encoded = task.encode(examples)
-    lengths = np.minimum(encoded.lengths, LONGEST)
+    whole = -(-encoded.lengths // _shorter(task))
+    lengths = np.minimum(whole, LONGEST)
     time, rows = int(lengths.max()), len(lengths)
     collector = Collector(lengths, _gated(lengths, gates))
     losses = np.full((rows, time), np.nan, np.float32)
@@ -202,11 +205,12 @@ def _examples(run: Run, parameters: Parameters, examples: Any, gates: bool) -> l
     predicted = [[""] * len(row) for row in labels or ()] if likelihood else None
     for batch_rows in in_order(encoded.lengths):
         batch = encoded.batch(batch_rows)
-        with collector.recorded(parameters, batch_rows, np.asarray(batch["lengths"])):
+        with collector.recorded(parameters, batch_rows, whole[batch_rows]):
             scores = task.model.forward(parameters, batch)
         if "xs" in batch:
+            xs = np.asarray(shortened(batch["xs"], batch["lengths"], _shorter(task))[0])
             for i, row in enumerate(batch_rows):
-                numbers[row] = np.asarray(batch["xs"][i, : lengths[row]])
+                numbers[row] = xs[i, : lengths[row]]
         if likelihood:  # of a task with another loss than a cross entropy nothing is shown in nats
             _label_losses(task, scores, batch_rows, labels, lengths, losses, predicted)
     steps, kind, unit = _steps(task, examples, lengths, numbers)
@@ -215,6 +219,11 @@ def _examples(run: Run, parameters: Parameters, examples: Any, gates: bool) -> l
         labels=labels, predicted=predicted, gated=collector.gated,
     )  # fmt: skip
     return [collector.finish(reading)]
+
+
+def _shorter(task: Any) -> int:
+    """How many steps of the input are one of the recurrence."""
+    return task.model.shorter if isinstance(task.model, InputModel) else 1
 
 
 def _labels(examples: Any, lengths: np.ndarray) -> list[list[str]] | None:

@@ -24,6 +24,7 @@ from helo.cells.base import Cell, Parameters, State
 from helo.cells.functions import Array
 from helo.engines import Tap, tapped
 from helo.errors import HeloError, as_helo_error
+from helo.models.base import InputModel
 from helo.models.language_model import LanguageModel
 from helo.runs import Run, folder
 from helo.runs.trained import within
@@ -206,6 +207,7 @@ def _fixed(run: Run) -> tuple[list[Any], list[str], str]:
     encoded, targets = task.encode(examples), task.targets(examples)
     rows = [np.array([i]) for i in range(len(examples))]
     first, length = examples.inputs[0], int(encoded.lengths[0])
+    length = -(-length // task.model.shorter) if isinstance(task.model, InputModel) else length
     pieces = [str(i + 1) for i in range(length)]
     if examples.kind in ("text", "tokens") and len(first) == length:
         pieces = list(first) if examples.kind == "text" else [f"{word} " for word in first]

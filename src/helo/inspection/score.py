@@ -33,13 +33,14 @@ BLOCK = 1024  # lines among which those of like length are sought
 
 @dataclass(frozen=True)
 class Stretch:
-    """Symbols of a text one after the other: ids, nats, rank among all symbols (1: the likeliest), each `(n,)`; others and
-    likely `(n, OTHERS)`: which other symbols were likeliest, and how likely. The first symbol of a stream has nats NaN, rank 0
-    and nothing else: nothing came before it.
+    """Symbols of a text one after the other: ids, nats, how many nats the model expected there (its entropy), rank among all
+    symbols (1: the likeliest), each `(n,)`; others and likely `(n, OTHERS)`: which other symbols were likeliest, and how likely.
+    The first symbol of a stream has nats NaN, rank 0 and nothing else: nothing came before it.
     """
 
     ids: np.ndarray
     nats: np.ndarray
+    expected: np.ndarray
     rank: np.ndarray
     others: np.ndarray
     likely: np.ndarray
@@ -120,18 +121,16 @@ def _check(task: Any, symbols: Symbols, name: str) -> None:
 
 def stream(task: Any, parameters: Any, symbols: Symbols) -> Iterator[Stretch]:
     """A text as stretches, the first of one symbol, each from all before it with carried state."""
-    n, none = len(symbols), np.zeros((1, 0))
-    yield Stretch(
-        symbols.take(np.zeros(1, np.int64), 1)[0], np.full(1, np.nan), np.zeros(1, int), none.astype(int), none
-    )
+    n, none, unknown = len(symbols), np.zeros((1, 0)), np.full(1, np.nan)
+    yield Stretch(symbols.take(np.zeros(1, np.int64), 1)[0], unknown, unknown, np.zeros(1, int), none.astype(int), none)
     state, step = None, max(16, min(4096, ROOM // len(task.vocab)))
     for t in range(0, n - 1, step):
         window = symbols.take(np.array([t]), min(step, n - 1 - t) + 1)
         scores, state = task.model.forward(parameters, engines.array(window[:, :-1], parameters["embedding"]), state)
-        yield _stretch(task, scores[0], window[0, 1:])
+        yield stretch_of(task, scores[0], window[0, 1:])
 
 
-def _stretch(task: Any, scores: Any, targets: np.ndarray) -> Stretch:
+def stretch_of(task: Any, scores: Any, targets: np.ndarray) -> Stretch:
     """scores `(n, vocabulary)` of targets `(n,)`."""
     logs = engines.host(log_softmax(scores))
     each = np.arange(len(targets))
@@ -139,6 +138,7 @@ def _stretch(task: Any, scores: Any, targets: np.ndarray) -> Stretch:
     nats = -own.astype(np.float64)
     if task.vocab.silent:  # which of all characters an unknown one is costs too
         nats = nats + np.isin(targets, task.vocab.silent) * math.log(CODE_POINTS - len(task.vocab))
+    expected = -(np.exp(logs) * logs).sum(1, dtype=np.float64)
     rank = 1 + (logs > own[:, None]).sum(1)
     rest = logs.copy()
     rest[each, targets] = -np.inf
@@ -147,7 +147,9 @@ def _stretch(task: Any, scores: Any, targets: np.ndarray) -> Stretch:
     some = np.argpartition(-rest, count - 1, axis=1)[:, :count]
     order = np.argsort(-np.take_along_axis(rest, some, 1), axis=1, kind="stable")
     others = np.take_along_axis(some, order, 1)
-    return Stretch(targets, nats, rank, others, np.exp(np.take_along_axis(rest, others, 1).astype(np.float64)))
+    return Stretch(
+        targets, nats, expected, rank, others, np.exp(np.take_along_axis(rest, others, 1).astype(np.float64))
+    )
 
 
 def _add(task: Any, found: TextScore, stretch: Stretch, at: int, before: np.ndarray, most: int = WORST) -> None:
@@ -202,7 +204,7 @@ def _lines(run: Run, parameters: Any, names: Sequence[Any], on_stretch: Callback
         order = sorted((i for i in range(len(ids)) if len(ids[i])), key=lambda i: len(ids[i]))
         while order:
             rows = max(1, min(256, ROOM // (len(task.vocab) * len(ids[order[0]]))))
-            _beside(task, parameters, start, {i: ids[i] for i in order[:rows]}, stretches)
+            beside(task, parameters, start, {i: ids[i] for i in order[:rows]}, stretches)
             order = order[rows:]
         for i, text in enumerate(block):
             found, at = TextScore(text), 0
@@ -215,7 +217,7 @@ def _lines(run: Run, parameters: Any, names: Sequence[Any], on_stretch: Callback
                 yield {"line": first + i + 1} | found.to_json("each line from a state of zeros")
 
 
-def _beside(task: Any, parameters: Any, start: int, ids: dict[int, np.ndarray], stretches: list[list[Stretch]]) -> None:
+def beside(task: Any, parameters: Any, start: int, ids: dict[int, np.ndarray], stretches: list[list[Stretch]]) -> None:
     """Lines side by side, each behind the symbol `start`; what is padding stands behind a line and reaches nothing of it."""
     longest = max(map(len, ids.values()))
     window = np.full((len(ids), longest + 1), start, np.int64)
@@ -227,7 +229,7 @@ def _beside(task: Any, parameters: Any, start: int, ids: dict[int, np.ndarray], 
         scores, state = task.model.forward(parameters, engines.array(before, parameters["embedding"]), state)
         for row, (i, own) in enumerate(ids.items()):
             if len(some := own[t : t + step]):
-                stretches[i].append(_stretch(task, scores[row, : len(some)], some))
+                stretches[i].append(stretch_of(task, scores[row, : len(some)], some))
 
 
 def _answers(run: Run, names: Sequence[Any], lines: bool) -> list[dict[str, Any]]:

@@ -9,7 +9,12 @@ import numpy as np
 from helo.cells.functions import Array, namespace
 from helo.layers.stack import mask
 
-WAYS = ("last", "mean", "max", "attention")
+WAYS = ("last", "mean", "max", "attention", "mean+max")
+
+
+def width(way: str, features: int) -> int:
+    """Numbers of a pooled sequence."""
+    return features * (2 if way == "mean+max" else 1)
 
 
 def init(rng: np.random.Generator, way: str, features: int) -> dict[str, np.ndarray]:
@@ -24,9 +29,12 @@ def init(rng: np.random.Generator, way: str, features: int) -> dict[str, np.ndar
 
 def pool(way: str, parameters: Mapping[str, Array], xs: Array, lengths: Array, bidirectional: bool = False) -> Array:
     """`(batch, features)`: last (with `both`, where each direction ends), mean, max, or attention: a weighted mean
-    with weights softmax(q tanh(W x)) (Yang et al. 2016). An empty sequence gives zeros.
+    with weights softmax(q tanh(W x)) (Yang et al. 2016); mean+max `(batch, 2 · features)` is both, side by side. An empty
+    sequence gives zeros.
     """
     xp = namespace(xs)
+    if way == "mean+max":
+        return xp.concat([pool(w, parameters, xs, lengths) for w in ("mean", "max")], axis=-1)
     inside = mask(xs, lengths)
     if way == "last":
         ends = xp.where(lengths > 0, lengths - 1, lengths)[:, None, None]

@@ -27,6 +27,8 @@ class Metric(ABC):
     forecast       the mean and the deciles of each step ahead, `(horizon, 10)`, one for each window; references: objects with `values`
                    `(horizon,)`, NaN where there is none, and `error`, of the series from itself one season before
     surprise       nats of each symbol `(symbols,)`; references `(symbols, 2)`: the characters and bytes that each stands for
+    number         numbers `(examples,)` or `(examples, targets)`, both
+    quantiles      the deciles of each number, `(examples, targets, 9)`; references `(examples, targets)`
 
     A task from a user's own file may have other kinds.
     """

@@ -20,7 +20,8 @@ class ClassifyReport(Report):
 
     def describe(self):
         o, n, sequence = self.task.options, self.task.data["examples"], self.task.form.sequence
-        body = f"{network(self.task)} {o.layers} x {o.hidden}"
+        body = "convolutions, " if getattr(self.task.form, "views", None) else ""
+        body += f"{network(self.task)} {o.layers} x {o.hidden}"
         body += f"{' bidirectional' if o.bidirectional else ''}, {o.pool} over time" if sequence else ""
         return (
             f"{n['train']:,} examples for training, {n['valid']:,} for validation, {len(self.task.labels)} labels; "

@@ -31,7 +31,7 @@ from helo.errors import HeloError, place, wrap
 from helo.options import recorded
 
 FORMAT = 1  # of run.json; older ones are read
-PICTURES = ("confusion.png", "calibration.png", "ribbons.png", "forecast.png")
+PICTURES = ("confusion.png", "calibration.png", "ribbons.png", "answers.png", "residuals.png", "forecast.png")
 STATE = "last/state.safetensors"
 FILES = (
     "run.json",

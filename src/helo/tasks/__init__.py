@@ -15,6 +15,7 @@ from helo.tasks.base import Task
 NOT_TASKS = (
     "base",
     "examples",
+    "forms",
     "histories",
     "score",
     "labels",

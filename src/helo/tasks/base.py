@@ -66,6 +66,11 @@ class Recipe:
     lr_scale: Mapping[str, float] = field(default_factory=dict)
     #: While it trains it is validated on so many symbols or examples at most.
     validation_limit: int = 1_000_000
+    #: Validations on fewer symbols or examples are chance: by them no weights are chosen, the last are kept, and no training
+    #: ends early.
+    enough: int = 0
+    #: Whether the weights that are kept are those of the last steps on average.
+    averaged: bool = False
     #: Seconds that reading took for what is kept for ever after: no part of a person's minutes.
     cached_seconds: float = 0.0
 

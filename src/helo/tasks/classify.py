@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -18,23 +17,19 @@ import numpy as np
 from helo import engines, inputs
 from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
 from helo.data import dataset
-from helo.data.dataset import Dataset
 from helo.errors import HeloError
-from helo.inputs.dialogue import Dialogue
-from helo.inputs.mixed import Mixed
-from helo.inputs.numbers import Numbers
-from helo.inputs.pictures import Pictures
-from helo.inputs.symbols import Symbols
-from helo.inputs.vectors import Vectors
-from helo.inputs.words import Words, tokens
 from helo.metrics import Predictions, Scoring
 from helo.models.classifier import Classifier
 from helo.models.feed_forward import FeedForward
 from helo.options import SHARE, SIZE, Bounds, Formerly
 from helo.saved import distinct, fields, settled
-from helo.tasks.base import Parameters, Recipe, filled
+from helo.tasks import forms
+from helo.tasks.base import Parameters, Recipe
 from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LEAST, LabelSource, no_words, there, unused
+from helo.tasks.labels import LEAST, LabelSource, there, unused
+
+# Series are mostly few, and soon all known: a share of each target is dealt out evenly to all labels (Szegedy et al. 2016).
+SMOOTHED = 0.1
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,10 @@ class Options(ExampleOptions):
     hidden: Annotated[int | None, "units per layer, in each direction", SIZE] = None
     embedding: Annotated[int | None, "size of the embedding of a word or symbol", SIZE] = None
     bidirectional: Annotated[bool, "read in both directions"] = True
-    pool: Annotated[Literal["last", "mean", "max", "attention"] | None, "pooling of all steps to one vector"] = None
+    pool: Annotated[
+        Literal["last", "mean", "max", "attention", "mean+max"] | None, "pooling of all steps to one vector"
+    ] = None
+    convolutions: Annotated[bool, "series: convolutions before and beside the recurrence"] = True
     dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
     balance: Annotated[
@@ -94,7 +92,8 @@ class Classify(ExampleTask):
         """weights: of the labels in the loss. selects: the figure by which the best weights are known."""
         self.options, self.form, self.labels, self.weights = options, form, list(labels), weights
         self.model = (Classifier if form.sequence else FeedForward)(options, form, len(labels))
-        self.many = options.multilabel is not None
+        self.many, self.recipe = options.multilabel is not None, forms.recipe(self.recipe, form)
+        self.smoothed = SMOOTHED if getattr(form, "views", None) is not None and not self.many else 0.0
         if self.many:
             self.scoring = Scoring(("multilabel",), ("labels",), selects)
         else:
@@ -130,35 +129,9 @@ class Classify(ExampleTask):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
             raise HeloError(f"only one example of the label {single[0]!r}", expected="two or more of every label",
                             mend="add examples, or remove it", where=examples.place(at))  # fmt: skip
-        options, form = cls._form(options, examples)
+        options, form = forms.sized(options, examples)
         weights = [len(flat) / len(known) / counts[y] for y in known] if options.balance else None
         return cls(options, form, known, weights, "macro_f1" if options.balance else "accuracy")
-
-    @classmethod
-    def _form(cls, o: Any, examples: Dataset) -> tuple[Options, inputs.Input]:
-        """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
-        kind, small = examples.kind, len(examples) < 5_000
-        if o.vectors is not None and not (kind == "dialogue" or (kind == "text" and o.units == "words")):
-            raise no_words(o.vectors, *[f"--units {o.units}"] * (kind == "text"))
-        if kind in ("text", "dialogue"):
-            size = 64 if small else 128
-            batch = 32 if kind == "text" else 16
-            o = filled(o, layers=1, hidden=size, embedding=size, pool="max", dropout=0.5, batch=batch)
-            vectors = None if o.vectors is None else Path(o.vectors)
-            if kind == "dialogue":
-                return o, Dialogue.learn(examples, o.embedding, o.hidden, o.dropout, vectors)
-            if o.units == "words":
-                return o, Words.learn(map(tokens, examples.inputs), o.embedding, 0, vectors)
-            return o, Symbols.learn(examples, o.units, o.embedding)
-        if kind == "frames":
-            o = filled(o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=16 if small else 64)
-            return o, (Mixed if examples.inputs[0].dtype == object else Numbers).learn(examples)
-        form = Pictures.learn(examples, o.view) if kind == "picture" else Vectors.learn(examples)
-        if form.sequence:
-            o = filled(o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=64)
-        else:
-            o = filled(o, layers=2, hidden=128 if small else 512, dropout=0.3, batch=32 if small else 128)
-        return o, form
 
     def targets(self, examples):
         if not self.many:
@@ -180,20 +153,30 @@ class Classify(ExampleTask):
 
     def loss(self, parameters, batch, state, noise):
         scores = self.model.forward(parameters, batch, noise)
-        return self._loss(parameters, scores, batch["targets"]), len(batch["targets"]), None
+        each = batch.get("weights")
+        loss = self._loss(parameters, scores, batch["targets"], each)
+        if self.smoothed:  # its gradient alone counts
+            xp = namespace(scores)
+            even = -xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1)
+            even = self.smoothed * (xp.sum(even if each is None else even * each) - loss)
+            loss = loss + even - engines.constant(even)
+        return loss, len(batch["targets"]), None
 
-    def _loss(self, parameters: Parameters, scores: Any, targets: Any) -> Any:
+    def _loss(self, parameters: Parameters, scores: Any, targets: Any, each: Any = None) -> Any:
+        """each: the weight of each example, 1 on average."""
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
         weights = None if self.weights is None else engines.array(np.array(self.weights, np.float32), scores)
         if self.many:
             losses = softplus(scores) - scores * targets
             # A label's presence weighs, its absence does not: what is rare is seldom there.
-            return xp.sum(losses if weights is None else losses * (1 + targets * (weights - 1)))
-        if weights is None:
+            losses = losses if weights is None else losses * (1 + targets * (weights - 1))
+            return xp.sum(losses if each is None else losses * each[:, None])
+        if weights is None and each is None:
             return engines.cross_entropy(scores, targets)
         picked = xp.take_along_axis(log_softmax(scores), targets[:, None], axis=1)[:, 0]
-        return -xp.sum(picked * weights[targets])
+        picked = picked if weights is None else picked * weights[targets]
+        return -xp.sum(picked if each is None else picked * each)
 
     # What it answers.
 
@@ -201,7 +184,7 @@ class Classify(ExampleTask):
         scores = self.model.forward(parameters, batch)
         xp = namespace(scores)
         scores = xp.astype(scores, parameters["head.bias"].dtype)
-        loss = self._loss(parameters, scores, batch["targets"]) if "targets" in batch else 0.0
+        loss = self._loss(parameters, scores, batch["targets"], batch.get("weights")) if "targets" in batch else 0.0
         return loss, len(scores), sigmoid(scores) if self.many else xp.exp(log_softmax(scores))
 
     def answers(self, parameters, found, lengths):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Self, final
@@ -17,7 +17,7 @@ from helo.data.buckets import Buckets, in_order
 from helo.data.dataset import Dataset
 from helo.encoders.store import clock
 from helo.errors import HeloError, fault, sound
-from helo.inputs.base import Encoded
+from helo.inputs.base import EVERY, Encoded
 from helo.metrics import Predictions
 from helo.models.base import Parameters
 from helo.tasks.base import Task, TaskOptions, on
@@ -44,8 +44,8 @@ class Splits:
     """The data of a task that is trained: examples as numbers with their targets, as `targets` made them."""
 
     def __init__(self, task: ExampleTask, learn: Dataset, check: Dataset):
-        self._encoded = lambda examples: (task.encode(examples), task.targets(examples))
-        self.train = task.training_examples(learn)
+        self._encoded = lambda examples: _weighed((task.encode(examples), task.targets(examples)), examples)
+        self.train = _weighed(task.training_examples(learn), learn)
         self.valid, self.examples = self._encoded(check), check  # to validate on, and as they were read
         self._some: tuple[int, tuple[Encoded, Any]] = (-1, self.valid)
 
@@ -56,6 +56,21 @@ class Splits:
         if self._some[0] != most:
             self._some = most, self._encoded(self.examples.evenly(most))
         return self._some[1]
+
+
+class _Weighed:
+    """Examples as numbers, each with its weight in the loss, 1 on average."""
+
+    def __init__(self, encoded: Encoded, weights: Sequence[float]):
+        self.encoded, self.lengths = encoded, encoded.lengths
+        self.weights = np.array(weights, np.float32) / np.float32(np.mean(weights))
+
+    def batch(self, rows: np.ndarray, rng: np.random.Generator | None = None, mine: slice = EVERY) -> dict[str, Any]:
+        return self.encoded.batch(rows, rng, mine) | {"weights": self.weights[rows[mine]]}
+
+
+def _weighed(found: tuple[Encoded, Any], examples: Dataset) -> tuple[Encoded, Any]:
+    return found if examples.weights is None else (_Weighed(found[0], examples.weights), found[1])
 
 
 class ExampleTask(Task):

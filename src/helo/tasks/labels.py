@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def unused(task: Any, *of_sequences: str) -> frozenset[str]:
     symbols = words or isinstance(form, (Dialogue, Symbols))
     parts = {
         "encoder": frames, "fps": frames, "units": words or isinstance(form, Symbols), "view": isinstance(form, Pictures),
-        "embedding": symbols, "vectors": symbols, "spelling": words, "level": isinstance(form, Numbers),
+        "embedding": symbols, "vectors": symbols, "spelling": words, "level": isinstance(form, Numbers), "convolutions": isinstance(form, Numbers),
     } | dict.fromkeys(of_sequences, form.sequence)  # fmt: skip
     return frozenset(name for name, has in parts.items() if not has)
 
@@ -86,7 +87,7 @@ class LabelSource(Source):
     def _framed(self, found: Dataset, options: Any) -> Dataset:
         return framed(found, options.encoder, options.fps, timed=self.labels == "step")
 
-    def stratify_by(self, examples):
+    def stratify_by(self, examples: Dataset) -> tuple[Sequence[AbstractSet[str]], int]:
         if self.labels == "step":
             spans = self._marked(examples)  # of a type that is known both labels are
             return [{y[2:] if spans else y for y in sentence} for sentence in examples.labels], 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from helo.data.readers import arrays
 from helo.data.spans import as_label, spans, types, written
 from helo.data.tokenizer import tokenizer as rules
 from helo.layers import crf, part
-from helo.tasks.base import on
+from helo.tasks.base import Parameters, on
 from helo.tasks.examples import ExampleTask
 from helo.tasks.labels import words
 
@@ -45,18 +46,12 @@ class Tagging(ExampleTask):
         if tokenizer is not None and not isinstance(source, Dataset):
             source = words(arrays.listed(source), rules(tokenizer))
         examples = self.source.given(self, source)
-        encoded, answers = self.encode(examples), [{} for _ in range(len(examples))]
-        own = {n: engines.host(p).astype(np.float64) for n, p in part(parameters, "crf").items()}
-        for rows in in_order(encoded.lengths):
-            scores = self.model.forward(parameters, on(encoded.batch(rows), next(iter(parameters.values()))))
-            scores, lengths = engines.host(scores).astype(np.float64), encoded.lengths[rows]
-            best = self.answers(parameters, scores if self.options.crf else scores.argmax(-1), lengths)
-            p = crf.marginals(own, scores, lengths) if self.options.crf else np.exp(log_softmax(scores))
-            for k, (row, found) in enumerate(zip(rows, best, strict=True)):
-                about = dict(examples.about[row]) if examples.about is not None else {}
-                offsets = about.pop("offsets", None)
-                answer = about | self.answer(examples.inputs[row], found)
-                answers[row] = answer | {"tags": _tags(answer, p[k, np.arange(len(found)), found], offsets)}
+        answers = [{} for _ in range(len(examples))]
+        for row, found, p in marginals(self, parameters, examples):
+            about = dict(examples.about[row]) if examples.about is not None else {}
+            offsets = about.pop("offsets", None)
+            answer = about | self.answer(examples.inputs[row], found)
+            answers[row] = answer | {"tags": _tags(answer, p[np.arange(len(found)), found], offsets)}
         return answers
 
     def _mended(self, ids: np.ndarray) -> np.ndarray:
@@ -78,6 +73,19 @@ class Tagging(ExampleTask):
         """Labels as files may have them."""
         kinds = [] if self.marked is None else types(self.labels)
         return {*self.labels, *(as_label(mark, kind) for kind in kinds for mark in "BIES")}
+
+
+def marginals(task: Tagging, parameters: Parameters, examples: Dataset) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Of each example, in some order: its place, its labels as numbers `(time,)`, and how probable each label is `(time, labels)`."""
+    encoded, chained = task.encode(examples), task.options.crf
+    own = {n: engines.host(p).astype(np.float64) for n, p in part(parameters, "crf").items()}
+    for rows in in_order(encoded.lengths):
+        scores = task.model.forward(parameters, on(encoded.batch(rows), next(iter(parameters.values()))))
+        scores, lengths = engines.host(scores).astype(np.float64), encoded.lengths[rows]
+        best = task.answers(parameters, scores if chained else scores.argmax(-1), lengths)
+        p = crf.marginals(own, scores, lengths) if chained else np.exp(log_softmax(scores))
+        for k, (row, found) in enumerate(zip(rows, best, strict=True)):
+            yield int(row), found, p[k, : len(found)]
 
 
 def _tags(answer: dict[str, Any], p: np.ndarray, offsets: list[tuple[int, int]] | None) -> list[dict[str, Any]]:

@@ -63,6 +63,7 @@ def train(
     config: str | Path | None = None,
     reporter: Reporter | Sequence[Reporter] = (),
     quiet: bool = False,
+    page: bool = True,
     **options: Any,
 ) -> Run:
     """Train a model on files or data and return its run.
@@ -73,6 +74,7 @@ def train(
     more steps, epochs or minutes. like: another run, whose options are used except those given. trust: allow a cell or metric
     that a run folder names by its file. config: a `config.toml`, whose files and options are used except those given.
     reporter: one or several `helo.training.Reporter` that are told how it goes. quiet: nothing is shown of it.
+    page: write the run's README.md and its pictures too, which takes a second or two.
     options: of the task and of the training (`helo train lm --help`).
     Raises HeloError for bad input, and Interrupted after Ctrl-C, SIGTERM or SIGHUP, once the run is saved.
     """
@@ -105,7 +107,7 @@ def train(
         if session.machine.writes:
             session.training = None  # all is saved, and figures can take minutes: a signal ends them at once
             try:
-                finish(training, end)
+                finish(training, end, page)
             except KeyboardInterrupt:
                 raise Interrupted(session.path, end.step) from None
         return Run(session.path, trust=True)

@@ -28,8 +28,7 @@ def save(learner: Learner, path: Path) -> None:
     peers = machine.gathered((_host(learner.state, machine), machine.device.random()))
     if not machine.writes:
         return
-    own = {f"weights.{n}": p for n, p in learner.parameters.items()} | learner.optimiser.tensors()
-    arrays = machine.device.back(own)
+    arrays = machine.device.back(_own(learner))
     for rank, (state, random) in enumerate(peers):
         arrays[f"random.{rank}"] = random
         arrays |= {f"state.{rank}.{i}.{j}": s for i, layer in enumerate(state) for j, s in enumerate(layer)}
@@ -72,7 +71,7 @@ def load(learner: Learner) -> bool:
                 raise ValueError(
                     f"step {progress.step}, epoch {epoch}, batch {index} of {batches.per_epoch}, {world} processes"
                 )
-        own = {f"weights.{n}": p for n, p in parameters.items()} | optimiser.tensors()
+        own = _own(learner)
         shapes = {n: (tuple(p.shape) or (1,), torch.empty(0, dtype=p.dtype).numpy().dtype) for n, p in own.items()}
         streams = getattr(batches, "streams", 0)
         for rank in range(world):
@@ -88,6 +87,8 @@ def load(learner: Learner) -> bool:
     with torch.no_grad():
         for name, p in parameters.items():
             p.copy_(tensors[f"weights.{name}"])
+        for name, p in learner.averaged.items():
+            p.copy_(tensors[f"averaged.{name}"])
     optimiser.load(tensors)
     batches.epoch, batches.index = epoch, index
     if world == machine.world:
@@ -104,6 +105,13 @@ def load(learner: Learner) -> bool:
     ]
     learner.state, learner.progress = tuple(map(tuple, layers)) or None, progress
     return True
+
+
+def _own(learner: Learner) -> dict[str, torch.Tensor]:
+    """What a learner's next step depends on."""
+    kinds = {"weights": learner.parameters, "averaged": learner.averaged}
+    own = {f"{kind}.{n}": p for kind, tensors in kinds.items() for n, p in tensors.items()}
+    return own | learner.optimiser.tensors()
 
 
 def _counters() -> dict[str, Any]:

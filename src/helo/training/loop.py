@@ -44,13 +44,18 @@ class Training(Learner):
         return f"{self.shown.describe()}; {self.size:,} parameters; {self.device}"
 
     @property
+    def chooses(self) -> bool:
+        """Whether there is enough to validate on that the best weights can be known, or a person says by which figure."""
+        return self.task.validation_size >= self.task.recipe.enough or self.task.scoring.chosen is not None
+
+    @property
     def ends_early(self) -> bool:
         """Whether it may end before its time: where that is an amount of time, unless a person says. It does not while what is
         minimised changes as it goes.
         """
         o = self.options
         timed = o.steps is None and o.epochs is None
-        return self.task.recipe.steady and (timed if o.early_stop is None else o.early_stop)
+        return self.task.recipe.steady and (timed and self.chooses if o.early_stop is None else o.early_stop)
 
     def run(self) -> Progress:
         """Train to the end, or until `stop` is set; then save, and say where it stands."""
@@ -78,7 +83,7 @@ class Training(Learner):
             if self.stop if self.machine.world == 1 else self.stops:
                 if self.machine.writes and not (self.home / "weights.safetensors").exists():
                     self.read()
-                    keep(self, {}, self.device.back(self.parameters))  # stopped before its first validation
+                    keep(self, {}, self.device.back(self.weights))  # stopped before its first validation
                 self.save()
                 break
         return p

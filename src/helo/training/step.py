@@ -23,6 +23,7 @@ from helo.training.options import Options
 from helo.training.report import Reporter
 from helo.training.schedule import Progress
 
+AVERAGED = 0.02  # of averaged weights is the newest step's
 READ_SECONDS = 0.2  # between two looks at how an accelerator is doing
 
 
@@ -41,6 +42,8 @@ class Learner:
         self.optimiser = Optimiser(
             self.parameters, options, self.device.precision, task.recipe.lr_scale, task.model.cell.blocks
         )
+        own = {n: p.detach().clone() for n, p in self.parameters.items()} if task.recipe.averaged else {}
+        self.averaged = own  # of the last steps, where a task is answered with them
         self.batches = task.batches(options.seed, machine.rank, machine.world)
         self.state: Any = None
         self.progress = Progress(
@@ -58,6 +61,11 @@ class Learner:
         self.reading: Any = None  # of these sums, on their way back
         self.read_at = 0.0
         self.last = (0.0, 0)  # the last step's loss and count, as far as they are known
+
+    @property
+    def weights(self) -> Mapping[str, Tensor]:
+        """What is validated and kept."""
+        return self.averaged or self.parameters
 
     @property
     def size(self) -> int:
@@ -115,6 +123,10 @@ class Learner:
         self.optimiser.step(factor)
         for p in self.parameters.values():
             p.grad = None
+        # At first of few steps, so that a short training is not held back by its beginning.
+        share = (10 / (9 + self.optimiser.count)).clamp(min=AVERAGED)
+        for name, p in self.averaged.items():
+            p.lerp_(self.parameters[name].detach(), share)
         now = torch.stack([x.double() for x in (loss, count, norm, norm > self.options.clip)])
         self.sums[:4] += now
         self.sums[4:] = now[:2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +35,9 @@ def validate(training: Training, speed: Speed) -> None:
         most = p.glance or task.recipe.validation_subset(task.validation_size, speed.per_step * p.total)
         p.looked = most
         with torch.no_grad(), device.autocast():
-            figures = task.validate(training.parameters, most, loss_only=True)
+            figures = task.validate(training.weights, most, loss_only=True)
         training.protocol = str(figures.get("protocol", "")).partition(" with ")[0]
-        weights = device.back(training.parameters)
+        weights = device.back(training.weights)
         norms = device.back({"norms": training.norms})["norms"]
         report = {
             "step": p.step,
@@ -54,7 +55,7 @@ def validate(training: Training, speed: Speed) -> None:
         report |= {} if key == LOSS else {key: figures[key]}
         better = cost < p.best or figures["loss"] < p.lowest
         p.lowest, p.idle = min(p.lowest, figures["loss"]), 0 if better else p.idle + 1
-        best = cost < p.best or (key != LOSS and cost == p.best)
+        best = cost < p.best or (key != LOSS and cost == p.best) or (not training.chooses and cost < math.inf)
         if best:
             p.best = cost
             keep(training, figures, weights)
@@ -90,8 +91,10 @@ def share(n: int | None, size: int, noun: str) -> str:
     return f"all {size:,} {noun}" if n is None or n >= size else f"{n:,} of {size:,} {noun}"
 
 
-def finish(training: Training, end: Progress) -> None:
-    """What a run folder has when its training is over. Raises HeloError where no weights were kept."""
+def finish(training: Training, end: Progress, page: bool = True) -> None:
+    """What a run folder has when its training is over. page: its report and pictures too. Raises HeloError where no weights
+    were kept.
+    """
     path, task = training.path, training.task
     if training.home != path or not (path / "weights.safetensors").exists():
         raise HeloError("no validation loss was finite, so no weights were saved", mend="lower --rate", where=path)
@@ -103,36 +106,37 @@ def finish(training: Training, end: Progress) -> None:
             f"validated on {end.ending:,} of {task.validation_size:,} for lack of time; helo eval {path} uses all"
         )
     about = folder.read_json(path / "run.json")
-    final = figures.pop("loss", None)
-    report = reports.of(task)
+    final, best = figures.pop("loss", None), about["steps"]
+    about |= {"figures": figures, "steps": end.step, "finished": True, "ended_early": end.early}
+    if page:
+        _show(training, end, weights, about, best, final)
+    # Last: who goes on with a run that is not finished makes the rest again. The seconds are from the command to here.
+    folder.write_json(path / "run.json", about | {"seconds": round(training.elapsed(), 2)})
+
+
+def _show(
+    training: Training, end: Progress, weights: Mapping[str, np.ndarray], about: dict[str, Any], best: int, final: Any
+) -> None:
+    """The report and the pictures of a run. about: its run.json to be. best, final: the step of its weights, and their loss."""
+    path, task, report = training.path, training.task, reports.of(training.task)
     report.samples = training.options.samples
     size, noun = task.validation_size, "symbols" if report.unit == "symbols" and hasattr(task, "split") else "examples"
     looked = most_looked_at(training)
     data, part = (share(n, size, noun) for n in (end.ending, looked))
-    of = f"{data} of the validation data, with the weights of step {about['steps']:,}"
-    said = str(figures.get("protocol", "")).partition(" with ")[0]
+    of = f"{data} of the validation data, with the weights of step {best:,}"
+    said = str(about["figures"].get("protocol", "")).partition(" with ")[0]
     part += f", {training.protocol}" if training.protocol != said else ""
     if looked < size or training.protocol != said:
         of += f"; those while it trained are of {part}"
         training.reporter.say(f"the figures are of {of}")
     title = f"{about['task']}, {network(task)}"
     unit = report.loss_unit and f"{report.loss_unit} per {report.unit.removesuffix('s')}"
-    drawing.loss(
-        path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, unit, part, (about["steps"], final, data)
-    )
-    about |= {"figures": figures, "steps": end.step}
+    drawing.loss(path / "loss.png", folder.metrics(path / "metrics.jsonl"), title, unit, part, (best, final, data))
     with training.device.answering(weights) as parameters:
         page = report.write(parameters, about["data"], path, most=end.ending)
     tables, rest, _ = page.partition(REST)
     for row in tables.splitlines() if rest else ():
         training.reporter.say(row)
-    about |= {
-        "seconds": round(training.elapsed(), 2),
-        "finished": True,
-        "ended_early": end.early,
-    }  # from the command to the figures, all of it
     options = {k: v for k, v in about["options"].items() if k not in task.options.unused(task)}
-    write_page(path, about | {"cell": network(task), "options": options}, report.verb, page, of)
-    folder.write_json(
-        path / "run.json", about
-    )  # last: who goes on with a run that is not finished makes the rest again
+    about = about | {"seconds": training.elapsed(), "cell": network(task), "options": options}
+    write_page(path, about, report.verb, page, of)

@@ -70,7 +70,7 @@ def read(
         if labelled and names[0].labels is None:
             mend = "give (inputs, labels)"
             raise HeloError("no labels", expected=f"one {LABELS[labels]}", mend=mend, where=str(names[0]))
-        return _settled(given.read(names[0], labels), options, labels, labelled, numeric, str(names[0])), []
+        return _settled(given.read(names[0], labels, numeric), options, labels, labelled, numeric, str(names[0])), []
     spec = getattr(options, "reader", None)
     readers = _candidates(spec, options, labels)
     sources: Sequence[Any] = table.given(names)
@@ -88,7 +88,7 @@ def read(
     name, claimed = claims.popitem()
     paths, reader = [p for p, _ in claimed], readers[name]
     known = {n: getattr(options, n, None) for n in reader.columns}
-    found = reader.read(paths, SimpleNamespace(**known, labels=labels, labelled=labelled))
+    found = reader.read(paths, SimpleNamespace(**known, labels=labels, labelled=labelled, numeric=numeric))
     if not type(reader).__module__.startswith("helo."):
         _checked(found, name, numeric)
     found = _settled(found, options, labels, labelled, numeric, _where(paths[0]))
@@ -110,9 +110,10 @@ def _settled(found: Dataset, options: Any, labels: str, labelled: bool, numeric:
     if several is not None and found.labels is not None:
         found.labels = [_separated(y, several) for y in found.labels]
     if labelled and labels in ("example", "step"):
-        _complete(found)
+        _complete(found, "number" if numeric else "label")
     if numeric and found.labels is not None:
-        found.labels = [_number(y, found.place(i), labelled) for i, y in enumerate(found.labels)]
+        columns = found.notes.get("targets", [])
+        found.labels = [_number(y, found.place(i), labelled, columns) for i, y in enumerate(found.labels)]
     return found
 
 
@@ -227,23 +228,23 @@ def _separated(value: Any, several: str) -> list[str]:
     return value if isinstance(value, list) else [v.strip() for v in value.split(several) if v.strip()]
 
 
-def _number(label: Any, where: str, labelled: bool) -> Any:
-    """A label as a number, or each of a list."""
+def _number(label: Any, where: str, labelled: bool, columns: Sequence[str]) -> Any:
+    """A label as a number, or each of a list. columns: their names, where they have some."""
     if isinstance(label, list):
-        return [_number(y, where, labelled) for y in label]
+        return [_number(y, where, labelled, columns[k : k + 1]) for k, y in enumerate(label)]
     try:
-        return math.nan if label == "" else numbers.number(label, where, missing=not labelled)
+        return math.nan if label == "" else numbers.number(label, where, "".join(columns[:1]), missing=not labelled)
     except HeloError as error:
         fault(error)
         return math.nan
 
 
-def _complete(found: Dataset) -> None:
-    """Faults of labels that are missing."""
+def _complete(found: Dataset, called: str) -> None:
+    """Faults of labels that are missing. called: what a label is."""
     for i, labels in enumerate(found.labels or ()):
         for step, label in enumerate(labels if isinstance(labels, list) else [labels]):
             if label == "":
-                fault("no label", expected="one", mend="fill it in, or remove the row", where=found.place(i, step))
+                fault(f"no {called}", expected="one", mend="fill it in, or remove the row", where=found.place(i, step))
     segments: list[Any] = found.notes.get("segments", []) if found.notes.get("label") else []
     for i, parts in enumerate(segments):
         for start, _, label in parts:

@@ -24,7 +24,7 @@ class Arrays(Reader):
     columns = ("multilabel",)
 
     def read(self, paths, options):
-        return examples(list(paths), options.multilabel)
+        return examples(list(paths), options.multilabel, options.numeric)
 
 
 def load(path: Path) -> dict[str, np.ndarray]:
@@ -114,12 +114,13 @@ def _word(value: Any) -> str:
     return "" if value is None or value != value else str(value).strip()  # NaN is not itself
 
 
-def examples(paths: list[Path], several: str | None = None) -> Dataset:
+def examples(paths: list[Path], several: str | None = None, numeric: bool = False) -> Dataset:
     """Examples first: x `(examples, …)` and y `(examples,)` of `.npz` or `.mat` files. Three or four axes of small
     whole numbers are pictures, two are vectors, three of other numbers are sequences `(examples, time, features)`.
 
     y `(examples, labels)` of zeros and ones marks the labels of each: one, or several where more than one or none is
-    marked or `several` is asked for. They are called as an array `names` says, else by their number, from 0.
+    marked or `several` is asked for. They are called as an array `names` says, else by their number, from 0. numeric: y is
+    numbers, one or several an example.
     """
     xs, ys, places = [], [], []
     for path in paths:
@@ -137,7 +138,10 @@ def examples(paths: list[Path], several: str | None = None) -> Dataset:
         if xs and x.shape[1:] != xs[0].shape[1:]:
             raise HeloError(f"x of shape {x.shape}", expected=f"(…, {xs[0].shape[1:]})", where=path)
         if y is not None:
-            marks = _marked(y, arrays.get("names"), path) if _marks(y, len(x)) else words(y, str(path))
+            if numeric:
+                marks = labels(y if len(y) == len(x) else y.reshape(-1), numeric, str(path))
+            else:
+                marks = _marked(y, arrays.get("names"), path) if _marks(y, len(x)) else words(y, str(path))
             if len(marks) != len(x):
                 raise HeloError(
                     f"{len(x)} examples in x but {len(marks)} labels in y", expected="the same number", where=path
@@ -158,11 +162,11 @@ def kind(x: np.ndarray) -> str:
     return "vector" if x.ndim == 2 else "picture" if x.ndim == 4 or x.dtype == np.uint8 else "frames"
 
 
-def labels(y: np.ndarray) -> list[Any]:
-    """Labels of examples, the first axis: one each, or several that ones mark."""
-    if _marks(y, len(y)):
-        return _marked(y, None, "labels")
-    return words(y, "labels") if y.ndim == 1 else [words(row, "labels") for row in y]
+def labels(y: np.ndarray, numeric: bool = False, where: str = "labels") -> list[Any]:
+    """Labels of examples, the first axis: one each, or several that ones mark. numeric: they are numbers, whatever these are."""
+    if not numeric and _marks(y, len(y)):
+        return _marked(y, None, where)
+    return words(y, where) if y.ndim == 1 else [words(row, where) for row in y]
 
 
 def _marks(y: np.ndarray, examples: int) -> bool:

@@ -64,6 +64,7 @@ class Reader(ABC):
     @abstractmethod
     def read(self, paths: Sequence[Any], options: Any) -> Dataset:
         """All of the files together. options: the values of `columns`, None where one is not given; `labels`, which of its
-        own is asked for; `labelled`, whether every example has to have its label. Raises HeloError, or calls `errors.fault`
+        own is asked for; `labelled`, whether every example has to have its label; `numeric`, whether
+        labels are numbers. Raises HeloError, or calls `errors.fault`
         for each row, with the place of what is damaged.
         """

@@ -16,6 +16,7 @@ from helo.errors import HeloError, fault
 
 TEXTS = ("text", "sentence", "utterance")
 LABELS = ("label", "emotion", "class")
+TARGETS = ("label", "target", "y")
 TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -181,6 +182,28 @@ def labelled(rows: Table, named: str | None, needed: bool) -> tuple[Table, str |
     if several:
         marks = [v if isinstance(v, list) else [v] if v else [] for v in marks]
     return replace(rows, columns=rows.columns | {label: marks}), label
+
+
+def targets(rows: Table, named: Sequence[str], needed: bool) -> tuple[Table, list[str]]:
+    """The table with what is to be predicted in one column, as `labelled` has it: that of the first of several columns has a list
+    of all of them, and the others are gone. And their names, none where the table lacks one.
+    """
+    if needed:
+        names = [rows.find(n, "--target") for n in named] or [column(rows, None, TARGETS, "--target") or ""]
+    else:
+        names = [c for n in named if (c := rows.first([n.lower()])) is not None]
+        if len(names) < len(named):
+            return without(rows, names), []
+    names = list(dict.fromkeys(names))
+    if len(names) < 2:
+        return (labelled(rows, names[0], needed)[0] if names else rows), names
+    every = [labelled(rows, name, needed)[0].columns[name] for name in names]
+    for name, values in zip(names, every, strict=True):
+        for value, where in zip(values, rows.places, strict=True):
+            if isinstance(value, list):
+                fault(f"a list in {name!r}", expected="a number", where=where)
+    rows = without(rows, names[1:])
+    return replace(rows, columns=rows.columns | {names[0]: [list(v) for v in zip(*every, strict=True)]}), names
 
 
 def _label(value: Any) -> str:

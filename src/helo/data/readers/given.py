@@ -27,6 +27,7 @@ class Examples:
 
     inputs: Any
     labels: Any = None
+    weights: Sequence[float] | None = None  # of each example in the loss
 
     def __str__(self) -> str:
         return "examples"
@@ -61,6 +62,12 @@ def settled(source: Any) -> list[Any]:
     if any(isinstance(i, str) and "\n" in i for i in items):
         raise HeloError("a text", expected="the name of a file", mend='texts are given as {"text": […]}')
     return files.listed(items)
+
+
+def weighted(source: Any, weights: Sequence[float]) -> list[Any]:
+    """One table or `Examples` of what is given, each example with its weight in the loss."""
+    (found,) = settled(source)
+    return [replace(found, weights=weights)]
 
 
 def anything(names: Sequence[Any]) -> bool:
@@ -103,15 +110,19 @@ def running(names: Sequence[Any]) -> list[str]:
     return lines
 
 
-def read(given: Examples, labels: str) -> Dataset:
-    """Examples as a dataset, of the kind that the inputs are. labels: what has a label, as `Reader.labels` says it."""
-    kind, inputs = _inputs(_items(given.inputs), labels)
-    if not len(inputs):
+def read(given: Examples, labels: str, numeric: bool = False) -> Dataset:
+    """Examples as a dataset, of the kind that the inputs are. labels: what has a label, as `Reader.labels` says it. numeric: they
+    are numbers.
+    """
+    items = _items(given.inputs)
+    if not len(items):
         raise HeloError("no examples", expected="at least one")
-    marks = None if given.labels is None else _labels(_items(given.labels), labels)
+    kind, inputs = _inputs(items, labels)
+    marks = None if given.labels is None else _labels(_items(given.labels), labels, numeric)
     if marks is not None and len(marks) != len(inputs):
         raise HeloError(f"{len(inputs)} examples but {len(marks)} labels", expected="the same number")
-    return Dataset(kind, inputs, marks, lambda i, *step: f"example {i}{f', step {step[0]}' if step else ''}")
+    where = lambda i, *step: f"example {i}{f', step {step[0]}' if step else ''}"  # noqa: E731
+    return Dataset(kind, inputs, marks, where, weights=given.weights)
 
 
 def _labelled(inputs: Any, labels: Any) -> table.Table | Examples:
@@ -147,7 +158,7 @@ def _inputs(items: Any, labels: str) -> tuple[str, Any]:
     if isinstance(items, np.ndarray) and labels != "step":
         if items.ndim < 2:
             raise HeloError(f"inputs of shape {items.shape}", expected="examples first, and one axis more")
-        return arrays.kind(items), numbers.checked(items, "inputs", missing=items.ndim == 3)
+        return arrays.kind(items), numbers.checked(items, "inputs", missing=items.ndim < 4)
     first = items[0] if len(items) else ""
     if isinstance(first, str) and labels != "step":
         return "text", _texts(items, "example")
@@ -176,13 +187,13 @@ def _inputs(items: Any, labels: str) -> tuple[str, Any]:
     return "picture" if found[0].ndim == 3 or found[0].dtype == np.uint8 else "frames", found
 
 
-def _labels(items: Any, labels: str) -> list[Any]:
+def _labels(items: Any, labels: str, numeric: bool) -> list[Any]:
     if labels == "text":
         return _texts(items, "label")
     if labels == "step":
         return [_marks(_items(y), f"labels of example {i}") for i, y in enumerate(items)]
     if isinstance(items, np.ndarray):
-        return arrays.labels(items)
+        return arrays.labels(items, numeric)
     return [_marks(_items(y), f"label {i}") if isinstance(y, list | tuple | np.ndarray) else _marks([y], f"label {i}")[0]
             for i, y in enumerate(items)]  # fmt: skip
 

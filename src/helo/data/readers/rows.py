@@ -16,7 +16,7 @@ class Rows(Reader):
     SUFFIXES = (".tsv", ".csv", ".jsonl")
     called = "TSV, CSV, JSONL"
     kinds = ("text", "vector", "frames", "dialogue", "clip")
-    columns = ("text", "label", "group", "order", "speaker", "split_by", "split", "ignore")
+    columns = ("text", "label", "group", "order", "speaker", "split_by", "split", "ignore", "target")
     tables = True
 
     def sniff(self, path):
@@ -25,12 +25,21 @@ class Rows(Reader):
 
     def read(self, paths, options):
         every = table.of(paths)
-        rows, label = columns.labelled(columns.without(every, options.ignore or ()), options.label, options.labelled)
+        rows, targets = columns.without(every, options.ignore or ()), list[str]()
+        if options.target is None:
+            rows, label = columns.labelled(rows, options.label, options.labelled)
+        else:
+            rows, targets = columns.targets(rows, options.target, options.labelled)
+            label = targets[0] if targets else None
         found = self._dataset(rows, label, options)
         found.split_by = columns.split_by(rows, options, found.notes.get("rows"))
+        found.weights = every.weights
         found.notes["columns"] = list(every.columns)
         if found.kind in ("text", "dialogue", "clip"):
             found.notes |= _unread(rows, found.kind, label, options)
+        if targets:
+            found.notes.pop("label", None)
+            found.notes["targets"] = targets
         if found.kind != "clip" or len(found) == len(every):
             found.columns = columns.carried(every, found.notes.get("rows"))
         return found

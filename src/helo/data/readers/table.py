@@ -25,6 +25,7 @@ class Table:
     columns: dict[str, list[Any]]
     places: list[str]
     headed: bool = True  # False: the columns are called "1", "2", …
+    weights: Sequence[float] | None = None  # of each row in the loss
 
     def __len__(self) -> int:
         return len(self.places)

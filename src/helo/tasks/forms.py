@@ -1,0 +1,56 @@
+"""How the examples of a classifier or a regression are read, and the sizes and the recipe that follow from what they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from helo import inputs
+from helo.data.dataset import Dataset
+from helo.inputs.dialogue import Dialogue
+from helo.inputs.mixed import Mixed
+from helo.inputs.numbers import Numbers
+from helo.inputs.pictures import Pictures
+from helo.inputs.symbols import Symbols
+from helo.inputs.vectors import Vectors
+from helo.inputs.words import Words, tokens
+from helo.tasks.base import Recipe, filled
+from helo.tasks.labels import no_words
+
+ENOUGH = 100  # held-out series
+
+
+def recipe(usual: Recipe, form: inputs.Input) -> Recipe:
+    """Of series that are seen in several views: a handful of held-out ones chooses no weights, and weights are averaged."""
+    return usual if getattr(form, "views", None) is None else replace(usual, enough=ENOUGH, averaged=True)
+
+
+def sized(o: Any, examples: Dataset) -> tuple[Any, inputs.Input]:
+    """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
+    kind, small = examples.kind, len(examples) < 5_000
+    if o.vectors is not None and not (kind == "dialogue" or (kind == "text" and o.units == "words")):
+        raise no_words(o.vectors, *[f"--units {o.units}"] * (kind == "text"))
+    if kind in ("text", "dialogue"):
+        size = 64 if small else 128
+        batch = 32 if kind == "text" else 16
+        o = filled(o, layers=1, hidden=size, embedding=size, pool="max", dropout=0.5, batch=batch)
+        vectors = None if o.vectors is None else Path(o.vectors)
+        if kind == "dialogue":
+            return o, Dialogue.learn(examples, o.embedding, o.hidden, o.dropout, vectors)
+        if o.units == "words":
+            return o, Words.learn(map(tokens, examples.inputs), o.embedding, 0, vectors)
+        return o, Symbols.learn(examples, o.units, o.embedding)
+    if kind == "frames":
+        form = (Mixed if examples.inputs[0].dtype == object else Numbers).learn(examples, views=o.convolutions)
+        o = filled(o, layers=1, hidden=64 if small else 128)
+        if isinstance(form, Mixed):
+            return filled(o, pool="mean", dropout=0.2, batch=16 if small else 64), form
+        batch = min(32, max(8, len(examples) // 16)) if small else 64
+        return filled(o, pool="mean+max", dropout=0.3, batch=batch), form
+    form = Pictures.learn(examples, o.view) if kind == "picture" else Vectors.learn(examples)
+    if form.sequence:
+        o = filled(o, layers=1, hidden=64 if small else 128, pool="mean", dropout=0.2, batch=64)
+    else:
+        o = filled(o, layers=2, hidden=128 if small else 512, dropout=0.3, batch=32 if small else 128)
+    return o, form
