@@ -293,6 +293,13 @@ def test_calibration_begins_where_answers_do(axes, tmp_path, labels, least):
     assert axes.get_title()
 
 
+def test_the_first_validation_is_within_the_picture_of_the_loss(axes, tmp_path):
+    """Without dropout's help a first validation may be worse than every loss in training."""
+    reports = [{"step": s, "loss": 0.69 - s / 1000, "valid": 0.70 - s / 1000} for s in range(1, 11)]
+    drawing.loss(tmp_path / "l.png", reports, "t", "nats")
+    assert axes.get_ylim()[1] > 0.699
+
+
 def test_loss_names_its_data_and_labels_stand_free(axes, tmp_path):
     """The label of the lowest validation stands on the side where the loss in training is not."""
     for sign in (1, -1):

@@ -133,7 +133,10 @@ def _usage(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption):
         name, flags = error.option_name, error.ctx.command.get_params(error.ctx) if error.ctx else []
         known = [o for p in flags if not getattr(p, "hidden", False) for o in p.opts if o.startswith("--")]
-        others = (name, *OTHERS.get(name.removeprefix("--").replace("_", "-"), ()))
+        word = name.removeprefix("--").replace("_", "-")
+        others = (f"--{word}", *OTHERS.get(word, ()))
+        if "--prompt" not in known and "--n-best" not in known and "samples" in word:
+            others = ()  # in training --streams are no samples
         if meant := [o for o in others if o in known]:
             mend = f"here it is {' and '.join(meant)}"
         elif {"--files", "--valid"} & {*others} and any(p.name == "files" for p in flags):
