@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fixtures import helo_command
 from helo import tasks
 from helo.data import readers
 from helo.data.readers import conll, encoding, numbers, pairs, series, table
