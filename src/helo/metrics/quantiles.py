@@ -20,8 +20,7 @@ class Quantiles(Metric):
     higher_is_better = False
 
     def statistics(self, answers, references):
-        over = references[..., None] - answers
-        losses = np.maximum(DECILES * over, (DECILES - 1) * over).mean(-1)
+        losses = pinball(answers, references)
         return np.stack([np.ones_like(losses).sum(0), losses.sum(0)], 1)
 
     def score(self, sums):
@@ -29,6 +28,12 @@ class Quantiles(Metric):
 
     def notes(self, answers, references):
         return {"coverage_80": float(covered(answers, references).mean())}
+
+
+def pinball(answers: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """The pinball loss of each number `(…)`, the mean over its deciles `(…, 9)`."""
+    over = references[..., None] - answers
+    return np.maximum(DECILES * over, (DECILES - 1) * over).mean(-1)
 
 
 def by_target(sums: np.ndarray) -> np.ndarray:

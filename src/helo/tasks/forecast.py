@@ -124,7 +124,7 @@ class Forecast(ExampleTask):
     @classmethod
     def from_dataset(cls, options, examples):
         if all(np.nanmin(h.values) == np.nanmax(h.values) for h in examples.inputs if len(h)):
-            value = next((f"{h.values[0]:g}" for h in examples.inputs if len(h)), "missing")
+            value = next((f"{np.nanmin(h.values):g}" for h in examples.inputs if len(h)), "missing")
             raise HeloError(f"all values are {value}", expected="values that vary", where=examples.place(0))
         frequency = examples.inputs[0].clock.frequency
         form = Windows.learn(examples.inputs, options.horizon, options.season)
