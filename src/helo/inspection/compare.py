@@ -48,7 +48,8 @@ def compare(paths: Sequence[str | Path]) -> dict[str, Any]:
     Raises HeloError for fewer than two, for runs of several tasks, and where one is none or has no report yet.
     """
     if not 2 <= len(paths) <= MOST:
-        raise HeloError(f"{len(paths)} runs" if len(paths) != 1 else "one run", expected=f"2 to {MOST} to compare")
+        raise HeloError(f"{len(paths)} runs" if len(paths) != 1 else "one run", expected=f"2 to {MOST} to compare",
+                        mend="name each, such as runs/*" if len(paths) == 1 else "")  # fmt: skip
     places = [Path(p) for p in paths]
     abouts = [folder.describe(p) for p in places]
     tasks = list(dict.fromkeys(a["task"] for a in abouts))

@@ -127,6 +127,10 @@ class Classify(ExampleTask):
                             expected="two or more", where=examples.place(0))  # fmt: skip
         if options.multilabel is None and (single := [y for y in known if counts[y] < LEAST]):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
+            if len(single) > len(flat) / 2 and all(map(_number, known)):
+                raise HeloError(f"the labels are numbers, {len(known):,} different ones in {len(flat):,} examples",
+                                expected="a few labels, each of several examples",
+                                mend="numbers as answers are what helo train regress learns", where=examples.place(at))  # fmt: skip
             raise HeloError(f"only one example of the label {single[0]!r}", expected="two or more of every label",
                             mend="add examples, or remove it", where=examples.place(at))  # fmt: skip
         options, form = forms.sized(options, examples)
@@ -209,3 +213,11 @@ class Classify(ExampleTask):
         saved = {"input": self.form.to_json(), "labels": self.labels}
         saved |= {"weights": list(self.weights)} if self.weights else {}
         return self.data, saved | ({"selects": s} if (s := self.scoring.default) != "accuracy" else {})
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
