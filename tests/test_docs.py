@@ -164,6 +164,10 @@ def test_commands_of_the_pages_run(tmp_path):
     rows = "".join(f"{30 + 7 * i},{i % 4},{90 + 20 * i},{400 + 9 * i}\n" for i in range(20))
     for name in ("flats.csv", "new.csv"):
         (tmp_path / name).write_text("size,floor,price,rent\n" + rows)
+    (tmp_path / "usual.log").write_text(
+        "".join(f"job {i} ended\n" for i in range(2000))
+    )  # a tenth is enough for a threshold
+    (tmp_path / "new.log").write_text("job 7 ended\njob 8 exploded\n")
     (tmp_path / "photos").mkdir()
     for i in range(4):
         Image.new("RGB", (20, 20), (60 * i, 90, 30)).save(tmp_path / "photos" / f"{i}.png")
