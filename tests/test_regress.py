@@ -15,6 +15,7 @@ pytest.importorskip("torch", reason="runs are made by training")
 
 import helo
 from fixtures import helo_command
+from helo import tasks
 from helo.errors import HeloError
 from helo.laws.tasks import LAWS
 from helo.layers import distributions
@@ -218,6 +219,13 @@ def test_coverage_is_best_near_the_share_that_it_is_of(table, tmp_path):
     assert "0.7800*" in done("compare", *runs).out
     assert "--metric" in refused("train", "regress", folder / "t.csv", "--target", "price", "--metric", "coverage_80",
                                  "--out", tmp_path / "run")  # fmt: skip
+
+
+def test_help_names_the_defaults_of_the_task():
+    text = " ".join(done("train", "regress", "--help").out.split())
+    for name, value in tasks.find("regress").recipe.options.items():
+        said = text.partition(f" --{name.replace('_', '-')} FLOAT ")[2].partition(" --")[0]
+        assert f"[{value}]" in said, name
 
 
 def test_distributions_are_scipys():
