@@ -309,6 +309,16 @@ def test_laws(trained):
         law(run, list(run.examples(file).inputs))
 
 
+@pytest.mark.parametrize("verb", ["explain", "inspect", "gradients", "score"])
+def test_what_has_no_meaning_for_a_forecaster_is_said_in_a_line(trained, verb):
+    run, file = trained
+    done = helo_command(verb, str(run.path), str(file))
+    assert done.code == 2, done.err
+    assert len(done.err.strip().splitlines()) == 1
+    assert str(run.path) in done.err
+    assert "helo explain" not in done.err
+
+
 def test_arrays_and_standard_input_are_series(trained):
     run, file = trained
     values = run.examples(file).inputs[0].values
