@@ -338,3 +338,23 @@ def test_labels_come_back_as_texts(tmp_path):
     rows = [{"a": i % 2, "label": bool(i % 2)} for i in range(40)]
     run = helo.train("classify", rows, out=tmp_path / "truth", steps=1, hidden=4, quiet=True)
     assert {answer["label"] for answer in run.predict(rows)} <= {"True", "False"}
+
+
+def test_a_column_without_values_is_said(tmp_path, caplog):
+    table = [{"size": i % 3, "empty": None, "kind": "pq"[i % 2], "label": "xy"[i % 2]} for i in range(20)]
+    with caplog.at_level(logging.WARNING, "helo"):
+        learned(as_csv(tmp_path / "t.csv", table))
+    assert [r.getMessage() for r in caplog.records if "empty" in r.getMessage()]
+    assert len(caplog.records) == 1
+
+
+def test_an_option_that_a_verb_lacks_is_named(trained, tmp_path):
+    for call in (
+        trained.evaluate,
+        trained.predict,
+        lambda files, **more: trained.report(tmp_path / "out", files, **more),
+    ):
+        with pytest.raises(HeloError, match="labl"):
+            call(rows(), labl="x")
+    with pytest.raises(HeloError, match="dat"):
+        trained.report(tmp_path / "out", dat=rows())

@@ -67,6 +67,8 @@ class Vectors(Input):
         x, names = _rows(examples), examples.notes.get("features")
         if names is not None:
             for j, name in enumerate(names):
+                if all(map(written.nothing, x[:, j])):
+                    warn(f"the column {name!r} has no value in any row; --ignore {shlex.quote(name)} leaves it out")
                 _counts_up(x[:, j], name)
         if x.dtype != object:
             return cls(Numbers.learn(_stepped(examples)))

@@ -151,7 +151,7 @@ class Run(TrainedModel):
         overwrite: replace an older report. Raises HeloError if files of those names are not from a report, or if the task has
         none, as a language model.
         """
-        out, files = listed([out])[0], given.settled(files)
+        out, files, said = listed([out])[0], given.settled(files), tasks.checked(self.task, "eval", said)
         with (
             report_folder(out, overwrite) as (beside, written),
             engines.fastest(self.parameters) as parameters,
