@@ -227,7 +227,7 @@ def test_figures_are_those_of_their_definitions():
     assert whole["mase"] == pytest.approx(np.mean(np.abs(q[..., 4] - y).mean(1) / error))
     assert whole["smape"] == pytest.approx(np.mean(200 * np.abs(q[..., 4] - y) / (np.abs(q[..., 4]) + np.abs(y))))
     assert whole["rmse"] == pytest.approx(np.sqrt(np.mean((mean - y) ** 2)))
-    assert whole["coverage_80"] == pytest.approx(np.mean((y >= q[..., 0]) & (y <= q[..., 8])))
+    assert metric.notes(answers, truth)["coverage_80"] == pytest.approx(np.mean((y >= q[..., 0]) & (y <= q[..., 8])))
 
 
 def test_origins_roll_backwards():

@@ -42,5 +42,5 @@ def by_target(sums: np.ndarray) -> np.ndarray:
 
 
 def covered(answers: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """The share of true numbers between the outer deciles of each target, `(targets,)`."""
+    """The share of true numbers between the outer deciles, of each target: `(examples, targets, 9)` to `(targets,)`."""
     return ((answers[..., 0] <= references) & (references <= answers[..., -1])).mean(0)

@@ -184,7 +184,7 @@ class Forecast(ExampleTask):
         naive = [np.repeat(t.naive[:, None], 1 + len(LEVELS), 1) for t in truth]
         answers = [np.concatenate([quantiles.mean(q, LEVELS)[:, None], q], 1) for q in answers]
         metric = Figures()
-        beside = metric.score(metric.statistics(naive, truth))
+        beside = metric.score(metric.statistics(naive, truth)) | metric.notes(naive, truth)
         return Predictions({"forecast": (answers, truth)}, notes={"seasonal_naive": beside, "windows": len(answers)})
 
     def predict(self, parameters, source, horizon=None, quantiles=(), paths=0, seed=None):
