@@ -41,7 +41,6 @@ def command() -> None:
 
 def _command(task: str) -> click.Command:
     from helo import reports, tasks
-    from helo.tasks.reading import Source
     from helo.training.options import Options
 
     own = tasks.find(task)
@@ -88,7 +87,7 @@ def _command(task: str) -> click.Command:
             ["--valid"],
             multiple=True,
             metavar="FILES",
-            help=f"validation files; without them {getattr(own, 'source', Source).held_out} is held out",
+            help="validation files; without them 10 % of the data is held out (forecast: the last horizon)",
         ),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
         click.Option(["--like"], metavar="RUN", help="use the options of another run, except those given here"),

@@ -19,8 +19,6 @@ from helo.tasks.reading import INPUT, Source, fingerprint
 class HistorySource(Source):
     """Series; the last horizon of each is held out."""
 
-    held_out = "the last horizon of each series"
-
     def read(self, files, options, labelled=True):
         files = given.settled(files)
         if files and isinstance(files[0], given.Examples):

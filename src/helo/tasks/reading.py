@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -30,8 +30,6 @@ UNSAID = frozenset({"columns", "read", "rows", "names", "segments", "images", "s
 class Source:
     """How a task gets its examples. `task`: one that is loaded, by whose options files are read."""
 
-    #: What is validated on where a person gives no files for it, in words.
-    held_out: ClassVar[str] = "10 % of the data"
     #: What has a label, as `Reader.labels` says it.
     labels: str = "example"
     #: How examples are held out to validate on where nothing else is said; None where the data says it.
