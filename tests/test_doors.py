@@ -95,6 +95,8 @@ def test_a_config_that_cannot_be_read(tmp_path):
         ("lm", "--learning-rate", "--rate"), ("lm", "--lr", "--rate"), ("lm", "--batch-size", "--streams"),
         ("classify", "--batch_size", "--batch"), ("lm", "--hidden-size", "--hidden"), ("lm", "--num-layers", "--layers"),
         ("tag", "--optimizer", "--rate"), ("translate", "--max-epochs", "--epochs"), ("lm", "--rnn-size", "--hidden"),
+        ("regress", "--label", "--target"), ("classify", "--target", "--label"), ("forecast", "--prediction-length", "--horizon"),
+        ("forecast", "--freq", "--frequency"), ("forecast", "--sp", "--season"), ("regress", "--y", "--target"),
     ],
 )  # fmt: skip
 def test_flags_by_the_names_of_other_tools(task, flag, ours, tmp_path):

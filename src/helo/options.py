@@ -27,7 +27,7 @@ from helo.errors import HeloError
 MANY = 2**31 - 1
 SAID = 1e6  # a most from here on is said only to who goes beyond it
 
-#: What PyTorch, Keras, scikit-learn, Hugging Face, flair and char-rnn call what our flags say, without dashes in front.
+#: What PyTorch, Keras, scikit-learn, Hugging Face, flair, char-rnn, sktime and GluonTS call what our flags say, without dashes in front.
 OTHERS: dict[str, tuple[str, ...]] = {
     other: ours
     for others, ours in (
@@ -67,8 +67,19 @@ OTHERS: dict[str, tuple[str, ...]] = {
         ("patience early-stopping early-stopping-patience", ("--early-stop",)),
         ("use-crf", ("--crf",)),
         ("embeddings pretrained-embeddings glove", ("--vectors",)),
-        ("target-column label-column y", ("--label",)),
+        ("target-column label-column y", ("--label", "--target")),
+        ("label", ("--target",)),
+        ("target", ("--label",)),
         ("text-column x", ("--text",)),
+        ("distr-output likelihood", ("--distribution",)),
+        ("prediction-length forecast-horizon fh steps-ahead", ("--horizon",)),
+        ("freq", ("--frequency",)),
+        ("sp seasonality season-length seasonal-periods period", ("--season",)),
+        ("unique-id item-id series-id id-column", ("--group",)),
+        ("timestamp timestamp-column time-column ds", ("--time",)),
+        ("quantile-levels levels", ("--quantiles",)),
+        ("exog known-covariates known-covariates-names feat-dynamic-real", ("--known",)),
+        ("past-covariates past-feat-dynamic-real", ("--past",)),
     )
     for other in others.split()
 }

@@ -21,7 +21,7 @@ from helo.training.options import Options
 
 BUDGETS = {"minutes", "epochs", "steps"}  # one of them is given
 #: Of `train` itself, beside the options.
-ARGUMENTS = {"files", "valid", "out", "like", "resume", "overwrite", "trust", "config", "reporter", "quiet"}
+ARGUMENTS = {"files", "valid", "out", "like", "resume", "overwrite", "trust", "config", "reporter", "quiet", "page"}
 
 
 @dataclass
