@@ -215,6 +215,26 @@ def test_what_no_model_comes_of_is_refused_and_leaves_nothing(tmp_path, data):
         train(tmp_path, "caption", (SERIES, LABELS))
 
 
+HALVES = [0, 1] * 6
+
+
+@pytest.mark.parametrize(
+    "task, x, y",
+    [
+        *((task, x, HALVES) for task in ("classify", "regress") for x in (
+            np.zeros((12, 0, 2)), np.zeros((12, 6, 0)), np.zeros((12, 0)), np.zeros((12, 0, 5), np.uint8), [np.zeros((3, 0))] * 12,
+            [np.zeros((3, 0), np.uint8)] * 12, [np.zeros((3, 2)), np.zeros((4, 3))] * 6,
+        )),
+        ("tag", [np.zeros((3, 2)), np.zeros((4, 3))] * 6, [[1, 0, 1], [1, 0, 1, 0]] * 6),
+        ("tag", [np.zeros((3, 0))] * 12, [[1, 0, 1]] * 12),
+        ("tag", [["a", "b"]] * 12, [[]] * 12),
+    ],
+)  # fmt: skip
+def test_empty_arrays_and_other_channels_are_refused(tmp_path, task, x, y):
+    with pytest.raises(HeloError):
+        train(tmp_path, task, (x, y))
+
+
 def test_what_was_settled_is_settled():
     for source in ("a.csv", ["a.csv", "b.csv"], ("a.csv", "b.csv"), FRAME, [FRAME, FRAME], (SERIES, LABELS), ()):
         once = given.settled(source)

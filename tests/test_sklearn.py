@@ -275,6 +275,22 @@ def test_bad_input_is_a_value_error_of_one_line():
             kind().predict(x)
     with pytest.raises(ValueError, match="3"):
         SequenceClassifier(**SMALL).fit(x, y).predict(np.zeros((2, 5, 3)))
+    for name in ("verbose", "warm_start"):
+        with pytest.raises(ValueError, match=name):
+            SequenceClassifier(**SMALL, **{name: np.ones(2)}).fit(x, y)
+
+
+def test_a_folder_that_cannot_be_written_is_a_value_error(tmp_path):
+    (tmp_path / "file").touch()
+    x, y = series(20)
+    with pytest.raises(ValueError, match="file"):
+        SequenceClassifier(**SMALL).fit(x, y).save_run(tmp_path / "file" / "run")
+
+
+def test_a_column_twice_is_a_value_error():
+    frame = pytest.importorskip("pandas").DataFrame(np.zeros((20, 2)), columns=["a", "a"])
+    with pytest.raises(ValueError, match="'a'"):
+        SequenceClassifier(**SMALL).fit(frame, ["up", "down"] * 10)
 
 
 def test_trainings_in_threads_are_those_one_after_the_other():

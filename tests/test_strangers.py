@@ -54,6 +54,17 @@ def _digits() -> Path:
     return path
 
 
+def _waves() -> Path:
+    path, rng = home() / "waves.npz", np.random.default_rng(0)
+    np.savez(path, x=rng.standard_normal((40, 9, 2)).astype(np.float32), y=np.arange(40) % 2)
+    return path
+
+
+def _sales() -> Path:
+    days = (f"2024-{1 + i // 28:02d}-{1 + i % 28:02d}" for i in range(28))
+    return _written("sales.csv", "date,sales\n" + "".join(f"{day},{i * i % 11}.5\n" for i, day in enumerate(days)))
+
+
 def _entities() -> Path:
     return _written("spans.conll", "Anna\tB-PER\nBell\tI-PER\nsaw\tO\nRome\tB-LOC\n\n" * 20)
 
@@ -131,6 +142,20 @@ KINDS: dict[str, tuple[str, Callable[[], Path], dict[str, Any], Callable[[helo.R
     "talk": ("tag", _turns, TALK, lambda r: r.predict([[("A", "no"), ("B", "oh")]])),
     "pairs": ("translate", _pairs, {}, lambda r: r.predict(["abc"])),
     "pictures": ("caption", _pictures, {"encoder": "small"}, _ask_picture),
+    "waves": ("classify", _waves, {}, lambda r: r.predict(np.ones((1, 9, 2), np.float32))),
+    "slopes": ("regress", _waves, {}, lambda r: r.predict(np.ones((1, 9, 2), np.float32))),
+    "amounts": (
+        "regress",
+        _table,
+        {"target": ("a",), "ignore": ("label",), "distribution": "normal"},
+        lambda r: r.predict(np.array([[1.0]], np.float32)),
+    ),
+    "sales": (
+        "forecast",
+        _sales,
+        {"target": "sales", "horizon": 3, "members": 2},
+        lambda r: r.predict([[1.0, 2.0, 3.0]]),
+    ),
 }
 
 

@@ -19,8 +19,8 @@ from sklearn.utils import _safe_indexing, check_consistent_length, check_random_
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from helo import tasks, training
-from helo.data.readers import given
-from helo.errors import HeloError
+from helo.data.readers import given, table
+from helo.errors import HeloError, as_helo_error
 from helo.options import Option, described
 from helo.runs import Run
 
@@ -43,7 +43,7 @@ class InvalidInput(HeloError, ValueError):
 
 
 def invalid(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method whose HeloErrors come out as `InvalidInput`."""
+    """A method whose HeloErrors come out as `InvalidInput`, and so does what the machine refuses."""
 
     @wraps(method)
     def inside(*args: Any, **kwargs: Any) -> Any:
@@ -51,8 +51,10 @@ def invalid(method: Callable[..., Any]) -> Callable[..., Any]:
             return method(*args, **kwargs)
         except InvalidInput:
             raise
-        except HeloError as e:
-            raise InvalidInput(e.found, expected=e.expected, mend=e.mend, where=e.where) from e
+        except (HeloError, OSError, MemoryError, RecursionError) as error:
+            e = as_helo_error(error)
+            assert e is not None
+            raise InvalidInput(e.found, expected=e.expected, mend=e.mend, where=e.where) from error
 
     return inside
 
@@ -98,6 +100,7 @@ class Trained:
         assert self._run is not None
         return self._run
 
+    @invalid
     def save_run(self, path: str | Path) -> Run:
         """Write the model as a run folder, which every command of helo takes."""
         self._is_there()
@@ -121,6 +124,9 @@ class Trained:
 
     def _train(self, data: Any, valid: Any = None, **more: Any) -> Self:
         """Train on data as `helo.train` takes it. valid: likewise, to validate on. more: options that follow from the data."""
+        for name in ("warm_start", "verbose"):
+            if not isinstance(on := getattr(self, name), bool | np.bool):
+                raise InvalidInput(f"{on!r:.40}", expected="True or False", where=name)
         o: dict[str, Any] = {k: v for k, v in self.get_params(deep=False).items() if k not in OWN and v is not None}
         if not {"epochs", "minutes", "steps"} & o.keys():
             o |= self.budget
@@ -150,6 +156,7 @@ class Estimator(Trained, BaseEstimator):
         series and pictures are looked at by helo. reset: from now on they have to be like these.
         """
         if hasattr(type(X), "columns"):  # a DataFrame
+            table.named(X)
             validate_data(self, X, skip_check_array=True, reset=reset)
             return X
         if hasattr(X, "__array__") and (a := np.asarray(X)).ndim and (a.ndim > 2 or _listed(a)):

@@ -24,7 +24,7 @@ from helo.metrics import Predictions, Scoring
 from helo.metrics.forecast import Forecast as Figures
 from helo.models.forecaster import Forecaster
 from helo.options import SHARE, SIZE, Bounds
-from helo.saved import settled
+from helo.saved import fields, settled
 from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions, ExampleTask
 from helo.tasks.histories import HistorySource
@@ -116,7 +116,7 @@ class Forecast(ExampleTask):
     @classmethod
     def load(cls, options, saved, data):
         settled(options, "hidden", "dropout", "frequency", "season")
-        form = inputs.from_json(saved["input"])
+        form = inputs.from_json(fields(saved, input=dict)[0])
         if not isinstance(form, Windows) or form.horizon != options.horizon:
             raise ValueError("not windows of the horizon that run.json says")
         return cls(options, form)

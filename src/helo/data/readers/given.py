@@ -122,6 +122,9 @@ def read(given: Examples, labels: str, numeric: bool = False) -> Dataset:
     if marks is not None and len(marks) != len(inputs):
         raise HeloError(f"{len(inputs)} examples but {len(marks)} labels", expected="the same number")
     where = lambda i, *step: f"example {i}{f', step {step[0]}' if step else ''}"  # noqa: E731
+    for i, (x, y) in enumerate(zip(inputs, marks or (), strict=False) if labels == "step" else ()):
+        if len(x) != len(y):
+            raise HeloError(f"{len(x)} steps but {len(y)} labels", expected="as many", where=where(i))
     return Dataset(kind, inputs, marks, where, weights=given.weights)
 
 
@@ -156,8 +159,9 @@ def _inputs(items: Any, labels: str) -> tuple[str, Any]:
     if labels in ("text", "picture"):
         return "pair", _texts(items, "example")
     if isinstance(items, np.ndarray) and labels != "step":
-        if items.ndim < 2:
-            raise HeloError(f"inputs of shape {items.shape}", expected="examples first, and one axis more")
+        if items.ndim < 2 or not items.size:
+            expected = "examples first, and one axis more, none of them empty"
+            raise HeloError(f"inputs of shape {items.shape}", expected=expected)
         return arrays.kind(items), numbers.checked(items, "inputs", missing=items.ndim < 4)
     first = items[0] if len(items) else ""
     if isinstance(first, str) and labels != "step":
@@ -179,12 +183,15 @@ def _inputs(items: Any, labels: str) -> tuple[str, Any]:
     if len({x.ndim for x in found}) > 1 or found[0].ndim > 3 or (flat and (labels == "step" or len(shapes) > 1)):
         several = ", ".join(map(str, sorted(shapes)[:3]))
         raise HeloError(f"arrays of shape {several}", expected="(time, channels) each", where="inputs")
-    if labels == "step":
-        return "frames", found
-    if len(shapes) == 1:
+    kind = "frames" if labels == "step" or (found[0].ndim < 3 and found[0].dtype != np.uint8) else "picture"
+    for i, x in enumerate(found):
+        if not x.size or (kind == "frames" and x.shape[1:] != found[0].shape[1:]):
+            expected = f"(time, {found[0].shape[1] or 'channels'})" if found[0].ndim == 2 else "one or more numbers"
+            raise HeloError(f"an array of shape {x.shape}", expected=expected, where=f"example {i}")
+    if len(shapes) == 1 and labels != "step":
         whole = np.stack(found)
         return arrays.kind(whole), whole
-    return "picture" if found[0].ndim == 3 or found[0].dtype == np.uint8 else "frames", found
+    return kind, found
 
 
 def _labels(items: Any, labels: str, numeric: bool) -> list[Any]:

@@ -146,14 +146,18 @@ def _frame(source: Any) -> bool:
     return hasattr(type(source), "columns") and hasattr(type(source), "__getitem__") and not isinstance(source, Table)
 
 
+def named(frame: Any, called: str = "DataFrame") -> None:
+    """Raises HeloError for a DataFrame with a name twice, which pandas and pyarrow allow and narwhals does not."""
+    if not hasattr(frame, "collect"):
+        names = frame.column_names if hasattr(type(frame), "column_names") else frame.columns
+        _named([str(n) for n in names], called)
+
+
 def _table(frame: Any, called: str) -> Table:
     """Rows are counted from 0, as DataFrames count them."""
     import narwhals
 
-    if not hasattr(frame, "collect"):  # pandas and pyarrow allow names twice, which narwhals does not
-        _named(
-            [str(n) for n in (frame.column_names if hasattr(type(frame), "column_names") else frame.columns)], called
-        )
+    named(frame, called)
     expected = "a DataFrame of pandas, polars, pyarrow or another library that narwhals reads"
     with wrap(TypeError, f"{type(frame).__module__}.{type(frame).__qualname__}", expected=expected, where=called):
         found = narwhals.from_native(frame)
