@@ -56,7 +56,7 @@ def test_bad_texts_are_refused(helo, tmp_path):
     for name, *said in (
         ("empty.txt", "empty"),
         ("one.txt", "1 "),
-        ("short.txt", "--chunk"),
+        ("short.txt", "2 for validation", "more text"),
         ("latin.txt", "byte 3", "iconv -f WINDOWS-1252"),
         ("wide.txt", "byte 0", "iconv -f UTF-16"),
         ("missing.txt",),
@@ -98,7 +98,7 @@ def test_damaged_runs_and_foreign_states_are_refused(helo, run, tmp_path):
 def test_a_verb_alone_ends_in_its_help_or_a_line(helo, verb):
     code, _, err = helo(verb)
     assert code in (0, 2)
-    assert "bug" not in err
+    assert "a bug in helo" not in err  # what `demo` writes may hold the word
 
 
 def test_json_is_one_object_with_its_keys(helo, run):

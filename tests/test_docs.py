@@ -161,6 +161,13 @@ def commands() -> list[tuple[str, list[str]]]:
 def test_commands_of_the_pages_run(tmp_path):
     (tmp_path / "novel.txt").write_text("It was the best of times, it was the worst of times.\n" * 100)
     (tmp_path / "reviews.tsv").write_text("text\tlabel\n" + "a good film\tpos\na bad one\tneg\n" * 20)
+    rows = "".join(f"{30 + 7 * i},{i % 4},{90 + 20 * i},{400 + 9 * i}\n" for i in range(20))
+    for name in ("flats.csv", "new.csv"):
+        (tmp_path / name).write_text("size,floor,price,rent\n" + rows)
+    (tmp_path / "usual.log").write_text(
+        "".join(f"job {i} ended\n" for i in range(2000))
+    )  # a tenth is enough for a threshold
+    (tmp_path / "new.log").write_text("job 7 ended\njob 8 exploded\n")
     (tmp_path / "photos").mkdir()
     for i in range(4):
         Image.new("RGB", (20, 20), (60 * i, 90, 30)).save(tmp_path / "photos" / f"{i}.png")

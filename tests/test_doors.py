@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,8 @@ def test_a_config_that_cannot_be_read(tmp_path):
         ("lm", "--learning-rate", "--rate"), ("lm", "--lr", "--rate"), ("lm", "--batch-size", "--streams"),
         ("classify", "--batch_size", "--batch"), ("lm", "--hidden-size", "--hidden"), ("lm", "--num-layers", "--layers"),
         ("tag", "--optimizer", "--rate"), ("translate", "--max-epochs", "--epochs"), ("lm", "--rnn-size", "--hidden"),
+        ("regress", "--label", "--target"), ("classify", "--target", "--label"), ("forecast", "--prediction-length", "--horizon"),
+        ("forecast", "--freq", "--frequency"), ("forecast", "--sp", "--season"), ("regress", "--y", "--target"),
     ],
 )  # fmt: skip
 def test_flags_by_the_names_of_other_tools(task, flag, ours, tmp_path):
@@ -109,3 +112,35 @@ def test_of_many_names_the_three_nearest_are_said():
     assert nearest("hiden", many).count("'") == 6
     assert "'hidden'" in nearest("hiden", many)
     assert nearest("b", ["a", "c"]) == "one of a, c"
+
+
+@pytest.mark.parametrize(
+    "task, name, ours",
+    [
+        ("lm", "lr", "rate and adam_rate"), ("lm", "learning_rate", "rate and adam_rate"), ("lm", "batch_size", "streams"),
+        ("classify", "batch_size", "batch"), ("lm", "hidden_size", "hidden"), ("lm", "n_epochs", "epochs"),
+        ("classify", "class_weight", "balance"), ("lm", "validation_data", "valid"), ("lm", "output_dir", "out"),
+    ],
+)  # fmt: skip
+def test_options_by_the_names_of_other_tools(task, name, ours):
+    other: dict[str, Any] = {name: 1}
+    with pytest.raises(HeloError, match=f"'{name}'; here it is {ours}$"):
+        helo.train(task, text_file(), **other)
+
+
+def test_an_option_before_its_task_is_told_to_come_after_it():
+    done = helo_command("train", "--config", "config.toml")
+    assert done.code == 2
+    assert "helo train TASK --config" in done.err
+
+
+def test_a_notebook_shows_the_persons_own_lines_and_the_message():
+    def mine():
+        helo.train("lm", text_file(), lr=1)
+
+    with pytest.raises(HeloError) as caught:
+        mine()
+    shown = caught.value._render_traceback_()
+    assert 'helo.train("lm", text_file(), lr=1)' in shown[-2]
+    assert shown[-1] == f"HeloError: {caught.value}"
+    assert not any("raise " in line for line in shown)

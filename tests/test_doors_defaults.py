@@ -293,6 +293,13 @@ def test_calibration_begins_where_answers_do(axes, tmp_path, labels, least):
     assert axes.get_title()
 
 
+def test_the_first_validation_is_within_the_picture_of_the_loss(axes, tmp_path):
+    """Without dropout's help a first validation may be worse than every loss in training."""
+    reports = [{"step": s, "loss": 0.69 - s / 1000, "valid": 0.70 - s / 1000} for s in range(1, 11)]
+    drawing.loss(tmp_path / "l.png", reports, "t", "nats")
+    assert axes.get_ylim()[1] > 0.699
+
+
 def test_loss_names_its_data_and_labels_stand_free(axes, tmp_path):
     """The label of the lowest validation stands on the side where the loss in training is not."""
     for sign in (1, -1):
@@ -304,3 +311,14 @@ def test_loss_names_its_data_and_labels_stand_free(axes, tmp_path):
         assert any("all 9 examples" in t and "2.250" in t for t in said)
         (label,) = [t for t in axes.texts if t.get_text() == "2.000"]
         assert label.xyann[1] * sign < 0
+
+
+def test_a_validation_that_rises_is_seen_whole(axes, tmp_path):
+    """However far the loss in training has fallen, what it is compared with stands in the picture, its end too."""
+    for losses, valid in (((0.3, 0.1, 0.06), (0.38, 0.6, 0.75)), ((2.0, 1.0, 0.5), (1.9, 1.8, 3.0))):
+        axes.clear()
+        reports = [{"step": i, "loss": a, "valid": b} for i, (a, b) in enumerate(zip(losses, valid, strict=True), 1)]
+        drawing.loss(tmp_path / "l.png", reports, "t", "nats", "", (1, valid[0], "all"))
+        low, high = axes.get_ylim()
+        assert low < min(losses)
+        assert high > max(valid)

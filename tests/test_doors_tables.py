@@ -303,3 +303,58 @@ def test_a_refusal_is_one_line_whatever_was_warned_of_before(tmp_path):
     assert done.code == 2
     assert "nowhere" in done.err
     assert "identifier" not in done.err
+
+
+def test_a_column_of_dates_is_named(caplog, tmp_path):
+    """Each date is a category of which nothing is learned; few dates, and numbers, are none."""
+    days = [f"2024-{1 + i % 4:02d}-{1 + i % 25:02d} 00:00:00" for i in range(200)]
+    rows = [{"since": day, "wave": f"2024-0{1 + i % 3}-01", "n": i % 7, "year": str(2000 + i % 60), "label": "ab"[i % 2]} for i, day in enumerate(days)]  # fmt: skip
+    helo.train("classify", rows, out=tmp_path / "dates", steps=1, hidden=4, quiet=True)
+    (said,) = [r.getMessage() for r in caplog.records if "dates" in r.getMessage()]
+    assert "--ignore since" in said
+
+
+def test_labels_that_are_measurements_are_named(tmp_path):
+    rows = [{"a": i % 5, "label": i + 0.5} for i in range(40)]
+    with pytest.raises(HeloError, match="40 different ones in 40.*helo train regress"):
+        helo.train("classify", rows, out=tmp_path / "measured", steps=1, quiet=True)
+
+
+def test_a_feed_forward_run_names_no_cell(tmp_path):
+    rows = [{"a": i % 5, "label": "ab"[i % 2]} for i in range(40)]
+    run = helo.train("classify", rows, out=tmp_path / "forward", steps=1, hidden=4, quiet=True)
+    for shown in (repr(run), run._repr_html_()):
+        assert "feed-forward" in shown
+        assert "lstm" not in shown
+
+
+def test_an_infinite_number_is_one_error_and_no_warning(tmp_path):
+    rows = [{"a": float("inf"), "label": "ab"[i % 2]} for i in range(40)]
+    with pytest.raises(HeloError, match="inf in the column 'a'"):
+        helo.train("classify", rows, out=tmp_path / "infinite", steps=1, quiet=True)
+
+
+def test_labels_come_back_as_texts(tmp_path):
+    rows = [{"a": i % 2, "label": bool(i % 2)} for i in range(40)]
+    run = helo.train("classify", rows, out=tmp_path / "truth", steps=1, hidden=4, quiet=True)
+    assert {answer["label"] for answer in run.predict(rows)} <= {"True", "False"}
+
+
+def test_a_column_without_values_is_said(tmp_path, caplog):
+    table = [{"size": i % 3, "empty": None, "kind": "pq"[i % 2], "label": "xy"[i % 2]} for i in range(20)]
+    with caplog.at_level(logging.WARNING, "helo"):
+        learned(as_csv(tmp_path / "t.csv", table))
+    assert [r.getMessage() for r in caplog.records if "empty" in r.getMessage()]
+    assert len(caplog.records) == 1
+
+
+def test_an_option_that_a_verb_lacks_is_named(trained, tmp_path):
+    for call in (
+        trained.evaluate,
+        trained.predict,
+        lambda files, **more: trained.report(tmp_path / "out", files, **more),
+    ):
+        with pytest.raises(HeloError, match="labl"):
+            call(rows(), labl="x")
+    with pytest.raises(HeloError, match="dat"):
+        trained.report(tmp_path / "out", dat=rows())

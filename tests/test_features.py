@@ -323,8 +323,8 @@ def test_a_property_has_a_direction_of_its_own(planted):
         "properties"
     ]
     assert list(found) == ["unit", "noise"]
-    assert found["unit"]["told"] == pytest.approx(1, abs=0.01)
-    assert abs(found["noise"]["told"]) < 0.05
+    assert found["unit"]["explained"] == pytest.approx(1, abs=0.01)
+    assert abs(found["noise"]["explained"]) < 0.05
     known = [(x, v) for x, v in zip(found["unit"]["x"], found["unit"]["value"], strict=True) if v is not None]
     assert np.corrcoef(np.array(known).T)[0, 1] > 0.99
 

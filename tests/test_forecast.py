@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import helo
 from fixtures import helo_command
 from helo.data import readers, times
-from helo.data.histories import history, rolled
+from helo.data.histories import dataset, history, rolled
 from helo.data.times import Clock
 from helo.errors import HeloError
 from helo.inputs.windows import Truth, Windows, seasonal_naive
@@ -105,6 +106,13 @@ def test_long_wide_and_m4_give_the_same_series(tmp_path):
         assert found.inputs[1].values.tolist() == [v for _, v in b]
         assert found.notes["frequency"] == "monthly"
     assert first.inputs[0].clock.text(40) == "2018-05"
+
+
+def test_each_file_of_m4_has_its_own_first_line(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text(f'"V1","V2","V3"\n"{name}",1,2\n')
+    found = read([tmp_path / "a.csv", tmp_path / "b.csv"], frequency="monthly")
+    assert [h.name for h in found.inputs] == ["a", "b"]
 
 
 def test_parquet_and_dataframes(tmp_path):
@@ -220,14 +228,14 @@ def test_figures_are_those_of_their_definitions():
     assert whole["mase"] == pytest.approx(np.mean(np.abs(q[..., 4] - y).mean(1) / error))
     assert whole["smape"] == pytest.approx(np.mean(200 * np.abs(q[..., 4] - y) / (np.abs(q[..., 4]) + np.abs(y))))
     assert whole["rmse"] == pytest.approx(np.sqrt(np.mean((mean - y) ** 2)))
-    assert whole["coverage_80"] == pytest.approx(np.mean((y >= q[..., 0]) & (y <= q[..., 8])))
+    assert metric.notes(answers, truth)["coverage_80"] == pytest.approx(np.mean((y >= q[..., 0]) & (y <= q[..., 8])))
 
 
 def test_origins_roll_backwards():
-    examples = SimpleNamespace(inputs=[history("a", np.arange(20.0), Clock("monthly"))])
-    examples.place = lambda i, *s: "x:1"
+    examples = dataset([history("a", np.arange(20.0), Clock("monthly"))], ["x:1"], None, {}, {})
+    assert [h.origin for h in rolled(examples, 6, origins=3, stride=2).inputs] == [10, 12, 14]
     with pytest.raises(HeloError, match="--origins"):
-        rolled(examples, 6, origins=4)  # pyright: ignore[reportArgumentType]
+        rolled(examples, 6, origins=4)
 
 
 # The whole way.
@@ -288,6 +296,7 @@ def test_a_backtest_stands_beside_seasonal_naive(trained):
     assert found["windows"] == 6
     assert set(found["seasonal_naive"]) == {"wql", "mase", "smape", "rmse", "coverage_80"} <= set(found)
     assert "seasonal_naive" in helo_command("eval", str(run.path)).out
+    assert "figures.seasonal_naive mase" in helo_command("info", str(run.path)).out
     done = helo_command("eval", str(run.path), str(file), "--origins", "40")
     assert done.code == 2
     assert "--origins" in done.err
@@ -299,6 +308,16 @@ def test_laws(trained):
     run, file = trained
     for law in LAWS.values():
         law(run, list(run.examples(file).inputs))
+
+
+@pytest.mark.parametrize("verb", ["explain", "inspect", "gradients", "score"])
+def test_what_has_no_meaning_for_a_forecaster_is_said_in_a_line(trained, verb):
+    run, file = trained
+    done = helo_command(verb, str(run.path), str(file))
+    assert done.code == 2, done.err
+    assert len(done.err.strip().splitlines()) == 1
+    assert str(run.path) in done.err
+    assert "helo explain" not in done.err
 
 
 def test_arrays_and_standard_input_are_series(trained):
@@ -349,6 +368,7 @@ def test_one_value_is_enough_to_begin_with(trained):
         ([(t, 5) for t, _ in monthly(60)], ("--horizon", "6"), ("5",)),
         (monthly(40), ("--horizon", "6", "--split", "random"), ("--split",)),
         (monthly(40), ("--valid", "FILE", "--season", "1000000000"), ("--season", "40")),
+        (monthly(40), ("--horizon", "6", "--metric", "coverage_80"), ("--metric", "coverage_80")),
     ],
 )
 def test_series_that_cannot_be_learned_from(tmp_path, rows, words, named):

@@ -15,6 +15,7 @@ pytest.importorskip("torch", reason="runs are made by training")
 
 import helo
 from fixtures import helo_command
+from helo import tasks
 from helo.errors import HeloError
 from helo.laws.tasks import LAWS
 from helo.layers import distributions
@@ -198,10 +199,33 @@ def test_bad_numbers_in_other_forms_are_refused(tmp_path):
 
 def test_what_has_no_meaning_for_numbers_is_said_in_a_line(table):
     folder, _ = table
-    for words in (["explain"], ["score"]):
-        refused(*words, folder / "run", folder / "t.csv")
+    for verb, named in (("explain", "regress"), ("score", "helo eval"), ("surprise", "regress")):
+        found = refused(verb, folder / "run", folder / "t.csv")
+        assert str(folder / "run") in found, found
+        assert named in found, found
     (folder / "bad.csv").write_text("a,kind,b,price,other\n1,x,2,,3\n")
     assert "bad.csv:2" in refused("eval", folder / "run", folder / "bad.csv")
+
+
+def test_coverage_is_best_near_the_share_that_it_is_of(table, tmp_path):
+    folder, _ = table
+    for name, coverage in (("wide", 1.0), ("right", 0.78), ("narrow", 0.5)):
+        shutil.copytree(folder / "run", tmp_path / name)
+        file = tmp_path / name / "run.json"
+        about = json.loads(file.read_text())
+        file.write_text(json.dumps(about | {"figures": about["figures"] | {"coverage_80": coverage}}))
+    runs = [tmp_path / name for name in ("wide", "right", "narrow")]
+    assert json.loads(done("compare", *runs, "--json").out)["best"]["coverage_80"] == [1]
+    assert "0.7800*" in done("compare", *runs).out
+    assert "--metric" in refused("train", "regress", folder / "t.csv", "--target", "price", "--metric", "coverage_80",
+                                 "--out", tmp_path / "run")  # fmt: skip
+
+
+def test_help_names_the_defaults_of_the_task():
+    text = " ".join(done("train", "regress", "--help").out.split())
+    for name, value in tasks.find("regress").recipe.options.items():
+        said = text.partition(f" --{name.replace('_', '-')} FLOAT ")[2].partition(" --")[0]
+        assert f"[{value}]" in said, name
 
 
 def test_distributions_are_scipys():

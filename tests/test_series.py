@@ -171,6 +171,36 @@ def test_without_convolutions_a_series_is_its_scaled_values(bumps, tmp_path):
     assert "views" not in run.task.form.to_json()
 
 
+def test_a_regression_of_series_has_convolutions_too(tmp_path):
+    rng, rows = np.random.default_rng(1), {"train": 60, "test": 20}
+    for name, count in rows.items():
+        lines = []
+        for size in rng.uniform(1, 3, count):
+            x, at = 0.3 * rng.standard_normal(40), rng.integers(5, 30)
+            x[at : at + 5] += size
+            lines.append(",".join(f"{v:.4f}" for v in x) + f":{10 * size:.3f}\n")
+        head = BUMPS.replace("@classLabel true up down", "@targetlabel true")
+        (tmp_path / f"{name}.ts").write_text(head + "".join(lines))
+    done = helo_command(
+        "train", "regress", tmp_path / "train.ts", "--epochs", 12, "--hidden", 8, "--out", tmp_path / "run"
+    )
+    assert done.code == 0, done.err
+    assert "convolutions, lstm" in done.err
+    run = helo.load(tmp_path / "run")
+    assert run.evaluate([tmp_path / "test.ts"])["r2"] > 0.5
+    examples = run.examples([tmp_path / "test.ts"])
+    parameters = {n: torch.from_numpy(p) for n, p in run.parameters.items()}
+    for mine, theirs in zip(run.predict(examples), run.task.predict(parameters, examples), strict=True):
+        assert mine["value"] == pytest.approx(theirs["value"], rel=1e-4)
+    page, info = (run.path / "README.md").read_text(), helo_command("info", run.path).out
+    assert "| convolutions | True |" in page
+    assert "answers.png" in page
+    assert "options.convolutions" in info
+    assert "figures.coverage_80" in info
+    again = helo_command("inspect", run.path, tmp_path / "test.ts", "--json", "--out", tmp_path / "page.html")
+    assert again.code == 0, again.err
+
+
 @pytest.mark.parametrize("pool", ["last", "attention", "max"])
 def test_every_pooling_takes_both(pool, bumps, tmp_path):
     run = helo.train(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
 import re
@@ -565,3 +566,13 @@ def test_a_cell_that_there_is_not_is_refused(tmp_path):
         assert done.code == 2
         assert "'lstn'" in done.err
         assert "'lstm'" in done.err
+
+
+def test_names_beside_lines_stand_off_the_axis():
+    """Lines that all end low keep their names apart from each other, and above the numbers under the picture."""
+    lines = [curves.Line(f"n{i}", [0.0, 1.0], [4.0, 1.0 + i / 1000]) for i in range(6)]
+    page = curves.chart("loss", "step", lines)
+    found = sorted(float(y) for y in re.findall(r'<text class="n\d" x="[\d.]+" y="([\d.]+)"', page))
+    assert len(found) == 6
+    assert all(b - a >= 13.9 for a, b in itertools.pairwise(found))
+    assert found[-1] <= curves.HEIGHT - curves.BOTTOM

@@ -108,7 +108,12 @@ def loss(
                 if abs(final[1] - best[1]) < 0.002:
                     marks = []
             low = min(best[1], *losses[-3:], *(f for f in (final or (0, None))[1:2] if f is not None))
-            high = min(max(losses), low * 2.2 if low > 0.2 else max(v for _, v in valid) * 1.1 + 0.01)
+            high = min(
+                max(*losses, *(v for _, v in valid)), low * 2.2 if low > 0.2 else max(v for _, v in valid) * 1.1 + 0.01
+            )
+            # Validation from its best on stands whole in the picture: that it rises again is what is looked for.
+            ends = [v for step, v in valid if step >= best[0]] + [f for f in (final or (0, None))[1:2] if f is not None]
+            high = max(high, *(v for v in ends if math.isfinite(v)))
             margin = 0.08 * (high - low) or 0.1  # one report alone has no height
             axes.set_ylim(low - 2.5 * margin, high + margin)
             for x, y, color in marks:  # below the lowest point nothing is but, where it overfits, the loss in training

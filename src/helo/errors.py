@@ -15,10 +15,12 @@ import functools
 import logging
 import os
 import re
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -54,7 +56,20 @@ class HeloError(Exception):
         line = "; ".join(parts)
         return one_line(f"{self.where}: {line}" if self.where else line)
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the person's own lines that led here, as a terminal has no helo's either, and the message."""
+        own: list[str] = []
+        for frame in traceback.extract_tb(self.__traceback__):
+            if Path(frame.filename).is_relative_to(_HOME):
+                break
+            inside = "IPython" in Path(frame.filename).parts
+            own = (
+                [] if inside else [*own, f"line {frame.lineno}: {frame.line}"]
+            )  # what IPython runs comes after its own
+        return [*own, f"HeloError: {self}"]
 
+
+_HOME = Path(__file__).parent
 LONGEST = 1000  # characters of a line; of a longer one the middle is left out
 
 

@@ -6,6 +6,7 @@ Formerly                         the name that an option had before
 described(kind)                  each option of a dataclass, as `Option`
 build(kind, values)              the dataclass of a person's values, checked
 recorded(kind, values)           a person's values out of a run.json
+OTHERS                           other tools' names for ours
 """
 
 from __future__ import annotations
@@ -25,6 +26,63 @@ from helo.errors import HeloError
 
 MANY = 2**31 - 1
 SAID = 1e6  # a most from here on is said only to who goes beyond it
+
+#: What PyTorch, Keras, scikit-learn, Hugging Face, flair, char-rnn, sktime and GluonTS call what our flags say, without dashes in front.
+OTHERS: dict[str, tuple[str, ...]] = {
+    other: ours
+    for others, ours in (
+        ("learning-rate lr eta learning-rate-init", ("--rate", "--adam-rate")),
+        ("batch-size bs mini-batch-size minibatch per-device-train-batch-size", ("--streams", "--batch")),
+        ("hidden-size hidden-dim hidden-units units-per-layer num-units rnn-size nhid d-model size", ("--hidden",)),
+        ("num-layers n-layers nlayers rnn-layers depth", ("--layers",)),
+        ("embedding-size embedding-dim embed-dim emb-size emsize", ("--embedding",)),
+        ("seq-length seq-len sequence-length bptt block-size max-length window", ("--chunk",)),
+        ("num-epochs n-epochs max-epochs num-train-epochs epoch passes", ("--epochs",)),
+        ("max-steps num-steps iterations iters max-iters n-iter", ("--steps",)),
+        ("time max-time timeout", ("--minutes",)),
+        ("optimizer optimiser optim solver", ("--rate", "--adam-rate", "--weight-decay")),
+        ("l2 alpha wd", ("--weight-decay",)),
+        ("grad-clip gradient-clip clip-norm max-grad-norm max-norm clip-grad", ("--clip",)),
+        ("drop dropout-rate dropout-prob p-dropout", ("--dropout",)),
+        ("model rnn-type rnn cell-type architecture model-type", ("--cell",)),
+        ("bidir bi", ("--bidirectional",)),
+        (
+            "dev dev-file validation validation-file eval-file valid-file val val-file validation-data test",
+            ("--valid",),
+        ),
+        ("file data data-file dataset train train-file train-data input input-file corpus path", ("--files",)),
+        ("output output-dir out-dir base-path save save-dir checkpoint-dir model-dir", ("--out",)),
+        ("init-from pretrained checkpoint from-pretrained model-name-or-path load", ("--start",)),
+        ("resume-from-checkpoint continue", ("--resume",)),
+        ("force overwrite-output-dir", ("--overwrite",)),
+        ("random-state random-seed", ("--seed",)),
+        ("gpu cuda use-cuda no-cuda accelerator", ("--device",)),
+        ("fp16 bf16 amp dtype mixed-precision", ("--precision",)),
+        ("monitor metric-for-best-model scoring", ("--metric",)),
+        ("class-weight class-weights sample-weight", ("--balance",)),
+        ("temp", ("--temperature",)),
+        ("num-beams beam-size beam-width", ("--beam",)),
+        ("max-new-tokens num-tokens", ("--length",)),
+        ("num-samples n-samples num-return-sequences", ("--streams", "--n-best")),
+        ("patience early-stopping early-stopping-patience", ("--early-stop",)),
+        ("use-crf", ("--crf",)),
+        ("embeddings pretrained-embeddings glove", ("--vectors",)),
+        ("target-column label-column y", ("--label", "--target")),
+        ("label", ("--target",)),
+        ("target", ("--label",)),
+        ("text-column x", ("--text",)),
+        ("distr-output likelihood", ("--distribution",)),
+        ("prediction-length forecast-horizon fh steps-ahead", ("--horizon",)),
+        ("freq", ("--frequency",)),
+        ("sp seasonality season-length seasonal-periods period", ("--season",)),
+        ("unique-id item-id series-id id-column", ("--group",)),
+        ("timestamp timestamp-column time-column ds", ("--time",)),
+        ("quantile-levels levels", ("--quantiles",)),
+        ("exog known-covariates known-covariates-names feat-dynamic-real", ("--known",)),
+        ("past-covariates past-feat-dynamic-real", ("--past",)),
+    )
+    for other in others.split()
+}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import click
 from helo import registry
 from helo.cli import streams
 from helo.errors import HeloError, as_helo_error, here, nearest, one_line
+from helo.options import OTHERS
 
 ORDER = (
     "hello",
@@ -127,59 +128,21 @@ def _run(debug: bool) -> int:
         )
 
 
-#: What PyTorch, Keras, scikit-learn, Hugging Face, flair and char-rnn call what our flags say, without dashes in front.
-OTHERS: dict[str, tuple[str, ...]] = {
-    other: ours
-    for others, ours in (
-        ("learning-rate lr eta learning-rate-init", ("--rate", "--adam-rate")),
-        ("batch-size bs mini-batch-size minibatch per-device-train-batch-size", ("--streams", "--batch")),
-        ("hidden-size hidden-dim hidden-units units-per-layer num-units rnn-size nhid d-model size", ("--hidden",)),
-        ("num-layers n-layers nlayers rnn-layers depth", ("--layers",)),
-        ("embedding-size embedding-dim embed-dim emb-size emsize", ("--embedding",)),
-        ("seq-length seq-len sequence-length bptt block-size max-length window", ("--chunk",)),
-        ("num-epochs n-epochs max-epochs num-train-epochs epoch passes", ("--epochs",)),
-        ("max-steps num-steps iterations iters max-iters n-iter", ("--steps",)),
-        ("time max-time timeout", ("--minutes",)),
-        ("optimizer optimiser optim solver", ("--rate", "--adam-rate", "--weight-decay")),
-        ("l2 alpha wd", ("--weight-decay",)),
-        ("grad-clip gradient-clip clip-norm max-grad-norm max-norm clip-grad", ("--clip",)),
-        ("drop dropout-rate dropout-prob p-dropout", ("--dropout",)),
-        ("model rnn-type rnn cell-type architecture model-type", ("--cell",)),
-        ("bidir bi", ("--bidirectional",)),
-        (
-            "dev dev-file validation validation-file eval-file valid-file val val-file validation-data test",
-            ("--valid",),
-        ),
-        ("file data data-file dataset train train-file train-data input input-file corpus path", ("--files",)),
-        ("output output-dir out-dir save save-dir checkpoint-dir model-dir", ("--out",)),
-        ("init-from pretrained checkpoint from-pretrained model-name-or-path load", ("--start",)),
-        ("resume-from-checkpoint continue", ("--resume",)),
-        ("force overwrite-output-dir", ("--overwrite",)),
-        ("random-state random-seed", ("--seed",)),
-        ("gpu cuda use-cuda no-cuda accelerator", ("--device",)),
-        ("fp16 bf16 amp dtype mixed-precision", ("--precision",)),
-        ("monitor metric-for-best-model scoring", ("--metric",)),
-        ("class-weight class-weights sample-weight", ("--balance",)),
-        ("temp", ("--temperature",)),
-        ("num-beams beam-size beam-width", ("--beam",)),
-        ("max-new-tokens num-samples n-samples", ("--length",)),
-        ("target-column label-column y", ("--label",)),
-        ("text-column x", ("--text",)),
-    )
-    for other in others.split()
-}
-
-
 def _usage(error: click.UsageError) -> str:
     """What is wrong with the words, in one line, with what was probably meant."""
     if isinstance(error, click.NoSuchOption):
         name, flags = error.option_name, error.ctx.command.get_params(error.ctx) if error.ctx else []
         known = [o for p in flags if not getattr(p, "hidden", False) for o in p.opts if o.startswith("--")]
-        others = (name, *OTHERS.get(name.removeprefix("--").replace("_", "-"), ()))
+        word = name.removeprefix("--").replace("_", "-")
+        others = (f"--{word}", *OTHERS.get(word, ()))
+        if "--prompt" not in known and "--n-best" not in known and "samples" in word:
+            others = ()  # in training --streams are no samples
         if meant := [o for o in others if o in known]:
             mend = f"here it is {' and '.join(meant)}"
         elif {"--files", "--valid"} & {*others} and any(p.name == "files" for p in flags):
             mend = "name the files without a flag"
+        elif error.ctx and isinstance(error.ctx.command, click.Group) and error.ctx.parent and name in _of_training():
+            mend = f"name the task before it, {error.ctx.command_path} TASK {name}"
         elif any(p.name == "run" for p in flags) and (own := _of_training() & {*others}):
             mend = f"leave it out: the run keeps the {sorted(own)[0]} of its training"
         else:

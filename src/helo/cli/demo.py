@@ -68,7 +68,7 @@ def command(task, minutes, out, seed, quiet):
         result = f"{done.figures['bits_per_character']:.2f} bits per character on text that it was not trained on."
         tries = [
             (f"helo sample {run} --temperature 0.5", "more careful"),
-            ("helo demo classify | tag | translate | caption", "the other shapes"),
+            ("helo demo classify | forecast | tag | translate | caption", "the other shapes"),
         ]
     else:
         models = [(done, data)]

@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -151,9 +151,16 @@ def show(value: Any) -> None:
     tell(text if streams.spells(text) else saved.strict_json(value, ascii=True))
 
 
-def of(kind: type[Any], leave_out: tuple[str, ...] = ()) -> list[click.Option]:
-    """The options of a dataclass as flags, those that had another name also by that; one that is not given is None."""
-    described = [o for o in options.described(kind) if o.name not in leave_out]
+def of(
+    kind: type[Any], leave_out: tuple[str, ...] = (), defaults: Mapping[str, Any] | None = None
+) -> list[click.Option]:
+    """The options of a dataclass as flags, those that had another name also by that; one that is not given is None. defaults: by
+    their names, other than the dataclass's own.
+    """
+    others = defaults or {}
+    described = [
+        o._replace(default=others.get(o.name, o.default)) for o in options.described(kind) if o.name not in leave_out
+    ]
     return [
         *map(_flag, described),
         *(_flag(o._replace(name=o.formerly), hidden=True) for o in described if o.formerly is not None),

@@ -26,6 +26,7 @@ def command(run, cell, task, seed, quiet, as_json):
     from helo.models.feed_forward import FeedForward
     from helo.options import spelled
     from helo.runs import load
+    from helo.saved import flat
 
     model = load(run, cell=cell, task=task)
     if cell is not None:
@@ -43,6 +44,7 @@ def command(run, cell, task, seed, quiet, as_json):
         flags.show(about)
         return
     about["options"] = {k: v for k, v in about["options"].items() if k not in unused}
+    about["figures"] = flat(about["figures"])
     for section in ("options", "training", "data", "figures"):
         about |= {f"{section}.{k}": v for k, v in about.pop(section).items()}
     for name, value in about.items():

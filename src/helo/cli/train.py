@@ -87,7 +87,7 @@ def _command(task: str) -> click.Command:
             ["--valid"],
             multiple=True,
             metavar="FILES",
-            help="validation files; without them 10 % of the data is held out",
+            help="validation files; without them 10 % of the data is held out (forecast: the last horizon)",
         ),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
         click.Option(["--like"], metavar="RUN", help="use the options of another run, except those given here"),
@@ -105,7 +105,7 @@ def _command(task: str) -> click.Command:
         ),
         click.Option(["--no-browser"], is_flag=True, help="--watch: print the address and open no browser"),
         *flags.of(own.Options),
-        *flags.of(Options, leave_out=("seed",)),
+        *flags.of(Options, leave_out=("seed",), defaults=own.recipe.options),
     ]
     built = click.Command(task, params=parameters, callback=run, help=_help(own, task))
     return flags.common(flags.as_json(built))

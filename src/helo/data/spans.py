@@ -54,18 +54,27 @@ def _faults(labels: Sequence[Sequence[str]], name: str) -> Iterator[tuple[int, i
             kind, same = label[:1], before[2:] == label[2:] and before != "O"
             after = sentence[t + 1] if t + 1 < len(sentence) else "O"
             if name == "IOB2" and kind == "I" and not same:
-                yield i, t, f"continues a span that {before!r} did not begin"
+                yield i, t, _orphan(before, t)
             if name == "IOB1" and kind == "B" and not same:
                 yield i, t, f"begins a span after {before!r}, where IOB1 writes I-"
             if name == "BIOES":
                 open_before = before[:1] in "BI"
                 if kind in "IE" and not (same and open_before):
-                    yield i, t, f"continues a span that {before!r} did not begin"
+                    yield i, t, _orphan(before, t)
                 if kind in "OBS" and open_before:
                     yield i, t, f"follows {before!r}, whose span has not ended"
                 if kind in "BI" and not (after[:1] in "IE" and after[2:] == label[2:]):
                     yield i, t, f"is followed by {after!r}, and its span does not end"
             before = label
+
+
+def _orphan(before: str, t: int) -> str:
+    """What is wrong with a label at a step that continues a span that has not begun."""
+    return (
+        f"continues a span that {before!r} did not begin"
+        if t
+        else "continues a span, and it is the first of its sentence"
+    )
 
 
 def as_label(mark: str, kind: str) -> str:

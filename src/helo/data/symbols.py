@@ -84,7 +84,7 @@ def joined(vocab: Vocab, texts: Sequence[Text], folder: Path | None = None) -> t
 
 def line_by_line(vocab: Vocab, text: Text, folder: Path | None = None, hold: bool = True) -> tuple[Symbols, int]:
     """The symbols of a text whose lines are examples: those to learn from, in an order drawn by chance but always the same, and
-    then, if hold, a tenth of them, held out by chance; and where the latter begin. Blank lines are none.
+    then, if hold, a tenth of them, held out by chance and in such an order, too; and where the latter begin. Blank lines are none.
     """
     ends = [0]
 
@@ -97,7 +97,8 @@ def line_by_line(vocab: Vocab, text: Text, folder: Path | None = None, hold: boo
     read = Symbols(each(), vocab.dtype, folder)
     count = len(ends) - 1
     learn, check = held_out(count) if hold and count else (np.arange(count), np.arange(0))
-    order = [*np.random.default_rng(0).permutation(learn), *check]
+    rng = np.random.default_rng(0)
+    order = [*rng.permutation(learn), *rng.permutation(check)]  # so that a part of those held out is like all of them
     split = sum(ends[i + 1] - ends[i] for i in learn)
     return Symbols((read.ids[ends[i] : ends[i + 1]] for i in order), vocab.dtype, folder), split
 

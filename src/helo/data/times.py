@@ -31,7 +31,7 @@ _SHORT = {  # as pandas and the Monash archive spell them
     "ys": "yearly", "qs": "quarterly", "ms": "monthly", "half_hourly": "30min", "annual": "yearly", "bdaily": "business",
 }  # fmt: skip
 _DATE = re.compile(
-    r"(\d{4})(?:([-/.])(\d{1,2})(?:\2(\d{1,2})(?:([ T])(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?)?)?"
+    r"(\d{4})(?:([-/.])(\d{1,2})(?:\2(\d{1,2})(?:([ T])(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?)?)?"
 )
 _QUARTER = re.compile(r"(\d{4})([- ]?)[Qq]([1-4])")
 _COUNT = re.compile(r"[+-]?\d+")
@@ -145,7 +145,7 @@ def _moment(text: str) -> tuple[np.datetime64, str]:
     found = _DATE.fullmatch(text)
     if found is None:
         raise ValueError(text)
-    year, mark, month, day, between, hour, minute, second, part, zone = found.groups()
+    year, mark, month, day, between, hour, minute, second, zone = found.groups()  # below a second nothing is read
     offset = "Z" if zone in ("Z", "UTC") else zone or ""
     said = f"{year}-{int(month or 1):02d}-{int(day or 1):02d}T{int(hour or 0):02d}:{minute or '00'}:{second or '00'}"
     at = datetime.fromisoformat(said + ("+00:00" if offset == "Z" else offset))
@@ -153,7 +153,6 @@ def _moment(text: str) -> tuple[np.datetime64, str]:
         at = at.astimezone(UTC).replace(tzinfo=None)
     style = "%Y" + (f"{mark}%m" if month else "") + (f"{mark}%d" if day else "")
     style += (f"{between}%H:%M" if hour else "") + (":%S" if second else "") + ("Z" if zone else "")
-    del part  # below a second nothing is read
     return np.datetime64(at, "s"), style
 
 
@@ -175,7 +174,7 @@ def recognised(times: np.ndarray) -> str | None:
     if len(times) < 2:
         return None
     months, rest = _parted(times)
-    anchored = len({tuple(r) for r in rest.tolist()}) == 1 or _month_ends(times)
+    anchored = len(set(rest.tolist())) == 1 or _month_ends(times)
     if anchored and len(set(months.tolist())) == len(months):
         size, share = _usual(np.diff(months))
         return _months(size) if share >= CONSECUTIVE and size > 0 else None
@@ -196,9 +195,9 @@ def _usual(steps: np.ndarray) -> tuple[int, float]:
 
 
 def _parted(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Months since 1970 `(times,)`, and what is left of each, seconds `(times, 1)`."""
+    """Months since 1970, and the seconds that are left of each, `(times,)` both."""
     months = times.astype("datetime64[M]")
-    return months.astype(np.int64), (times - months.astype("datetime64[s]")).astype(np.int64)[:, None]
+    return months.astype(np.int64), (times - months.astype("datetime64[s]")).astype(np.int64)
 
 
 def _month_ends(times: np.ndarray) -> bool:

@@ -8,6 +8,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ ONE_HOT = 16  # a column of at most so many categories is one-hot; of more each 
 LEAST, MOST = 2, 10_000  # a category is known when it was seen so often; at most so many of a column are
 WORDS = 5  # a column that has so many words a cell, most cells unlike any other, is running text
 FEW = 10  # rows of which nothing is said: an identifier is not to be told from chance
+DATES = 0.1  # the share of a column's dates that are all different from which on nothing is learned of each
 UNLIKE = 0.9  # the share of a column's cells that are all different where it looks like an identifier
 _IDENTIFIER = re.compile(r"(.*[\W_])?(id|idx|index|key|uuid|guid|nr|no|number|row|unnamed: \d+)|.*[a-z](ID|Id)")
 
@@ -65,6 +67,8 @@ class Vectors(Input):
         x, names = _rows(examples), examples.notes.get("features")
         if names is not None:
             for j, name in enumerate(names):
+                if all(map(written.nothing, x[:, j])):
+                    warn(f"the column {name!r} has no value in any row; --ignore {shlex.quote(name)} leaves it out")
                 _counts_up(x[:, j], name)
         if x.dtype != object:
             return cls(Numbers.learn(_stepped(examples)))
@@ -136,7 +140,10 @@ class Vectors(Input):
         found = np.empty((len(rows), len(self.columns)), object)
         for i, row in enumerate(rows):
             if not isinstance(row, list | tuple | np.ndarray):
-                raise HeloError(f"{type(row).__name__}", expected="a list of cells a row", where=f"input {i + 1}")
+                raise HeloError(
+                    f"{type(row).__name__}", expected="a list of cells a row", where=f"input {i + 1}",
+                    mend="or give a DataFrame, a list of dicts or a dict of columns, for one row too",
+                )  # fmt: skip
             cells = list(row)
             if len(cells) != len(self.columns):
                 expected = f"{len(self.columns)}, as in training: {', '.join(self.columns)}"
@@ -287,9 +294,20 @@ def _known(values: Sequence[str], name: str, examples: Dataset, several: str) ->
     if len(given) >= FEW and different == 1:
         warn(f"the column {name!r} is left out: no two {several} are alike, as in an identifier")
         return []
-    if len(given) >= FEW and different > UNLIKE:
+    if len(given) >= FEW and different > DATES and all(map(_date, given)):
+        warn(f"the column {name!r} holds dates, and each is a category of its own; give a number in its place, such as days "
+             f"since the first, or --ignore {shlex.quote(name)} leaves it out")  # fmt: skip
+    elif len(given) >= FEW and different > UNLIKE:
         warn(f"the column {name!r} looks like an identifier; --ignore {shlex.quote(name)} leaves it out")
     return known
+
+
+def _date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return not text.isdigit()
 
 
 def _counts_up(cells: np.ndarray, name: str) -> None:
@@ -298,9 +316,8 @@ def _counts_up(cells: np.ndarray, name: str) -> None:
         x = np.array([float(v) for v in cells])
     except (TypeError, ValueError, OverflowError):
         return
-    steps = np.diff(x)
     if len(x) < FEW or not (np.isfinite(x) & (x == np.round(x))).all() or len(np.unique(x)) < len(x):
         return
-    counting = (steps > 0).all() and np.ptp(x) < 2 * len(x)
+    counting = (np.diff(x) > 0).all() and np.ptp(x) < 2 * len(x)
     if counting or _IDENTIFIER.fullmatch(name) or _IDENTIFIER.fullmatch(name.lower()):
         warn(f"the column {name!r} looks like an identifier; --ignore {shlex.quote(name)} leaves it out")

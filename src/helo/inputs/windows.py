@@ -189,26 +189,26 @@ class Encoded:
         if form.calendar:
             every = self._calendar(rows, steps[:, self.back + patch - 1 :: patch])
             xs = np.concatenate([xs, every], -1)
-        past = np.arange(horizon)
+        after = np.arange(horizon)  # steps after the origin
         # How far the series was from each base: how good a base it is, and how sure one may be.
         errors = [_mean(np.abs(values[:, n:] - values[:, :-n])) for n in form.bases]
-        seasonal = [self._repeated(values, n, past) for n in form.lags]
+        seasonal = [self._repeated(values, n, after) for n in form.lags]
         known = [
             np.where(np.isnan(s), 0.0, np.clip((s - level[:, None]) / scale[:, None], -FAR, FAR)) for s in seasonal
         ]
-        base = self._base(values, errors, level, past)
-        place = np.broadcast_to((past + 1) / form.horizon, (count, horizon))
+        base = self._base(values, errors, level, after)
+        place = np.broadcast_to((after + 1) / form.horizon, (count, horizon))
         ahead = [*known, place, np.log1p(place)]
         with np.errstate(divide="ignore"):
             sure = [np.where(np.isnan(e), 0.0, np.log(np.clip(e / scale, 1e-3, 1e3))) for e in errors]
             spread = np.log(scale / (np.abs(level) + scale))
         ahead += [np.broadcast_to(e[:, None], (count, horizon)) for e in (*sure, 0.3 * np.clip(spread, -10, 0))]
-        future = origins[:, None] + past
+        future = origins[:, None] + after
         parts = [np.stack(ahead, -1), self._calendar(rows, future)]
         # What was known of the steps whose values stand beside them: a week after a holiday is none.
         lag = form.bases[0]
-        for steps_ in (future, future - (past // lag + 1) * lag):
-            parts.append(self._covariates(rows, steps_)[..., : form.known])
+        for at in (future, future - (after // lag + 1) * lag):
+            parts.append(self._covariates(rows, at)[..., : form.known])
         return {
             "xs": xs.astype(np.float32),
             "ahead": np.concatenate(parts, -1).astype(np.float32),
@@ -219,15 +219,15 @@ class Encoded:
         }
 
     @staticmethod
-    def _repeated(values: np.ndarray, lag: int, past: np.ndarray) -> np.ndarray:
+    def _repeated(values: np.ndarray, lag: int, after: np.ndarray) -> np.ndarray:
         """The last season of each row again and again."""
-        return values[:, values.shape[1] + past - (past // lag + 1) * lag]
+        return values[:, values.shape[1] + after - (after // lag + 1) * lag]
 
-    def _base(self, values: np.ndarray, errors: list[np.ndarray], level: np.ndarray, past: np.ndarray) -> np.ndarray:
+    def _base(self, values: np.ndarray, errors: list[np.ndarray], level: np.ndarray, after: np.ndarray) -> np.ndarray:
         """The last seasons repeated, the better of them the more: each by its inverse squared error. On M4's hourly series that
         alone is a sixth better than their plain mean. Where they have no value, the last value that there is.
         """
-        seasons = np.stack([self._repeated(values, n, past) for n in self.form.bases], -1)
+        seasons = np.stack([self._repeated(values, n, after) for n in self.form.bases], -1)
         far = np.stack(errors, -1)
         far = np.where(np.isnan(far), np.nanmax(far, initial=1.0), far) ** 2 + 1e-30
         weights = np.where(np.isnan(seasons), 0.0, (far.min(-1, keepdims=True) / far)[:, None])
@@ -274,7 +274,7 @@ class Encoded:
         """How much of its distance from the season before a series keeps from one step to the next, from 0 to below 1."""
         before = self.histories[self.rows[row]].values[: self.origins[row]]
         lag = self.form.bases[0]
-        away = before[lag:] - before[: -lag or None] if lag < len(before) else np.zeros(0)
+        away = before[lag:] - before[:-lag] if lag < len(before) else np.zeros(0)
         pairs = np.stack([away[:-1], away[1:]]) if len(away) > 2 else np.zeros((2, 0))
         pairs = pairs[:, ~np.isnan(pairs).any(0)]
         power = (pairs**2).sum() / 2
@@ -322,9 +322,9 @@ def scaled(values: np.ndarray, last: int) -> tuple[np.ndarray, np.ndarray]:
     return level, np.where(spread > least, spread, np.where(least > 0, np.maximum(spread, least), 1.0))
 
 
-def _mean(values: np.ndarray, axis: int = 1) -> np.ndarray:
-    """The mean of what there is, NaN where there is nothing."""
+def _mean(values: np.ndarray) -> np.ndarray:
+    """The mean of what there is in each row, NaN where there is nothing."""
     there = ~np.isnan(values)
-    count = there.sum(axis)
-    total = np.where(there, values, 0.0).sum(axis)
+    count = there.sum(1)
+    total = np.where(there, values, 0.0).sum(1)
     return np.where(count > 0, total / np.maximum(1, count), np.nan)

@@ -22,6 +22,7 @@ from helo.runs.run import Run
 from helo.tasks.base import Task
 
 BY_SYMBOL = frozenset({"nats", "perplexity", "loss", "valid"})  # figures of a symbol, whatever a symbol is
+WANTED = {"coverage_80": 0.8}  # figures of which neither more nor less is better
 MOST = 16  # runs
 
 STYLE = (
@@ -47,7 +48,8 @@ def compare(paths: Sequence[str | Path]) -> dict[str, Any]:
     Raises HeloError for fewer than two, for runs of several tasks, and where one is none or has no report yet.
     """
     if not 2 <= len(paths) <= MOST:
-        raise HeloError(f"{len(paths)} runs" if len(paths) != 1 else "one run", expected=f"2 to {MOST} to compare")
+        raise HeloError(f"{len(paths)} runs" if len(paths) != 1 else "one run", expected=f"2 to {MOST} to compare",
+                        mend="name each, such as runs/*" if len(paths) == 1 else "")  # fmt: skip
     places = [Path(p) for p in paths]
     abouts = [folder.describe(p) for p in places]
     tasks = list(dict.fromkeys(a["task"] for a in abouts))
@@ -129,8 +131,12 @@ def _alike(keys: Sequence[Any]) -> list[list[int]]:
 
 def _best(figure: str, groups: list[list[int]], figures: Sequence[dict[str, Any]], less: frozenset[str]) -> list[int]:
     """less: figures of which less is better."""
-    pick = min if figure in less else max
-    return [pick(group, key=lambda i: figures[i][figure]) for group in groups if len(group) > 1]
+
+    def cost(i: int) -> float:
+        value = figures[i][figure]
+        return abs(value - WANTED[figure]) if figure in WANTED else value if figure in less else -value
+
+    return [min(group, key=cost) for group in groups if len(group) > 1]
 
 
 def _curve(reports: list[dict[str, Any]], figures: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from helo.pages import text
 WIDTH, HEIGHT = 480, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 104, 12, 38
 LETTERS = 15  # of a line's name beside it
+LINE = 14  # from one name to the next
 
 # Okabe and Ito's colours, told apart by colour-blind readers, brighter by night; beside that lines differ in their dashes.
 STYLE = """
@@ -72,9 +73,15 @@ def chart(title: str, across: str, lines: Sequence[Line], log: bool = False) -> 
         end = f"{lines[i].name}: {_value(points[-1][1], log)} at the end"
         parts.append(f'<path class="l{i % 8}" d="{way}"{dash}><title>{text(end)}</title></path>')
         ends.append((where[-1][1], where[-1][0], i))
-    below = -math.inf
-    for v, h, i in sorted(ends):
-        below = max(v + 4, below + 14)
+    ends.sort()
+    below, heights = -math.inf, []
+    for v, _, _ in ends:
+        heights.append(below := max(v + 4, below + LINE))
+    if len(ends) * LINE <= HEIGHT - TOP - BOTTOM:  # where they fit, no name stands among the numbers of the axis
+        below = HEIGHT - BOTTOM + LINE
+        for k in reversed(range(len(ends))):
+            heights[k] = below = min(heights[k], below - LINE)
+    for below, (_, h, i) in zip(heights, ends, strict=True):
         name = lines[i].name
         if len(name) > LETTERS:  # names of layers differ at their ends
             name = f"{name[:5]}…{name[6 - LETTERS :]}"

@@ -151,7 +151,7 @@ def explain(
     feature is compared with: `zero` (vectors of zeros; of numbers the mean of training), `mean` (of all word vectors),
     `unknown` (the vector of an unknown word). stream: of a language model, where the text goes on from.
 
-    Raises HeloError for what the model does not know, or has no such view of.
+    Raises HeloError for what the model does not know, and for a model of numbers (regression, forecasts), which is not explained yet.
     """
     if baseline not in BASELINES:
         raise HeloError(f"{baseline}", expected=f"one of {', '.join(BASELINES)}", where="--baseline")
@@ -180,7 +180,8 @@ def explain(
                 raise HeloError(f"{shape}, with {examples.kind}", expected=f"one of {' or '.join(targets.GENERATION)}")
             requests = [request(run, examples.take(np.array([i]))) for i in range(len(examples))]
         else:
-            raise HeloError(shape, expected="another kind of model: this one has no such view yet")
+            known = "a language model, a classifier, a tagger, or a model that writes"
+            raise HeloError(shape, expected=known, where=run.path)
         if not requests:
             raise HeloError("nothing to explain", expected="at least one example", where="input")
         attribution.prepare(len(requests))

@@ -25,6 +25,7 @@ from helo.layers.convolution import shortened
 from helo.models.base import InputModel
 from helo.models.encoder_decoder import EncoderDecoder
 from helo.models.feed_forward import FeedForward
+from helo.models.forecaster import Forecaster
 from helo.models.language_model import LanguageModel
 from helo.runs.run import Run
 
@@ -41,19 +42,28 @@ CHUNK = 8_192  # symbols of all rows whose scores are held at once
 def loader(run: Run, files: Sequence[str | Path] = (), most: int = MOST) -> Loader:
     """Of files, or of the run's own validation data. most: steps at the most.
 
-    Raises HeloError for a model without a recurrence, and for files that it cannot read.
+    Raises HeloError for a model without a recurrence, for a forecaster, and for files that it cannot read.
     """
     task = run.task
+    if isinstance(task.model, Forecaster):
+        raise HeloError(f"a model of the task {run.about['task']}", expected="a language model, a model of labels or numbers, or one that writes",
+                        where=str(run.path))  # fmt: skip
     if isinstance(task.model, FeedForward):
         raise HeloError(
             "a feed-forward model, which has no recurrent layer to inspect",
-            expected="a model with a recurrent layer", mend="helo explain shows what its answers depend on", where=str(run.path),
+            expected="a model with a recurrent layer", mend=explained(task), where=str(run.path),
         )  # fmt: skip
     run.parameters  # noqa: B018  a run without weights is refused before anything is read
     o = task.options
     width = (getattr(o, "layers", None) or 2) * o.hidden * (2 if getattr(o, "bidirectional", False) else 1)
     most = max(1, min(most, ROOM // max(1, width)))  # width: numbers a step of all traces together
     return (TextLoader if isinstance(task.model, LanguageModel) else ExampleLoader)(run, list(files), most)
+
+
+def explained(task: Any) -> str:
+    """What shows something of a model's answers that has no other view; nothing where `helo explain` does not take it."""
+    known = hasattr(task, "labels") or isinstance(task.model, EncoderDecoder)
+    return "helo explain shows what its answers depend on" if known else ""
 
 
 class Loader(ABC):

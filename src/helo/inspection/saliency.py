@@ -15,6 +15,7 @@ from helo import engines, pages, reports
 from helo.errors import HeloError, door
 from helo.inspection import curves
 from helo.inspection.gradients import ROOM, check, fits, require_torch, summary, trace_of
+from helo.inspection.loaders import explained
 from helo.layers import part
 from helo.models.language_model import LanguageModel
 from helo.runs import Run
@@ -41,7 +42,7 @@ class Saliency:
         if not isinstance(run.task.model, LanguageModel):
             raise HeloError(
                 f"a model of the task {run.about['task']}", expected=f"a language model ({', '.join(reports.after('sample'))})", where=str(run.path),
-                mend="helo explain shows what its answers depend on",
+                mend=explained(run.task),
             )  # fmt: skip
         require_torch()
         check("length", length)

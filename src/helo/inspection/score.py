@@ -200,12 +200,7 @@ def _lines(run: Run, parameters: Any, names: Sequence[Any], on_stretch: Callback
     for first in range(0, len(texts), BLOCK):
         block = texts[first : first + BLOCK]
         ids = [np.concatenate([task.vocab.encode(t.encode(), lenient=True).astype(np.int64), end]) for t in block]
-        stretches: list[list[Stretch]] = [[] for _ in block]
-        order = sorted((i for i in range(len(ids)) if len(ids[i])), key=lambda i: len(ids[i]))
-        while order:
-            rows = max(1, min(256, ROOM // (len(task.vocab) * len(ids[order[0]]))))
-            beside(task, parameters, start, {i: ids[i] for i in order[:rows]}, stretches)
-            order = order[rows:]
+        stretches = apart(task, parameters, ids)
         for i, text in enumerate(block):
             found, at = TextScore(text), 0
             for stretch in stretches[i]:
@@ -217,10 +212,23 @@ def _lines(run: Run, parameters: Any, names: Sequence[Any], on_stretch: Callback
                 yield {"line": first + i + 1} | found.to_json("each line from a state of zeros")
 
 
-def beside(task: Any, parameters: Any, start: int, ids: dict[int, np.ndarray], stretches: list[list[Stretch]]) -> None:
-    """Lines side by side, each behind the symbol `start`; what is padding stands behind a line and reaches nothing of it."""
+def apart(task: Any, parameters: Any, ids: Sequence[np.ndarray]) -> list[list[Stretch]]:
+    """The stretches of lines, ids `(symbols,)` each, every line by itself; those of like length are read side by side."""
+    stretches: list[list[Stretch]] = [[] for _ in ids]
+    order = sorted((i for i in range(len(ids)) if len(ids[i])), key=lambda i: len(ids[i]))
+    while order:
+        rows = max(1, min(256, ROOM // (len(task.vocab) * len(ids[order[0]]))))
+        _beside(task, parameters, {i: ids[i] for i in order[:rows]}, stretches)
+        order = order[rows:]
+    return stretches
+
+
+def _beside(task: Any, parameters: Any, ids: dict[int, np.ndarray], stretches: list[list[Stretch]]) -> None:
+    """Lines side by side, each behind the symbol that a text begins with; what is padding stands behind a line and reaches nothing
+    of it.
+    """
     longest = max(map(len, ids.values()))
-    window = np.full((len(ids), longest + 1), start, np.int64)
+    window = np.full((len(ids), longest + 1), task.start, np.int64)
     for row, own in enumerate(ids.values()):
         window[row, 1 : 1 + len(own)] = own
     state, step = None, max(1, ROOM // (len(task.vocab) * len(ids)))

@@ -27,7 +27,7 @@ from helo.data.readers import files as reading
 from helo.data.readers.text import Text, find
 from helo.errors import HeloError, door
 from helo.inspection import alarms
-from helo.inspection.score import BLOCK, ROOM, Stretch, beside, spelled, stretch_of
+from helo.inspection.score import BLOCK, ROOM, Stretch, apart, spelled, stretch_of
 from helo.inspection.surprise_series import Values
 from helo.models.forecaster import Forecaster
 from helo.models.language_model import LanguageModel
@@ -311,14 +311,9 @@ class Lines:
             yield from _joined(group, judge([ids for *_, ids in group], parameters))
 
     def _alone(self, ids: list[np.ndarray], parameters: Any) -> list[np.ndarray]:
-        """Each line by itself; those of like length side by side."""
-        task, stretches = self.task, [[] for _ in ids]
-        order = sorted((i for i in range(len(ids)) if len(ids[i])), key=lambda i: len(ids[i]))
-        while order:
-            rows = max(1, min(256, ROOM // (len(task.vocab) * len(ids[order[0]]))))
-            beside(task, parameters, task.start, {i: ids[i] for i in order[:rows]}, stretches)
-            order = order[rows:]
-        return [np.concatenate([excess(s) for s in several] or [np.zeros(0)]) for several in stretches]
+        """The excess of each symbol of some lines, `(symbols,)` each, every line by itself."""
+        found = apart(self.task, parameters, ids)
+        return [np.concatenate([excess(s) for s in several] or [np.zeros(0)]) for several in found]
 
     def _windows(self, file: str, costs: Iterable[Cost]) -> Iterator[Line]:
         """Lines, or so many in a row; all lines of a file that has fewer."""

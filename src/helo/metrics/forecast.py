@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from helo.metrics.base import Metric
-
-DECILES = np.arange(1, 10) / 10
+from helo.metrics.quantiles import covered, pinball
 
 
 @dataclass(frozen=True)
@@ -18,18 +17,19 @@ class Forecast(Metric):
     """wql: the weighted quantile loss, of each decile twice the sum of the pinball losses over the sum of |truth|, their mean
     (GluonTS's `mean_wQuantileLoss`). mase: of each window the mean distance of the median over that of a series from itself
     one season before (Hyndman and Koehler 2006), their mean. smape: in percent, 200 |truth - median| / (|truth| + |median|),
-    as in the M4 competition. rmse: of the mean. coverage_80: the share that lies between the first and the last decile.
+    as in the M4 competition. rmse: of the mean. Beside them coverage_80, the share that lies between the first and the
+    last decile, which should be 0.8.
 
     answers: the mean and the deciles, `(horizon, 10)` a window; references: what came, with `values` `(horizon,)`, NaN where nothing did, and
     `error`, how far the series is from itself one season before on average, NaN where it is not.
     """
 
     kinds = ("forecast",)
-    figures = ("wql", "mase", "smape", "rmse", "coverage_80")
+    figures = ("wql", "mase", "smape", "rmse")
     higher_is_better = False
 
     def statistics(self, answers: Sequence[np.ndarray], references: Sequence[Any]) -> np.ndarray:
-        sums = np.zeros(8)
+        sums = np.zeros(7)
         for found, truth in zip(answers, references, strict=True):
             there = ~np.isnan(truth.values)
             if not there.any():
@@ -37,21 +37,22 @@ class Forecast(Metric):
             mean, q, y = found[there, 0], found[there, 1:], truth.values[there]
             median = q[:, 4]
             away, size = np.abs(median - y), np.abs(median) + np.abs(y)
-            over = y[:, None] - q
-            losses = np.maximum(DECILES * over, (DECILES - 1) * over)
-            inside = (y >= q[:, 0]) & (y <= q[:, -1])
-            rest = (mean - y) ** 2
             known = not np.isnan(truth.error)
             sums += [
-                2 * losses.mean(-1).sum(), np.abs(y).sum(), rest.sum(), (200 * away / np.where(size > 0, size, 1)).sum(), len(y),
-                inside.sum(), away.mean() / truth.error if known else 0.0, known,
+                2 * pinball(q, y).sum(), np.abs(y).sum(), ((mean - y) ** 2).sum(), (200 * away / np.where(size > 0, size, 1)).sum(), len(y),
+                away.mean() / truth.error if known else 0.0, known,
             ]  # fmt: skip
         return sums
 
     def score(self, sums):
-        loss, size, squares, percent, steps, inside, mase, windows = map(float, sums)
+        loss, size, squares, percent, steps, mase, windows = map(float, sums)
         steps, nan = max(1.0, steps), float("nan")
         return {
             "wql": loss / size if size else nan, "mase": mase / windows if windows else nan, "smape": percent / steps,
-            "rmse": (squares / steps) ** 0.5, "coverage_80": inside / steps,
+            "rmse": (squares / steps) ** 0.5,
         }  # fmt: skip
+
+    def notes(self, answers, references):
+        found, values = np.concatenate(answers), np.concatenate([truth.values for truth in references])
+        there = ~np.isnan(values)
+        return {"coverage_80": float(covered(found[there, 1:], values[there])) if there.any() else float("nan")}

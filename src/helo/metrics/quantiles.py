@@ -20,8 +20,7 @@ class Quantiles(Metric):
     higher_is_better = False
 
     def statistics(self, answers, references):
-        over = references[..., None] - answers
-        losses = np.maximum(DECILES * over, (DECILES - 1) * over).mean(-1)
+        losses = pinball(answers, references)
         return np.stack([np.ones_like(losses).sum(0), losses.sum(0)], 1)
 
     def score(self, sums):
@@ -31,11 +30,17 @@ class Quantiles(Metric):
         return {"coverage_80": float(covered(answers, references).mean())}
 
 
+def pinball(answers: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """The pinball loss of each number `(…)`, the mean over its deciles `(…, 9)`."""
+    over = references[..., None] - answers
+    return np.maximum(DECILES * over, (DECILES - 1) * over).mean(-1)
+
+
 def by_target(sums: np.ndarray) -> np.ndarray:
     """The pinball loss of each target, `(targets,)`."""
     return sums[:, 1] / np.maximum(1, sums[:, 0])
 
 
 def covered(answers: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """The share of true numbers between the outer deciles of each target, `(targets,)`."""
+    """The share of true numbers between the outer deciles, of each target: `(examples, targets, 9)` to `(targets,)`."""
     return ((answers[..., 0] <= references) & (references <= answers[..., -1])).mean(0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from helo import registry, tasks
-from helo.reports.base import Report, Tables
+from helo.reports.base import Report, Tables, network
 from helo.tasks.base import Task
 
-__all__ = ["Report", "Tables", "after", "find", "of"]
+__all__ = ["Report", "Tables", "after", "find", "network", "of"]
 
 
 def find(name: str) -> type[Report]:

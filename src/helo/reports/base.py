@@ -24,6 +24,14 @@ def network(task: Any) -> str:
     return "feed-forward" if isinstance(task.model, FeedForward) else task.options.cell
 
 
+def body(task: Any) -> str:
+    """The layers of a model that gives an answer an example, in half a line."""
+    o = task.options
+    found = "convolutions, " if getattr(task.form, "views", None) else ""
+    found += f"{network(task)} {o.layers} x {o.hidden}"
+    return found + (f"{' bidirectional' if o.bidirectional else ''}, {o.pool} over time" if task.form.sequence else "")
+
+
 class Report:
     """What people see of a task: `task` is any, as far as this class is concerned."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from helo.data.dataset import Dataset
 from helo.drawing import confusion, reliability
 from helo.metrics import calibration, classification
-from helo.reports.base import Report, beside, network
+from helo.reports.base import Report, beside, body
 
 
 class ClassifyReport(Report):
@@ -19,13 +19,10 @@ class ClassifyReport(Report):
     example = "reviews.tsv"
 
     def describe(self):
-        o, n, sequence = self.task.options, self.task.data["examples"], self.task.form.sequence
-        body = "convolutions, " if getattr(self.task.form, "views", None) else ""
-        body += f"{network(self.task)} {o.layers} x {o.hidden}"
-        body += f"{' bidirectional' if o.bidirectional else ''}, {o.pool} over time" if sequence else ""
+        o, n = self.task.options, self.task.data["examples"]
         return (
             f"{n['train']:,} examples for training, {n['valid']:,} for validation, {len(self.task.labels)} labels; "
-            f"{body}, dropout {o.dropout:g}, {o.batch} examples per step"
+            f"{body(self.task)}, dropout {o.dropout:g}, {o.batch} examples per step"
         )
 
     def progress(self, parameters, rng):

@@ -9,7 +9,7 @@ import numpy as np
 
 from helo.drawing import numbers
 from helo.metrics import determination, quantiles, regression
-from helo.reports.base import Report, beside, network
+from helo.reports.base import Report, beside, body
 from helo.reports.base import rows as table
 
 SHOWN = 6  # targets that are drawn
@@ -23,11 +23,9 @@ class RegressReport(Report):
 
     def describe(self):
         o, n, task = self.task.options, self.task.data["examples"], self.task
-        body = f"{network(task)} {o.layers} x {o.hidden}"
-        body += f"{' bidirectional' if o.bidirectional else ''}, {o.pool} over time" if task.form.sequence else ""
         return (
             f"{n['train']:,} examples for training, {n['valid']:,} for validation; predicts {', '.join(task.names[:6])}"
-            f"{', …' * (len(task.names) > 6)} as {o.distribution}; {body}, dropout {o.dropout:g}, {o.batch} examples per step"
+            f"{', …' * (len(task.names) > 6)} as {o.distribution}; {body(task)}, dropout {o.dropout:g}, {o.batch} examples per step"
         )
 
     def progress(self, parameters, rng):

@@ -80,7 +80,8 @@ class Run(TrainedModel):
     @door
     def predict(self, source: Any, **how: Any) -> list[dict[str, Any]]:
         """One answer per example, in order. source: a list of texts for a model of texts; numbers for one of numbers; a
-        DataFrame, a dict of columns or a list of dicts, as in training; or what `examples` returned.
+        DataFrame, a dict of columns or a list of dicts, as in training; or what `examples` returned. Labels are texts, whatever
+        they were in training: of `True` and `1` they are `"True"` and `"1"`.
         """
         with self.computing():
             return self.example_task.predict(self.parameters, source, **tasks.checked(self.task, "predict", how))
@@ -150,7 +151,7 @@ class Run(TrainedModel):
         overwrite: replace an older report. Raises HeloError if files of those names are not from a report, or if the task has
         none, as a language model.
         """
-        out, files = listed([out])[0], given.settled(files)
+        out, files, said = listed([out])[0], given.settled(files), tasks.checked(self.task, "eval", said)
         with (
             report_folder(out, overwrite) as (beside, written),
             engines.fastest(self.parameters) as parameters,
@@ -213,12 +214,17 @@ class Run(TrainedModel):
 
     def __repr__(self) -> str:
         a = self.about
-        return f"<Run {self.path}: {a['task']}, {a['cell']}, {a['parameters']:,} parameters, {_short(a['figures'])}>"
+        return f"<Run {self.path}: {a['task']}, {reports.network(self.task)}, {a['parameters']:,} parameters, {_short(a['figures'])}>"
 
     def _repr_html_(self) -> str:
         """For a notebook: what it is, its figures, its loss curve."""
         a, left = self.about, "style='text-align:left'"
-        facts = {"task": a["task"], "cell": a["cell"], "parameters": f"{a['parameters']:,}", **flat(a["figures"])}
+        facts = {
+            "task": a["task"],
+            "network": reports.network(self.task),
+            "parameters": f"{a['parameters']:,}",
+            **flat(a["figures"]),
+        }
         rows = [
             f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(_number(v))}</td></tr>"
             for k, v in facts.items()

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from helo import options, registry
-from helo.errors import HeloError
+from helo.errors import HeloError, nearest
 from helo.tasks.base import Task
 
 #: Files of this room that are no task.
@@ -53,7 +53,12 @@ def declared(task: Task | type[Task], verb: str) -> dict[str, options.Option]:
 
 
 def checked(task: Task, verb: str, values: dict[str, Any]) -> dict[str, Any]:
-    """What a verb was told of a task, held to what the task declares. Raises HeloError for a value that may not be."""
+    """What a verb was told of a task, held to what the task declares. Raises HeloError for a value that may not be, and for a
+    name that the verb does not have.
+    """
+    known = declared(task, verb)
+    for name in values.keys() - known.keys():
+        raise HeloError(f"{verb}: there is no option {name!r}", mend=nearest(name, known) if known else "leave it out")
     kind = task.Options.verbs.get(verb)
     if kind is None:
         return dict(values)

@@ -17,6 +17,7 @@ import numpy as np
 from helo import engines, inputs
 from helo.cells.functions import log_softmax, namespace, sigmoid, softplus
 from helo.data import dataset
+from helo.data.readers import numbers
 from helo.errors import HeloError
 from helo.metrics import Predictions, Scoring
 from helo.models.classifier import Classifier
@@ -127,6 +128,10 @@ class Classify(ExampleTask):
                             expected="two or more", where=examples.place(0))  # fmt: skip
         if options.multilabel is None and (single := [y for y in known if counts[y] < LEAST]):
             at = next(i for i, y in enumerate(examples.labels) if y == single[0])
+            if len(single) > len(flat) / 2 and all(map(numbers.is_number, known)):
+                raise HeloError(f"the labels are numbers, {len(known):,} different ones in {len(flat):,} examples",
+                                expected="a few labels, each of several examples",
+                                mend="numbers as answers are what helo train regress learns", where=examples.place(at))  # fmt: skip
             raise HeloError(f"only one example of the label {single[0]!r}", expected="two or more of every label",
                             mend="add examples, or remove it", where=examples.place(at))  # fmt: skip
         options, form = forms.sized(options, examples)

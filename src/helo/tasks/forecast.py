@@ -124,7 +124,7 @@ class Forecast(ExampleTask):
     @classmethod
     def from_dataset(cls, options, examples):
         if all(np.nanmin(h.values) == np.nanmax(h.values) for h in examples.inputs if len(h)):
-            value = next((f"{h.values[0]:g}" for h in examples.inputs if len(h)), "missing")
+            value = next((f"{np.nanmin(h.values):g}" for h in examples.inputs if len(h)), "missing")
             raise HeloError(f"all values are {value}", expected="values that vary", where=examples.place(0))
         if options.season is not None and options.season > (most := max(map(len, examples.inputs))):
             raise HeloError(
@@ -188,7 +188,7 @@ class Forecast(ExampleTask):
         naive = [np.repeat(t.naive[:, None], 1 + len(LEVELS), 1) for t in truth]
         answers = [np.concatenate([quantiles.mean(q, LEVELS)[:, None], q], 1) for q in answers]
         metric = Figures()
-        beside = metric.score(metric.statistics(naive, truth))
+        beside = metric.score(metric.statistics(naive, truth)) | metric.notes(naive, truth)
         return Predictions({"forecast": (answers, truth)}, notes={"seasonal_naive": beside, "windows": len(answers)})
 
     def predict(self, parameters, source, horizon=None, quantiles=(), paths=0, seed=None):

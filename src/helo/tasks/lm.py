@@ -126,10 +126,12 @@ class LM(Task):
             self.split = first if valid else int(len(self.symbols) * 0.9)
         least = (options.chunk or 1) * (options.streams or 1) + 1
         if self.split < least or len(self.symbols) - self.split < 2:
+            fewer = self.split < least and (options.chunk or options.streams)
             raise HeloError(
-                f"{len(self.symbols)} {options.units}, of which {self.split} for training",
+                f"{len(self.symbols)} {options.units}, {self.split} for training and {len(self.symbols) - self.split} "
+                "for validation",
                 expected=f"at least {least} for training (one chunk per stream, and the next symbol) and 2 for validation",
-                mend="give more text, a smaller --chunk or fewer --streams",
+                mend=f"give more text{', a smaller --chunk or fewer --streams' if fewer else ''}",
                 where=", ".join(map(str, files)),
             )
         held = "10 % of the lines, at random" if options.lines else "the last 10 %"

@@ -86,7 +86,7 @@ class NumberSource(LabelSource):
 
 
 class Regress(ExampleTask):
-    """A number, or several, for each example. targets: their names. mean, std: of each, by which it is scaled inside."""
+    """A number, or several, for each example. names: what the targets are called. mean, std: of each, by which it is scaled inside."""
 
     Options = Options
     source = NumberSource()

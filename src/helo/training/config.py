@@ -17,6 +17,7 @@ from helo.training.options import Options
 
 NAME = "config.toml"
 REQUEST = ("task", "files", "valid")  # what is no option
+COMMAND = ("out", "resume", "overwrite", "like", "watch", "quiet", "json")  # what says where, and not what, to train
 
 
 def write(home: Path, about: Mapping[str, Any]) -> None:
@@ -52,7 +53,8 @@ def read(path: str | Path, task: str, kind: type[Task]) -> dict[str, Any]:
     known = {*REQUEST, *(f.name for k in (kind.Options, Options) for f in fields(k))}
     for name, value in values.items():
         if name not in known:
-            raise HeloError(f"no option {name!r}", mend=nearest(name, known), where=line_of(path, text, name))
+            mend = f"say it in the command: {flag(name)}" if name in COMMAND else nearest(name, known)
+            raise HeloError(f"no option {name!r}", mend=mend, where=line_of(path, text, name))
         if isinstance(value, dict):
             raise HeloError("a table", expected="a value", where=line_of(path, text, name))
     for name in ("files", "valid"):

@@ -13,13 +13,15 @@ from helo import cells, encoders, metrics, registry, tasks
 from helo.data import readers
 from helo.data.readers import given as data
 from helo.errors import HeloError, nearest
-from helo.options import build, renamed
+from helo.options import OTHERS, build, renamed
 from helo.runs import Run, folder
 from helo.tasks.base import Task
 from helo.training import config as configs
 from helo.training.options import Options
 
 BUDGETS = {"minutes", "epochs", "steps"}  # one of them is given
+#: Of `train` itself, beside the options.
+ARGUMENTS = {"files", "valid", "out", "like", "resume", "overwrite", "trust", "config", "reporter", "quiet", "page"}
 
 
 @dataclass
@@ -99,7 +101,10 @@ def split_options(kind: type[Task], given: Mapping[str, Any]) -> tuple[Any, Opti
     own, training = ({f.name for f in fields(k)} for k in (kind.Options, Options))
     for name in given:
         if name not in own | training:
-            raise HeloError(f"there is no option {name!r}", mend=nearest(name, own | training))
+            others = (o.removeprefix("--").replace("-", "_") for o in OTHERS.get(name.replace("_", "-").lower(), ()))
+            meant = [o for o in others if o in own | training | ARGUMENTS]
+            mend = f"here it is {' and '.join(meant)}" if meant else nearest(name, own | training | ARGUMENTS)
+            raise HeloError(f"there is no option {name!r}", mend=mend)
     return (
         build(kind.Options, {k: v for k, v in given.items() if k in own}),
         Options(**dict(kind.recipe.options) | {k: v for k, v in given.items() if k in training}),

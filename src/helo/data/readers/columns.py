@@ -186,7 +186,8 @@ def labelled(rows: Table, named: str | None, needed: bool) -> tuple[Table, str |
 
 def targets(rows: Table, named: Sequence[str], needed: bool) -> tuple[Table, list[str]]:
     """The table with what is to be predicted in one column, as `labelled` has it: that of the first of several columns has a list
-    of all of them, and the others are gone. And their names, none where the table lacks one.
+    of all of them, and the others are gone. And their names, none where the table lacks one. needed: it must have them all.
+    Raises HeloError for a column that is not there.
     """
     if needed:
         names = [rows.find(n, "--target") for n in named] or [column(rows, None, TARGETS, "--target") or ""]

@@ -178,6 +178,15 @@ def _labelled(sentences: list[Sentence], where: str, labelled: bool) -> Dataset:
         return f"{sentences[i].file}:{sentences[i].lines[step[0] if step else 0]}"
 
     words = [s.words for s in sentences]
+    if (
+        labelled
+        and any(len(s) > 1 for s in words)
+        and any(all(s == [str(k) for k in range(first, first + len(s))] for s in words) for first in (0, 1))
+    ):
+        raise HeloError(
+            f"the first column counts the words: {', '.join(words[0][:3])}", expected="words in the first column",
+            mend="leave it out: cut -f 2-", where=place(0),
+        )  # fmt: skip
     about = [s.about or {} for s in sentences] if any(s.about for s in sentences) else None
     return Dataset("tokens", words, None if None in labels else labels, place, about=about)
 
@@ -191,7 +200,7 @@ def _file(path: Path, column: str | None, labelled: bool) -> list[Sentence]:
 def _columns(
     rows: list[str], name: str, universal: bool, column: str | None, labelled: bool, first: int = 1
 ) -> list[Sentence]:
-    _, parted, comments = _fields(rows)
+    tabs, parted, comments = _fields(rows)
     usual = COLUMNS["upos"] if universal else _last(rows, parted, comments)
     number = usual if column is None else _column(column, universal, name, labelled)
     word_at = 1 if universal else 0
@@ -215,7 +224,8 @@ def _columns(
             continue
         width = len(_filled(fields))
         if labelled and words and width not in (1, widths):
-            fault(f"{width} columns", expected=f"{widths}, as in the lines before", where=f"{name}:{n}")
+            by = " separated by tabs" if tabs else ""
+            fault(f"{width} columns{by}", expected=f"{widths}, as in the lines before", where=f"{name}:{n}")
             continue
         widths = max(widths, width) if words else width
         tag = fields[number - 1] if 0 < number <= len(fields) else ""

@@ -39,10 +39,14 @@ class M4(Reader):
         found, places = [], []
         for path in paths:
             lines = chain.from_iterable(text.splitlines(keepends=True) for text in files.streamed(path))
+            first = True  # the line that is not blank
             for n, row in table.parted(lines, str(path), quoting=csv.QUOTE_MINIMAL):
                 where = f"{path}:{n}"
                 cells = [c.strip() for c in row]
-                if not any(cells) or (not found and cells[:2] == ["V1", "V2"]):
+                if not any(cells):
+                    continue
+                headed, first = first and cells[:2] == ["V1", "V2"], False
+                if headed:
                     continue
                 while len(cells) > 1 and numbers.nothing(cells[-1]):
                     cells.pop()
