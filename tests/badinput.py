@@ -1016,7 +1016,9 @@ def python(r: random.Random, folder: Path) -> Case:
 
 
 def _short(value: Any) -> str:
-    return f"{type(value).__name__}{value.shape}" if isinstance(value, np.ndarray) else " ".join(repr(value).split())[:60]
+    return (
+        f"{type(value).__name__}{value.shape}" if isinstance(value, np.ndarray) else " ".join(repr(value).split())[:60]
+    )
 
 
 THEIRS = ("sklearn", "sktime", "skbase")

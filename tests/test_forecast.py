@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import helo
 from fixtures import helo_command
 from helo.data import readers, times
 from helo.data.histories import dataset, history, rolled
@@ -366,17 +367,26 @@ def test_one_value_is_enough_to_begin_with(trained):
         (monthly(20), ("--horizon", "12"), ("20 values",)),
         ([(t, 5) for t, _ in monthly(60)], ("--horizon", "6"), ("5",)),
         (monthly(40), ("--horizon", "6", "--split", "random"), ("--split",)),
+        (monthly(40), ("--valid", "FILE", "--season", "1000000000"), ("--season", "40")),
         (monthly(40), ("--horizon", "6", "--metric", "coverage_80"), ("--metric", "coverage_80")),
     ],
 )
 def test_series_that_cannot_be_learned_from(tmp_path, rows, words, named):
     file = written(tmp_path / "s.csv", rows)
+    words = [str(file) if w == "FILE" else w for w in words]
     done = helo_command("train", "forecast", str(file), "--target", "sales", *words, "--out", str(tmp_path / "run"))
     assert done.code == 2, done.err
     assert len(done.err.strip().splitlines()) == 1
     for word in named:
         assert word in done.err
     assert not (tmp_path / "run").exists()
+
+
+def test_validation_files_are_forecast_from_before_their_end(tmp_path):
+    file = written(tmp_path / "s.csv", monthly(40))
+    run = helo.train("forecast", file, valid=file, out=tmp_path / "run", horizon=3, hidden=4, members=1, steps=2)
+    assert run.evaluate() == run.evaluate([file]) == helo.load(run.path).evaluate()
+    assert run.evaluate()["rmse"] > 0
 
 
 def test_covariates_known_in_advance(tmp_path):

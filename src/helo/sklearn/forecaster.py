@@ -9,7 +9,7 @@ import pandas as pd
 
 from helo.data import times
 from helo.errors import wrap
-from helo.sklearn.base import Trained, invalid
+from helo.sklearn.base import InvalidInput, Trained, invalid
 
 with wrap(ImportError, "helo.sklearn.Forecaster needs sktime", mend="pip install 'helo[sktime]'"):
     from sktime.forecasting.base import BaseForecaster  # pyright: ignore[reportMissingImports]
@@ -43,6 +43,8 @@ class Forecaster(Trained, BaseForecaster):
 
     @invalid
     def _fit(self, y: Any, X: Any = None, fh: Any = None) -> Self:
+        if not y.size:
+            raise InvalidInput(f"a table of shape {y.shape}", expected="one value or more", where="y")
         self._seen = y, X
         ahead = 12 if fh is None else max(1, int(max(fh.to_relative(self.cutoff))))
         known = [] if X is None else [f"x{k}" for k in range(X.shape[1])]

@@ -126,6 +126,10 @@ class Forecast(ExampleTask):
         if all(np.nanmin(h.values) == np.nanmax(h.values) for h in examples.inputs if len(h)):
             value = next((f"{np.nanmin(h.values):g}" for h in examples.inputs if len(h)), "missing")
             raise HeloError(f"all values are {value}", expected="values that vary", where=examples.place(0))
+        if options.season is not None and options.season > (most := max(map(len, examples.inputs))):
+            raise HeloError(
+                f"{options.season}", expected=f"at most {most}, the values of the longest series", where="--season"
+            )
         frequency = examples.inputs[0].clock.frequency
         form = Windows.learn(examples.inputs, options.horizon, options.season)
         windows = len(form.training(examples.inputs).rows)

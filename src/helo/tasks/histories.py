@@ -68,7 +68,7 @@ class HistorySource(Source):
 
     def reload(self, task, data, files, origins=1, stride=None, **said):
         found = super().reload(task, data, files, **said)
-        return rolled(found, task.options.horizon, origins, stride) if len(files) or origins > 1 else found
+        return rolled(found, task.options.horizon, origins, stride)
 
 
 def _arrays(source: Any, frequency: str | None, where: str = "input") -> Dataset:
