@@ -368,3 +368,27 @@ def test_a_line_without_end_on_standard_input_is_refused(tmp_path):
     line = one(shell("helo predict run - </dev/full", tmp_path))
     assert "standard input:1" in line
     assert "end of a line" in line
+
+
+def test_a_signal_is_not_lost_where_python_raises_nothing(tmp_path):
+    (tmp_path / "lost.py").write_text(
+        """
+import os, signal, sys, time, weakref
+sys.argv = ["helo"]
+import helo.__main__, helo.cli
+
+class A: ...
+
+def run():
+    a = A()
+    callback = weakref.ref(a, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    del a
+    time.sleep(20)
+
+helo.cli.main = run
+helo.__main__.main()
+"""
+    )
+    done = subprocess.run([sys.executable, "lost.py"], cwd=tmp_path, capture_output=True, timeout=60)
+    assert done.returncode == 130
+    assert done.stderr == b"helo: stopped\n"
