@@ -383,7 +383,9 @@ def run():
     a = A()
     callback = weakref.ref(a, lambda _: os.kill(os.getpid(), signal.SIGTERM))
     del a
-    time.sleep(20)
+    end = time.monotonic() + 20
+    while time.monotonic() < end: ...
+    print("lost")
 
 helo.cli.main = run
 helo.__main__.main()
