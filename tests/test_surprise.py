@@ -434,3 +434,12 @@ def test_what_is_refused(place, tmp_path):
             assert name in done.err, (name, done.err)
     with pytest.raises((HeloError, TypeError)):
         surprise(helo.load(run), text, window=0)
+
+
+@pytest.mark.parametrize(
+    "how", [{"window": np.ones((2, 2))}, {"window": 0}, {"top": 1.5}, {"false_alarms": 5e-324}, {"false_alarms": "x"}]
+)
+def test_what_is_no_number_is_refused(how, tmp_path):
+    (tmp_path / "t.log").write_text("a line\nanother line\n")
+    with pytest.raises(HeloError, match="--"):
+        helo.surprise(helo.load(trained()), tmp_path / "t.log", **how)

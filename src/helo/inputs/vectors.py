@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 import shlex
 from collections import Counter
@@ -95,7 +96,9 @@ class Vectors(Input):
             values = columns.as_numbers(x, self.columns, self.numeric, examples.place)
             notes = {} if self.numbers.names is None else {"features": self.numbers.names}
             xs = self.numbers.encode(_stepped(replace(examples, inputs=values, notes=notes))).xs.values
-        return _Encoded(xs.reshape(len(x), -1), self.numbered(x, examples.place), list(map(len, self.ids)))
+        return _Encoded(
+            xs.reshape(len(x), math.prod(xs.shape[1:])), self.numbered(x, examples.place), list(map(len, self.ids))
+        )
 
     def numbered(self, x: np.ndarray, place: Callable[[int], str]) -> np.ndarray:
         """The categories of rows of cells, columns as in training, as places among the known ones from 1 on, `(rows, categories)`."""

@@ -17,12 +17,13 @@ from helo.errors import HeloError
 
 CUTS = 250  # thresholds at which a curve of ranges is taken, as its authors do
 WIDEST = 100  # steps of a margin
+LEAST = 1e-9  # a rate of false alarms: nobody has so many usual ones
 
 
 def check(rate: float) -> None:
     """Raises HeloError for what is no rate of false alarms."""
-    if not 0 < rate < 1:
-        raise HeloError(f"{rate:g}", expected="a share between 0 and 1, such as 0.01", where="--false-alarms")
+    if not isinstance(rate, int | float | np.number) or not LEAST <= rate < 1:
+        raise HeloError(f"{rate!r:.80}", expected="a share from 1e-9 to below 1, such as 0.01", where="--false-alarms")
 
 
 def threshold(usual: np.ndarray, rate: float, what: str = "lines") -> float:

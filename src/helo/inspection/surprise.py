@@ -157,8 +157,9 @@ def surprise(
     names = reading.listed(files)
     if not names:
         raise HeloError("no files were given", expected="files like those of training, or - for standard input")
-    if top is not None and top < 1:
-        raise HeloError(f"{top}", expected="1 or more", where="--top")
+    for name, value in (("window", window), ("top", 1 if top is None else top)):
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise HeloError(f"{value!r:.80}", expected="a whole number, 1 or more", where=f"--{name}")
     judge = judging(run, lines, window, together)
     with engines.fastest(run.parameters) as parameters, run.computing():
         limit = threshold(judge, parameters, false_alarms, valid)
