@@ -157,6 +157,9 @@ def surprise(
     names = reading.listed(files)
     if not names:
         raise HeloError("no files were given", expected="files like those of training, or - for standard input")
+    for name, value in (("lines", lines), ("together", together)):
+        if not isinstance(value, bool | np.bool_):
+            raise HeloError(f"{value!r:.80}", expected="True or False", where=f"--{name}")
     for name, value in (("window", window), ("top", 1 if top is None else top)):
         if not isinstance(value, int | np.integer) or value < 1:
             raise HeloError(f"{value!r:.80}", expected="a whole number, 1 or more", where=f"--{name}")

@@ -197,6 +197,11 @@ class Classify(ExampleTask):
 
     def predictions(self, answers, targets):
         p = np.stack(answers)
+        if np.isnan(p).any():
+            at = int(np.isnan(p).any(1).argmax()) + 1
+            raise HeloError(
+                f"the answer to example {at} is not a number", mend="look for values far from all others in the data"
+            )
         one = {"label": (p.argmax(1), targets), "probabilities": (p, targets)}
         return Predictions({"labels": (p >= 0.5, targets)} if self.many else one, self.labels, {"examples": len(p)})
 
