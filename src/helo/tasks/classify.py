@@ -22,57 +22,31 @@ from helo.errors import HeloError
 from helo.metrics import Predictions, Scoring
 from helo.models.classifier import Classifier
 from helo.models.feed_forward import FeedForward
-from helo.options import SHARE, SIZE, Bounds, Formerly
+from helo.options import Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks import forms
 from helo.tasks.base import Parameters, Recipe
-from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LEAST, LabelSource, there, unused
+from helo.tasks.examples import ExampleTask
+from helo.tasks.labels import LEAST, LabelSource, there
 
 # Series are mostly few, and soon all known: a share of each target is dealt out evenly to all labels (Szegedy et al. 2016).
 SMOOTHED = 0.1
 
 
 @dataclass(frozen=True)
-class Options(ExampleOptions):
+class Options(forms.Options):
     """Of a classifier. Sizes that are not given are settled from the examples (`Classify.from_dataset`)."""
 
     reading = MappingProxyType(
         dict.fromkeys(("reader", "text", "label", "multilabel", "ignore", "group", "order", "speaker"))
     )
 
-    text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
     label: Annotated[str | None, "column of the label (the first of label, emotion, class)"] = None
     multilabel: Annotated[str | None, "an example has several labels, separated by this", Formerly("several")] = None
-    ignore: Annotated[tuple[str, ...], "column that is left out; may be given several times"] = ()
-    group: Annotated[str | None, "column that says which conversation or series a row belongs to"] = None
-    order: Annotated[str | None, "column of a row's position in its conversation or series"] = None
-    speaker: Annotated[str | None, "column of the speaker"] = None
-    encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
-        "efficientnet-lite0"
-    )
-    fps: Annotated[float, "videos: frames per second that are used", Bounds(0, 1e4, above=True)] = 4.0
-    units: Annotated[Literal["words", "characters", "bytes", "subwords"], "the unit of text that is one step"] = "words"
-    view: Annotated[Literal["whole", "rows", "pixels"], "how a picture is read"] = "whole"
-    cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
-    layers: Annotated[int | None, "layers", SIZE] = None
-    hidden: Annotated[int | None, "units per layer, in each direction", SIZE] = None
-    embedding: Annotated[int | None, "size of the embedding of a word or symbol", SIZE] = None
-    bidirectional: Annotated[bool, "read in both directions"] = True
-    pool: Annotated[
-        Literal["last", "mean", "max", "attention", "mean+max"] | None, "pooling of all steps to one vector"
-    ] = None
-    convolutions: Annotated[bool, "series: convolutions before and beside the recurrence"] = True
-    dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
-    vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
     balance: Annotated[
         bool,
         "weight the loss so that rare labels count as much as frequent ones, and select the best weights by macro F1",
     ] = False
-    batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None
-
-    def unused(self, task):
-        return unused(task, "cell", "bidirectional", "pool")
 
 
 class Classify(ExampleTask):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from helo import inputs
 from helo.data.dataset import Dataset
@@ -15,10 +15,44 @@ from helo.inputs.pictures import Pictures
 from helo.inputs.symbols import Symbols
 from helo.inputs.vectors import Vectors
 from helo.inputs.words import Words, tokens
+from helo.options import SHARE, SIZE, Bounds
 from helo.tasks.base import Recipe, filled
-from helo.tasks.labels import no_words
+from helo.tasks.examples import ExampleOptions
+from helo.tasks.labels import no_words, unused
 
 ENOUGH = 100  # held-out series
+
+
+@dataclass(frozen=True)
+class Options(ExampleOptions):
+    """Of a task that gives each example an answer, whatever an example is. Sizes that are not given are settled by `sized`."""
+
+    text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
+    ignore: Annotated[tuple[str, ...], "column that is left out; may be given several times"] = ()
+    group: Annotated[str | None, "column that says which conversation or series a row belongs to"] = None
+    order: Annotated[str | None, "column of a row's position in its conversation or series"] = None
+    speaker: Annotated[str | None, "column of the speaker"] = None
+    encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
+        "efficientnet-lite0"
+    )
+    fps: Annotated[float, "videos: frames per second that are used", Bounds(0, 1e4, above=True)] = 4.0
+    units: Annotated[Literal["words", "characters", "bytes", "subwords"], "the unit of text that is one step"] = "words"
+    view: Annotated[Literal["whole", "rows", "pixels"], "how a picture is read"] = "whole"
+    cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
+    layers: Annotated[int | None, "layers", SIZE] = None
+    hidden: Annotated[int | None, "units per layer, in each direction", SIZE] = None
+    embedding: Annotated[int | None, "size of the embedding of a word or symbol", SIZE] = None
+    bidirectional: Annotated[bool, "read in both directions"] = True
+    pool: Annotated[
+        Literal["last", "mean", "max", "attention", "mean+max"] | None, "pooling of all steps to one vector"
+    ] = None
+    convolutions: Annotated[bool, "series: convolutions before and beside the recurrence"] = True
+    dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
+    vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
+    batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None
+
+    def unused(self, task):
+        return unused(task, "cell", "bidirectional", "pool")
 
 
 def recipe(usual: Recipe, form: inputs.Input) -> Recipe:

@@ -24,18 +24,17 @@ from helo.layers.quantiles import LEVELS
 from helo.metrics import Predictions, Scoring
 from helo.models.classifier import Classifier
 from helo.models.feed_forward import FeedForward
-from helo.options import SHARE, SIZE, Bounds
 from helo.saved import distinct, fields, settled
 from helo.tasks import forms
 from helo.tasks.base import Recipe
-from helo.tasks.examples import ExampleOptions, ExampleTask
-from helo.tasks.labels import LabelSource, there, unused
+from helo.tasks.examples import ExampleTask
+from helo.tasks.labels import LabelSource, there
 
 KEYS = tuple(f"{level:g}" for level in LEVELS)  # of the quantiles of an answer
 
 
 @dataclass(frozen=True)
-class Options(ExampleOptions):
+class Options(forms.Options):
     """Of a regression. Sizes that are not given are settled as those of a classifier."""
 
     reading = MappingProxyType(dict.fromkeys(("reader", "text", "ignore", "group", "order", "speaker")))
@@ -43,35 +42,9 @@ class Options(ExampleOptions):
     target: Annotated[
         tuple[str, ...], "column of a number to predict; may be given several times (the first of label, target, y)"
     ] = ()
-    text: Annotated[str | None, "column of the text (the first of text, sentence, utterance)"] = None
-    ignore: Annotated[tuple[str, ...], "column that is left out; may be given several times"] = ()
-    group: Annotated[str | None, "column that says which conversation or series a row belongs to"] = None
-    order: Annotated[str | None, "column of a row's position in its conversation or series"] = None
-    speaker: Annotated[str | None, "column of the speaker"] = None
     distribution: Annotated[
         Literal["quantiles", "normal", "student-t"], "what an answer says of a number: its quantiles, or a distribution"
     ] = "quantiles"
-    encoder: Annotated[str, "videos: the image network that sees each frame, thumbnail, or FILE.onnx"] = (
-        "efficientnet-lite0"
-    )
-    fps: Annotated[float, "videos: frames per second that are used", Bounds(0, 1e4, above=True)] = 4.0
-    units: Annotated[Literal["words", "characters", "bytes", "subwords"], "the unit of text that is one step"] = "words"
-    view: Annotated[Literal["whole", "rows", "pixels"], "how a picture is read"] = "whole"
-    cell: Annotated[str, "a cell's name, with options (rnn,nonlinearity=relu), or FILE.py:NAME"] = "lstm"
-    layers: Annotated[int | None, "layers", SIZE] = None
-    hidden: Annotated[int | None, "units per layer, in each direction", SIZE] = None
-    embedding: Annotated[int | None, "size of the embedding of a word or symbol", SIZE] = None
-    bidirectional: Annotated[bool, "read in both directions"] = True
-    pool: Annotated[
-        Literal["last", "mean", "max", "attention", "mean+max"] | None, "pooling of all steps to one vector"
-    ] = None
-    convolutions: Annotated[bool, "series: convolutions before and beside the recurrence"] = True
-    dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
-    vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
-    batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None
-
-    def unused(self, task):
-        return unused(task, "cell", "bidirectional", "pool")
 
 
 @dataclass(frozen=True)
