@@ -112,3 +112,11 @@ def test_numpy_numbers_are_numbers():
 def test_a_text_with_a_nul_names_its_flag(colours):
     with pytest.raises(HeloError, match="--vectors"):
         helo.train("classify", colours / "data.tsv", vectors="a\0b", steps=1)
+
+
+@pytest.mark.parametrize("name", ["rate", "adam_rate"])
+def test_a_rate_that_is_none_in_float32_is_refused(name):
+    for value in (5e-324, 1e-40, 0):
+        with pytest.raises(HeloError, match="rate"):
+            Options(**{name: value})
+    Options(**{name: 1e-6})

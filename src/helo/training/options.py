@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from helo.errors import HeloError
 from helo.options import POSITIVE, Bounds, checked
 
+RATE = Bounds(1e-12, 1e6)  # what is far smaller is none in float32, and AdamW's kernel makes NaN of it
+
 
 @dataclass(frozen=True)
 class Options:
@@ -25,8 +27,8 @@ class Options:
         str | None,
         "figure or metric, or FILE.py:NAME, that selects the best weights  [the task's own]",
     ] = None
-    rate: Annotated[float, "learning rate of the matrices (Muon)", POSITIVE] = 0.05
-    adam_rate: Annotated[float, "learning rate of everything else (AdamW)", POSITIVE] = 0.01
+    rate: Annotated[float, "learning rate of the matrices (Muon)", RATE] = 0.05
+    adam_rate: Annotated[float, "learning rate of everything else (AdamW)", RATE] = 0.01
     weight_decay: Annotated[
         float, "weight decay: share of the weights subtracted in a step, times the learning rate", Bounds(0, 1e6)
     ] = 0.01
