@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from helo import cells, metrics, nn
     from helo.errors import HeloError
+    from helo.inspection.compare import compare
+    from helo.inspection.compare_cells import compare_cells
     from helo.inspection.explain import explain
     from helo.inspection.score import score
     from helo.inspection.surprise import surprise
@@ -26,6 +28,8 @@ __all__ = [
     "HeloError",
     "Run",
     "cells",
+    "compare",
+    "compare_cells",
     "dynamic_evaluation",
     "explain",
     "load",
@@ -38,6 +42,7 @@ __all__ = [
 
 _HOMES = {
     "HeloError": "helo.errors", "Run": "helo.runs", "load": "helo.runs",
+    "compare": "helo.inspection.compare", "compare_cells": "helo.inspection.compare_cells",
     "explain": "helo.inspection.explain", "score": "helo.inspection.score",
     "surprise": "helo.inspection.surprise", "train": "helo.training", "dynamic_evaluation": "helo.training",
 }  # fmt: skip

@@ -112,7 +112,7 @@ class ExampleLoader(Loader):
 
     def __init__(self, run: Run, files: Sequence[str | Path], most: int):
         super().__init__(run, files)
-        examples = run.task.source.reload(run.task, run._recorded(files), files)
+        examples = run.task.source.reload(run.task, run.recorded(files), files)
         if not len(examples):
             raise HeloError("no examples", expected="one or more", where=self.where)
         lengths = np.minimum(-(-run.task.encode(examples).lengths // _shorter(run.task)), LONGEST)
@@ -131,7 +131,7 @@ class ExampleLoader(Loader):
 def _symbols(run: Run, files: Sequence[str | Path], most: int) -> tuple[np.ndarray, list[str], list[str]]:
     """The symbols that are looked at, each as text, and those before them, up to BEFORE, where the run learned from them."""
     task = run.task
-    symbols, start = task.text(run._recorded(files), files)
+    symbols, start = task.text(run.recorded(files), files)
     ids = np.array(symbols.ids[start : start + most], np.int64)
     unknown = np.isin(ids, task.vocab.silent).mean() if len(ids) and task.vocab.silent else 0.0
     if unknown > 0.5:

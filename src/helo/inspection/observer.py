@@ -199,7 +199,7 @@ def _fixed(run: Run) -> tuple[list[Any], list[str], str]:
     task, data = run.task, run.about["data"]
     assert isinstance(task, ExampleTask)
     files = [Path(f) for f in (data["train"] if isinstance(data["valid"], str) else data["valid"])]
-    run._recorded([])
+    run.recorded([])
     if sum(f.stat().st_size for f in files if f.is_file()) > LARGEST:
         raise HeloError("the validation data is too large to be read again for this page", where=str(run.path))
     examples = task.source.recorded(task, data)

@@ -49,7 +49,7 @@ class Saliency:
         self.run = run
         self.task: Any = run.task
         run.parameters  # noqa: B018  a run without weights is refused before its text is read
-        self.symbols, self.start = self.task.text(run._recorded(files), files)
+        self.symbols, self.start = self.task.text(run.recorded(files), files)
         where = ", ".join(map(str, files))
         n: int = len(self.symbols) - self.start
         least = 2 if length is None else length + 1

@@ -45,6 +45,10 @@ class Metric(ABC):
     def statistics(self, answers: Any, references: Any) -> np.ndarray:
         """An array that adds up: that of two sets of answers is the sum of theirs."""
 
+    def corpus(self, references: Any) -> Metric:
+        """The metric for parts of these references, where it has to know all of them: their statistics add up."""
+        return self
+
     @abstractmethod
     def score(self, sums: np.ndarray) -> dict[str, float]:
         """The figures, by their names, of statistics that were added up."""

@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -184,6 +184,9 @@ class Captions(Metric):
         sums = sum((bleu_statistics(a, r) for a, r in pairs), np.zeros(2 + 2 * ORDER))
         each = np.array([(rouge_l(a, r), *cider.score(a, r), a in r) for a, r in pairs])
         return np.array([*sums, *(np.sum(column) for column in each.T), len(pairs)])
+
+    def corpus(self, references):
+        return replace(self, cider=self.cider or Cider(references))
 
     def score(self, sums):
         rouge, cider, plain, exact = (float(v) for v in sums[-5:-1] / max(1, sums[-1]))

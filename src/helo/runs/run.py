@@ -157,7 +157,7 @@ class Run(TrainedModel):
             engines.fastest(self.parameters) as parameters,
             self.computing(),
         ):
-            text = self._report().write(parameters, self._recorded(files), beside, files, **said)
+            text = self._report().write(parameters, self.recorded(files), beside, files, **said)
             if not text and not any(beside.iterdir()):
                 raise HeloError(
                     f"a run of the task {self.about['task']} has figures alone", mend="leave it out", where="--report"
@@ -186,7 +186,7 @@ class Run(TrainedModel):
         with nullcontext() if metric else within(folder.inside(self.path, "run.json")):
             self.task.scoring = self.task.scoring.choose(spec)
         found = given.settled(files)
-        how, data = tasks.checked(self.task, "eval", how), self._recorded(found)
+        how, data = tasks.checked(self.task, "eval", how), self.recorded(found)
         with engines.fastest(self.parameters) as parameters, self.computing():
             if not isinstance(self.task, ExampleTask):
                 return self.task.evaluate(parameters, data, found, **how), {}
@@ -198,7 +198,7 @@ class Run(TrainedModel):
         report.samples = self.about["training"].get("samples") is not False
         return report
 
-    def _recorded(self, files: Sequence[Any]) -> dict[str, Any]:
+    def recorded(self, files: Sequence[Any]) -> dict[str, Any]:
         """`data` of run.json. Raises HeloError where the run's own files are meant and it names no files: what a folder
         from elsewhere names is never searched for.
         """

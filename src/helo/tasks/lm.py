@@ -30,10 +30,10 @@ from helo.models.language_model import CHUNK, LanguageModel, State, needs_recurr
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import settled
 from helo.tasks.base import Budget, Parameters, Recipe, Task, TaskOptions
-from helo.tasks.score import CODE_POINTS, Score, protocol, score_text
+from helo.tasks.score import CODE_POINTS, ONE_ROW, Score, protocol, score_text
 
-# Of validation after training: up to so many symbols as one row, and so many at the most. `helo eval` knows no limit.
-ONE_ROW, MOST = 200_000, 2_000_000
+# Symbols that are validated on after training, at most. `helo eval` knows no limit.
+MOST = 2_000_000
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from helo.errors import HeloError
 from helo.metrics.perplexity import Perplexity
 from helo.models.base import Parameters
 
+ONE_ROW = 200_000  # symbols, up to which a text is scored as one stream where it is validated
 CODE_POINTS = 0x110000  # an unknown character costs its symbol, and then which of all characters it was
 
 
@@ -58,23 +60,28 @@ def score_text(
     """
     if stop - start < 2:
         raise HeloError("a text of one symbol", expected="at least two: the second is predicted from the first")
-    total = Score()
-    if block is not None:
-        starts = np.arange(start, stop - 1, block)
-        whole = [s for s in starts if s + block <= stop]
-        for i in range(0, len(whole), 64):
-            total += task.evaluate_batch(parameters, symbols.take(np.array(whole[i : i + 64]), block), None)[1]
-        if len(whole) < len(starts):
-            total += task.evaluate_batch(parameters, symbols.take(starts[-1:], int(stop - starts[-1])), None)[1]
-        return total
+    if block is None:
+        return sum(scores(task, parameters, symbols, start, stop, rows), Score())
+    total, starts = Score(), np.arange(start, stop - 1, block)
+    whole = [s for s in starts if s + block <= stop]
+    for i in range(0, len(whole), 64):
+        total += task.evaluate_batch(parameters, symbols.take(np.array(whole[i : i + 64]), block), None)[1]
+    if len(whole) < len(starts):
+        total += task.evaluate_batch(parameters, symbols.take(starts[-1:], int(stop - starts[-1])), None)[1]
+    return total
+
+
+def scores(
+    task: Any, parameters: Parameters, symbols: Symbols, start: int, stop: int, rows: int = 1, step: int = 4096
+) -> Iterator[Score]:
+    """The same stretch by stretch, of about so many symbols each."""
     rows = max(1, min(rows, (stop - start - 1) // 64))
     length = (stop - start - 1) // rows
-    starts, state, step = start + np.arange(rows) * length, None, max(64, 4096 // rows)
+    starts, state, step = start + np.arange(rows) * length, None, max(64, step // rows)
     for t in range(0, length, step):
         window = symbols.take(starts + t, min(step, length - t) + 1)
         _, score, state = task.evaluate_batch(parameters, window, state)
-        total += score
+        yield score
     if rest := (stop - start - 1) - rows * length:  # the last row's, which goes on a few symbols longer
         last = tuple(tuple(s[-1:] for s in layer) for layer in state or ())
-        total += task.evaluate_batch(parameters, symbols.take(np.array([stop - 1 - rest]), rest + 1), last)[1]
-    return total
+        yield task.evaluate_batch(parameters, symbols.take(np.array([stop - 1 - rest]), rest + 1), last)[1]

@@ -113,7 +113,7 @@ def _reload(request: Request, path: Path, about: dict[str, Any]) -> tuple[Task, 
     task_options, options = _options(request, path, about)
     run = Run(path, True, request.given.get("cell"), request.task)  # whose cell was looked at
     run.task  # noqa: B018  whatever is damaged is said by its file
-    data = run._recorded(request.files)
+    data = run.recorded(request.files)
     files, tail = request.files or data["train"], isinstance(data["valid"], str)
     valid = request.valid or ([] if tail else data["valid"])
     if not files or not (tail or valid):
