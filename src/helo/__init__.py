@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from helo.inspection.explain import explain
     from helo.inspection.score import score
     from helo.inspection.surprise import surprise
+    from helo.inspection.sweep import sweep
     from helo.runs import Run, load
     from helo.training import dynamic_evaluation, train
 
@@ -37,6 +38,7 @@ __all__ = [
     "nn",
     "score",
     "surprise",
+    "sweep",
     "train",
 ]
 
@@ -44,7 +46,7 @@ _HOMES = {
     "HeloError": "helo.errors", "Run": "helo.runs", "load": "helo.runs",
     "compare": "helo.inspection.compare", "compare_cells": "helo.inspection.compare_cells",
     "explain": "helo.inspection.explain", "score": "helo.inspection.score",
-    "surprise": "helo.inspection.surprise", "train": "helo.training", "dynamic_evaluation": "helo.training",
+    "surprise": "helo.inspection.surprise", "sweep": "helo.inspection.sweep", "train": "helo.training", "dynamic_evaluation": "helo.training",
 }  # fmt: skip
 
 

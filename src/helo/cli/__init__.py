@@ -27,6 +27,7 @@ ORDER = (
     "surprise",
     "eval",
     "compare",
+    "sweep",
     "info",
     "inspect",
     "explain",

@@ -68,16 +68,13 @@ def _show(found: dict[str, Any], page: Any, quiet: bool, as_json: bool) -> None:
             flags.tell(f"saved to {page}", err=True)
 
 
-LEFT_OUT = {"resume", "overwrite", "watch", "no_browser", "cell", "seed"}  # of the flags of a training
+LEFT_OUT = {"out", "resume", "overwrite", "watch", "no_browser", "cell", "seed"}  # of the flags of a training
 
 
 def _cells(task: str) -> click.Command:
     from helo import tasks
     from helo.cli import train
     from helo.inspection.compare_cells import CELLS, SEEDS, compare_cells, split_cells
-
-    trains = train.command.get_command(click.Context(train.command), task)
-    assert trains is not None
 
     def run(files, valid, out, cells, seeds, test, quiet, as_json, **options: Any) -> None:
         if tasks.find(task).Options.paired:
@@ -91,7 +88,7 @@ def _cells(task: str) -> click.Command:
         home = os.path.dirname(found["runs"][0]["run"])
         _show(found, os.path.join(home, "compared.html"), quiet, as_json)
 
-    parameters: list[click.Parameter] = [p for p in trains.params if p.name not in LEFT_OUT | {"out"}]
+    parameters: list[click.Parameter] = train.flags_of(task, LEFT_OUT)
     parameters += [
         click.Option(["--out", "-o"], metavar="FOLDER", help="a folder for the runs and compared.html; the same again continues  [runs/compared]"),
         click.Option(["--cells"], default=",".join(CELLS), metavar="CELL,CELL…", help=f"cells, each as in --cell of a training  [{','.join(CELLS)}]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from typing import Any
 
 import click
@@ -15,6 +16,8 @@ from helo.errors import HeloError, nearest
 class Tasks(click.Group):
     """One verb a task, with the flags that its options are."""
 
+    make = staticmethod(lambda task: _command(task))
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         from helo import tasks
 
@@ -25,7 +28,7 @@ class Tasks(click.Group):
 
         if not registry.outside(cmd_name) and cmd_name not in tasks.names():
             raise HeloError(f"there is no task {cmd_name!r}", mend=nearest(cmd_name, tasks.names()))
-        return _command(cmd_name)
+        return self.make(cmd_name)
 
 
 @click.group(cls=Tasks)
@@ -37,6 +40,11 @@ def command() -> None:
     helo train lm book.txt poems/ --minutes 10 --out runs/mine
     helo train mine.py:Task FILES
     """
+
+
+def flags_of(task: str, leave_out: Container[str]) -> list[click.Parameter]:
+    """Files and flags of a training, for a verb that makes several."""
+    return [p for p in _command(task).params if p.name not in leave_out]
 
 
 def _command(task: str) -> click.Command:

@@ -43,6 +43,18 @@ def held(path: Path, free: bool = False) -> Iterator[None]:
                 folder.rmdir()
 
 
+def free(path: Path) -> bool:
+    """Whether nobody writes a run into a folder."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except OSError:
+        return not path.exists()
+    try:
+        return _flock(handle)
+    finally:
+        os.close(handle)
+
+
 def _locked(path: Path, made: list[Path], free: bool) -> int:
     try:
         while True:

@@ -1,0 +1,152 @@
+"""helo sweep: trainings with other options each, chosen by Optuna."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="runs are made by training")
+pytest.importorskip("optuna", reason="a sweep needs optuna")
+
+import helo
+from fixtures import helo_command, stopped, text_file
+from helo.errors import HeloError
+from helo.inspection import space
+from helo.inspection import sweep as module
+from helo.tasks import find
+from helo.training import Interrupted
+
+SMALL = {"steps": 3, "hidden": 8, "quiet": True}
+LM = {"hidden": 8, "embedding": 8, "streams": 4, "chunk": 16, "quiet": True}
+
+
+@pytest.fixture
+def reviews(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = (f"{'good fine' if i % 2 else 'bad poor'} thing {i % 7}\t{'pos' if i % 2 else 'neg'}\n" for i in range(80))
+    Path("reviews.tsv").write_text("text\tlabel\n" + "".join(rows))
+    return "reviews.tsv"
+
+
+def test_the_best_comes_first_and_each_trial_is_a_run(reviews):
+    words = ("--vary", "hidden=4..32", "--vary", "cell=lstm,gru", "--trials", 4, "--steps", 3, "--quiet")
+    done = helo_command("sweep", "classify", reviews, *words, "--out", "s", "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert (found["figure"], found["higher_is_better"]) == ("accuracy", True)
+    assert [t["state"] for t in found["trials"]] == ["complete"] * 4
+    values = [t["value"] for t in found["trials"]]
+    assert values == sorted(values, reverse=True)
+    assert found["best"] == found["trials"][0]
+    for trial in found["trials"]:
+        run = helo.load(trial["run"])
+        assert run.figures["accuracy"] == trial["value"]
+        assert {k: run.about["options"].get(k, run.about["cell"]) for k in trial["options"]} == trial["options"]
+        assert 4 <= trial["options"]["hidden"] <= 32
+    assert len({t["options"]["hidden"] for t in found["trials"]}) > 1
+
+
+def test_the_same_again_goes_on(reviews, monkeypatch):
+    def first():
+        try:
+            helo.sweep("classify", reviews, out="s", trials=3, **SMALL)
+        except Interrupted as error:
+            assert "--out s continues" in str(error)
+            raise
+
+    stopped(monkeypatch, 5, first)
+    before = Path("s/trial-0/weights.safetensors").stat().st_mtime_ns
+    options = json.loads(Path("s/trial-1/run.json").read_text())["training"]["rate"]
+    found = helo.sweep("classify", reviews, out="s", trials=3, **SMALL)
+    assert sorted(t["number"] for t in found["trials"]) == [0, 1, 2]
+    assert Path("s/trial-0/weights.safetensors").stat().st_mtime_ns == before
+    assert next(t for t in found["trials"] if t["number"] == 1)["options"]["rate"] == options
+    more = helo.sweep("classify", reviews, out="s", trials=4, **SMALL)
+    assert len(more["trials"]) == 4
+    assert len({t["options"]["rate"] for t in more["trials"]}) == 4, "who goes on draws something else"
+
+
+def test_those_who_share_the_storage_share_the_trials(reviews):
+    helo.sweep("classify", reviews, out="one", trials=2, storage="shared.db", **SMALL)
+    found = helo.sweep("classify", reviews, out="two", trials=3, storage="shared.db", **SMALL)
+    assert sorted(Path(t["run"]).parent.name for t in found["trials"]) == ["one", "one", "two"]
+
+
+def test_hopeless_trials_end_early(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "FIRST", 2)
+    how = LM | {"steps": 60, "trials": 12, "seed": 1, "vary": {"adam_rate": (1e-6, 0.02)}, "rate": 1e-9}
+    found = helo.sweep("lm", text_file(), out="s", **how)
+    pruned = [t for t in found["trials"] if t["state"] == "pruned"]
+    assert pruned
+    assert max(t["options"]["adam_rate"] for t in pruned) < found["best"]["options"]["adam_rate"]
+    assert found["figure"] == "loss"
+    assert not json.loads((Path(pruned[0]["run"]) / "run.json").read_text()).get("finished")
+    every = helo.sweep("lm", text_file(), out="t", prune=False, **how)
+    assert {t["state"] for t in every["trials"]} == {"complete"}
+
+
+def test_a_trial_that_fails_is_not_the_end(reviews, monkeypatch):
+    train, count = module.train, 0
+
+    def failing(*args, **more):
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise HeloError("no validation loss was finite")
+        return train(*args, **more)
+
+    monkeypatch.setattr(module, "train", failing)
+    found = helo.sweep("classify", reviews, out="s", trials=2, **SMALL)
+    assert [t["state"] for t in found["trials"]] == ["complete", "complete", "failed"]
+
+
+@pytest.mark.parametrize("words, named", [
+    (("--vary", "hiden=1..2"), "hidden"),
+    (("--vary", "hidden=9..2"), "lower end first"),
+    (("--vary", "hidden=0..9"), "1 or more"),
+    (("--vary", "hidden=a..9"), "whole number"),
+    (("--vary", "hidden=1.5..9"), "whole number"),
+    (("--vary", "hidden=9"), "LOW..HIGH"),
+    (("--vary", "hidden"), "LOW..HIGH"),
+    (("--vary", "hidden=8,8"), "different"),
+    (("--vary", "hidden=1..9", "--vary", "hidden=3,4"), "twice"),
+    (("--vary", "minutes=1..9"), "--minutes"),
+    (("--vary", "seed=1,2"), "--seed"),
+    (("--vary", "pool=max,most"), "one of"),
+    (("--vary", "cell=lstm,gnu"), "gru"),
+    (("--vary", "hidden=1..9", "--hidden", 4), "one of them"),
+    (("--trials", 0), "--trials"),
+    (("--storage", "nosuch://x"), "nosuch"),
+    (("--batch", "0"), "--batch"),
+    (("-",), "standard input"),
+])  # fmt: skip
+def test_bad_words_are_refused_and_nothing_stays(reviews, words, named):
+    done = helo_command("sweep", "classify", reviews, "--steps", 1, "--quiet", *words)
+    assert done.code == 2, done.err
+    assert named in done.err
+    assert len(done.err.strip().splitlines()) == 1
+    assert not Path("runs").exists() or not list(Path("runs").iterdir())
+
+
+def test_no_files(reviews):
+    for words in (("sweep", "classify"), ("sweep", "classify", "nowhere.tsv"), ("sweep", "nothing", reviews)):
+        done = helo_command(*words)
+        assert done.code == 2
+        assert len(done.err.strip().splitlines()) == 1
+
+
+def test_what_varies_by_itself():
+    found = space.usual(find("classify"))
+    assert set(found) == {"rate", "adam_rate", "dropout"}
+    assert found["dropout"] == (0, 0.6)
+
+
+def test_values_from_python():
+    kind = find("classify")
+    assert space.space(kind, {"hidden": (8, 64)}) == {"hidden": (8, 64)}
+    assert space.space(kind, {"bidirectional": "true,false"}) == {"bidirectional": [True, False]}
+    assert space.space(kind, ["cell=lstm,forget_bias=1,gru"]) == {"cell": ["lstm,forget_bias=1", "gru"]}
+    assert space.space(kind, "dropout=0..0.5") == {"dropout": (0.0, 0.5)}
