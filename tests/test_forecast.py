@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -412,3 +413,110 @@ def test_covariates_known_in_advance(tmp_path):
     other = written(tmp_path / "ahead.csv", [*rows, *ahead], "month,sales,promotion,weather")
     (answer,) = run.predict(run.examples(other))
     assert answer["times"] == ["2020-01", "2020-02", "2020-03", "2020-04"]
+
+
+# Beside it, and on a page.
+
+
+def test_paths_of_counts_are_counts(trained):
+    run, _ = trained
+    counts = np.rint(50 + 20 * np.sin(np.arange(48) * np.pi / 6))
+    answer = run.predict([counts], paths=500, seed=1)[0]
+    paths = np.array(answer["paths"])
+    assert (paths == np.rint(paths)).all()
+    median = np.array(answer["quantiles"]["0.5"])
+    assert ((paths <= median + 0.5).mean(0) >= 0.45).all()
+    assert ((paths >= median - 0.5).mean(0) >= 0.45).all()
+    other = np.array(run.predict([counts + 0.25], paths=5, seed=1)[0]["paths"])
+    assert (other != np.rint(other)).any()
+
+
+def test_auto_ets_stands_beside_a_backtest(trained, monkeypatch):
+    pytest.importorskip("statsforecast")
+    from statsforecast.models import AutoETS
+
+    from helo.tasks import baselines
+
+    run, file = trained
+    found = run.evaluate(file, origins=2, ets=True)
+    assert set(found["auto_ets"]) == set(found["seasonal_naive"])
+    values = np.array([v for _, v in monthly()], float)
+    assert found["auto_ets"]["mase"] != found["seasonal_naive"]["mase"]
+    assert "auto_ets" not in run.evaluate(file, origins=2)
+    theirs = AutoETS(season_length=12).forecast(y=values[:-6], h=6, level=[80])
+    ours = baselines.auto_ets(values[:-6], 12, 6)
+    assert ours is not None
+    assert np.allclose(ours[:, [0, 5]].T, theirs["mean"])
+    assert np.allclose(ours[:, [1, 9]].T, [theirs["lo-80"], theirs["hi-80"]])
+    assert (np.diff(ours[:, 1:], axis=1) >= 0).all()
+
+
+def test_where_auto_ets_has_no_answer_it_is_seasonal_naive_and_it_says_so(trained, monkeypatch):
+    from helo.tasks import baselines
+
+    monkeypatch.setattr(baselines, "auto_ets", lambda before, season, horizon: None)
+    run, file = trained
+    found = run.evaluate(file, ets=True)
+    assert found["auto_ets"] == found["seasonal_naive"]
+    done = helo_command("eval", run.path, file, "--ets")
+    assert "auto_ets" in done.out
+
+
+def test_auto_ets_without_statsforecast_says_what_to_install(trained, monkeypatch):
+    import sys
+
+    from helo.tasks import baselines
+
+    baselines._auto_ets.cache_clear()
+    monkeypatch.setitem(sys.modules, "statsforecast.models", None)
+    run, file = trained
+    done = helo_command("eval", run.path, file, "--ets")
+    assert done.code == 2
+    assert "pip install 'helo[ets]'" in done.err
+
+
+def test_missing_values_are_interpolated_for_auto_ets():
+    pytest.importorskip("statsforecast")
+    from helo.tasks import baselines
+
+    values = np.array([v for _, v in monthly()], float)
+    holes = values.copy()
+    holes[[0, 20, 40]] = np.nan
+    found = baselines.auto_ets(holes, 12, 6)
+    assert found is not None
+    assert np.isfinite(found).all()
+    assert baselines.auto_ets(np.array([1.0, 2.0]), 12, 6) is None
+    assert baselines.auto_ets(np.full(5, np.nan), 12, 6) is None
+
+
+def test_a_page_has_a_picture_of_each_series(trained, tmp_path):
+    run, file = trained
+    done = helo_command(
+        "predict", run.path, file, "--quantiles", 0.05, "--quantiles", 0.95, "-o", tmp_path / "page.html"
+    )
+    assert done.code == 0, done.err
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<svg") == len(run.predict(run.examples(file)))
+    assert "90 %" in page
+    assert 'class="truth"' not in page
+    done = helo_command("eval", run.path, file, "--origins", 3, "--report", tmp_path / "report")
+    assert done.code == 0, done.err
+    page = (tmp_path / "report" / "forecasts.html").read_text()
+    assert page.count('class="truth"') == page.count("<svg") == 6
+    errors = [float(e) for e in re.findall(r", error ([\d.]+)", page)]
+    assert len(errors) == 6
+    assert errors == sorted(errors)
+    assert helo_command("eval", run.path, file, "--report", tmp_path / "report", "--overwrite").code == 0
+
+
+def test_a_page_of_holes_and_flat_series():
+    from helo.reports import forecast_page
+
+    before = np.array([5.0, np.nan, 5.0, 5.0])
+    panel = forecast_page.Panel(
+        "a < b", "", before, (0.1, 0.5, 0.9), np.full((2, 3), 5.0), np.full(2, np.nan), "1", "6"
+    )
+    page = forecast_page.page("t", "a", [panel])
+    assert "nan" not in page
+    assert "a &lt; b" in page
+    assert "M" in forecast_page.drawn(panel)

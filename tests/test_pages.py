@@ -50,19 +50,22 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     rows = (f"{'good fine' if i % 2 else 'bad poor'} thing {i % 7}\t{'pos' if i % 2 else 'neg'}\n" for i in range(60))
     reviews.write_text("text\tlabel\n" + "".join(rows), encoding="utf-8")
     said("train", "classify", reviews, "--steps", 5, "--out", folder / "reviews", "--quiet")
-    out = {
-        name: folder / f"{name}.html" for name in ("inspect", "classify", "explain", "score", "gradients", "compare")
-    }
+    out = {name: folder / f"{name}.html" for name in KINDS}
     said("inspect", run, text, "--out", out["inspect"], "--quiet")
     said("inspect", folder / "reviews", reviews, "--out", out["classify"], "--quiet")
     said("explain", folder / "reviews", reviews, "--out", out["explain"], "--quiet")
     said("score", run, text, "--out", out["score"], "--quiet")
     said("gradients", run, text, "--out", out["gradients"], "--quiet")
     said("compare", run, run, "--out", out["compare"], "--quiet")
+    sales = folder / "sales.csv"
+    rows = "".join(f"{2015 + i // 12}-{1 + i % 12:02},{100 + i % 12},{7 * (i % 5)},{i},{-i}\n" for i in range(60))
+    sales.write_text("month,north,south,east,west\n" + rows, encoding="utf-8")
+    said("train", "forecast", sales, "--horizon", 6, "--steps", 5, "--hidden", 8, "--out", folder / "sales", "--quiet")
+    said("predict", folder / "sales", sales, "--out", out["forecast"], "--quiet")
     return out
 
 
-KINDS = ("inspect", "classify", "explain", "score", "gradients", "compare")
+KINDS = ("inspect", "classify", "explain", "score", "gradients", "compare", "forecast")
 
 
 @contextmanager

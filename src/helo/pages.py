@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 STYLE = """
@@ -77,6 +78,16 @@ def page(
         language=said, title=text(title), about=text(about), style=STYLE + style, body=body, script=script
     )
     return whole.encode(errors="replace").decode()
+
+
+def written(path: Path, page: str) -> None:
+    """A page as a file that is whole at any instant."""
+    beside = path.with_name(f".{path.name}")
+    try:
+        beside.write_text(page, encoding="utf-8")
+        beside.replace(path)
+    finally:  # where the disk is full
+        beside.unlink(missing_ok=True)
 
 
 def spoken(data: Any) -> str:

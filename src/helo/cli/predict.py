@@ -34,7 +34,7 @@ from helo.cli import flags
     "--out",
     "-o",
     type=flags.FILE,
-    help="save FILE.csv, FILE.tsv or FILE.jsonl: the columns of the input and the answers; captions: or FILE.html, a page",
+    help="save FILE.csv, FILE.tsv or FILE.jsonl: the columns of the input and the answers; captions, forecasts: or FILE.html, a page",
 )
 @click.option(
     "--format",
@@ -88,9 +88,9 @@ def command(run, files, attention, tokenizer, out, form, stream, state, cell, ta
         _drawable(attention, model.task)
     if options.get("reader") and "-" in files:
         raise HeloError("--reader with standard input", expected="it with files")
-    if page and model.task.source.labels != "picture":
+    if page and not reports.of(model.task).pictured:
         raise HeloError(f"--out {out} with a model of the task {model.about['task']}",
-                        expected="FILE.csv, FILE.tsv, FILE.jsonl; a page with a model that describes pictures")  # fmt: skip
+                        expected="FILE.csv, FILE.tsv, FILE.jsonl; a page with a captioner or a forecaster")  # fmt: skip
     flags.reading(model, how, files)
     if out:
         apart(out, files)
@@ -140,7 +140,7 @@ def _answer(model, pieces, out, kind, page, attention, as_json, quiet, report, r
     if attention:
         _draw(attention, looks, model.task, quiet)
     if page:
-        _page(out, model, shown, kept, quiet)
+        _page(out, model.path.name, report, shown, kept, quiet)
 
 
 def _check_stream(run, files, others):
@@ -252,15 +252,13 @@ def _draw(path, answers, task, quiet):
         flags.tell(f"{path} shows the first {DRAWN} of {len(attention):,}", err=True)
 
 
-def _page(path, model, examples, answers, quiet):
-    """One page of all pictures with their sentences."""
-    from helo.reports.gallery import page
+def _page(path, title, report, examples, answers, quiet):
+    """One page of all answers."""
     from helo.runs.folder import write_text
 
-    pictures = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
-    about = f"{pictures}, each with the model's answer"
-    photos = [x for part in examples for x in part.inputs]
-    labels = None if any(part.labels is None for part in examples) else [y for part in examples for y in part.labels]
-    write_text(path, page(model.path.name, about, photos, answers, labels))
+    write_text(path, report.answers_page(title, examples, answers))
     if not quiet:
-        flags.tell(f"{pictures} in {path}", err=True)
+        what = (
+            report.pictured.removesuffix("s") if len(answers) == 1 and report.pictured != "series" else report.pictured
+        )
+        flags.tell(f"{len(answers):,} {what} in {path}", err=True)

@@ -149,6 +149,7 @@ class Encoded:
         self.starts, self.sizes = 1 + np.cumsum(sizes) - sizes, sizes
         self.back = max(form.lags)
         self.tables: dict[int, np.ndarray] = {}
+        self.ets = False  # whether AutoETS is asked for beside
 
     def _values(self, rows: np.ndarray, steps: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
         """The values `(rows, steps)` at steps of some windows' series, `(rows, steps)`, NaN where there is none. before
@@ -272,7 +273,7 @@ class Encoded:
 
     def persistence(self, row: int) -> float:
         """How much of its distance from the season before a series keeps from one step to the next, from 0 to below 1."""
-        before = self.histories[self.rows[row]].values[: self.origins[row]]
+        before = self.before(row)
         lag = self.form.bases[0]
         away = before[lag:] - before[:-lag] if lag < len(before) else np.zeros(0)
         pairs = np.stack([away[:-1], away[1:]]) if len(away) > 2 else np.zeros((2, 0))
@@ -284,9 +285,13 @@ class Encoded:
         """What came after the origins, `(rows, horizon)`, NaN where nothing did."""
         return self._values(rows, self.origins[rows][:, None] + np.arange(self.horizon))
 
+    def before(self, row: int) -> np.ndarray:
+        """All values before the origin of a window, `(time,)`."""
+        return self.histories[self.rows[row]].values[: self.origins[row]]
+
     def truth(self, row: int, season: int) -> Truth:
         """What an answer to a window is compared with."""
-        before = self.histories[self.rows[row]].values[: self.origins[row]]
+        before = self.before(row)
         away = np.abs(before[season:] - before[:-season]) if len(before) > season else np.zeros(0)
         away = away[~np.isnan(away)]
         error = float(away.mean()) if len(away) else float("nan")

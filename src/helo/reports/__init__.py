@@ -20,7 +20,7 @@ def find(name: str) -> type[Report]:
 
 
 def _own() -> list[str]:
-    return registry.names("helo.reports", ("base", "gallery", "table"))
+    return registry.names("helo.reports", ("base", "forecast_page", "gallery", "table"))
 
 
 def _beside(task: type[Task]) -> type[Report]:

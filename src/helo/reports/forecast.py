@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from helo import pages
 from helo.drawing import forecasts
+from helo.layers.quantiles import LEVELS
+from helo.reports import forecast_page
 from helo.reports.base import Report, beside, rows
 
 
@@ -15,6 +19,7 @@ class ForecastReport(Report):
 
     unit = "values"
     loss_unit = "deviations"
+    pictured = "series"
     example = "sales.csv --target sales --horizon 12"
 
     def describe(self):
@@ -56,8 +61,9 @@ class ForecastReport(Report):
         predictions = task.predictions(answers, encoded)
         found = task.scoring.figures(predictions)
         naive = found["seasonal_naive"]
-        table = [(name, f"{found[name]:.4g}", f"{value:.4g}") for name, value in naive.items()]
-        text = rows(("figure", "model", "seasonal naive"), table)
+        others = {name: value for name, value in found.items() if isinstance(value, dict)}
+        table = [(name, f"{found[name]:.4g}", *(f"{o[name]:.4g}" for o in others.values())) for name in naive]
+        text = rows(("figure", "model", *(n.replace("_", " ") for n in others)), table)
         worse = [name for name in ("wql", "mase") if not found[name] < naive[name]]
         if worse:
             text = f"The model is not better than seasonal naive by {' and '.join(worse)}.\n\n{text}"
@@ -70,17 +76,48 @@ class ForecastReport(Report):
                 folder / "forecast.png",
                 [self._panel(examples.inputs[i], answers[i], truth[i], errors[i]) for i in chosen],
             )
+            many = order if len(order) <= 2 * PAGED else np.concatenate([order[:PAGED], order[-PAGED:]])
+            of = "" if len(many) == len(order) else f"the {PAGED} best and the {PAGED} worst of "
+            page = forecast_page.page(
+                "Forecasts, the best first", f"{of}{len(order):,} forecasts, beside what came",
+                [self._on_page(examples.inputs[i], LEVELS, answers[i], truth[i].values, float(errors[i])) for i in many],
+                "The error is the distance of the median from what came over that of seasonal naive: below 1 is better than it.",
+            )  # fmt: skip
+            pages.written(folder / "forecasts.html", page)
+            text += "\nA picture of each is in [forecasts.html](forecasts.html).\n"
             text += f"\nThe best and the worst of {len(order):,} forecasts, by the distance of the median over that of seasonal naive:\n\n"
             lines = [(_called(examples.inputs[i]), f"{errors[i]:.3g}") for i in chosen]
             text += rows(("series, from", "error"), lines)
         return text
+
+    def answers_page(self, title, examples, answers):
+        series = [x for part in examples for x in part.inputs]
+        panels = []
+        for history, answer in zip(series, answers, strict=True):
+            levels, q = [float(v) for v in answer["quantiles"]], np.array(list(answer["quantiles"].values())).T
+            panels.append(self._on_page(history, levels, q, np.full(len(q), np.nan)))
+        return forecast_page.page(
+            title,
+            f"{len(series):,} series {'and its' if len(series) == 1 else 'with their'} forecast{'s' * (len(series) != 1)}",
+            panels,
+        )
+
+    def _on_page(
+        self, history: Any, levels: Sequence[float], found: np.ndarray, truth: np.ndarray, error: float | None = None
+    ) -> forecast_page.Panel:
+        start = max(0, history.origin - max(self.task.form.context, 3 * len(found)))
+        about = f"from {history.clock.text(history.origin)}" + ("" if error is None else f", error {error:.2f}")
+        first, last = (history.clock.text(i) for i in (start, history.origin + len(found) - 1))
+        return forecast_page.Panel(
+            history.name, about, history.values[start : history.origin], levels, found, truth, first, last
+        )
 
     def _panel(self, history: Any, deciles: np.ndarray, truth: Any, error: Any) -> Any:
         before = history.values[max(0, history.origin - self.task.form.context) : history.origin]
         return f"{_called(history)}: {error:.2f} of seasonal naive", before, deciles, truth.values
 
 
-SHOWN = 3  # of the best forecasts, and of the worst
+SHOWN, PAGED = 3, 100  # of the best forecasts, and of the worst, in the picture and on the page
 
 
 def _called(history: Any) -> str:

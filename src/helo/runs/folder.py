@@ -32,6 +32,7 @@ from helo.options import recorded
 
 FORMAT = 1  # of run.json; older ones are read
 PICTURES = ("confusion.png", "calibration.png", "ribbons.png", "answers.png", "residuals.png", "forecast.png")
+PAGES = ("forecasts.html",)
 STATE = "last/state.safetensors"
 FILES = (
     "run.json",
@@ -42,6 +43,7 @@ FILES = (
     "config.toml",
     "loss.png",
     *PICTURES,
+    *PAGES,
     "README.md",
 )
 NAMES = tuple(dict.fromkeys([*(f.partition("/")[0] for f in FILES), "tensorboard"]))  # what a run has in its folder

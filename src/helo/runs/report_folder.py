@@ -1,4 +1,4 @@
-"""The folder that `helo eval --report` writes: report.md, which names the pictures beside it. Nobody else's files go."""
+"""The folder that `helo eval --report` writes: report.md, which names the pictures and pages beside it. Nobody else's files go."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from helo.errors import HeloError, wrap
-from helo.runs.folder import PICTURES, content, replacing
+from helo.runs.folder import PAGES, PICTURES, content, replacing
 
 PAGE = "report.md"
 OTHER = "give another --report"
@@ -37,7 +37,7 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
         ):
             text: list[str] = []
             yield Path(place), text
-            drawn = [name for name in PICTURES if (Path(place) / name).exists()]
+            drawn = [name for name in (*PICTURES, *PAGES) if (Path(place) / name).exists()]
             made = not out.exists()
             out.mkdir(parents=True, exist_ok=True)
             for name in taken:
@@ -58,7 +58,7 @@ def report_folder(out: str | Path, overwrite: bool = False) -> Iterator[tuple[Pa
 
 
 def _taken(out: Path) -> list[str]:
-    return [name for name in (PAGE, *PICTURES) if os.path.lexists(out / name)]
+    return [name for name in (PAGE, *PICTURES, *PAGES) if os.path.lexists(out / name)]
 
 
 def _own(out: Path) -> list[str]:

@@ -13,6 +13,7 @@ from helo.tasks.base import Task
 
 #: Files of this room that are no task.
 NOT_TASKS = (
+    "baselines",
     "base",
     "examples",
     "forms",

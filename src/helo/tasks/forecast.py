@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from helo import engines, inputs
+from helo import engines, inputs, progress
 from helo.cells.functions import namespace
 from helo.data import histories, times
 from helo.errors import HeloError
@@ -25,6 +25,7 @@ from helo.metrics.forecast import Forecast as Figures
 from helo.models.forecaster import Forecaster
 from helo.options import SHARE, SIZE, Bounds
 from helo.saved import fields, settled
+from helo.tasks import baselines
 from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleOptions, ExampleTask
 from helo.tasks.histories import HistorySource
@@ -41,6 +42,7 @@ class EvalOptions:
 
     origins: Annotated[int, "forecast each series from so many origins, the last first", Bounds(1, 10_000)] = 1
     stride: Annotated[int | None, "values from one origin to the next, by default the horizon", Bounds(1)] = None
+    ets: Annotated[bool, "also AutoETS of statsforecast, an exponential smoothing model fitted to each series"] = False
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,9 @@ class Forecast(ExampleTask):
         return encoded, encoded
 
     def targets(self, examples):
-        return self.form.encode(examples)
+        encoded = self.form.encode(examples)
+        encoded.ets = bool(examples.notes.get("ets"))
+        return encoded
 
     def target_batch(self, targets: Encoded, rows):
         return {"targets": targets.targets(rows)}
@@ -185,16 +189,29 @@ class Forecast(ExampleTask):
 
     def predictions(self, answers, targets: Encoded):
         truth = [targets.truth(i, self.options.season) for i in range(len(answers))]
-        naive = [np.repeat(t.naive[:, None], 1 + len(LEVELS), 1) for t in truth]
+        others = {"seasonal_naive": [np.repeat(t.naive[:, None], 1 + len(LEVELS), 1) for t in truth]}
+        if targets.ets:
+            others["auto_ets"] = self._auto_ets(targets, others["seasonal_naive"])
         answers = [np.concatenate([quantiles.mean(q, LEVELS)[:, None], q], 1) for q in answers]
         metric = Figures()
-        beside = metric.score(metric.statistics(naive, truth)) | metric.notes(naive, truth)
-        return Predictions({"forecast": (answers, truth)}, notes={"seasonal_naive": beside, "windows": len(answers)})
+        beside = {n: metric.score(metric.statistics(o, truth)) | metric.notes(o, truth) for n, o in others.items()}
+        return Predictions({"forecast": (answers, truth)}, notes=beside | {"windows": len(answers)})
+
+    def _auto_ets(self, targets: Encoded, naive: list[np.ndarray]) -> list[np.ndarray]:
+        """The forecasts of AutoETS; of a series that it cannot fit, the last season."""
+        found = []
+        for i in range(len(naive)):
+            progress.tell("AutoETS", i, len(naive))
+            found.append(baselines.auto_ets(targets.before(i), self.options.season, len(naive[i])))
+        progress.tell("AutoETS", len(naive), len(naive))
+        if none := sum(f is None for f in found):
+            progress.say(f"AutoETS fits no model to {none:,} of {len(naive):,} windows; there it is seasonal naive")
+        return [n if f is None else f for f, n in zip(found, naive, strict=True)]
 
     def predict(self, parameters, source, horizon=None, quantiles=(), paths=0, seed=None):
         """Of each series its next values: `times`, `mean`, and `quantiles` by their level, the deciles where no others are asked
         for. horizon: how many steps; as in training where it is not given. paths: also so many sampled `paths`, each
-        `(horizon,)`.
+        `(horizon,)`, of whole numbers where all values of the series are counts.
         """
         examples = self.source.given(self, list(source) if isinstance(source, Iterator) else source)
         levels = PredictOptions(horizon, tuple(quantiles)).levels
@@ -203,7 +220,8 @@ class Forecast(ExampleTask):
         answers = [self._answer(x, y, levels) for x, y in zip(examples.inputs, found, strict=True)]
         rng = np.random.default_rng(seed)
         for i, answer in enumerate(answers if paths else ()):
-            answer["paths"] = sampling.sampled(found[i], encoded.persistence(i), paths, rng).tolist()
+            drawn = sampling.sampled(found[i], encoded.persistence(i), paths, rng)
+            answer["paths"] = (np.rint(drawn) if _counts(encoded.before(i)) else drawn).tolist()
         return examples.known(answers)
 
     def answer(self, source, found):
@@ -239,3 +257,9 @@ class Forecast(ExampleTask):
 
     def to_json(self):
         return self.data, {"input": self.form.to_json()}
+
+
+def _counts(values: np.ndarray) -> bool:
+    """Whether all values are whole numbers, none below 0."""
+    there = values[~np.isnan(values)]
+    return bool(len(there) and (there >= 0).all() and (there == np.rint(there)).all())

@@ -66,8 +66,9 @@ class HistorySource(Source):
         learn = [history(h.name, h.values[: h.origin], h.clock, h.known, h.past) for h in check.inputs]
         return replace(check, inputs=learn), check, f"the last {horizon} values of each series"
 
-    def reload(self, task, data, files, origins=1, stride=None, **said):
+    def reload(self, task, data, files, origins=1, stride=None, ets=False, **said):
         found = super().reload(task, data, files, **said)
+        found = replace(found, notes={**found.notes, "ets": ets})
         return rolled(found, task.options.horizon, origins, stride)
 
 
