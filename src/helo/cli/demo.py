@@ -12,10 +12,11 @@ LEADS = {
     "tag": "Python source code: for every character, the type of the token it belongs to.",
     "translate": "Dates as people write them in ten languages, translated to ISO 8601.",
     "caption": "Pictures of two or three handwritten digits, described in English and in Chinese.",
+    "regress": "Patients with diabetes: from ten values of each, how far the disease goes in a year.",
     "forecast": "Sales of three shops, generated: a trend, a week, a year, holidays that are known in advance.",
 }
 OPTIONS = {"classify": {"view": "rows"}, "tag": {"column": "2", "spelling": 0}, "caption": {"encoder": "small"},
-           "forecast": {"target": "sales", "group": "shop", "known": "holiday", "horizon": 28}}  # fmt: skip
+           "regress": {"target": "progression"}, "forecast": {"target": "sales", "group": "shop", "known": "holiday", "horizon": 28}}  # fmt: skip
 KEYS = {"translate": "exact", "caption": "exact"}
 TRIES = {
     "translate": ["3. mai 1999", "le 14 juillet 1789", "Tuesday, January 19, 2038"],
@@ -68,7 +69,7 @@ def command(task, minutes, out, seed, quiet):
         result = f"{done.figures['bits_per_character']:.2f} bits per character on text that it was not trained on."
         tries = [
             (f"helo sample {run} --temperature 0.5", "more careful"),
-            ("helo demo classify | forecast | tag | translate | caption", "the other shapes"),
+            ("helo demo classify | regress | forecast | tag | translate | caption", "the other shapes"),
         ]
     else:
         models = [(done, data)]
@@ -88,6 +89,12 @@ def command(task, minutes, out, seed, quiet):
         if task == "forecast":
             ours, theirs = done.figures["wql"], done.figures["seasonal_naive"]["wql"]
             result = f"A weighted quantile loss of {ours:.3f} on the last 28 days of each shop; the last week repeated has {theirs:.3f}."
+        elif task == "regress":
+            usual, far, covered = done.task.std[0], done.figures["rmse"], done.figures["coverage_80"]
+            result = (
+                f"On patients that it was not trained on it is {far:.0f} off (root mean square); the mean of all would be about {usual:.0f}. "
+                f"{covered:.0%} of them lie between its first and last decile."
+            )
         else:
             result = f"{_right(task, models)} right on examples that it was not trained on."
         tries = [(f"helo eval {run}", "all figures"), (f"{run}/README.md", "what it is, with pictures")]
@@ -120,6 +127,10 @@ def _answers(run, data, tries):
         pairs = zip(chosen.labels, run.predict(chosen), strict=True)
         if examples.kind == "photo":
             return [f"{answer['picture']}: {answer['text']:32} (reference: {truth[0]})" for truth, answer in pairs]
+        if isinstance(examples.labels[0], float):
+            return [
+                f"{reports.of(run.task).line(answer)} (true {label:g})".replace("\t", " ") for label, answer in pairs
+            ]
         return [
             f"a {label}: {reports.of(run.task).line(answer)}".replace("\t", ", probability ") for label, answer in pairs
         ]

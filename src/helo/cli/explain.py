@@ -85,14 +85,14 @@ def _tell(one):
     import numpy as np
 
     request, found, names = one.request, one.attribution, one.names
-    sums = "" if found is None else (
-        f"   (log-odds {found.score.sum():+.2f} nats, baseline {found.baseline.sum():+.2f}, "
+    sums = "" if found is None or not one.adds_up else (
+        f"   ({one.said(found.score.sum())}, baseline {one.number(found.baseline.sum())}, "
         f"completeness error {100 * found.error():.2f} %)"
     )  # fmt: skip
     flags.tell(f"{one.line()}{sums}")
     total = one.values.sum(0)
     top = float(np.abs(total).max()) or 1.0
-    if request.kind == "text" and len(names) == len(request.features) and flags.colours():
+    if request.kind == "text" and one.adds_up and len(names) == len(request.features) and flags.colours():
         gaps = request.gaps or [""] * len(names)
         end = f"[{flags.plain(request.answer['text'])}]" if "at" in request.answer else ""
         click.echo("".join(g + flags.shaded(n, v / top) for n, g, v in zip(names, gaps, total, strict=True)) + end)
@@ -104,7 +104,7 @@ def _tell(one):
         width = max(map(len, request.targets))
         for k, (target, values) in enumerate(zip(request.targets, one.values, strict=True)):
             order = np.argsort(-np.abs(values), kind="stable")[:NEAR]
-            strongest = ", ".join(f"{one.one_line(names[i])} {values[i]:+.2f}" for i in order)
+            strongest = ", ".join(f"{one.one_line(names[i])} {one.number(values[i])}" for i in order)
             attention = ""
             if request.attention is not None and request.attention[k].any():
                 i = int(request.attention[k].argmax())

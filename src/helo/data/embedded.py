@@ -230,6 +230,18 @@ def write_sales(path: Path, days: int = 1095, ahead: int = 28, seed: int = 0) ->
     return _written(path, "\n".join(rows) + "\n")
 
 
+def write_patients(path: Path) -> Path:
+    """442 patients with diabetes, a row each: age, sex, body mass index, blood pressure and six blood values, and how far the
+    disease went in a year, as a number (Efron et al. 2004; they come with scikit-learn).
+    """
+    with wrap(ImportError, "the patients need scikit-learn", mend="pip install 'helo[demo]'"):
+        from sklearn.datasets import load_diabetes
+    found: Any = load_diabetes(scaled=False)
+    rows = [",".join([*found.feature_names, "progression"])]
+    rows += [",".join(f"{v:g}" for v in (*x, y)) for x, y in zip(found.data, found.target, strict=True)]
+    return _written(path, "\n".join(rows) + "\n")
+
+
 #: What each demonstration learns from: the file's suffix and what writes it.
 WRITERS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "lm": (".txt", write_topics),
@@ -238,6 +250,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "translate": (".tsv", write_dates),
     "caption": (".tsv", write_numbers),
     "forecast": (".csv", write_sales),
+    "regress": (".csv", write_patients),
 }
 
 #: What `helo data get` makes, by the name that `corpora.json` gives it.

@@ -3,7 +3,7 @@
 What is explained is the log-odds of an answer, log p - log(1 - p), in nats: with two labels what speaks for one speaks
 against the other by as much, and a model that is sure still shows what of. The features are what enters the recurrence: a
 word (with all that its letters say), a symbol, a step of numbers, an utterance, a region of a picture; and a carried state,
-or the words that were written so far, as a feature of its own.
+or the words that were written so far, as a feature of its own. Of a regression it is the median of a number, in the number's unit.
 """
 
 from __future__ import annotations
@@ -47,22 +47,37 @@ class Explanation:
         return self.occlusion if self.attribution is None else self.attribution.values
 
     @property
+    def adds_up(self) -> bool:
+        """Whether the targets together say something: several numbers, each in a unit of its own, do not."""
+        return len(self.request.targets) == 1 or self.request.measure == "log-odds"
+
+    def number(self, value: float) -> str:
+        """A value of what is explained, for people: nats, or in the unit of a number of any size."""
+        return f"{value:+.2f}" if self.request.measure == "log-odds" else f"{value:+.4g}"
+
+    def said(self, value: float) -> str:
+        """The same with what it is."""
+        return f"{self.request.measure} {self.number(value)} {self.request.unit}".rstrip()
+
+    @property
     def names(self) -> list[str]:
         """What `values` are of."""
         request = self.request
         return (request.patches or request.features) if self.attribution is None else request.features
 
     def to_json(self) -> dict[str, Any]:
-        """The answer as `predict` gives it, and in nats of log-odds: attributions, occlusion, and how far the former are
-        from complete; of several targets their sum, and `targets`, each by itself.
+        """The answer as `predict` gives it, and in nats of log-odds, or the unit of a number: attributions, occlusion, and how far
+        the former are from complete; of several targets their sum, and `targets`, each by itself; of several
+        numbers no sum, and `explained`.
         """
         request = self.request
-        out = request.answer | self._figures(slice(None))
+        out = request.answer | (self._figures(slice(None)) if self.adds_up else {})
         if len(request.targets) == 1 and not {"labels", "score"} & request.answer.keys():
             return out | {"explains": request.targets[0]}
-        out["targets"] = [{"text": name} | self._figures(slice(k, k + 1)) for k, name in enumerate(request.targets)]
+        each = "targets" if self.adds_up else "explained"  # where "targets" are the numbers themselves
+        out[each] = [{"text": name} | self._figures(slice(k, k + 1)) for k, name in enumerate(request.targets)]
         if request.attention is not None:
-            for target, weights in zip(out["targets"], request.attention, strict=True):
+            for target, weights in zip(out[each], request.attention, strict=True):
                 target["attention"] = weights.round(5).tolist()
         return out
 
@@ -75,7 +90,8 @@ class Explanation:
             "completeness_error": None if found is None else found.error(of),
         }
         if found is not None:
-            out |= {"log_odds": float(found.score[of].sum()), "log_odds_baseline": float(found.baseline[of].sum())}
+            measure = self.request.measure.replace("-", "_")
+            out |= {measure: float(found.score[of].sum()), f"{measure}_baseline": float(found.baseline[of].sum())}
         return out
 
     @staticmethod
@@ -89,6 +105,9 @@ class Explanation:
         if "at" in answer:
             others = ", ".join(f"{self.one_line(x['text'])} {x['probability']:.3f}" for x in answer["likely"])
             return f"{self.one_line(answer['text'])} with probability {answer['probability']:.3f}; likeliest: {others}"
+        if self.request.measure == "median":
+            several = answer.get("targets") or {targets[0]: answer}
+            return ", ".join(f"{n} {a['value']:.6g} [{a['low']:.6g}, {a['high']:.6g}]" for n, a in several.items())
         if "probabilities" in answer:
             return ", ".join(f"{t} with probability {answer['probabilities'][t]:.3f}" for t in targets)
         if "text" in answer:
@@ -151,7 +170,7 @@ def explain(
     feature is compared with: `zero` (vectors of zeros; of numbers the mean of training), `mean` (of all word vectors),
     `unknown` (the vector of an unknown word). stream: of a language model, where the text goes on from.
 
-    Raises HeloError for what the model does not know, and for a model of numbers (regression, forecasts), which is not explained yet.
+    Raises HeloError for what the model does not know, and for a forecaster, which is not explained yet.
     """
     if baseline not in BASELINES:
         raise HeloError(f"{baseline}", expected=f"one of {', '.join(BASELINES)}", where="--baseline")
@@ -167,9 +186,13 @@ def explain(
         if text:
             window = WINDOW if window is None else window
             requests = [targets.symbol_request(run, source, label, at, window, baseline, stream)]
-        elif isinstance(task.model, Tagger | Classifier | FeedForward) and hasattr(task, "labels"):
+        elif isinstance(task.model, Tagger | Classifier | FeedForward) and (
+            hasattr(task, "labels") or hasattr(task, "distribution")
+        ):
+            if label is not None and not hasattr(task, "labels"):
+                raise HeloError(shape, expected="one that chooses among labels", where="--label")
             examples = task.source.given(task, source)
-            requests = [targets.label_request(run, examples, i, label, step, baseline) for i in range(len(examples))]
+            requests = [targets.answer_request(run, examples, i, label, step, baseline) for i in range(len(examples))]
         elif isinstance(task.model, EncoderDecoder):
             if label is not None:
                 raise HeloError(shape, expected="one that chooses among labels", where="--label")
@@ -180,7 +203,7 @@ def explain(
                 raise HeloError(f"{shape}, with {examples.kind}", expected=f"one of {' or '.join(targets.GENERATION)}")
             requests = [request(run, examples.take(np.array([i]))) for i in range(len(examples))]
         else:
-            known = "a language model, a classifier, a tagger, or a model that writes"
+            known = "a language model, a classifier, a regression, a tagger, or a model that writes"
             raise HeloError(shape, expected=known, where=run.path)
         if not requests:
             raise HeloError("nothing to explain", expected="at least one example", where="input")
@@ -201,5 +224,5 @@ def _explanation(request: Request) -> Explanation:
         request.patches = [n[0] if len(n) == 1 else f"{n[0]} to {n[-1]}" for n in several]
     occlusion = forward.occlusion()
     if not np.isfinite(occlusion).all():  # before the way is divided on and on
-        raise FloatingPointError("log-odds")
+        raise FloatingPointError(request.measure)
     return Explanation(request, attribution.integrated_gradients(forward), occlusion)

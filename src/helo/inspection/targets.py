@@ -1,6 +1,6 @@
 """What is explained of an answer, as a function of what enters the recurrence of a model, a kind of model each.
 
-label_request(run, examples, …)          a label, of a whole or of its steps
+answer_request(run, examples, …)         a label, of a whole or of its steps; or a number
 symbol_request(run, text, …)             the next symbol of a text
 translation_request, caption_request     each word of a text that is written for another, or for a picture
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from types import SimpleNamespace
 from typing import Any
@@ -57,13 +57,17 @@ class Request:
     omitted: int = 0  # targets that are not explained, since there are so many
     crop: bool = False  # of a photo its middle square alone was read
     place: str = ""  # of the example, for a person
+    measure: str = "log-odds"  # what is explained, and its unit
+    unit: str = "nats"
 
 
-# Labels: of a whole, or of its steps.
+# Labels, of a whole or of its steps, and numbers.
 
 
-def label_request(run: Run, examples: Dataset, row: int, label: str | None, step: int | None, baseline: str) -> Request:
-    """Of an example's label, or of those of its steps."""
+def answer_request(
+    run: Run, examples: Dataset, row: int, label: str | None, step: int | None, baseline: str
+) -> Request:
+    """Of an example's label, or of those of its steps; or of the median of each of its numbers, in their own unit."""
     task, one = run.task, examples.take(np.array([row]))
     where, x = examples.place(row), examples.inputs[row]
     answer = task.predict(run.parameters, one)[0]
@@ -75,10 +79,13 @@ def label_request(run: Run, examples: Dataset, row: int, label: str | None, step
         0
     ]
     tagger = isinstance(task.model, Tagger)
-    if label is not None and label not in task.labels:
+    numeric = not hasattr(task, "labels")
+    if label is not None and not numeric and label not in task.labels:
         known = ", ".join(task.labels[:12]) + (", …" if len(task.labels) > 12 else "")
         raise HeloError(f"unknown label {label!r}", expected=f"one of {known}", where="--label")
-    if tagger:
+    if numeric:
+        chosen = [(name, [(0, k)]) for k, name in enumerate(task.names)]
+    elif tagger:
         chosen = _step_targets(task, one, task.predict_batches(run.parameters, encoded)[2][0], answer, label, step)
     else:
         chosen = _label_targets(task, answer, label)
@@ -94,6 +101,10 @@ def label_request(run: Run, examples: Dataset, row: int, label: str | None, step
         scores = inside.forward(parameters, {"xs": xs, "lengths": engines.array(np.full(len(xs), steps), xs)})
 
         def odds(t: int, y: int) -> Any:
+            if numeric:
+                return scores[:, y * task.distribution.size + task.distribution.median] * float(task.std[y]) + float(
+                    task.mean[y]
+                )
             own = scores[:, t] if tagger else scores
             return own[:, y] if not tagger and task.many else log_odds(own, y)
 
@@ -105,7 +116,8 @@ def label_request(run: Run, examples: Dataset, row: int, label: str | None, step
         model, parameters, [vectors], request.pop("feature_mask"), base, request.pop("patch_mask", ()), steps
     )
     names = [name for name, _ in chosen]
-    return Request(answer=answer, forward=forward, targets=names, omitted=count - len(names), place=where, **request)
+    found = Request(answer=answer, forward=forward, targets=names, omitted=count - len(names), place=where, **request)
+    return replace(found, measure="median", unit="") if numeric else found
 
 
 def _label_targets(task: Any, answer: Mapping[str, Any], label: str | None) -> list[tuple[str, list[tuple[int, int]]]]:

@@ -33,6 +33,11 @@ rect.a, .up { fill: var(--above) } rect.b, .down { fill: var(--below) } rect.g {
 section + section { border-top: 1px solid var(--line); margin-top: 2rem }
 """
 
+NUMBERS = (
+    '<p><span class="a" style="--v:.8">Orange</span> makes the number larger, <span class="b" style="--v:.8">blue</span> '
+    "smaller. The numbers are in its own unit: by how much each piece moves the median, compared with a vector of zeros in its place "
+    "(of numbers, the mean of training). They add up to the median less that of the baseline.</p>"
+)
 LEGEND = (
     '<p><span class="a" style="--v:.8">Orange</span> speaks for the answer, <span class="b" style="--v:.8">blue</span> '
     "against it. Numbers are nats of log-odds: how much each piece raises the odds of the answer, compared with a "
@@ -43,7 +48,10 @@ LEGEND = (
 
 def explanations(title: str, found: Sequence[Explanation]) -> str:
     """The page of `explain`, an answer a section."""
-    body = [LEGEND, *(_section(one, i) for i, one in enumerate(found))]
+    body = [
+        LEGEND if all(one.request.measure == "log-odds" for one in found) else NUMBERS,
+        *(_section(one, i) for i, one in enumerate(found)),
+    ]
     about = "What an answer depends on" if len(found) == 1 else f"What each of {len(found):,} answers depends on"
     return pages.page(f"Why: {title}", about, "\n".join(body), STYLE, language="")
 
@@ -53,13 +61,12 @@ def _section(one: Explanation, number: int) -> str:
     named = f"answer-{number}"
     parts = [f'<section aria-labelledby="{named}"><h2 id="{named}">{pages.text(one.line())}</h2>']
     if found is None:
-        parts.append('<p class="faint">Occlusion only: how much the log-odds fall without each piece.</p>')
+        parts.append(f'<p class="faint">Occlusion only: how much the {request.measure} falls without each piece.</p>')
     else:
-        parts.append(
-            f'<p class="faint">Log-odds {found.score.sum():+.3f} nats, baseline {found.baseline.sum():+.3f}; '
-            f"completeness error {100 * found.error():.2f} %.{f' {pages.text(request.place)}' if request.place else ''}</p>"
-        )
-    draw = {"text": _text, "series": _series, "picture": _picture, "regions": _regions, "numbers": lambda *_: ""}
+        said = f"{one.said(found.score.sum())}, baseline {one.number(found.baseline.sum())}; " if one.adds_up else ""
+        said += f"completeness error {100 * found.error():.2f} %. {request.place}".rstrip()
+        parts.append(f'<p class="faint">{pages.text(said[:1].upper() + said[1:])}</p>')
+    draw = {"text": _text, "series": _series, "picture": _picture, "regions": _regions, "numbers": _numbers}
     parts.append(draw[request.kind](one, number))
     if len(request.targets) == 1 or request.kind in ("series", "picture"):
         parts.append(_table(one))
@@ -76,13 +83,24 @@ def _text(one: Explanation, number: int) -> str:
     if "at" in request.answer:
         pieces.append((f"[{request.answer['text']}]", 0.0))
     title = "What the whole answer depends on" if several else f"What {request.targets[0]} depends on"
-    out = pages.shaded([p for p in pieces if p[0]], title, float(abs(total).max()) or 1.0)
+    out = pages.shaded([p for p in pieces if p[0]], title, float(abs(total).max()) or 1.0) if one.adds_up else ""
     if several:
-        out += _matrix("What each depends on (rows), in nats", one, names, one.values, "{:+.1f}")
+        form = "{:+.1f}" if request.measure == "log-odds" else "{:+.3g}"
+        out += _matrix(f"What each depends on (rows), {_unit(one)}", one, names, one.values, form)
         if request.attention is not None:
             caption = "Attention, which is not an attribution"
             out += _matrix(caption, one, names[:-1], request.attention[:, :-1], "{:.2f}")
     return out
+
+
+def _unit(one: Explanation) -> str:
+    return f"in {one.request.unit or 'the unit of the number'}"
+
+
+def _numbers(one: Explanation, number: int) -> str:
+    if len(one.request.targets) == 1:
+        return ""  # the table says it
+    return _matrix(f"What each depends on (rows), {_unit(one)}", one, one.names, one.values, "{:+.3g}")
 
 
 def _matrix(caption: str, one: Explanation, columns: Sequence[str], values: np.ndarray, form: str) -> str:
@@ -110,7 +128,7 @@ def _table(one: Explanation) -> str:
     chosen = range(len(names)) if few else np.argsort(-abs(total), kind="stable")[:TABLED].tolist()
     rows = [[one.one_line(names[i]), *(float(column[i]) for column in columns.values())] for i in chosen]
     table = pages.table(
-        ["piece", *columns], rows, f"{'' if few else f'the {TABLED} largest of {len(names):,}, '}in nats"
+        ["piece", *columns], rows, f"{'' if few else f'the {TABLED} largest of {len(names):,}, '}{_unit(one)}"
     )
     return f"<details{' open' if few else ''}><summary>Numbers</summary>{table}</details>"
 

@@ -24,6 +24,8 @@ class Distribution(ABC):
     """outputs are `(…, size)`, targets `(…)`. With outputs of 0 it is about the standard normal distribution."""
 
     size: ClassVar[int]
+    #: Which of its outputs is the median.
+    median: ClassVar[int] = 0
 
     @abstractmethod
     def loss(self, outputs: Array, targets: Array) -> Array:
@@ -42,6 +44,7 @@ class Quantiles(Distribution):
     """Of no form: the deciles, by twice the mean of their pinball losses, which is about the continuous ranked probability score."""
 
     size = len(LEVELS)
+    median = len(LEVELS) // 2
     _start = quantiles.start(LEVELS)
     _levels = np.array(LEVELS, np.float32)
 
