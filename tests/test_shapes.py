@@ -852,6 +852,8 @@ def test_the_report_of_a_tagger(place, tmp_path):
         ("tag", "  #  "),
         ("translate", "le 14 juillet 1789  "),
         ("caption", "个数字："),
+        ("regress", "root mean square"),
+        ("forecast", "the last week repeated has"),
     ],
 )
 def test_a_demo_trains_answers_and_says_what_comes_next(task, said, tmp_path, monkeypatch):
@@ -897,3 +899,34 @@ def test_embedded_data_are_what_each_shape_reads(tmp_path):
     dates = dict(line.split("\t") for line in (tmp_path / "data.tsv").read_text(encoding="utf-8").splitlines()[1:])
     assert len(dates) > 19_000
     assert all(len(iso) == 10 for iso in dates.values())
+
+
+def test_frames_are_seen_by_convolutions_at_every_step(place, tmp_path):
+    """Where a person asks for them, both ways only; and however long a video is: an answer a frame."""
+    file = numbers(tmp_path)
+    run = helo.train("tag", file, out=tmp_path / "run", convolutions=True, **SMALL)
+    assert run.figures["accuracy"] > 0.95
+    assert run.task.form.views.by == 1
+    assert any(n.startswith("convolution.") for n in run.parameters)
+    long = np.random.default_rng(1).random((1500, 3)).astype(np.float32)
+    assert len(run.predict([long])[0]["labels"]) == 1500
+    several = [long[:n] for n in (3, 90, 1)]
+    encoded = run.task.form.encode(run.task.source.given(run.task, several))
+    whole = np.asarray(run.task.model.forward(run.parameters, encoded.batch(np.arange(3))))
+    for i, x in enumerate(several):  # what pads one is not seen
+        alone = np.asarray(run.task.model.forward(run.parameters, encoded.batch(np.array([i]))))
+        assert np.allclose(whole[i, : len(x)], alone[0, : len(x)], atol=1e-5)
+    for k, options in enumerate(({}, {"bidirectional": False, "convolutions": True})):
+        plain = helo.train("tag", file, out=tmp_path / f"plain{k}", steps=2, hidden=8, quiet=True, **options)
+        assert plain.task.form.views is None
+        assert not any(n.startswith("convolution.") for n in plain.parameters)
+
+
+def test_what_an_utterance_says_goes_past_the_recurrence(place):
+    """New models of conversations have it, those of before do not, and step by step it is as in the batch."""
+    run = trained("dialogue", place)
+    form = run.task.form
+    assert form.beside
+    assert run.parameters["head.weight"].shape[1] == form.width + 2 * run.task.options.hidden
+    saved = {k: v for k, v in form.to_json().items() if k != "beside"}
+    assert not type(form).from_json(saved).beside

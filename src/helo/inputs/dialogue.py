@@ -19,11 +19,14 @@ SPEAKER, MOST = 16, 200  # numbers a speaker becomes; so many of the most freque
 
 
 class Dialogue(Input):
-    """The utterance's vector, its speaker's, and whether the speaker is the one before."""
+    """The utterance's vector, its speaker's, and whether the speaker is the one before. beside: whether all this goes past the
+    recurrence over utterances too, so that what an utterance says by itself is not lost among the others.
+    """
 
     reads = ("dialogue",)
 
-    def __init__(self, words: Words, speakers, hidden: int, dropout: float):
+    def __init__(self, words: Words, speakers, hidden: int, dropout: float, beside: bool = True):
+        self.beside = beside
         self.words, self.speakers, self.hidden, self.dropout = words, list(speakers), hidden, dropout
         self.ids = {s: i for i, s in enumerate(self.speakers, 1)}
         self.width = 2 * hidden + SPEAKER + 1
@@ -60,16 +63,16 @@ class Dialogue(Input):
 
     def to_json(self):
         return {"form": "dialogue", "words": self.words.to_json(), "speakers": self.speakers, "hidden": self.hidden,
-                "dropout": self.dropout}  # fmt: skip
+                "dropout": self.dropout} | ({"beside": True} if self.beside else {})  # fmt: skip
 
     @classmethod
     def from_json(cls, saved):
-        _, words, speakers, hidden, dropout = fields(
-            saved, form=Literal["dialogue"], words=dict, speakers=list[str], hidden=int, dropout=float
-        )
+        _, words, speakers, hidden, dropout, beside = fields(
+            {"beside": False, **saved}, form=Literal["dialogue"], words=dict, speakers=list[str], hidden=int, dropout=float, beside=bool,
+        )  # fmt: skip
         if not 0 <= dropout <= 1:
             raise ValueError(f"dropout is {dropout}")
-        return cls(Words.from_json(words), distinct(speakers, "speakers"), least(hidden, 1, "hidden"), dropout)
+        return cls(Words.from_json(words), distinct(speakers, "speakers"), least(hidden, 1, "hidden"), dropout, beside)
 
 
 class _Encoded:

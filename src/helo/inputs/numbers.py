@@ -36,10 +36,10 @@ class Views:
     spreads: np.ndarray
 
     @classmethod
-    def learn(cls, inputs: Sequence[np.ndarray]) -> Views:
-        """From series `(time, features)`, NaN where a value is missing."""
+    def learn(cls, inputs: Sequence[np.ndarray], longest: int | None = LONGEST) -> Views:
+        """From series `(time, features)`, NaN where a value is missing. longest: of more steps several become one."""
         one = np.ones(inputs[0].shape[1])
-        views = cls(-(-max(map(len, inputs)) // LONGEST), one, one)
+        views = cls(1 if longest is None else -(-max(map(len, inputs)) // longest), one, one)
         made = [views.of(x) for x in inputs]
         usual = [np.sqrt((np.concatenate([m[i] for m in made]) ** 2).mean(0)) for i in (1, 2)]
         return cls(views.by, *(np.where(u > 1e-6, u, 1.0) for u in usual))  # beside 1, less than that is rounding
@@ -83,8 +83,12 @@ class Numbers(Input):
         self.width = len(self.mean) * (1 + several + missing)
 
     @classmethod
-    def learn(cls, examples, level: bool = True, noisy: bool = True, views: bool = False):
-        """Means and standard deviations of these series, by which all are scaled. views: whether they are seen as `Views`, too."""
+    def learn(
+        cls, examples, level: bool = True, noisy: bool = True, views: bool = False, longest: int | None = LONGEST
+    ):
+        """Means and standard deviations of these series, by which all are scaled. views: whether they are seen as `Views`, too;
+        longest: then, of more steps several become one.
+        """
         inputs = [np.asarray(x, np.float64).reshape(len(x), -1) for x in examples.inputs]
         whole = np.concatenate(inputs)
         holes = np.isnan(whole)
@@ -93,7 +97,7 @@ class Numbers(Input):
         if not level:
             whole = np.concatenate([x - _level(x, mean) for x in inputs])
         spread = np.sqrt(np.where(holes, 0, (whole - mean) ** 2).sum(0) / count)
-        seen = Views.learn(inputs) if views else None
+        seen = Views.learn(inputs, longest) if views else None
         return cls(mean, varied(spread, mean), bool(holes.any()), examples.notes.get("features"), level, noisy, seen)
 
     def _encode(self, examples):

@@ -1,5 +1,6 @@
 """Convolutions over time, several widths beside each other: Inception blocks (Ismail Fawaz et al. 2020), each at half the
-steps of the one below. A short pattern is found wherever it stands, and a recurrence above has fewer steps to remember.
+steps of the one below, or, for an answer a step, at all of them. A short pattern is found wherever it stands, and a
+recurrence above has fewer steps to remember.
 
 Batch normalisation would tie an example to those beside it and to the processes that train. In its place each example is
 normalised by itself, over all its steps and channels (Wu and He 2018, with one group).
@@ -35,14 +36,14 @@ def init(rng: np.random.Generator, inputs: int) -> dict[str, np.ndarray]:
     return parameters | under("past", {"weight": _normal(rng, CHANNELS, inputs)} | _plain())
 
 
-def run(parameters: Mapping[str, Array], xs: Array, lengths: Array) -> tuple[Array, Array]:
+def run(parameters: Mapping[str, Array], xs: Array, lengths: Array, short: bool = True) -> tuple[Array, Array]:
     """xs `(batch, time, inputs)` of the given lengths `(batch,)` to `(batch, time / SHORTER, CHANNELS)`, 0 in the padding,
-    and the lengths that they have then.
+    and the lengths that they have then. short: False keeps every step.
     """
     xp = namespace(xs)
     xs = xs * mask(xs, lengths)
     past = xs
-    for i, by in enumerate(POOLED):
+    for i, by in enumerate(POOLED if short else (1,) * len(POOLED)):
         own = part(parameters, str(i))
         narrow = xs @ own["narrow.weight"].T
         found = [engines.convolution_1d(narrow, own[f"{n}.weight"]) for n in WIDTHS]

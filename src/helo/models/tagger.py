@@ -1,39 +1,59 @@
-"""A tagger: steps → vectors → recurrent layers, both ways → outputs of each step [→ CRF]"""
+"""A tagger: steps → vectors → recurrent layers, both ways → outputs of each step [→ CRF]
+
+Of frames with several views (`inputs/numbers.py`) convolutions go before the recurrence and beside it, as in a classifier of series.
+The vectors of utterances go past the recurrence too.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+from helo.cells.functions import namespace
 from helo.inputs.dialogue import Dialogue
-from helo.layers import crf, part, stack, under, variational_dropout
+from helo.layers import convolution, crf, part, stack, under, variational_dropout
 from helo.models.base import Budget, InputModel, Parameters, head, scores
 
 
 class Tagger(InputModel):
     """Outputs for each step. options: cell, layers, hidden, bidirectional, crf, dropout."""
 
+    def __init__(self, options: Any, form: Any, outputs: int):
+        super().__init__(options, form, outputs)
+        self.convolved = getattr(form, "views", None) is not None
+        self.beside = self.convolved or getattr(form, "beside", False)
+
     def init(self, rng):
-        o, form = self.options, self.form
+        o, form, below = self.options, self.form, self.form.width
+        width = o.hidden * (2 if o.bidirectional else 1)
         parameters = under("input", form.init(rng, self.cell))
-        parameters |= under("recurrent", stack.init(rng, self.cell, o.layers, form.width, o.hidden, o.bidirectional))
-        parameters |= head(self.outputs, o.hidden * (2 if o.bidirectional else 1))
+        if self.convolved:
+            parameters |= under("convolution", convolution.init(rng, below))
+            below = convolution.CHANNELS
+        width += below if self.beside else 0
+        parameters |= under("recurrent", stack.init(rng, self.cell, o.layers, below, o.hidden, o.bidirectional))
+        parameters |= head(self.outputs, width)
         return parameters | (under("crf", crf.init(self.outputs)) if o.crf else {})
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
         """A batch of the form of input to outputs `(batch, time, outputs)`."""
         o = self.options
         xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
-        xs = variational_dropout(xs, o.dropout if not isinstance(self.form, Dialogue) else 0.0, noise)
-        recurrent = part(parameters, "recurrent")
+        given = isinstance(self.form, Dialogue) or self.convolved
+        xs = variational_dropout(xs, 0.0 if given else o.dropout, noise)
+        if self.convolved:
+            xs = convolution.run(part(parameters, "convolution"), xs, batch["lengths"], short=False)[0]
+        recurrent, seen = part(parameters, "recurrent"), xs
         xs = stack.read(self.cell, o.layers, recurrent, xs, batch["lengths"], o.bidirectional, noise, o.dropout)
+        if self.beside:
+            xs = namespace(xs).concat([xs, seen], axis=-1)
         return scores(parameters, variational_dropout(xs, o.dropout, noise))
 
     def step(self, parameters: Parameters, batch: Any, state: Any = None) -> tuple[Any, Any]:
         """Outputs of a few steps more, `(batch, time, outputs)`, after a carried state; for a model of one direction."""
-        xs = self.form.forward(part(parameters, "input"), batch, self.cell, None)
-        xs, state = stack.run(self.cell, self.options.layers, part(parameters, "recurrent"), xs, state)
-        return scores(parameters, xs), state
+        seen = self.form.forward(part(parameters, "input"), batch, self.cell, None)
+        xs, state = stack.run(self.cell, self.options.layers, part(parameters, "recurrent"), seen, state)
+        return scores(parameters, namespace(xs).concat([xs, seen], axis=-1) if self.beside else xs), state
 
 
 #: Units a direction, of the embedding and of the network that reads letters: what is learned from many words, and from few.

@@ -33,6 +33,7 @@ from helo.tasks.examples import ExampleOptions
 from helo.tasks.labels import LabelSource, no_words, unused
 from helo.tasks.tagging import PredictOptions, Tagging
 
+WIDE = 128  # features of a frame; more are seen by a network of their own already, and three views of them cost much
 WINDOW = 256  # frames of a video that are learned from at once: the gradient reaches no further, and batches mix videos
 
 
@@ -67,6 +68,7 @@ class Options(ExampleOptions):
         "frames: keep each video's mean; without it, subtract it  [subtract, if all videos have similar labels]",
     ] = None
     bidirectional: Annotated[bool, "read in both directions; without it, a live stream can be tagged"] = True
+    convolutions: Annotated[bool, "frames: convolutions before and beside the recurrence, both directions"] = False
     crf: Annotated[bool, "a conditional random field over the labels"] = False
     dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
@@ -126,7 +128,8 @@ class Tag(Tagging):
                 raise HeloError("--no-level --no-bidirectional", expected="one: a live stream has no mean in advance")
             level = not o.bidirectional or differ(examples.labels)
             o = filled(o, level=level)
-            form = Numbers.learn(examples, o.level)
+            views = o.convolutions and o.bidirectional and examples.inputs[0].shape[1] <= WIDE
+            form = Numbers.learn(examples, o.level, views=views, longest=None)
         names = list(counts)
         if marked is not None:  # a type of which training happens to have spans of one word alone has longer ones too
             names = iob2_labels(types(counts))
