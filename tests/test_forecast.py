@@ -503,7 +503,7 @@ def test_a_page_has_a_picture_of_each_series(trained, tmp_path):
     assert done.code == 0, done.err
     page = (tmp_path / "report" / "forecasts.html").read_text()
     assert page.count('class="truth"') == page.count("<svg") == 6
-    errors = [float(e) for e in re.findall(r", error ([\d.]+)", page)]
+    errors = [float(e) for e in re.findall(r", error ([\d.]+)</span>", page)]
     assert len(errors) == 6
     assert errors == sorted(errors)
     assert helo_command("eval", run.path, file, "--report", tmp_path / "report", "--overwrite").code == 0

@@ -20,7 +20,11 @@ from helo.tasks.examples import ExampleTask, evaluated
 from helo.tasks.score import ONE_ROW, Score, scores
 
 DRAWS = 1000
-BLOCKS = 1000  # examples are drawn in so many parts at most: statistics of each example of many would not fit in memory
+BLOCKS, FEWEST = (
+    1000,
+    30,
+)  # examples are drawn in so many parts: statistics of each example of many would not fit in memory
+ROOM = 1 << 24  # numbers of the statistics of all parts of a metric, such as those of a thousand labels by a thousand
 STRETCH = 512  # symbols of a running text that are drawn together, for neighbours are alike
 LEVELS = (2.5, 97.5)  # percentiles: 95 %
 
@@ -35,9 +39,11 @@ class Part:
     def figures(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Each figure `(draws,)` where block i is there `weights[:, i]` times."""
         flat = self.statistics.reshape(len(self.statistics), -1)
-        sums = (weights @ flat).reshape(len(weights), *self.statistics.shape[1:])
+        drawn, together = [], max(1, ROOM // flat.shape[1])
         with np.errstate(all="ignore"):
-            drawn = [self.metric.score(one) for one in sums]
+            for some in np.split(weights, range(together, len(weights), together)):
+                sums = (some @ flat).reshape(len(some), *self.statistics.shape[1:])
+                drawn += [self.metric.score(one) for one in sums]
         return {f: np.array([d[f] for d in drawn], float) for f in drawn[0] if isinstance(drawn[0][f], float)}
 
 
@@ -59,8 +65,10 @@ def _parts(names: Sequence[str | type[Metric]], predictions: Predictions) -> lis
     found = []
     for metric in (metrics.find(name, tuple(predictions.labels)) for name in names):
         answers, truth = predictions.kinds[next(k for k in metric.kinds if k in predictions.kinds)]
-        blocks = np.array_split(np.arange(len(answers)), min(BLOCKS, len(answers)))
         metric = metric.corpus(truth)
+        size = metric.statistics(answers[:1], truth[:1]).size
+        most = max(FEWEST, min(BLOCKS, ROOM // size))
+        blocks = np.array_split(np.arange(len(answers)), min(most, len(answers)))
         found.append(Part(metric, np.stack([metric.statistics(_some(answers, b), _some(truth, b)) for b in blocks])))
     return found
 

@@ -13,7 +13,8 @@ from helo.data.readers.files import named
 from helo.errors import HeloError, door
 from helo.inspection import bootstrap
 from helo.inspection.compare import MOST, compare
-from helo.training import Interrupted, Reporter, free_place, train
+from helo.inspection.several import Bar, Stopped, reusable
+from helo.training import Interrupted, free_place, train
 from helo.training.report import reporter as shown_by
 
 CELLS, SEEDS = ("lstm", "gru", "mingru"), 3
@@ -26,7 +27,7 @@ def compare_cells(
     valid: Any = (),
     out: str | Path | None = None,
     *,
-    cells: Sequence[str] = CELLS,
+    cells: str | Sequence[str] = CELLS,
     seeds: int = SEEDS,
     test: Any = (),
     quiet: bool = False,
@@ -38,7 +39,7 @@ def compare_cells(
     figures are of, in place of what is held out. task, files, valid, options: as for `helo.train`, minutes, epochs and steps of
     each run. Raises HeloError for bad input, and Interrupted after Ctrl-C.
     """
-    cells = [c for c in cells if c]
+    cells = split_cells(cells) if isinstance(cells, str) else [c for c in cells if c]
     if "cell" in options or "seed" in options:
         name = "cell" if "cell" in options else "seed"
         raise HeloError(f"both {name} and {name}s", expected=f"{name}s alone")
@@ -50,45 +51,27 @@ def compare_cells(
         raise HeloError(f"{len(cells)} cells with {seeds} seeds", expected=f"2 to {MOST} runs", where="--seeds")
     for cell in cells:
         registered.find(cell)
-    said = [given.settled(part) for part in (files, valid, test)]
-    if any(str(name) == "-" for part in said if not given.anything(part) for name in part):
-        raise HeloError("standard input, which can be read only once", mend="save it to a file and name that")
-    tested = said[2]
+    files, valid, tested = reusable(files), reusable(valid), reusable(test)
     named([] if given.anything(tested) else tested)  # they are there, before anything is trained
     home = Path(out) if out is not None else free_place("compared")
     names = dict(zip(cells, _names(cells), strict=True))
     runs = [(cell, seed, home / f"{names[cell]}-{seed}") for seed in range(1, seeds + 1) for cell in cells]
     bar = shown_by(quiet)
-    for n, (cell, seed, path) in enumerate(runs, 1):
-        told = _Bar(bar, f"{cell}, seed {seed} ({n} of {len(runs)})")
-        try:
-            run = train(
-                task, files, valid, path, resume=True, quiet=True, reporter=told, cell=cell, seed=seed, **options
-            )
-        except Interrupted as stopped:
-            raise Stopped(stopped.path, stopped.step) from None
-        if n == 1 and tested:
-            bootstrap.parts(run, tested)  # whatever is wrong with it is not said at the end alone
-        shown = next((f"{k.replace('_', ' ')} {v:.4f}" for k, v in run.figures.items() if isinstance(v, float)), "")
-        bar.say(f"{told.name}: {shown}, {run.about['seconds']:,.0f} s")
+    try:
+        for n, (cell, seed, path) in enumerate(runs, 1):
+            told = Bar(bar, f"{cell}, seed {seed} ({n} of {len(runs)})")
+            own = options | {"cell": cell, "seed": seed}
+            try:
+                run = train(task, files, valid, path, resume=True, quiet=True, reporter=told, **own)
+            except Interrupted as stopped:
+                raise Stopped(stopped.path, stopped.step) from None
+            if n == 1 and tested:
+                bootstrap.parts(run, tested)  # whatever is wrong with it is not said at the end alone
+            figures = (f"{k.replace('_', ' ')} {v:.4f}, " for k, v in run.figures.items() if isinstance(v, float))
+            bar.say(f"{told.name}: {next(figures, '')}{run.about['seconds']:,.0f} s")
+    finally:
+        bar.close()
     return compare([path for *_, path in runs], test=tested)
-
-
-class Stopped(Interrupted):
-    """Stopped from outside between the first run and the last."""
-
-    def __str__(self) -> str:
-        return f"stopped in {self.path} at step {self.step:,}; the same command with --out {self.path.parent} continues"
-
-
-class _Bar(Reporter):
-    """The bar of one run among several: its lines are left out."""
-
-    def __init__(self, shown: Reporter, name: str):
-        self.shown, self.name = shown, name
-
-    def step(self, done: int, total: int | None, loss: float, speed: float, left: float | None) -> None:
-        self.shown.step(done, total, loss, speed, left)
 
 
 def _names(cells: Sequence[str]) -> list[str]:

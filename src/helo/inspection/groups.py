@@ -15,11 +15,15 @@ from helo.runs.run import Run
 
 
 def grouped(found: Mapping[str, Any]) -> list[list[int]]:
-    """The places of runs that have the same options but for the seed."""
+    """The places of runs that have the same options but for the seed. Of those that have the same seed too each stands alone."""
     groups: dict[str, list[int]] = {}
     for i, run in enumerate(found["runs"]):
         groups.setdefault(repr({k: v for k, v in run["options"].items() if k != "seed"}), []).append(i)
-    return list(groups.values())
+    parts: list[list[int]] = []
+    for places in groups.values():
+        seeds = {found["runs"][i]["options"].get("seed") for i in places}
+        parts += [places] if len(seeds) == len(places) else [[i] for i in places]
+    return parts
 
 
 def named(found: Mapping[str, Any], places: Sequence[int], names: Sequence[str]) -> str:

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from helo import metrics, tasks
-from helo.data.readers import given
 from helo.errors import HeloError, door, wrap
 from helo.inspection import space as spaces
-from helo.inspection.compare_cells import Stopped, _Bar
+from helo.inspection.several import Bar, Stopped, reusable
 from helo.metrics import LOSS, REPORTED
 from helo.options import flag, spelled
-from helo.runs import folder, writer
+from helo.runs import Run, folder, writer
 from helo.training import Interrupted, free_place, train
 from helo.training.report import reporter as shown_by
 
@@ -61,56 +60,68 @@ def sweep(
     space = spaces.space(kind, vary) or spaces.usual(kind)
     if both := [n for n in space if n in options]:
         raise HeloError(f"both {flag(both[0])} and --vary {both[0]}", expected="one of them")
-    said = [given.settled(part) for part in (files, valid)]
-    if any(str(name) == "-" for part in said if not given.anything(part) for name in part):
-        raise HeloError("standard input, which can be read only once", mend="save it to a file and name that")
+    files, valid = reusable(files), reusable(valid)
     less = metrics.lower_is_better([options["metric"]] if options.get("metric") else ()) | {LOSS}
     home = Path(out) if out is not None else free_place("sweep")
     study = _study(home, storage, options.get("seed"), prune)
     bar = shown_by(quiet)
-    while (trial := _next(study, space, trials, home)) is not None:
-        path = home / Path(trial.user_attrs[RUN]).name
-        name = f"trial {trial.number}: {_said(trial.params)}"
-        told = _Trial(bar, name, trial, study, less)
-        state = optuna.trial.TrialState
-        try:
-            run = train(task, files, valid, path, resume=True, quiet=True, reporter=told, **options | trial.params)
-        except Interrupted as stopped:
-            raise Stopped(stopped.path, stopped.step) from None
-        except _Hopeless:
-            study.tell(trial, state=state.PRUNED)
-            bar.say(f"{name}: ended early")
-            continue
-        except HeloError as error:
-            if not writer.free(path):  # another one went on with it in this moment
-                continue
-            study.tell(trial, state=state.FAIL)
-            if not any(t.state == state.COMPLETE for t in study.get_trials(deepcopy=False)):
-                _forget(home, study)
-                raise  # whatever is wrong, it is not this trial's options alone
-            bar.say(f"{name}: failed: {error}")
-            continue
-        figure = _figure(run.path)
-        value = _value(run.figures, figure, run.path)
-        trial.set_user_attr(FIGURE, figure)
-        cost = value if figure in less else -value
-        study.tell(trial, cost) if math.isfinite(cost) else study.tell(trial, state=state.FAIL)
-        bar.say(f"{name}: {figure.replace('_', ' ')} {value:.4f}, {run.about['seconds']:,.0f} s")
+    try:
+        while (trial := _next(study, space, trials, home)) is not None:
+            path = home / Path(trial.user_attrs[RUN]).name
+            told = _Trial(bar, f"trial {trial.number}: {_said(trial.params)}", trial, study, less)
+            try:
+                run = train(task, files, valid, path, resume=True, quiet=True, reporter=told, **options | trial.params)
+            except Interrupted as stopped:
+                raise Stopped(stopped.path, stopped.step) from None
+            except _Hopeless:
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                bar.say(f"{told.name}: ended early")
+            except HeloError as error:
+                if writer.free(path):  # or another one went on with it in this moment
+                    _failed(study, trial, home, error)
+                    bar.say(f"{told.name}: failed: {error}")
+            else:
+                bar.say(f"{told.name}: {_finished(study, trial, run, less)}")
+    finally:
+        bar.close()
     return _found(study, less, storage or str(home / STUDY))
 
 
-def _forget(home: Path, study: Any) -> None:
-    """Where the first trial was refused, nothing of the sweep stays."""
-    if len(study.get_trials(deepcopy=False)) == 1 and home.is_dir() and [p.name for p in home.iterdir()] == [STUDY]:
+def _finished(study: Any, trial: Any, run: Run, less: frozenset[str]) -> str:
+    """Tells Optuna what a trial was worth; the same in words."""
+    from optuna.trial import TrialState
+
+    figure = _named(folder.metrics(folder.inside(run.path, "metrics.jsonl"))[-1])
+    value = _value(run.figures, figure, run.path)
+    trial.set_user_attr(FIGURE, figure)
+    if math.isfinite(value):
+        study.tell(trial, value if figure in less else -value)
+    else:
+        study.tell(trial, state=TrialState.FAIL)
+    return f"{figure.replace('_', ' ')} {value:.4f}, {run.about['seconds']:,.0f} s"
+
+
+def _failed(study: Any, trial: Any, home: Path, error: HeloError) -> None:
+    """Raises the error where no trial has been whole yet: whatever is wrong, it is not this one's options alone. Nothing of the
+    sweep stays then, where it was the first.
+    """
+    from optuna.trial import TrialState
+
+    study.tell(trial, state=TrialState.FAIL)
+    every = study.get_trials(deepcopy=False)
+    if any(t.state == TrialState.COMPLETE for t in every):
+        return
+    if len(every) == 1 and home.is_dir() and [p.name for p in home.iterdir()] == [STUDY]:
         (home / STUDY).unlink()
         home.rmdir()
+    raise error
 
 
 class _Hopeless(Exception):
     """A trial that is worse than the others were by then."""
 
 
-class _Trial(_Bar):
+class _Trial(Bar):
     """Tells Optuna of each validation. less: figures of which less is better."""
 
     def __init__(self, shown: Any, name: str, trial: Any, study: Any, less: frozenset[str]):
@@ -193,10 +204,6 @@ def _distribution(values: spaces.Range | list[Any]) -> Any:
 def _named(report: Mapping[str, Any]) -> str:
     """The figure by which weights are kept, as a report of a training names it."""
     return next((k for k in report if k not in REPORTED), LOSS)
-
-
-def _figure(path: Path) -> str:
-    return _named(folder.metrics(folder.inside(path, "metrics.jsonl"))[-1])
 
 
 def _value(figures: Mapping[str, Any], figure: str, path: Path) -> float:
