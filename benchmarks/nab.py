@@ -22,7 +22,7 @@ import numpy as np
 from helo.errors import HeloError
 from helo.inspection import alarms
 
-LEARNED, HORIZON, RUNNING = 0.15, 48, 288
+LEARNED, HORIZON, RUNNING = 0.15, 48, 288  # a day has 288 values
 WINDOWS = (1, HORIZON)  # values in a row whose mean is judged
 
 
@@ -70,7 +70,9 @@ def main() -> None:
             known.write_text("\n".join(["step,value", *text[:first]]) + "\n")
             marks.write_text("".join(f"{y}\n" for y in labels))
             try:
-                how = (
+                # What is held out and what is learned from have to fit behind a day of values.
+                horizon = max(1, min(HORIZON, (first - RUNNING) // 2))
+                how = [
                     "--time",
                     "step",
                     "--target",
@@ -78,10 +80,10 @@ def main() -> None:
                     "--frequency",
                     "5min",
                     "--horizon",
-                    HORIZON,
+                    horizon,
                     "--steps",
                     100,
-                )
+                ]
                 helo("train", "forecast", known, *how, "--out", Path(place) / "run", "--quiet", "--seed", 1)
             except HeloError as error:
                 print(f"{name:50} left out: {error}")

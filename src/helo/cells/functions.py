@@ -41,9 +41,11 @@ def sigmoid(x: Array) -> Array:
     Good for a gate. Below -15 the digits are lost in float32, so never take the logarithm of it: use `log_sigmoid`.
     torch has one of its own, right on both sides, which is one operation and not four.
     """
-    if (own := getattr(namespace(x), "sigmoid", None)) is not None:
+    xp = namespace(x)
+    # NumPy takes long to say that it has none, and a gate is a few numbers.
+    if xp is not np and (own := getattr(xp, "sigmoid", None)) is not None:
         return own(x)
-    return 0.5 * (namespace(x).tanh(0.5 * x) + 1.0)
+    return 0.5 * (xp.tanh(0.5 * x) + 1.0)
 
 
 def relu(x: Array) -> Array:

@@ -88,7 +88,7 @@ def command(run, files, attention, tokenizer, out, form, stream, state, cell, ta
         _drawable(attention, model.task)
     if options.get("reader") and "-" in files:
         raise HeloError("--reader with standard input", expected="it with files")
-    if page and not reports.of(model.task).pictured:
+    if page and reports.answers_page(reports.of(model.task)) is None:
         raise HeloError(f"--out {out} with a model of the task {model.about['task']}",
                         expected="FILE.csv, FILE.tsv, FILE.jsonl; a page with a captioner or a forecaster")  # fmt: skip
     flags.reading(model, how, files)
@@ -254,11 +254,11 @@ def _draw(path, answers, task, quiet):
 
 def _page(path, title, report, examples, answers, quiet):
     """One page of all answers."""
+    from helo import reports
     from helo.runs.folder import write_text
 
-    write_text(path, report.answers_page(title, examples, answers))
+    make = reports.answers_page(report)
+    assert make is not None
+    write_text(path, make(report, title, examples, answers))
     if not quiet:
-        what = (
-            report.pictured.removesuffix("s") if len(answers) == 1 and report.pictured != "series" else report.pictured
-        )
-        flags.tell(f"{len(answers):,} {what} in {path}", err=True)
+        flags.tell(f"{len(answers):,} answer{'s' * (len(answers) != 1)} in {path}", err=True)

@@ -23,3 +23,9 @@ def sampled(deciles: np.ndarray, persistence: float, count: int, rng: np.random.
 def normal_probability(x: np.ndarray) -> np.ndarray:
     """The distribution function of the standard normal, which NumPy lacks."""
     return 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+
+
+def counts(values: np.ndarray) -> bool:
+    """Whether all values `(time,)` are whole numbers, none below 0; of such a series a path is one of counts."""
+    there = values[~np.isnan(values)]
+    return bool(len(there) and (there >= 0).all() and (there == np.rint(there)).all())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from helo import registry, tasks
 from helo.reports.base import Report, Tables, network
 from helo.tasks.base import Task
 
-__all__ = ["Report", "Tables", "after", "find", "network", "of"]
+__all__ = ["Report", "Tables", "after", "answers_page", "find", "network", "of"]
 
 
 def find(name: str) -> type[Report]:
@@ -17,6 +18,13 @@ def find(name: str) -> type[Report]:
     if name not in known:
         return _beside(tasks.find(name))
     return registry.offered(registry.module("helo.reports", name, "report", known), Report)
+
+
+def answers_page(report: Report) -> Callable[..., str] | None:
+    """What makes a page of all answers, `(report, title, examples, answers) → HTML`: a function of that name beside the report, where
+    there is one.
+    """
+    return getattr(sys.modules[type(report).__module__], "answers_page", None)
 
 
 def _own() -> list[str]:

@@ -48,8 +48,6 @@ class Report:
     verb: ClassVar[str] = "predict"
     #: Whether a page may show examples; it names their places all the same.
     samples: bool = True
-    #: What is on a page of all answers, `predict -o FILE.html`: pictures, series; nothing where there is no such page.
-    pictured: ClassVar[str] = ""
 
     def __init__(self, task: Task):
         self.task = task
@@ -74,10 +72,6 @@ class Report:
         default one, of all that is a number or a text.
         """
         return [beside(given, answer)]
-
-    def answers_page(self, title: str, examples: Sequence[Dataset], answers: Sequence[dict[str, Any]]) -> str:
-        """All answers as a page of HTML, where `pictured` says that there is one."""
-        raise NotImplementedError
 
     def answered(self, most: int) -> int:
         """How many examples or symbols `write` answers again where it is to report on so many."""

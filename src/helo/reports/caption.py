@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from helo.data.dataset import Dataset
 from helo.data.readers import captioned
 from helo.reports import gallery
 from helo.reports.base import TextReport
@@ -15,7 +17,6 @@ class CaptionReport(TextReport):
     source = "picture"
     unit = "symbols"
     example = "captions.txt --images photos/"
-    pictured = "pictures"
 
     def describe(self):
         task, o, n = self.task, self.task.options, self.task.data["examples"]
@@ -42,11 +43,15 @@ class CaptionReport(TextReport):
         several = answer.get("n_best", [answer])
         return "\n".join(f"{answer['picture']}\t{h['text']}\t{h['score']:.2f}" for h in several)
 
-    def answers_page(self, title, examples, answers):
-        about = f"{len(answers):,} picture{'s' * (len(answers) != 1)}, each with the model's answer"
-        photos = [x for part in examples for x in part.inputs]
-        labels = [y for part in examples for y in part.labels or ()]
-        return gallery.page(title, about, photos, answers, labels if len(labels) == len(photos) else None)
-
     def row(self, source, reference):
         return source.name, reference[0]
+
+
+def answers_page(
+    report: CaptionReport, title: str, examples: Sequence[Dataset], answers: Sequence[dict[str, Any]]
+) -> str:
+    """All pictures, each with its sentence."""
+    about = f"{len(answers):,} picture{'s' * (len(answers) != 1)}, each with the model's answer"
+    photos = [x for part in examples for x in part.inputs]
+    labels = [y for part in examples for y in part.labels or ()]
+    return gallery.page(title, about, photos, answers, labels if len(labels) == len(photos) else None)

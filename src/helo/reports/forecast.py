@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from helo import pages
+from helo.data.dataset import Dataset
 from helo.drawing import forecasts
 from helo.layers.quantiles import LEVELS
 from helo.reports import forecast_page
@@ -19,7 +20,6 @@ class ForecastReport(Report):
 
     unit = "values"
     loss_unit = "deviations"
-    pictured = "series"
     example = "sales.csv --target sales --horizon 12"
 
     def describe(self):
@@ -80,7 +80,7 @@ class ForecastReport(Report):
             of = "" if len(many) == len(order) else f"the {PAGED} best and the {PAGED} worst of "
             page = forecast_page.page(
                 "Forecasts, the best first", f"{of}{len(order):,} forecasts, beside what came",
-                [self._on_page(examples.inputs[i], LEVELS, answers[i], truth[i].values, float(errors[i])) for i in many],
+                [self.panel(examples.inputs[i], LEVELS, answers[i], truth[i].values, float(errors[i])) for i in many],
                 "The error is the distance of the median from what came over that of seasonal naive: below 1 is better than it.",
             )  # fmt: skip
             pages.written(folder / "forecasts.html", page)
@@ -90,19 +90,7 @@ class ForecastReport(Report):
             text += rows(("series, from", "error"), lines)
         return text
 
-    def answers_page(self, title, examples, answers):
-        series = [x for part in examples for x in part.inputs]
-        panels = []
-        for history, answer in zip(series, answers, strict=True):
-            levels, q = [float(v) for v in answer["quantiles"]], np.array(list(answer["quantiles"].values())).T
-            panels.append(self._on_page(history, levels, q, np.full(len(q), np.nan)))
-        return forecast_page.page(
-            title,
-            f"{len(series):,} series {'and its' if len(series) == 1 else 'with their'} forecast{'s' * (len(series) != 1)}",
-            panels,
-        )
-
-    def _on_page(
+    def panel(
         self, history: Any, levels: Sequence[float], found: np.ndarray, truth: np.ndarray, error: float | None = None
     ) -> forecast_page.Panel:
         start = max(0, history.origin - max(self.task.form.context, 3 * len(found)))
@@ -129,3 +117,18 @@ def _error(deciles: np.ndarray, truth: Any) -> float:
     there = ~np.isnan(truth.values)
     naive = np.abs(truth.naive - truth.values)[there].sum()
     return float(np.abs(deciles[there, 4] - truth.values[there]).sum() / naive) if naive > 0 else float("nan")
+
+
+def answers_page(
+    report: ForecastReport, title: str, examples: Sequence[Dataset], answers: Sequence[dict[str, Any]]
+) -> str:
+    """All series, each with its forecast."""
+    series = [x for part in examples for x in part.inputs]
+    panels = []
+    for history, answer in zip(series, answers, strict=True):
+        levels, q = [float(v) for v in answer["quantiles"]], np.array(list(answer["quantiles"].values())).T
+        panels.append(report.panel(history, levels, q, np.full(len(q), np.nan)))
+    said = (
+        f"{len(series):,} series {'and its' if len(series) == 1 else 'with their'} forecast{'s' * (len(series) != 1)}"
+    )
+    return forecast_page.page(title, said, panels)

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
+from helo import progress
 from helo.errors import wrap
+from helo.inputs.windows import Encoded
 from helo.layers.quantiles import LEVELS
+
+
+def forecasts(targets: Encoded, season: int, naive: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Of each window what AutoETS says; of one that it cannot fit, what seasonal naive says."""
+    found = []
+    for i, other in enumerate(naive):
+        progress.tell("AutoETS", i, len(naive))
+        found.append(auto_ets(targets.before(i), season, len(other)))
+    progress.tell("AutoETS", len(naive), len(naive))
+    if none := sum(f is None for f in found):
+        progress.say(f"AutoETS fits no model to {none:,} of {len(naive):,} windows; there it is seasonal naive")
+    return [n if f is None else f for f, n in zip(found, naive, strict=True)]
 
 
 def auto_ets(before: np.ndarray, season: int, horizon: int) -> np.ndarray | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from helo import engines, inputs, progress
+from helo import engines, inputs
 from helo.cells.functions import namespace
 from helo.data import histories, times
 from helo.errors import HeloError
@@ -191,22 +191,11 @@ class Forecast(ExampleTask):
         truth = [targets.truth(i, self.options.season) for i in range(len(answers))]
         others = {"seasonal_naive": [np.repeat(t.naive[:, None], 1 + len(LEVELS), 1) for t in truth]}
         if targets.ets:
-            others["auto_ets"] = self._auto_ets(targets, others["seasonal_naive"])
+            others["auto_ets"] = baselines.forecasts(targets, self.options.season, others["seasonal_naive"])
         answers = [np.concatenate([quantiles.mean(q, LEVELS)[:, None], q], 1) for q in answers]
         metric = Figures()
         beside = {n: metric.score(metric.statistics(o, truth)) | metric.notes(o, truth) for n, o in others.items()}
         return Predictions({"forecast": (answers, truth)}, notes=beside | {"windows": len(answers)})
-
-    def _auto_ets(self, targets: Encoded, naive: list[np.ndarray]) -> list[np.ndarray]:
-        """The forecasts of AutoETS; of a series that it cannot fit, the last season."""
-        found = []
-        for i in range(len(naive)):
-            progress.tell("AutoETS", i, len(naive))
-            found.append(baselines.auto_ets(targets.before(i), self.options.season, len(naive[i])))
-        progress.tell("AutoETS", len(naive), len(naive))
-        if none := sum(f is None for f in found):
-            progress.say(f"AutoETS fits no model to {none:,} of {len(naive):,} windows; there it is seasonal naive")
-        return [n if f is None else f for f, n in zip(found, naive, strict=True)]
 
     def predict(self, parameters, source, horizon=None, quantiles=(), paths=0, seed=None):
         """Of each series its next values: `times`, `mean`, and `quantiles` by their level, the deciles where no others are asked
@@ -221,7 +210,7 @@ class Forecast(ExampleTask):
         rng = np.random.default_rng(seed)
         for i, answer in enumerate(answers if paths else ()):
             drawn = sampling.sampled(found[i], encoded.persistence(i), paths, rng)
-            answer["paths"] = (np.rint(drawn) if _counts(encoded.before(i)) else drawn).tolist()
+            answer["paths"] = (np.rint(drawn) if sampling.counts(encoded.before(i)) else drawn).tolist()
         return examples.known(answers)
 
     def answer(self, source, found):
@@ -257,9 +246,3 @@ class Forecast(ExampleTask):
 
     def to_json(self):
         return self.data, {"input": self.form.to_json()}
-
-
-def _counts(values: np.ndarray) -> bool:
-    """Whether all values are whole numbers, none below 0."""
-    there = values[~np.isnan(values)]
-    return bool(len(there) and (there >= 0).all() and (there == np.rint(there)).all())
