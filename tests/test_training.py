@@ -75,7 +75,7 @@ def test_other_options_on_going_on_are_refused(text, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "option, value, expected",
     [("hidden", 0, "1"), ("layers", -1, "1"), ("chunk", 0, "1"), ("dropout", 1.5, "0.*1"),
-     ("weight_dropout", float("nan"), "0.*1"), ("rate", 0.0, "0"), ("minutes", float("inf"), "0")],
+     ("weight_dropout", float("nan"), "0.*1"), ("rate", 0.0, "1e-12"), ("minutes", float("inf"), "0")],
 )  # fmt: skip
 def test_an_option_out_of_its_range_is_refused_by_name(option, value, expected, text, tmp_path):
     with pytest.raises(HeloError, match=f"--{option.replace('_', '-')}: {value}; .*{expected}"):
