@@ -46,7 +46,12 @@ def joined(pieces, row: int = 0) -> str:
 
 def test_files():
     run = trained()
-    assert {p.name for p in run.iterdir()} == set(folder.NAMES) - {"loss.png", "tensorboard", *folder.PICTURES, *folder.PAGES}
+    assert {p.name for p in run.iterdir()} == set(folder.NAMES) - {
+        "loss.png",
+        "tensorboard",
+        *folder.PICTURES,
+        *folder.PAGES,
+    }
     assert [p.name for p in (run / "last").iterdir()] == ["state.safetensors"]
     for line in (run / "metrics.jsonl").read_text().splitlines():
         report = json.loads(line)
