@@ -28,14 +28,6 @@ def place(tmp_path_factory) -> str:
     return str(tmp_path_factory.mktemp("compared"))
 
 
-@pytest.fixture
-def reviews(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    rows = (f"{'good fine' if i % 2 else 'bad poor'} thing {i % 7}\t{'pos' if i % 2 else 'neg'}\n" for i in range(80))
-    Path("reviews.tsv").write_text("text\tlabel\n" + "".join(rows))
-    return "reviews.tsv"
-
-
 def figures(parts):
     """Those of the parts as they are, each block there once."""
     found = {}
@@ -206,3 +198,13 @@ def test_a_text_too(tmp_path, monkeypatch):
     for group in found["groups"]:
         values = [found["runs"][i]["figures"]["nats"] for i in group["runs"]]
         assert group["figures"]["nats"]["mean"] == pytest.approx(np.mean(values), rel=1e-5)
+
+
+def test_on_the_same_files_symbols_of_another_kind_do_not_compare():
+    """Bits a byte do, nats a symbol do not, whatever the files are that both are tested on."""
+    found = compare([trained(), trained(units="bytes")], test=[text_file()])
+    for group in found["groups"]:
+        assert "bits_per_byte" in group["figures"]
+        assert not {"nats", "perplexity"} & group["figures"].keys()
+    same = compare([trained(), trained(seed=1)], test=[text_file()])
+    assert "nats" in same["groups"][0]["figures"]

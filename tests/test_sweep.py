@@ -22,14 +22,6 @@ SMALL = {"steps": 3, "hidden": 8, "quiet": True}
 LM = {"hidden": 8, "embedding": 8, "streams": 4, "chunk": 16, "quiet": True}
 
 
-@pytest.fixture
-def reviews(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    rows = (f"{'good fine' if i % 2 else 'bad poor'} thing {i % 7}\t{'pos' if i % 2 else 'neg'}\n" for i in range(80))
-    Path("reviews.tsv").write_text("text\tlabel\n" + "".join(rows))
-    return "reviews.tsv"
-
-
 def test_the_best_comes_first_and_each_trial_is_a_run(reviews):
     words = ("--vary", "hidden=4..32", "--vary", "cell=lstm,gru", "--trials", 4, "--steps", 3, "--quiet")
     done = helo_command("sweep", "classify", reviews, *words, "--out", "s", "--json")

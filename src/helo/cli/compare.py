@@ -72,19 +72,13 @@ LEFT_OUT = {"out", "resume", "overwrite", "watch", "no_browser", "cell", "seed"}
 
 
 def _cells(task: str) -> click.Command:
-    from helo import tasks
     from helo.cli import train
-    from helo.inspection.compare_cells import CELLS, SEEDS, compare_cells, split_cells
+    from helo.inspection.compare_cells import CELLS, SEEDS, compare_cells
 
     def run(files, valid, out, cells, seeds, test, quiet, as_json, **options: Any) -> None:
-        if tasks.find(task).Options.paired:
-            files, valid = flags.aligned(options, "", files), flags.aligned(options, "valid_", valid)
-        if not files and options.get("config") is None:
-            raise HeloError("no files were given", expected=f"helo compare {task} FILES…")
+        files, valid = train.files_of("compare", task, files, valid, options)
         given = flags.not_none(options)
-        found = compare_cells(
-            task, files, valid, out, cells=split_cells(cells), seeds=seeds, test=test, quiet=quiet, **given
-        )
+        found = compare_cells(task, files, valid, out, cells=cells, seeds=seeds, test=test, quiet=quiet, **given)
         home = os.path.dirname(found["runs"][0]["run"])
         _show(found, os.path.join(home, "compared.html"), quiet, as_json)
 

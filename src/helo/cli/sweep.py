@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from helo.cli import flags, train
-from helo.errors import HeloError
 
 LEFT_OUT = {"out", "resume", "overwrite", "watch", "no_browser"}  # of the flags of a training
 
@@ -29,15 +28,12 @@ def command() -> None:
 
 
 def _command(task: str) -> click.Command:
-    from helo import reports, tasks
+    from helo import reports
     from helo.inspection.sweep import TRIALS, sweep, table
     from helo.runs.folder import NEXT
 
     def run(files, valid, out, vary, trials, storage, no_prune, quiet, as_json, **options: Any) -> None:
-        if tasks.find(task).Options.paired:
-            files, valid = flags.aligned(options, "", files), flags.aligned(options, "valid_", valid)
-        if not files and options.get("config") is None:
-            raise HeloError("no files were given", expected=f"helo sweep {task} FILES…")
+        files, valid = train.files_of("sweep", task, files, valid, options)
         given = flags.not_none(options)
         found = sweep(
             task, files, valid, out, vary=vary, trials=trials, storage=storage, prune=not no_prune, quiet=quiet, **given

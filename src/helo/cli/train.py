@@ -42,6 +42,19 @@ def command() -> None:
     """
 
 
+def files_of(
+    verb: str, task: str, files: tuple[str, ...], valid: tuple[str, ...], options: dict[str, Any]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The files of a verb that makes several trainings, whether they are named with or without flags."""
+    from helo import tasks
+
+    if tasks.find(task).Options.paired:
+        files, valid = flags.aligned(options, "", files), flags.aligned(options, "valid_", valid)
+    if not files and options.get("config") is None:
+        raise HeloError("no files were given", expected=f"helo {verb} {task} FILES…")
+    return files, valid
+
+
 def flags_of(task: str, leave_out: Container[str]) -> list[click.Parameter]:
     """Files and flags of a training, for a verb that makes several."""
     return [p for p in _command(task).params if p.name not in leave_out]

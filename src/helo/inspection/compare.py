@@ -17,11 +17,11 @@ from helo.data.readers import given
 from helo.errors import HeloError, door
 from helo.inspection import groups
 from helo.inspection.curves import drawn
+from helo.inspection.groups import BY_SYMBOL
 from helo.runs import folder
 from helo.runs.run import Run
 from helo.tasks.base import Task
 
-BY_SYMBOL = frozenset({"nats", "perplexity", "loss", "valid"})  # figures of a symbol, whatever a symbol is
 WANTED = {"coverage_80": 0.8}  # figures of which neither more nor less is better
 MOST = 64  # runs
 

@@ -13,6 +13,8 @@ from helo.errors import HeloError
 from helo.inspection import bootstrap
 from helo.runs.run import Run
 
+BY_SYMBOL = frozenset({"nats", "perplexity", "loss", "valid"})  # figures of a symbol, whatever a symbol is
+
 
 def grouped(found: Mapping[str, Any]) -> list[list[int]]:
     """The places of runs that have the same options but for the seed. Of those that have the same seed too each stands alone."""
@@ -56,7 +58,8 @@ def intervals(
         found_parts[i] = bootstrap.parts(Run(path), files)
     progress.tell("evaluating", len(paths), len(paths))
     drawn = bootstrap.draws([[found_parts[i] for i in places] for places in groups])
-    several = {f for f, parts in found["alike"].items() if len(parts) > 1} if not files else set()
+    # The same files make figures comparable, but for those of a symbol.
+    several = {f for f, parts in found["alike"].items() if len(parts) > 1 and (not files or f in BY_SYMBOL)}
     shown = [f for f in drawn[0] if f not in several and all(f in d and np.isfinite(d[f]).all() for d in drawn)]
     if not shown:
         raise HeloError("no figure of all the runs was taken on the same data", mend="--test FILES")
