@@ -142,3 +142,15 @@ def test_values_from_python():
     assert space.space(kind, {"bidirectional": "true,false"}) == {"bidirectional": [True, False]}
     assert space.space(kind, ["cell=lstm,forget_bias=1,gru"]) == {"cell": ["lstm,forget_bias=1", "gru"]}
     assert space.space(kind, "dropout=0..0.5") == {"dropout": (0.0, 0.5)}
+
+
+def test_another_sweep_in_the_same_folder_is_refused(reviews):
+    """Optuna itself knows no change of the values to choose from."""
+    words = ("sweep", "classify", reviews, "--trials", 1, "--steps", 2, "--hidden", 8, "--quiet", "--out", "s")
+    assert helo_command(*words, "--vary", "cell=lstm,gru").code == 0
+    for other in ("cell=lstm,rnn", "rate=0.01..0.1"):
+        done = helo_command(*words[:3], *words[3:4], 2, *words[5:], "--vary", other)
+        assert done.code == 2, done.err
+        assert len(done.err.strip().splitlines()) == 1
+        assert "--vary" in done.err
+    assert helo_command(*words, "--vary", "cell=lstm,gru").code == 0

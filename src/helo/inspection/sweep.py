@@ -25,6 +25,7 @@ FIRST = 5  # trials that are not ended early, by which the others are judged
 WARM = 2  # validations of each before it may be ended
 STUDY = "study.db"
 RUN, FIGURE = "run", "figure"  # what a trial remembers: its folder, and what its value is
+SWEEP = "sweep"  # what a study remembers: its task, and what varies
 
 
 @door
@@ -64,6 +65,7 @@ def sweep(
     less = metrics.lower_is_better([options["metric"]] if options.get("metric") else ()) | {LOSS}
     home = Path(out) if out is not None else free_place("sweep")
     study = _study(home, storage, options.get("seed"), prune)
+    _same(study, {"task": task, "vary": sorted(f"{n} {v}" for n, v in space.items())}, storage or home)
     bar = shown_by(quiet)
     try:
         while (trial := _next(study, space, trials, home)) is not None:
@@ -171,6 +173,16 @@ def _study(home: Path, storage: str | None, seed: int | None, prune: bool) -> An
     return study
 
 
+def _same(study: Any, said: dict[str, Any], where: Any) -> None:
+    """Trials of one study are of one task and vary the same options, or they could not be compared. Raises HeloError."""
+    before = study.user_attrs.get(SWEEP)
+    if before is None:
+        study.set_user_attr(SWEEP, said)
+    elif before != said:
+        raise HeloError(f"a sweep of {before['task']} over {', '.join(before['vary'])}",
+                        expected="the same task and --vary", mend="give another --out or --storage", where=where)  # fmt: skip
+
+
 def _next(study: Any, space: spaces.Space, trials: int, home: Path) -> Any:
     """The next trial: one that was stopped here, or a new one; None when there were enough."""
     import optuna
@@ -216,8 +228,10 @@ def _value(figures: Mapping[str, Any], figure: str, path: Path) -> float:
 
 def _found(study: Any, less: frozenset[str], storage: str) -> dict[str, Any]:
     names = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-    every = study.get_trials(deepcopy=False)
-    every.sort(key=lambda t: (t.state.name != "COMPLETE", t.value if t.state.name == "COMPLETE" else 0))
+    every = sorted(
+        study.get_trials(deepcopy=False),
+        key=lambda t: (t.state.name != "COMPLETE", t.value if t.state.name == "COMPLETE" else 0),
+    )
     figure = next((t.user_attrs[FIGURE] for t in every if FIGURE in t.user_attrs), LOSS)
     rows = [
         {
