@@ -520,3 +520,13 @@ def test_a_page_of_holes_and_flat_series():
     assert "nan" not in page
     assert "a &lt; b" in page
     assert "M" in forecast_page.drawn(panel)
+
+
+def test_ticks_of_numbers_of_any_size():
+    from helo.reports.forecast_page import _ticks
+
+    for size in (1e-15, 1.0, 7e12):
+        found = _ticks(0.2 * size, 1.1 * size)
+        assert 2 <= len(found) <= 5
+        assert all(0.2 * size <= t <= 1.1 * size for t in found)
+        assert len(set(found)) == len(found)

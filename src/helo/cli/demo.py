@@ -86,17 +86,7 @@ def command(task, minutes, out, seed, quiet):
             click.echo(f"\n$ helo predict {model.path} {'-' if task in TRIES else file}\n")
             for line in _answers(model, file, TRIES.get(task)):
                 click.echo(f"  {line}")
-        if task == "forecast":
-            ours, theirs = done.figures["wql"], done.figures["seasonal_naive"]["wql"]
-            result = f"A weighted quantile loss of {ours:.3f} on the last 28 days of each shop; the last week repeated has {theirs:.3f}."
-        elif task == "regress":
-            usual, far, covered = done.task.std[0], done.figures["rmse"], done.figures["coverage_80"]
-            result = (
-                f"On patients that it was not trained on it is {far:.0f} off (root mean square); the mean of all would be about {usual:.0f}. "
-                f"{covered:.0%} of them lie between its first and last decile."
-            )
-        else:
-            result = f"{_right(task, models)} right on examples that it was not trained on."
+        result = _result(task, models)
         tries = [(f"helo eval {run}", "all figures"), (f"{run}/README.md", "what it is, with pictures")]
     tries += [
         (f"helo train {task} {data} {words}".strip() + f" --out {run}-longer --minutes 5", ""),
@@ -108,8 +98,19 @@ def command(task, minutes, out, seed, quiet):
         click.echo(f"  {typed:58}  {why}".rstrip())
 
 
-def _right(task, models):
-    return " and ".join(f"{model.figures[KEYS.get(task, 'accuracy')]:.1%}" for model, _ in models)
+def _result(task, models):
+    """What the demonstration comes to, in a sentence."""
+    figures = models[0][0].figures
+    if task == "forecast":
+        ours, theirs = figures["wql"], figures["seasonal_naive"]["wql"]
+        return f"A weighted quantile loss of {ours:.3f} on the last 28 days of each shop; the last week repeated has {theirs:.3f}."
+    if task == "regress":
+        return (
+            f"On patients that it was not trained on it is {figures['rmse']:.0f} off (root mean square); the mean of all would be about "
+            f"{models[0][0].task.std[0]:.0f}. {figures['coverage_80']:.0%} of them lie between its first and last decile."
+        )
+    right = " and ".join(f"{model.figures[KEYS.get(task, 'accuracy')]:.1%}" for model, _ in models)
+    return f"{right} right on examples that it was not trained on."
 
 
 def _answers(run, data, tries):

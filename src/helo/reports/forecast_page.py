@@ -42,19 +42,12 @@ class Panel:
 def page(title: str, about: str, panels: Sequence[Panel], note: str = "") -> str:
     """The whole page."""
     wide = [f"{100 * (high - low):.3g} %" for low, high in _bands(panels[0].levels)] if panels else []
-    said = (
-        f"Grey: the values before. Dashed blue: the median. Shaded: {' and '.join(wide)} of what may come."
-        if wide
-        else ""
-    )
+    said = "Grey: the values before. Dashed blue: the median."
+    said += f" Shaded: {' and '.join(wide)} of what may come." if wide else ""
     said += " Orange: what came." if any((~np.isnan(p.truth)).any() for p in panels) else ""
     body = [f"<p>{pages.text(f'{said} {note}')}</p>"]
     for panel in panels:
-        name = (
-            f"{pages.text(panel.name)} <span>{pages.text(panel.about)}</span>"
-            if panel.about
-            else pages.text(panel.name)
-        )
+        name = f"{pages.text(panel.name)} <span>{pages.text(panel.about)}</span>"
         body.append(f"<figure>{drawn(panel)}<figcaption>{name}</figcaption></figure>")
     return pages.page(title, about, "\n".join(body), STYLE, language="")
 
@@ -93,15 +86,11 @@ def drawn(panel: Panel) -> str:
         ]
         parts.append(f'<path class="band" d="M{"L".join(outline)}Z"/>')
     middle = min(range(len(panel.levels)), key=lambda k: abs(panel.levels[k] - 0.5))
-    lines = [
-        ("", range(n), panel.before),
-        *([("truth", range(n - 1, n + horizon), np.concatenate([panel.before[-1:], panel.truth]))] if came else []),
-        ("median", ahead, panel.quantiles[:, middle]),
-    ]
-    for kind, where, ys in lines:
-        if way := _way(
-            [at(i, y) if np.isfinite(y) else None for i, y in zip(list(where)[-len(ys) :], ys, strict=True)]
-        ):
+    lines = [("", 0, panel.before), ("median", n, panel.quantiles[:, middle])]
+    if came:  # it goes on where the series stands
+        lines.insert(1, ("truth", n - len(panel.before[-1:]), np.concatenate([panel.before[-1:], panel.truth])))
+    for kind, first, ys in lines:
+        if way := _way([at(i, y) if np.isfinite(y) else None for i, y in enumerate(ys, first)]):
             parts.append(f'<path class="{kind}" d="{way}"/>')
     end = panel.quantiles[-1]
     label = f"{panel.name} {panel.about}: forecast to {panel.last}, at the end {end[middle]:.5g}, between {end[0]:.5g} and {end[-1]:.5g}"
@@ -119,4 +108,4 @@ def _way(points: Sequence[str | None]) -> str:
 def _ticks(low: float, high: float) -> list[float]:
     step = 10.0 ** np.floor(np.log10((high - low) / TICKS))
     step *= next(m for m in (1, 2, 5, 10) if (high - low) / (m * step) <= TICKS)
-    return [float(round(k * step, 12)) for k in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
+    return [float(f"{k * step:.12g}") for k in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
