@@ -415,6 +415,55 @@ def test_covariates_known_in_advance(tmp_path):
     assert answer["times"] == ["2020-01", "2020-02", "2020-03", "2020-04"]
 
 
+def test_covariates_of_words(tmp_path):
+    pytest.importorskip("torch", reason="runs are made by training")
+    import helo
+
+    kinds = ("", "sale", "fair")  # what is missing is a kind of its own: no event
+    rows = [(t, v, kinds[i % 3], ("sun", "rain")[i % 2]) for i, (t, v) in enumerate(monthly(60))]
+    file = written(tmp_path / "s.csv", rows, "month,sales,event,weather")
+    run = helo.train("forecast", file, out=tmp_path / "run", target="sales", known=("event",), past=("weather",),
+                     horizon=3, steps=30, quiet=True)  # fmt: skip
+    assert run.task.form.words == [["", "fair", "sale"], ["sun", "rain"]]  # the most frequent first
+
+    def ahead(events, name="ahead.csv", head="month,sales,event,weather"):
+        more = [(t, "", e, "") for (t, _), e in zip(monthly(63)[60:], events, strict=True)]
+        return run.predict(run.examples(written(tmp_path / name, [*rows, *more], head)))[0]["mean"]
+
+    usual = ahead(["sale", "fair", ""])
+    assert helo.load(run.path).predict(run.examples(tmp_path / "ahead.csv"))[0]["mean"] == usual
+    assert ahead(["fair", "fair", ""]) != usual
+    assert ahead(["strike", "fair", ""]) == ahead(["parade", "fair", ""])  # unknown ones are alike
+
+
+def test_numbers_and_words_of_a_covariate_are_told_apart(tmp_path):
+    pytest.importorskip("torch", reason="runs are made by training")
+    import helo
+
+    months = monthly(43)
+    for name, at in (("numbers", lambda i: i % 3), ("words", lambda i: f"kind {i % 3}")):
+        written(
+            tmp_path / f"{name}.csv",
+            [(t, v if i < 40 else "", at(i)) for i, (t, v) in enumerate(months)],
+            "month,sales,event",
+        )
+    run = helo.train("forecast", tmp_path / "numbers.csv", out=tmp_path / "run", target="sales", known=("event",), horizon=3,
+                     steps=1, quiet=True)  # fmt: skip
+    with pytest.raises(HeloError, match="words in a covariate; expected numbers, as in training"):
+        run.predict(run.examples(tmp_path / "words.csv"))
+    other = helo.train("forecast", tmp_path / "words.csv", out=tmp_path / "other", target="sales", known=("event",), horizon=3,
+                       steps=1, quiet=True)  # fmt: skip
+    other.predict(other.examples(tmp_path / "numbers.csv"))  # numbers can be names: these are unknown
+
+
+def test_repeated_times_have_the_last_of_their_words(tmp_path):
+    rows = [("2020-01", 1, "a"), ("2020-02", 2, "a"), ("2020-02", 4, "b"), ("2020-03", 3, "b")]
+    file = written(tmp_path / "s.csv", rows, "month,sales,event")
+    one = read(file, target="sales", known=("event",), repeated="mean").inputs[0]
+    assert one.values.tolist() == [1, 3, 3]
+    assert [one.words[0][int(v)] for v in one.known[:, 0]] == ["a", "b", "b"]
+
+
 # Beside it, and on a page.
 
 

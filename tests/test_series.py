@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -207,3 +208,98 @@ def test_every_pooling_takes_both(pool, bumps, tmp_path):
         "classify", [bumps / "train.ts"], out=tmp_path / "run", epochs=1, hidden=8, quiet=True, pool=pool, layers=2
     )
     assert len(run.predict(run.examples([bumps / "test.ts"]))) == 30
+
+
+# A few series: cross-validation in place of a handful that is held out.
+
+
+def test_a_network_does_not_learn_from_its_own_part(bumps, tmp_path):
+    run = helo.train("classify", [bumps / "train.ts"], out=tmp_path / "run", steps=1, hidden=4, quiet=True)
+    task, examples = run.task, run.task.source.reload(run.task, run.about["data"], [])
+    assert task.options.folds == 5
+    assert sorted(Counter(examples.folds).values()) == [8] * 5
+    parameters = {n: torch.from_numpy(p).requires_grad_() for n, p in run.parameters.items()}
+    encoded, targets = task.encode(examples), task.targets(examples)
+    rows = np.flatnonzero(np.array(examples.folds) == 3)
+    batch = {n: torch.from_numpy(a) for n, a in (encoded.batch(rows) | task.target_batch(targets, rows)).items()}
+    task.loss(parameters, batch, None, None)[0].backward()
+    for name, p in parameters.items():
+        own = p.grad is not None and p.grad.abs().max() > 0
+        assert own == (not name.startswith("folds.3.")), name
+
+
+def test_an_example_is_validated_by_the_network_that_did_not_learn_from_it(bumps, tmp_path):
+    run = helo.train("classify", [bumps / "train.ts"], out=tmp_path / "run", epochs=3, hidden=4, quiet=True)
+    task, examples = run.task, run.task.source.reload(run.task, run.about["data"], [])
+    batch = task.encode(examples).batch(np.arange(40))
+    each = np.stack(task.model.each(run.parameters, batch))
+    apart = task.model.forward(run.parameters, batch)
+    np.testing.assert_allclose(apart, each[batch["fold"], np.arange(40)], rtol=1e-6)
+    del batch["fold"]
+    np.testing.assert_allclose(task.model.forward(run.parameters, batch), each.mean(0), rtol=1e-5, atol=1e-6)
+    figures = run.evaluate()
+    assert figures["examples"] == 40
+    right = [task.labels[int(s.argmax())] == y for s, y in zip(apart, examples.labels, strict=True)]
+    assert figures["accuracy"] == pytest.approx(np.mean(right))
+    again = helo.load(run.path)
+    assert again.evaluate() == figures
+    assert "validated on all examples by 5-fold cross-validation" in (run.path / "README.md").read_text()
+
+
+def test_training_goes_on_as_if_it_had_not_stopped(bumps, tmp_path):
+    how = {"hidden": 4, "quiet": True, "seed": 1}
+    whole = helo.train("classify", [bumps / "train.ts"], out=tmp_path / "whole", steps=12, **how)
+    helo.train("classify", [bumps / "train.ts"], out=tmp_path / "run", steps=6, **how)
+    parts = helo.train("classify", out=tmp_path / "run", resume=True, steps=12, quiet=True)
+    assert parts.evaluate() == pytest.approx(whole.evaluate(), abs=0.2)  # another schedule; that it goes on at all
+
+
+@pytest.mark.parametrize(
+    ("words", "folds"),
+    [([], 5), (["--folds", 3], 3), (["--folds", 1], 1), (["--split", "chronological"], 1), (["--no-convolutions"], 1)],
+)
+def test_how_many_networks(words, folds, bumps, tmp_path):
+    done = helo_command(
+        "train", "classify", bumps / "train.ts", "--steps", 1, "--hidden", 4, "--out", tmp_path / "run", *words
+    )
+    assert done.code == 0, done.err
+    said = (
+        f"40 examples in {folds}-fold cross-validation" if folds > 1 else "36 examples for training, 4 for validation"
+    )
+    assert said in done.err
+    run = helo.load(tmp_path / "run")
+    assert run.task.options.folds == folds
+    assert len({n.split(".")[1] for n in run.parameters if n.startswith("folds.")}) == (folds if folds > 1 else 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--folds", 41], "between 1 and 20"),
+        (["--folds", 3, "--split", "chronological"], "--folds: 3, with a chronological split; expected 1"),
+        (["--folds", 3, "--no-convolutions"], "--folds: 3, with examples that are no series"),
+    ],
+)
+def test_folds_that_cannot_be(words, said, bumps, tmp_path):
+    done = helo_command("train", "classify", bumps / "train.ts", "--steps", 1, "--out", tmp_path / "run", *words)
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert said in done.err
+    done = helo_command(
+        "train", "classify", bumps / "train.ts", "--valid", bumps / "test.ts", "--folds", 3, "--out", tmp_path / "run"
+    )
+    assert done.code == 2
+    assert "--folds: 3, with files to validate on; expected one of both" in done.err
+
+
+def test_intervals_of_a_few_series_are_calibrated_by_what_was_not_learned(tmp_path):
+    rng, lines = np.random.default_rng(2), []
+    for _ in range(240):  # a number that the series says nothing of
+        x = rng.standard_normal(30)
+        lines.append(",".join(f"{v:.4f}" for v in x) + f":{rng.standard_normal():.3f}\n")
+    head = BUMPS.replace("@classLabel true up down", "@targetlabel true")
+    (tmp_path / "train.ts").write_text(head + "".join(lines[:40]))
+    (tmp_path / "test.ts").write_text(head + "".join(lines[40:]))
+    run = helo.train("regress", [tmp_path / "train.ts"], out=tmp_path / "run", epochs=60, hidden=16, quiet=True)
+    assert run.parameters["calibration.bias"].any()
+    assert 0.6 <= run.evaluate()["coverage_80"] <= 0.95
+    assert 0.6 <= run.evaluate([tmp_path / "test.ts"])["coverage_80"] <= 0.95  # without it about 0.2

@@ -42,6 +42,7 @@ class Dataset:
     columns: Mapping[str, Sequence[Any]] | None = None
     split_by: Sequence[Sequence[Any]] | None = None  # of each example the values of the column that `--split-by` names
     weights: Sequence[float] | None = None  # of each example in the loss
+    folds: Sequence[int] | None = None  # of each example the part of a cross-validation that it is in
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -50,12 +51,12 @@ class Dataset:
         """Some of the examples."""
         rows = np.asarray(rows)
         inputs = self.inputs[rows] if isinstance(self.inputs, np.ndarray) else [self.inputs[i] for i in rows]
-        every = self.labels, self.about, self.split_by, self.weights
-        labels, about, by, weights = (x if x is None else [x[i] for i in rows] for x in every)
+        every = self.labels, self.about, self.split_by, self.weights, self.folds
+        labels, about, by, weights, folds = (x if x is None else [x[i] for i in rows] for x in every)
         place, columns = self.place, self.columns
         columns = columns if columns is None else {name: [x[i] for i in rows] for name, x in columns.items()}
         return replace(self, inputs=inputs, labels=labels, place=lambda i, *step: place(int(rows[i]), *step), about=about,
-                       columns=columns, split_by=by, weights=weights)  # fmt: skip
+                       columns=columns, split_by=by, weights=weights, folds=folds)  # fmt: skip
 
     def evenly(self, most: int) -> Dataset:
         """So many of the examples, evenly spaced; all of them where there are no more."""

@@ -20,7 +20,8 @@ KIND = "history"
 class History:
     """One series. values `(time,)`, float64, NaN where one is missing. known `(time or more, columns)`: covariates that are known
     in advance, beyond the last value too; past `(time, columns)`: those that are known afterwards. origin: after how many values
-    the forecast begins; those behind it are the truth.
+    the forecast begins; those behind it are the truth. words: of each covariate, first those that are known in advance, the
+    categories that its numbers stand for, or None where they are numbers.
     """
 
     name: str
@@ -29,6 +30,7 @@ class History:
     origin: int
     known: np.ndarray
     past: np.ndarray
+    words: Sequence[Sequence[str] | None] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -38,6 +40,7 @@ class History:
         digest = hashlib.sha256(self.name.encode())
         for part in (self.values, self.known, self.past):
             digest.update(np.ascontiguousarray(part).tobytes())
+        digest.update(repr([w and list(w) for w in self.words]).encode())
         return f"<History {self.name!r}, {len(self)} values {self.clock.frequency}, {digest.hexdigest()[:16]}>"
 
     def truth(self, horizon: int) -> np.ndarray:
@@ -49,15 +52,19 @@ class History:
 
 
 def history(
-    name: str, values: np.ndarray, clock: Clock, known: np.ndarray | None = None, past: np.ndarray | None = None
+    name: str,
+    values: np.ndarray,
+    clock: Clock,
+    known: np.ndarray | None = None,
+    past: np.ndarray | None = None,
+    words: Sequence[Sequence[str] | None] = (),
 ) -> History:
     """A series whose forecast begins behind its last value: what is missing at its end is to come."""
     there = np.flatnonzero(~np.isnan(values))
     end = int(there[-1]) + 1 if len(there) else 0
     none = np.zeros((len(values), 0))
-    return History(
-        name, values[:end], clock, end, none if known is None else known, none if past is None else past[:end]
-    )
+    known, past = none if known is None else known, none if past is None else past[:end]
+    return History(name, values[:end], clock, end, known, past, words)
 
 
 def rolled(examples: Dataset, horizon: int, origins: int = 1, stride: int | None = None, least: int = 1) -> Dataset:

@@ -1,4 +1,5 @@
-"""What to learn from and what to validate on, where no files are given for it: a tenth of the examples is held out.
+"""What to learn from and what to validate on, where no files are given for it: a tenth of the examples is held out, or, of few
+examples, each part in turn (cross-validation).
 
 random          drawn by chance, always the same
 stratified      so that every label keeps examples to learn from
@@ -69,6 +70,29 @@ def held_out(count: int, labels: Sequence[Iterable[str]] = (), least: int = 0) -
             left.subtract(own[row] if own else ())
             size -= 1
     return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def folds(
+    examples: Dataset, count: int, how: str, by: str | None = None, labels: Sequence[Iterable[str]] = ()
+) -> list[int]:
+    """Of each example the part of a cross-validation that it is in, 0 to count - 1, always the same. how, by, labels: as for
+    `split`, where each example has one label. Raises HeloError where there are fewer examples, or groups, than parts.
+    """
+    members: dict[Any, list[int]] = {}
+    for i, group in enumerate(_groups(examples) if how == "group" else range(len(examples))):
+        members.setdefault(group, []).append(i)
+    rows = list(members.values())
+    if len(rows) < count:
+        raise HeloError(f"{len(rows)} {'groups' if how == 'group' else 'examples'} for {count} folds",
+                        expected=f"{count} or more", mend="fewer --folds", where=examples.place(0))  # fmt: skip
+    order = np.random.default_rng(0).permutation(len(rows)).tolist()
+    if how == "stratified":  # dealt out label by label, so that each part has about as many of each
+        order.sort(key=lambda g: sorted(labels[rows[g][0]]))
+    found = [0] * len(examples)
+    for turn, g in enumerate(order):
+        for i in rows[g]:
+            found[i] = turn % count
+    return found
 
 
 def _groups(examples: Dataset) -> list[str]:

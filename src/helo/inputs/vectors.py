@@ -19,7 +19,7 @@ from helo.cells.functions import namespace
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, columns
 from helo.data.readers import numbers as written
-from helo.errors import HeloError, fault, warn, wrap
+from helo.errors import HeloError, warn, wrap
 from helo.inputs.base import EVERY, Input
 from helo.inputs.numbers import Numbers
 from helo.inputs.words import RARE
@@ -105,7 +105,7 @@ class Vectors(Input):
         found = np.zeros((len(x), len(self.ids)), np.int64)
         for k, (name, ids) in enumerate(zip(self.categories, self.ids, strict=True)):
             cells = x[:, self.columns.index(name)]
-            found[:, k] = [ids.get(_category(v, place(i), name), 0) for i, v in enumerate(cells)]
+            found[:, k] = [ids.get(columns.category(v, place(i), name), 0) for i, v in enumerate(cells)]
         return found
 
     def init(self, rng, cell):
@@ -198,7 +198,7 @@ def understood(
     of: the series of each row, in each of which a category counts once.
     """
     kept = [name for j, name in enumerate(names) if columns.numbered(x[:, j])]
-    texts = {name: [_category(v, examples.place(i), name) for i, v in enumerate(x[:, j])]
+    texts = {name: [columns.category(v, examples.place(i), name) for i, v in enumerate(x[:, j])]
              for j, name in enumerate(names) if name not in kept}  # fmt: skip
     if of is not None:
         texts = {name: [v for _, v in dict.fromkeys(zip(of, values, strict=True))] for name, values in texts.items()}
@@ -261,26 +261,6 @@ def _rows(examples: Dataset) -> np.ndarray:
 def _stepped(examples: Dataset) -> Dataset:
     """Each vector as a sequence of one step."""
     return replace(examples, inputs=_rows(examples)[:, None, :])
-
-
-def _category(value: Any, where: str, column: str) -> str:
-    """A cell as the name of a category, the same whatever it came out of: "" where it is missing; a whole number has no
-    point, and true and false are in small letters, as no two programs agree.
-    """
-    if written.nothing(value):
-        return ""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, list | dict):
-        fault(
-            f"a {'list' if isinstance(value, list) else 'JSON object'} in {column!r}",
-            expected="a number or a text",
-            where=where,
-        )
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = str(value).strip()
-    return text.lower() if text.lower() in columns.TRUTH else text
 
 
 def _known(values: Sequence[str], name: str, examples: Dataset, several: str) -> list[str]:

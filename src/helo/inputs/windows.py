@@ -10,15 +10,17 @@ import numpy as np
 
 from helo.data import times
 from helo.data.histories import KIND, History
-from helo.errors import HeloError
+from helo.data.readers.columns import category
+from helo.errors import HeloError, warn
 from helo.inputs.base import EVERY, Input
-from helo.saved import fields
+from helo.saved import distinct, fields
 
 FAR = 10.0  # deviations: an outlier is far, not a thousand times as far
 LEAST = 1e-4  # of the level: the deviation of what hardly varies
 STEPS = 64  # of a window at most; a longer one is read several values a step
 LONGEST = 1024  # values of a window
 CUT = 0.1  # of the windows in training lose what is further back than a random place: series begin with a few values
+MOST = 50  # categories of a covariate
 WINDOWS = 1 << 20  # that are learned from at most; of more, the same share of every series
 
 
@@ -28,14 +30,15 @@ class Windows(Input):
     known in advance. No scale is left in it, so that series of any size are one kind of example.
 
     lags: of the seasons. bases: those of them from which a forecast is counted. context: values that are read before the
-    origin. means, spreads: of the covariates over the training data, first those that are known in advance.
+    origin. known: covariates that are known in advance, the first of all. means, spreads: of the covariates over the training
+    data. words: of each that is words the categories, one-hot; None of one of numbers.
     """
 
     reads = (KIND,)
 
     def __init__(
         self, frequency: str, lags: Sequence[int], bases: Sequence[int], context: int, horizon: int,
-        known: int = 0, means: Any = (), spreads: Any = (),
+        known: int = 0, means: Any = (), spreads: Any = (), words: Sequence[Sequence[str] | None] | None = None,
     ):  # fmt: skip
         self.frequency, self.lags, self.bases = frequency, list(lags), list(bases)
         self.context, self.horizon, self.known = context, horizon, known
@@ -43,9 +46,14 @@ class Windows(Input):
         self.patch = -(-context // STEPS)
         self.context = self.patch * -(-context // self.patch)
         self.calendar = times.calendar_width(frequency)
-        covariates = len(self.means)
-        self.width = self.patch * (2 + len(self.lags) + covariates) + self.calendar
-        self.ahead = len(self.lags) + 2 + self.calendar + 2 * known + len(self.bases) + 1
+        self.words = list(words or [None] * len(self.means))
+        widths = [1 if w is None else len(w) for w in self.words]
+        self.covariates, self.advance = (
+            sum(widths),
+            sum(widths[:known]),
+        )  # numbers of all, and of those known in advance
+        self.width = self.patch * (2 + len(self.lags) + self.covariates) + self.calendar
+        self.ahead = len(self.lags) + 2 + self.calendar + 2 * self.advance + len(self.bases) + 1
 
     @classmethod
     def learn(cls, histories: Sequence[History], horizon: int, season: int | None = None) -> Windows:
@@ -67,7 +75,8 @@ class Windows(Input):
             there = column[~np.isnan(column)]
             if len(there):
                 means[k], spreads[k] = there.mean(), there.std() or 1.0
-        return cls(frequency, lags, bases, context, horizon, histories[0].known.shape[1], means, spreads)
+        words = [w and _frequent(w, whole[:, k]) for k, w in enumerate(histories[0].words)]
+        return cls(frequency, lags, bases, context, horizon, histories[0].known.shape[1], means, spreads, words)
 
     def _encode(self, examples):
         return self.of(examples, self.horizon)
@@ -87,6 +96,9 @@ class Windows(Input):
                 raise HeloError(
                     f"{h.known.shape[1]} and {h.past.shape[1]} covariates", expected=expected, where=examples.place(i)
                 )
+            if any(w is not None and mine is None for w, mine in zip(h.words, self.words, strict=False)):
+                expected = "numbers, as in training"
+                raise HeloError("words in a covariate", expected=expected, where=examples.place(i))
             ahead = h.known[h.origin : h.origin + horizon]
             if self.known and (len(ahead) < horizon or np.isnan(ahead).any()):
                 step = h.origin + (int(np.isnan(ahead).any(1).argmax()) if np.isnan(ahead).any() else len(ahead))
@@ -110,20 +122,47 @@ class Windows(Input):
         return {
             "form": "windows", "frequency": self.frequency, "lags": self.lags, "bases": self.bases, "context": self.context,
             "horizon": self.horizon, "known": self.known, "means": self.means.tolist(), "spreads": self.spreads.tolist(),
-        }  # fmt: skip
+        } | ({"words": self.words} if any(w is not None for w in self.words) else {})  # fmt: skip
 
     @classmethod
     def from_json(cls, saved):
-        _, frequency, lags, bases, context, horizon, known, means, spreads = fields(
-            saved, form=Literal["windows"], frequency=str, lags=list[int], bases=list[int], context=int, horizon=int, known=int,
-            means=list[float], spreads=list[float],
+        _, frequency, lags, bases, context, horizon, known, means, spreads, words = fields(
+            {"words": None, **saved}, form=Literal["windows"], frequency=str, lags=list[int], bases=list[int], context=int,
+            horizon=int, known=int, means=list[float], spreads=list[float], words=list[list[str] | None] | None,
         )  # fmt: skip
         if not lags or not bases or not all(0 < n <= 1 << 20 for n in (*lags, *bases, context, horizon)):
             raise ValueError("lags, bases, context or a horizon that are none")
         if len(means) != len(spreads) or not 0 <= known <= len(means) or not all(s > 0 for s in spreads):
             raise ValueError(f"{len(means)} means, {len(spreads)} spreads, {known} known in advance")
+        if words is not None and len(words) != len(means):
+            raise ValueError(f"{len(means)} means, categories of {len(words)} covariates")
+        for i, w in enumerate(words or ()):
+            if w is not None and len(distinct(w, f"words of covariate {i + 1}")) > MOST:
+                raise ValueError(f"{len(w)} categories of a covariate")
         times.step(frequency)
-        return cls(frequency, lags, bases, context, horizon, known, means, spreads)
+        return cls(frequency, lags, bases, context, horizon, known, means, spreads, words)
+
+    def numbers(self, h: History, first: int, last: int) -> np.ndarray:
+        """A series' covariates from `first` steps before its beginning to `last` behind it, `(first + last, covariates)`, scaled
+        as in training; 0 where one is missing or a category is unknown.
+        """
+        found = []
+        for k, column in enumerate((*h.known.T, *h.past.T)):
+            whole = np.full(first + last, np.nan)
+            whole[first : first + len(column)] = column[:last]
+            words = self.words[k]
+            if words is None:
+                scaled = (whole - self.means[k]) / self.spreads[k]
+                found.append(np.nan_to_num(np.clip(scaled, -FAR, FAR))[:, None])
+                continue
+            values, own = np.unique(column[~np.isnan(column)]).tolist(), h.words[k] if h.words else None
+            names = [category(v, "", "") if own is None else own[int(v)] for v in values]
+            places = np.array([words.index(n) if n in words else len(words) for n in names], np.int64)
+            there = ~np.isnan(whole)
+            hot = np.zeros((first + last, len(words) + 1))
+            hot[there, places[np.searchsorted(values, whole[there])]] = 1.0
+            found.append(hot[:, :-1])
+        return np.concatenate(found, 1) if found else np.zeros((first + last, 0))
 
 
 @dataclass
@@ -209,7 +248,7 @@ class Encoded:
         # What was known of the steps whose values stand beside them: a week after a holiday is none.
         lag = form.bases[0]
         for at in (future, future - (after // lag + 1) * lag):
-            parts.append(self._covariates(rows, at)[..., : form.known])
+            parts.append(self._covariates(rows, at)[..., : form.advance])
         return {
             "xs": xs.astype(np.float32),
             "ahead": np.concatenate(parts, -1).astype(np.float32),
@@ -248,7 +287,7 @@ class Encoded:
         return self._beside(rows, steps, slice(self.form.calendar, None))
 
     def _beside(self, rows: np.ndarray, steps: np.ndarray, columns: slice) -> np.ndarray:
-        width = len(range(*columns.indices(self.form.calendar + len(self.form.means))))
+        width = len(range(*columns.indices(self.form.calendar + self.form.covariates)))
         out = np.zeros((*steps.shape, width), np.float32)
         for i, series in enumerate(self.rows[rows] if width else ()):
             out[i] = self._table(int(series))[steps[i] + self.back + self.form.context, columns]
@@ -261,13 +300,7 @@ class Encoded:
         if series not in self.tables:
             form, h = self.form, self.histories[series]
             first, last = self.back + form.context, len(h) + self.horizon
-            found = [h.clock.calendar(np.arange(-first, last))]
-            for table in (h.known, h.past):
-                whole = np.full((first + last, table.shape[1]), np.nan)
-                whole[first : first + len(table)] = table[:last]
-                found.append(whole)
-            scaled = (np.concatenate(found[1:], 1) - form.means) / form.spreads
-            found = [found[0], np.nan_to_num(np.clip(scaled, -FAR, FAR))]
+            found = [h.clock.calendar(np.arange(-first, last)), form.numbers(h, first, last)]
             self.tables[series] = np.concatenate(found, 1).astype(np.float32)
         return self.tables[series]
 
@@ -300,6 +333,15 @@ class Encoded:
             seasonal_naive(before, season, self.horizon),
             error if error > 0 else float("nan"),
         )
+
+
+def _frequent(words: Sequence[str], column: np.ndarray) -> list[str]:
+    """Those categories that a covariate has, the most frequent first, MOST at most. column: places among `words`."""
+    counts = np.bincount(column[~np.isnan(column)].astype(np.int64), minlength=len(words))
+    order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
+    if len(order) > MOST:
+        warn(f"a covariate has {len(order)} categories; the {MOST} most frequent ones are learned")
+    return [words[i] for i in order[:MOST]]
 
 
 def seasonal_naive(before: np.ndarray, season: int, horizon: int) -> np.ndarray:

@@ -68,7 +68,7 @@ def answer_request(
     run: Run, examples: Dataset, row: int, label: str | None, step: int | None, baseline: str
 ) -> Request:
     """Of an example's label, or of those of its steps; or of the median of each of its numbers, in their own unit."""
-    task, one = run.task, examples.take(np.array([row]))
+    task, one = run.task, replace(examples.take(np.array([row])), folds=None)  # the answer of all networks
     where, x = examples.place(row), examples.inputs[row]
     answer = task.predict(run.parameters, one)[0]
     encoded = task.encode(one)

@@ -1,27 +1,48 @@
 """A classifier: sequence → vectors → recurrent layers, both ways → pooled over time → outputs
 
 Of a series with several views (`inputs/numbers.py`) convolutions go before the recurrence, and beside it: both are pooled
-(Karim et al. 2018 have them side by side).
+(Karim et al. 2018 have them side by side). It can be several networks, whose outputs are averaged, each of which does not learn
+from one part of the examples (cross-validation; Krogh and Vedelsby 1995 average such networks).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from helo.cells.functions import namespace
 from helo.layers import convolution, dropped, part, pooling, stack, under, variational_dropout
 from helo.models.base import InputModel, Parameters, head, scores
 
+CALIBRATED = 30.0  # times faster than other parameters the calibration is learned: others go on changing what it is of
+
 
 class Classifier(InputModel):
-    """Outputs for each sequence. options: cell, layers, hidden, bidirectional, pool, dropout."""
+    """Outputs for each sequence. options: cell, layers, hidden, bidirectional, pool, dropout, folds."""
 
-    def __init__(self, options: Any, form: Any, outputs: int):
+    def __init__(self, options: Any, form: Any, outputs: int, calibrated: bool = False):
+        """calibrated: whether several networks have a calibration: numbers that are added to their outputs, learned from what each
+        network says of the part that it did not learn from.
+        """
         super().__init__(options, form, outputs)
         self.convolved = getattr(form, "views", None) is not None
         self.shorter = convolution.SHORTER if self.convolved else 1
+        self.calibrated = calibrated and options.folds > 1
 
     def init(self, rng):
+        if self.options.folds == 1:
+            return self._init(rng)
+        parameters = {}
+        for k in range(self.options.folds):
+            parameters |= under(f"folds.{k}", self._init(rng))
+        if self.calibrated:
+            zero = np.zeros(self.outputs, np.float32)
+            parameters |= {"calibration.weight": zero, "calibration.bias": zero.copy()}
+        return parameters
+
+    def _init(self, rng: Any) -> dict[str, Any]:
+        """Of one network."""
         o, form, below = self.options, self.form, self.form.width
         width = o.hidden * (2 if o.bidirectional else 1)
         parameters = under("input", form.init(rng, self.cell))
@@ -34,7 +55,27 @@ class Classifier(InputModel):
         return parameters | head(self.outputs, pooling.width(o.pool, width))
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
-        """A batch of the form of input to outputs `(batch, outputs)`."""
+        """A batch of the form of input to outputs `(batch, outputs)`: of several networks on average, or, of examples of a
+        cross-validation, of the one that did not learn from them.
+        """
+        found = self.each(parameters, batch, noise)
+        if len(found) == 1:
+            return found[0]
+        mean = sum(found[1:], found[0]) / len(found) if "fold" not in batch else held_out(found, batch["fold"])
+        return self.calibrate(parameters, mean) if self.calibrated else mean
+
+    def each(self, parameters: Parameters, batch: Any, noise: Any = None) -> list[Any]:
+        """The outputs of each network."""
+        if self.options.folds == 1:
+            return [self._forward(parameters, batch, noise)]
+        return [self._forward(part(parameters, f"folds.{k}"), batch, noise) for k in range(self.options.folds)]
+
+    def calibrate(self, parameters: Parameters, found: Any) -> Any:
+        """Outputs with the calibration: each on a line, that of slope 1 through 0 at first."""
+        own = part(parameters, "calibration")
+        return found * (1 + CALIBRATED * own["weight"]) + CALIBRATED * own["bias"]
+
+    def _forward(self, parameters: Parameters, batch: Any, noise: Any) -> Any:
         o, lengths = self.options, batch["lengths"]
         xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
         learned = any(n.startswith("input.") for n in parameters)
@@ -49,3 +90,23 @@ class Classifier(InputModel):
             xs = found
         xs = pooling.pool(o.pool, part(parameters, "pool"), xs, lengths, o.bidirectional)
         return scores(parameters, dropped(xs, o.dropout, noise))
+
+
+def held_out(found: list[Any], fold: Any) -> Any:
+    """Of the outputs `(batch, outputs)` of each network those of the one that did not learn from an example; fold `(batch,)`."""
+    xp = namespace(found[0])
+    return sum(x * xp.astype(fold == k, x.dtype)[:, None] for k, x in enumerate(found))
+
+
+def learning(found: list[Any], batch: Any) -> list[tuple[Any, Any]]:
+    """The outputs of each network, and what each example counts in its loss, `(batch,)`, 1 on average, or None where all count
+    the same: an example of a network's own part counts nothing.
+    """
+    weights = batch.get("weights")
+    if len(found) == 1:
+        return [(found[0], weights)]
+    xp, out = namespace(found[0]), []
+    for k, x in enumerate(found):
+        counts = xp.astype(batch["fold"] != k, xp.float32) / (len(found) - 1)
+        out.append((x, counts if weights is None else counts * weights))
+    return out

@@ -18,6 +18,10 @@ class FeedForward(InputModel):
             parameters | under("dense", dense.init(rng, o.layers, form.width, o.hidden)) | head(self.outputs, o.hidden)
         )
 
+    def each(self, parameters: Parameters, batch: Any, noise: Any = None) -> list[Any]:
+        """The outputs of each network: there is one."""
+        return [self.forward(parameters, batch, noise)]
+
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
         """A batch of the form of input to outputs `(batch, outputs)`."""
         o = self.options

@@ -24,10 +24,19 @@ def network(task: Any) -> str:
     return "feed-forward" if isinstance(task.model, FeedForward) else task.options.cell
 
 
+def learned_from(task: Any) -> str:
+    """How many examples there are to learn from and to validate on, in half a line."""
+    n = task.data["examples"]
+    if (folds := getattr(task.options, "folds", 1)) > 1:
+        return f"{n['train']:,} examples in {folds}-fold cross-validation"
+    return f"{n['train']:,} examples for training, {n['valid']:,} for validation"
+
+
 def body(task: Any) -> str:
     """The layers of a model that gives an answer an example, in half a line."""
     o = task.options
-    found = "convolutions, " if getattr(task.form, "views", None) else ""
+    found = f"{folds} networks: " if (folds := getattr(o, "folds", 1)) > 1 else ""
+    found += "convolutions, " if getattr(task.form, "views", None) else ""
     found += f"{network(task)} {o.layers} x {o.hidden}"
     return found + (f"{' bidirectional' if o.bidirectional else ''}, {o.pool} over time" if task.form.sequence else "")
 
@@ -54,8 +63,7 @@ class Report:
 
     def describe(self) -> str:
         """What is about to be trained on what, in half a line."""
-        n = self.task.data["examples"]
-        return f"{n['train']:,} examples for training, {n['valid']:,} for validation; {network(self.task)}"
+        return f"{learned_from(self.task)}; {network(self.task)}"
 
     def progress(self, parameters: Parameters, rng: np.random.Generator) -> str:
         """A line that lets a person see what the model can do by now."""

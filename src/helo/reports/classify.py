@@ -10,7 +10,7 @@ import numpy as np
 from helo.data.dataset import Dataset
 from helo.drawing import confusion, reliability
 from helo.metrics import calibration, classification
-from helo.reports.base import Report, beside, body
+from helo.reports.base import Report, beside, body, learned_from
 
 
 class ClassifyReport(Report):
@@ -19,9 +19,9 @@ class ClassifyReport(Report):
     example = "reviews.tsv"
 
     def describe(self):
-        o, n = self.task.options, self.task.data["examples"]
+        o = self.task.options
         return (
-            f"{n['train']:,} examples for training, {n['valid']:,} for validation, {len(self.task.labels)} labels; "
+            f"{learned_from(self.task)}, {len(self.task.labels)} labels; "
             f"{body(self.task)}, dropout {o.dropout:g}, {o.batch} examples per step"
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from helo.drawing import numbers
 from helo.metrics import determination, quantiles, regression
-from helo.reports.base import Report, beside, body
+from helo.reports.base import Report, beside, body, learned_from
 from helo.reports.base import rows as table
 
 SHOWN = 6  # targets that are drawn
@@ -22,9 +22,9 @@ class RegressReport(Report):
     example = "flats.csv --target price"
 
     def describe(self):
-        o, n, task = self.task.options, self.task.data["examples"], self.task
+        o, task = self.task.options, self.task
         return (
-            f"{n['train']:,} examples for training, {n['valid']:,} for validation; predicts {', '.join(task.names[:6])}"
+            f"{learned_from(task)}; predicts {', '.join(task.names[:6])}"
             f"{', …' * (len(task.names) > 6)} as {o.distribution}; {body(task)}, dropout {o.dropout:g}, {o.batch} examples per step"
         )
 

@@ -20,14 +20,15 @@ from helo.data import dataset
 from helo.data.readers import numbers
 from helo.errors import HeloError
 from helo.metrics import Predictions, Scoring
-from helo.models.classifier import Classifier
+from helo.models.base import exact
+from helo.models.classifier import Classifier, learning
 from helo.models.feed_forward import FeedForward
 from helo.options import Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks import forms
-from helo.tasks.base import Parameters, Recipe
+from helo.tasks.base import Recipe
 from helo.tasks.examples import ExampleTask
-from helo.tasks.labels import LEAST, LabelSource, there
+from helo.tasks.labels import LEAST, there
 
 # Series are mostly few, and soon all known: a share of each target is dealt out evenly to all labels (Szegedy et al. 2016).
 SMOOTHED = 0.1
@@ -53,7 +54,7 @@ class Classify(ExampleTask):
     """A label, or several, for each example."""
 
     Options = Options
-    source = LabelSource()
+    source = forms.WholeSource()
     recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, max_epochs=300)
 
     def __init__(
@@ -84,7 +85,7 @@ class Classify(ExampleTask):
         if weights is not None and (len(weights) != len(labels) or not all(0 < w < 1e30 for w in weights)):
             raise ValueError(f"{len(weights)} weights of {len(labels)} labels, or one that is none")
         settled(options, "layers", "hidden", "dropout")
-        self = cls(options, inputs.from_json(form), labels, weights, selects)
+        self = cls(replace(options, folds=options.folds or 1), inputs.from_json(form), labels, weights, selects)
         if self.form.sequence:
             settled(options, "pool")
         return self
@@ -131,20 +132,23 @@ class Classify(ExampleTask):
     # What is minimised.
 
     def loss(self, parameters, batch, state, noise):
-        scores = self.model.forward(parameters, batch, noise)
-        each = batch.get("weights")
-        loss = self._loss(parameters, scores, batch["targets"], each)
-        if self.smoothed:  # its gradient alone counts
-            xp = namespace(scores)
-            even = -xp.mean(log_softmax(xp.astype(scores, parameters["head.bias"].dtype)), axis=-1)
-            even = self.smoothed * (xp.sum(even if each is None else even * each) - loss)
-            loss = loss + even - engines.constant(even)
+        found = learning(self.model.each(parameters, batch, noise), batch)
+        loss = sum(self._minimised(exact(parameters, scores), batch["targets"], each) for scores, each in found)
         return loss, len(batch["targets"]), None
 
-    def _loss(self, parameters: Parameters, scores: Any, targets: Any, each: Any = None) -> Any:
+    def _minimised(self, scores: Any, targets: Any, each: Any) -> Any:
+        """The loss of one network."""
+        loss = self._loss(scores, targets, each)
+        if self.smoothed:  # its gradient alone counts
+            xp = namespace(scores)
+            even = -xp.mean(log_softmax(scores), axis=-1)
+            even = self.smoothed * (xp.sum(even if each is None else even * each) - loss)
+            loss = loss + even - engines.constant(even)
+        return loss
+
+    def _loss(self, scores: Any, targets: Any, each: Any = None) -> Any:
         """each: the weight of each example, 1 on average."""
         xp = namespace(scores)
-        scores = xp.astype(scores, parameters["head.bias"].dtype)
         weights = None if self.weights is None else engines.array(np.array(self.weights, np.float32), scores)
         if self.many:
             losses = softplus(scores) - scores * targets
@@ -160,11 +164,9 @@ class Classify(ExampleTask):
     # What it answers.
 
     def evaluate_batch(self, parameters, batch, loss_only=False):
-        scores = self.model.forward(parameters, batch)
-        xp = namespace(scores)
-        scores = xp.astype(scores, parameters["head.bias"].dtype)
-        loss = self._loss(parameters, scores, batch["targets"], batch.get("weights")) if "targets" in batch else 0.0
-        return loss, len(scores), sigmoid(scores) if self.many else xp.exp(log_softmax(scores))
+        scores = exact(parameters, self.model.forward(parameters, batch))
+        loss = self._loss(scores, batch["targets"], batch.get("weights")) if "targets" in batch else 0.0
+        return loss, len(scores), sigmoid(scores) if self.many else namespace(scores).exp(log_softmax(scores))
 
     def answers(self, parameters, found, lengths):
         return list(found.astype(np.float64))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Self, final
@@ -58,19 +58,22 @@ class Splits:
         return self._some[1]
 
 
-class _Weighed:
-    """Examples as numbers, each with its weight in the loss, 1 on average."""
+class _Beside:
+    """Examples as numbers, and what each has beside its input, `(examples,)` by its name."""
 
-    def __init__(self, encoded: Encoded, weights: Sequence[float]):
-        self.encoded, self.lengths = encoded, encoded.lengths
-        self.weights = np.array(weights, np.float32) / np.float32(np.mean(weights))
+    def __init__(self, encoded: Encoded, **beside: np.ndarray):
+        self.encoded, self.lengths, self.beside = encoded, encoded.lengths, beside
 
     def batch(self, rows: np.ndarray, rng: np.random.Generator | None = None, mine: slice = EVERY) -> dict[str, Any]:
-        return self.encoded.batch(rows, rng, mine) | {"weights": self.weights[rows[mine]]}
+        return self.encoded.batch(rows, rng, mine) | {name: x[rows[mine]] for name, x in self.beside.items()}
 
 
 def _weighed(found: tuple[Encoded, Any], examples: Dataset) -> tuple[Encoded, Any]:
-    return found if examples.weights is None else (_Weighed(found[0], examples.weights), found[1])
+    """With the weight of each example in the loss, 1 on average."""
+    if examples.weights is None:
+        return found
+    weights = np.array(examples.weights, np.float32)
+    return _Beside(found[0], weights=weights / np.float32(np.mean(weights))), found[1]
 
 
 class ExampleTask(Task):
@@ -94,8 +97,9 @@ class ExampleTask(Task):
         return self.encode(examples), self.targets(examples)
 
     def encode(self, examples: Dataset) -> Encoded:
-        """Examples as numbers."""
-        return self.form.encode(examples)
+        """Examples as numbers; of a cross-validation with the part, `fold`, that each is in."""
+        encoded = self.form.encode(examples)
+        return encoded if examples.folds is None else _Beside(encoded, fold=np.array(examples.folds))
 
     @abstractmethod
     def targets(self, examples: Dataset) -> Any:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from helo import inputs
+from helo.data import splits
 from helo.data.dataset import Dataset
+from helo.errors import HeloError
 from helo.inputs.dialogue import Dialogue
 from helo.inputs.mixed import Mixed
 from helo.inputs.numbers import Numbers
@@ -18,9 +20,10 @@ from helo.inputs.words import Words, tokens
 from helo.options import SHARE, SIZE, Bounds
 from helo.tasks.base import Recipe, filled
 from helo.tasks.examples import ExampleOptions
-from helo.tasks.labels import no_words, unused
+from helo.tasks.labels import LEAST, LabelSource, no_words, unused
 
 ENOUGH = 100  # held-out series
+TINY, FOLDS = 100, 5  # of fewer series a tenth says nothing: each part of them is held out from another network
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,48 @@ class Options(ExampleOptions):
         Literal["last", "mean", "max", "attention", "mean+max"] | None, "pooling of all steps to one vector"
     ] = None
     convolutions: Annotated[bool, "series: convolutions before and beside the recurrence"] = True
+    folds: Annotated[
+        int | None,
+        "series: networks whose answers are averaged, each of which does not learn from one part of the examples (cross-validation), "
+        "by default 5 of fewer than 100 series and 1 of more",
+        Bounds(1, 20),
+    ] = None
     dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
     vectors: Annotated[str | None, "pretrained word vectors, a .txt or .vec file"] = None
     batch: Annotated[int | None, "examples per step (batch size)", SIZE] = None
 
     def unused(self, task):
         return unused(task, "cell", "bidirectional", "pool")
+
+
+@dataclass(frozen=True)
+class WholeSource(LabelSource):
+    """Examples with an answer each, few of which are cross-validated."""
+
+    def _held_out(self, examples, options):
+        if (count := self._folds(examples, options)) == 1:
+            return super()._held_out(examples, options)
+        how = options.split or self.default_split or "random"
+        labels = self.stratify_by(examples)[0]
+        if how == "stratified" and any(len(set(y)) != 1 for y in labels):
+            how = "random"
+        found = replace(examples, folds=splits.folds(examples, count, how, options.split_by, labels))
+        said = (
+            f"all examples by {count}-fold cross-validation: each is answered by the network that did not learn from it"
+        )
+        return found, found, said
+
+    def _folds(self, examples: Dataset, options: Any) -> int:
+        """How many networks there are to be, each of which does not learn from one part of the examples."""
+        series = examples.kind == "frames" and examples.inputs[0].dtype != object and options.convolutions
+        timed = options.split == "chronological"
+        given = options.folds
+        if given is None:
+            return FOLDS if series and not timed and LEAST * FOLDS <= len(examples) < TINY else 1
+        if given > 1 and not (series and not timed):
+            found = f"{given}, with a chronological split" if timed else f"{given}, with examples that are no series"
+            raise HeloError(found, expected="1", mend="leave it out", where="--folds")
+        return given
 
 
 def recipe(usual: Recipe, form: inputs.Input) -> Recipe:
@@ -63,6 +102,7 @@ def recipe(usual: Recipe, form: inputs.Input) -> Recipe:
 def sized(o: Any, examples: Dataset) -> tuple[Any, inputs.Input]:
     """How the examples are read, and the sizes that follow from their kind and number by a written rule."""
     kind, small = examples.kind, len(examples) < 5_000
+    o = replace(o, folds=1 if examples.folds is None else max(examples.folds) + 1)
     if o.vectors is not None and not (kind == "dialogue" or (kind == "text" and o.units == "words")):
         raise no_words(o.vectors, *[f"--units {o.units}"] * (kind == "text"))
     if kind in ("text", "dialogue"):

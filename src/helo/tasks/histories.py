@@ -63,7 +63,7 @@ class HistorySource(Source):
         horizon = options.horizon
         season = options.season or times.season(examples.inputs[0].clock.frequency)
         check = rolled(examples, horizon, least=horizon + max(2, season if season > 1 else 2))
-        learn = [history(h.name, h.values[: h.origin], h.clock, h.known, h.past) for h in check.inputs]
+        learn = [history(h.name, h.values[: h.origin], h.clock, h.known, h.past, h.words) for h in check.inputs]
         return replace(check, inputs=learn), check, f"the last {horizon} values of each series"
 
     def reload(self, task, data, files, origins=1, stride=None, ets=False, **said):

@@ -57,6 +57,8 @@ class Source:
             "train": [str(p.absolute()) for p in paths], "fingerprint": {"train": fingerprint(learn, paths)}
         }  # fmt: skip
         if valid:
+            if (getattr(options, "folds", None) or 1) > 1:
+                raise HeloError(f"{options.folds}, with files to validate on", expected="one of both", where="--folds")
             check, paths = self.read(valid, options)
             if check.kind != learn.kind:
                 raise HeloError(f"{check.kind}", expected=f"{learn.kind}, as in the training files", where="--valid")
@@ -65,13 +67,14 @@ class Source:
             return learn, check, record
         if len(learn) < 2:
             raise HeloError("only one example", expected="more, or --valid FILES", where=", ".join(map(str, files)))
-        learn, check, how = self._held_out(learn, options)
-        return learn, check, record | {"valid": splits.SAID[how]}
+        learn, check, said = self._held_out(learn, options)
+        return learn, check, record | {"valid": said}
 
     def _held_out(self, examples: Dataset, options: Any) -> tuple[Dataset, Dataset, str]:
+        """What to learn from, what to validate on, and that in words."""
         how = options.split or self.default_split or "random"
         learn, check = splits.split(examples, how, options.split_by, *self.stratify_by(examples))
-        return examples.take(learn), examples.take(check), how
+        return examples.take(learn), examples.take(check), splits.SAID[how]
 
     def recorded(self, task: Any, data: dict[str, Any], **said: Any) -> Dataset:
         """The validation examples of a run. said: options of reading that are to be others. Raises HeloError where their

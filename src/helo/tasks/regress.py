@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from helo import inputs
+from helo import engines, inputs
 from helo.cells.functions import namespace
 from helo.data.dataset import Dataset
 from helo.data.splits import Split
@@ -22,13 +22,14 @@ from helo.inputs.numbers import varied
 from helo.layers.distributions import DISTRIBUTIONS
 from helo.layers.quantiles import LEVELS
 from helo.metrics import Predictions, Scoring
-from helo.models.classifier import Classifier
+from helo.models.base import exact
+from helo.models.classifier import Classifier, held_out, learning
 from helo.models.feed_forward import FeedForward
 from helo.saved import distinct, fields, settled
 from helo.tasks import forms
 from helo.tasks.base import Recipe
 from helo.tasks.examples import ExampleTask
-from helo.tasks.labels import LabelSource, there
+from helo.tasks.labels import there
 
 KEYS = tuple(f"{level:g}" for level in LEVELS)  # of the quantiles of an answer
 
@@ -48,7 +49,7 @@ class Options(forms.Options):
 
 
 @dataclass(frozen=True)
-class NumberSource(LabelSource):
+class NumberSource(forms.WholeSource):
     """Examples with numbers."""
 
     default_split: Split | None = "random"
@@ -73,7 +74,11 @@ class Regress(ExampleTask):
         self.mean, self.std = np.array(mean, np.float64), np.array(std, np.float64)
         self.distribution, self.recipe = DISTRIBUTIONS[options.distribution], forms.recipe(self.recipe, form)
         outputs = len(self.names) * self.distribution.size
-        self.model = (Classifier if form.sequence else FeedForward)(options, form, outputs)
+        self.model = (
+            Classifier(options, form, outputs, calibrated=True)
+            if form.sequence
+            else FeedForward(options, form, outputs)
+        )
 
     @classmethod
     def load(cls, options, saved, data):
@@ -83,7 +88,7 @@ class Regress(ExampleTask):
         if not all(abs(m) < 1e39 for m in mean) or not all(0 < s < 1e39 for s in std):
             raise ValueError("a mean or a deviation beyond what it may be")
         settled(options, "layers", "hidden", "dropout")
-        self = cls(options, inputs.from_json(form), names, mean, std)
+        self = cls(replace(options, folds=options.folds or 1), inputs.from_json(form), names, mean, std)
         if self.form.sequence:
             settled(options, "pool")
         return self
@@ -115,13 +120,16 @@ class Regress(ExampleTask):
     # What is minimised.
 
     def loss(self, parameters, batch, state, noise):
-        outputs = self._outputs(parameters, batch, noise)
-        return self._loss(outputs, batch["targets"], batch.get("weights")), len(outputs), None
+        found, targets = self.model.each(parameters, batch, noise), batch["targets"]
+        loss = sum(self._loss(self._parted(exact(parameters, x)), targets, each) for x, each in learning(found, batch))
+        if getattr(self.model, "calibrated", False):  # its gradient alone counts, and only for the calibration
+            apart = self.model.calibrate(parameters, engines.constant(held_out(found, batch["fold"])))
+            apart = self._loss(self._parted(exact(parameters, apart)), targets, batch.get("weights"))
+            loss = loss + apart - engines.constant(apart)
+        return loss, len(targets), None
 
-    def _outputs(self, parameters: Any, batch: Any, noise: Any = None) -> Any:
-        """`(examples, targets, numbers that the distribution has)`"""
-        found = self.model.forward(parameters, batch, noise)
-        found = namespace(found).astype(found, parameters["head.bias"].dtype)
+    def _parted(self, found: Any) -> Any:
+        """Outputs of the model as `(examples, targets, numbers that the distribution has)`."""
         return found.reshape(len(found), len(self.names), self.distribution.size)
 
     def _loss(self, outputs: Any, targets: Any, each: Any = None) -> Any:
@@ -132,7 +140,7 @@ class Regress(ExampleTask):
     # What it answers.
 
     def evaluate_batch(self, parameters, batch, loss_only=False):
-        outputs = self._outputs(parameters, batch)
+        outputs = self._parted(exact(parameters, self.model.forward(parameters, batch)))
         loss = self._loss(outputs, batch["targets"], batch.get("weights")) if "targets" in batch else 0.0
         return loss, len(outputs), outputs
 

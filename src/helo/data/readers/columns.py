@@ -34,6 +34,26 @@ def numbered(values: Iterable[Any]) -> bool:
     return 2 * sum(given) >= len(given)
 
 
+def category(value: Any, where: str, column: str) -> str:
+    """A cell as the name of a category, the same whatever it came out of: "" where it is missing; a whole number has no
+    point, and true and false are in small letters, as no two programs agree.
+    """
+    if numbers.nothing(value):
+        return ""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, list | dict):
+        fault(
+            f"a {'list' if isinstance(value, list) else 'JSON object'} in {column!r}",
+            expected="a number or a text",
+            where=where,
+        )
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value).strip()
+    return text.lower() if text.lower() in TRUTH else text
+
+
 def objects(table: Table, names: Sequence[str]) -> np.ndarray:
     """Columns as they are, numbers and texts, `(rows, columns)` of objects."""
     found = np.empty((len(table), len(names)), object)

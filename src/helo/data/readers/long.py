@@ -33,13 +33,13 @@ class Long(Reader):
         if twice := next((c for c in roles if roles.count(c) > 1), None):
             raise HeloError(f"the column {twice!r} for two things", expected="a column each", where=rows.heading)
         axis = timed.Axis(rows, options, time)
-        values = timed.numbers_of(rows, [target, *known, *past])
+        [values], ahead, behind = timed.numbers_of(rows, [target]), *(timed.covariates(rows, c) for c in (known, past))
         members = _members(rows, group)
         axis.settle(list(members.values()))
         found, places = [], []
         for (file, name), of in members.items():
             name = name or ("" if len(members) == 1 else file)
-            if (one := axis.series(name, of, values, len(known))) is not None:
+            if (one := axis.series(name, of, values, ahead, behind)) is not None:
                 found.append(one)
                 places.append(rows.places[of[0]])
         notes = {"time": time, "features": [target, *known, *past]}

@@ -9,13 +9,16 @@ import numpy as np
 
 from helo.data import times
 from helo.data.histories import History, history
-from helo.data.readers import numbers, table
+from helo.data.readers import columns, numbers, table
 from helo.data.times import Clock
 from helo.errors import HeloError, fault
 
 USUAL = ("time", "date", "datetime", "timestamp", "ds", "month", "quarter", "week", "day", "year")
 #: Options of a task that these readers understand.
 OPTIONS = ("time", "target", "group", "known", "past", "frequency", "gaps", "repeated")
+
+Covariate = tuple[np.ndarray, Sequence[str] | None]  # of all rows `(rows,)`, and the categories where they are words
+Covariates = Sequence[Covariate]
 
 
 def column(rows: table.Table, options: Any) -> str | None:
@@ -64,23 +67,24 @@ class Axis:
                             flag="--group",
                             where=self.rows.places[i])  # fmt: skip
 
-    def series(self, name: str, members: Sequence[int], columns: Sequence[np.ndarray], known: int) -> History | None:
-        """The series of some rows, in their order. columns: of all rows, the values first, then `known` that are known in
-        advance, then those of the past. None where a fault was kept.
-        """
-        rows = np.array(members)
-        x = np.stack([c[rows] for c in columns], 1)
+    def series(
+        self, name: str, members: Sequence[int], values: np.ndarray, known: Covariates = (), past: Covariates = ()
+    ) -> History | None:
+        """The series of some rows, in their order. values, known, past: of all rows. None where a fault was kept."""
+        rows, every = np.array(members), [*known, *past]
+        x = np.stack([c[rows] for c in (values, *(c for c, _ in every))], 1)
+        words = [w for _, w in every]
         assert self.frequency is not None
         clock = Clock(self.frequency, self.style, None)
         if self.name is not None:
             clock = Clock(self.frequency, self.style, self.times[rows[0]])
-            x = self._regular(x, rows, clock)
+            x = self._regular(x, rows, clock, np.array([False, *(w is not None for w in words)]))
             if x is None:
                 return None
-        return history(name, x[:, 0], clock, x[:, 1 : 1 + known], x[:, 1 + known :])
+        return history(name, x[:, 0], clock, x[:, 1 : 1 + len(known)], x[:, 1 + len(known) :], words)
 
-    def _regular(self, x: np.ndarray, rows: np.ndarray, clock: Clock) -> np.ndarray | None:
-        """A row a step, whatever rows there are."""
+    def _regular(self, x: np.ndarray, rows: np.ndarray, clock: Clock, worded: np.ndarray) -> np.ndarray | None:
+        """A row a step, whatever rows there are. worded `(columns,)`: which are categories."""
         at, o = clock.index(self.times[rows]), self.options
         if np.isnan(at).any():
             i = int(rows[int(np.isnan(at).argmax())])
@@ -94,7 +98,7 @@ class Axis:
                         "--repeated first|last|mean|sum joins them, or --group names the column of the series")  # fmt: skip
             return None
         if len(twice):
-            x, steps = _joined(x, steps, o.repeated)
+            x, steps = _joined(x, steps, o.repeated, worded)
         gap = np.flatnonzero(np.diff(steps) > 1)
         if not len(gap):
             return x
@@ -132,14 +136,31 @@ class Axis:
         fault(found, expected=expected, mend=mend, where=self.rows.places[row], flag=mend.split()[0])
 
 
-def _joined(x: np.ndarray, steps: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of one step as one."""
+def _joined(x: np.ndarray, steps: np.ndarray, how: str, worded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of one step as one; categories, which have no mean, as in the last of them."""
     first = np.flatnonzero(np.diff(steps, prepend=steps[0] - 1))
+    last = x[np.append(first[1:], len(steps)) - 1]
     if how in ("first", "last"):
-        return x[first if how == "first" else np.append(first[1:], len(steps)) - 1], steps[first]
+        return x[first] if how == "first" else last, steps[first]
     sums = np.add.reduceat(x, first)
     counts = np.diff(np.append(first, len(steps)))[:, None]
-    return (sums if how == "sum" else sums / counts), steps[first]
+    return np.where(worded, last, sums if how == "sum" else sums / counts), steps[first]
+
+
+def covariates(rows: table.Table, names: Sequence[str]) -> list[Covariate]:
+    """Columns as numbers, NaN where one is missing, each with None; or, of words, as places among its categories, which are
+    given with it: what is missing is one of them.
+    """
+    found: list[Covariate] = []
+    for name in names:
+        cells = rows.columns[name]
+        if columns.numbered(cells):
+            found += [(x, None) for x in numbers_of(rows, [name])]
+            continue
+        texts = [columns.category(v, rows.places[i], name) for i, v in enumerate(cells)]
+        words, places = np.unique(texts, return_inverse=True)
+        found.append((places.astype(np.float64), words.tolist()))
+    return found
 
 
 def numbers_of(rows: table.Table, names: Sequence[str]) -> list[np.ndarray]:

@@ -40,7 +40,7 @@ class Wide(Reader):
         every = list(range(len(rows)))
         matrix = timed.numbers_of(rows, names)
         axis.settle([every])
-        found = [axis.series(name, every, [column], 0) for name, column in zip(names, matrix, strict=True)]
+        found = [axis.series(name, every, column) for name, column in zip(names, matrix, strict=True)]
         some = [x for x in found if x is not None]
         group = None if len(names) == 1 else "series"
         return dataset(some, [rows.heading] * len(some), group, {"time": time, "features": ["value"]}, {})
