@@ -228,6 +228,7 @@ def test_figures_are_those_of_their_definitions():
     assert whole["wql"] == pytest.approx(np.mean(losses))  # as gluonts.evaluation.metrics.quantile_loss
     assert whole["mase"] == pytest.approx(np.mean(np.abs(q[..., 4] - y).mean(1) / error))
     assert whole["smape"] == pytest.approx(np.mean(200 * np.abs(q[..., 4] - y) / (np.abs(q[..., 4]) + np.abs(y))))
+    assert whole["mae"] == pytest.approx(np.mean(np.abs(q[..., 4] - y)))
     assert whole["rmse"] == pytest.approx(np.sqrt(np.mean((mean - y) ** 2)))
     assert metric.notes(answers, truth)["coverage_80"] == pytest.approx(np.mean((y >= q[..., 0]) & (y <= q[..., 8])))
 
@@ -295,7 +296,7 @@ def test_a_backtest_stands_beside_seasonal_naive(trained):
     assert done.code == 0, done.err
     found = json.loads(done.out)["figures"]
     assert found["windows"] == 6
-    assert set(found["seasonal_naive"]) == {"wql", "mase", "smape", "rmse", "coverage_80"} <= set(found)
+    assert set(found["seasonal_naive"]) == {"wql", "mase", "smape", "mae", "rmse", "coverage_80"} <= set(found)
     assert "seasonal_naive" in helo_command("eval", str(run.path)).out
     assert "figures.seasonal_naive mase" in helo_command("info", str(run.path)).out
     done = helo_command("eval", str(run.path), str(file), "--origins", "40")

@@ -17,7 +17,7 @@ class Forecast(Metric):
     """wql: the weighted quantile loss, of each decile twice the sum of the pinball losses over the sum of |truth|, their mean
     (GluonTS's `mean_wQuantileLoss`). mase: of each window the mean distance of the median over that of a series from itself
     one season before (Hyndman and Koehler 2006), their mean. smape: in percent, 200 |truth - median| / (|truth| + |median|),
-    as in the M4 competition. rmse: of the mean. Beside them coverage_80, the share that lies between the first and the
+    as in the M4 competition. mae: of the median. rmse: of the mean. Beside them coverage_80, the share that lies between the first and the
     last decile, which should be 0.8.
 
     answers: the mean and the deciles, `(horizon, 10)` a window; references: what came, with `values` `(horizon,)`, NaN where nothing did, and
@@ -25,11 +25,11 @@ class Forecast(Metric):
     """
 
     kinds = ("forecast",)
-    figures = ("wql", "mase", "smape", "rmse")
+    figures = ("wql", "mase", "smape", "mae", "rmse")
     higher_is_better = False
 
     def statistics(self, answers: Sequence[np.ndarray], references: Sequence[Any]) -> np.ndarray:
-        sums = np.zeros(7)
+        sums = np.zeros(8)
         for found, truth in zip(answers, references, strict=True):
             there = ~np.isnan(truth.values)
             if not there.any():
@@ -40,16 +40,16 @@ class Forecast(Metric):
             known = not np.isnan(truth.error)
             sums += [
                 2 * pinball(q, y).sum(), np.abs(y).sum(), ((mean - y) ** 2).sum(), (200 * away / np.where(size > 0, size, 1)).sum(), len(y),
-                away.mean() / truth.error if known else 0.0, known,
+                away.mean() / truth.error if known else 0.0, known, away.sum(),
             ]  # fmt: skip
         return sums
 
     def score(self, sums):
-        loss, size, squares, percent, steps, mase, windows = map(float, sums)
+        loss, size, squares, percent, steps, mase, windows, away = map(float, sums)
         steps, nan = max(1.0, steps), float("nan")
         return {
             "wql": loss / size if size else nan, "mase": mase / windows if windows else nan, "smape": percent / steps,
-            "rmse": (squares / steps) ** 0.5,
+            "mae": away / steps, "rmse": (squares / steps) ** 0.5,
         }  # fmt: skip
 
     def notes(self, answers, references):

@@ -22,19 +22,20 @@ class Classifier(InputModel):
     """Outputs for each sequence. options: cell, layers, hidden, bidirectional, pool, dropout, folds."""
 
     def __init__(self, options: Any, form: Any, outputs: int, calibrated: bool = False):
-        """calibrated: whether several networks have a calibration: numbers that are added to their outputs, learned from what each
-        network says of the part that it did not learn from.
+        """calibrated: whether the outputs of several networks are calibrated by what each says of the part that it did not learn
+        from.
         """
         super().__init__(options, form, outputs)
         self.convolved = getattr(form, "views", None) is not None
         self.shorter = convolution.SHORTER if self.convolved else 1
-        self.calibrated = calibrated and options.folds > 1
+        self.folds = getattr(options, "folds", None) or 1
+        self.calibrated = calibrated and self.folds > 1
 
     def init(self, rng):
-        if self.options.folds == 1:
+        if self.folds == 1:
             return self._init(rng)
         parameters = {}
-        for k in range(self.options.folds):
+        for k in range(self.folds):
             parameters |= under(f"folds.{k}", self._init(rng))
         if self.calibrated:
             zero = np.zeros(self.outputs, np.float32)
@@ -66,9 +67,9 @@ class Classifier(InputModel):
 
     def each(self, parameters: Parameters, batch: Any, noise: Any = None) -> list[Any]:
         """The outputs of each network."""
-        if self.options.folds == 1:
+        if self.folds == 1:
             return [self._forward(parameters, batch, noise)]
-        return [self._forward(part(parameters, f"folds.{k}"), batch, noise) for k in range(self.options.folds)]
+        return [self._forward(part(parameters, f"folds.{k}"), batch, noise) for k in range(self.folds)]
 
     def calibrate(self, parameters: Parameters, found: Any) -> Any:
         """Outputs with the calibration: each on a line, that of slope 1 through 0 at first."""
