@@ -272,6 +272,20 @@ def test_how_many_networks(words, folds, bumps, tmp_path):
     assert len({n.split(".")[1] for n in run.parameters if n.startswith("folds.")}) == (folds if folds > 1 else 0)
 
 
+def test_of_few_groups_each_is_a_part(tmp_path):
+    rng, rows = np.random.default_rng(0), ["id,step,person,v,label"]
+    for i in range(24):
+        rows += [f"{i},{t},p{i % 3},{rng.standard_normal() + 3 * (i % 2):.3f},{'ab'[i % 2]}" for t in range(8)]
+    (tmp_path / "s.csv").write_text("\n".join(rows) + "\n")
+    run = helo.train("classify", tmp_path / "s.csv", out=tmp_path / "run", group="id", order="step", label="label", split="group",
+                     split_by="person", steps=1, hidden=4, quiet=True)  # fmt: skip
+    assert run.task.options.folds == 3
+    examples = run.task.source.reload(run.task, run.about["data"], [])
+    assert {(x[0], k) for x, k in zip(examples.split_by, examples.folds, strict=True)} == {
+        (f"p{i}", k) for i, k in enumerate(examples.folds[:3])
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

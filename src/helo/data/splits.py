@@ -42,14 +42,14 @@ def split(
         return _chronological(examples, by)
     if how != "group":
         return held_out(len(examples), labels if how == "stratified" else (), least)
-    groups: dict[Any, list[int]] = {}
-    for i, group in enumerate(_groups(examples)):
-        groups.setdefault(group, []).append(i)
-    if len(groups) < 2:
+    found: dict[Any, list[int]] = {}
+    for i, group in enumerate(groups(examples)):
+        found.setdefault(group, []).append(i)
+    if len(found) < 2:
         raise HeloError(
             "one group", expected="two or more", mend="choose their column with --split-by", where="--split group"
         )
-    members = list(groups.values())
+    members = list(found.values())
     counts = [Counter(y for i in rows for y in labels[i]) for rows in members] if labels else ()
     return cast(Any, tuple(
         np.array(sorted(i for g in half for i in members[g]), np.int64) for half in held_out(len(members), counts, least)
@@ -79,7 +79,7 @@ def folds(
     `split`, where each example has one label. Raises HeloError where there are fewer examples, or groups, than parts.
     """
     members: dict[Any, list[int]] = {}
-    for i, group in enumerate(_groups(examples) if how == "group" else range(len(examples))):
+    for i, group in enumerate(groups(examples) if how == "group" else range(len(examples))):
         members.setdefault(group, []).append(i)
     rows = list(members.values())
     if len(rows) < count:
@@ -95,7 +95,7 @@ def folds(
     return found
 
 
-def _groups(examples: Dataset) -> list[str]:
+def groups(examples: Dataset) -> list[str]:
     """The group of each example: what its rows have in the column, or the file that it comes from."""
     if examples.split_by is None:
         files = sorted((f for r in examples.notes.get("readers", ()) for f in r["files"]), key=len, reverse=True)

@@ -87,7 +87,8 @@ class WholeSource(LabelSource):
         timed = options.split == "chronological"
         given = options.folds
         if given is None:
-            return FOLDS if series and not timed and LEAST * FOLDS <= len(examples) < TINY else 1
+            few = series and not timed and LEAST * FOLDS <= len(examples) < TINY
+            return min(FOLDS, len(set(splits.groups(examples))) if options.split == "group" else FOLDS) if few else 1
         if given > 1 and not (series and not timed):
             found = f"{given}, with a chronological split" if timed else f"{given}, with examples that are no series"
             raise HeloError(found, expected="1", mend="leave it out", where="--folds")
