@@ -42,14 +42,14 @@ def split(
         return _chronological(examples, by)
     if how != "group":
         return held_out(len(examples), labels if how == "stratified" else (), least)
-    found: dict[Any, list[int]] = {}
+    rows: dict[Any, list[int]] = {}
     for i, group in enumerate(groups(examples)):
-        found.setdefault(group, []).append(i)
-    if len(found) < 2:
+        rows.setdefault(group, []).append(i)
+    if len(rows) < 2:
         raise HeloError(
             "one group", expected="two or more", mend="choose their column with --split-by", where="--split group"
         )
-    members = list(found.values())
+    members = list(rows.values())
     counts = [Counter(y for i in rows for y in labels[i]) for rows in members] if labels else ()
     return cast(Any, tuple(
         np.array(sorted(i for g in half for i in members[g]), np.int64) for half in held_out(len(members), counts, least)
