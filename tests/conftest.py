@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core, each on one thread
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HELO_TRUSTED"] = os.devnull  # which cells a person has named is remembered in the tests of it alone
 
 slow = [HealthCheck.too_slow]

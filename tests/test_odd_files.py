@@ -279,7 +279,7 @@ def test_texts_and_frames_and_conversations_of_a_frame(tmp_path, frame):
 
 @pytest.mark.parametrize(
     "source",
-    [None, 5, object(), {"a": 1}, "text", [1, 2], [[1, 2], [3]], np.zeros((2, 3)), np.array([[1, np.inf]]), np.array([[1, 1e39]]),
+    [None, 5, pytest.param(object(), id="object"), {"a": 1}, "text", [1, 2], [[1, 2], [3]], np.zeros((2, 3)), np.array([[1, np.inf]]), np.array([[1, 1e39]]),
      np.array([[1, None]], object), np.array([["1", "2"]]), np.zeros((2, 2), complex), np.ma.masked_equal([[1.0, 2.0]], 1), []],
     ids=repr,
 )  # fmt: skip

@@ -443,3 +443,12 @@ def test_what_is_no_number_is_refused(how, tmp_path):
     (tmp_path / "t.log").write_text("a line\nanother line\n")
     with pytest.raises(HeloError, match="--"):
         helo.surprise(helo.load(trained()), tmp_path / "t.log", **how)
+
+
+def test_doubtful_labels_of_the_data_that_a_run_was_validated_on(tmp_path):
+    rows = [f"{'good' if i % 2 else 'bad'} thing {i % 7}\t{'pos' if i % 2 else 'neg'}\n" for i in range(80)]
+    (tmp_path / "r.tsv").write_text("text\tlabel\n" + "".join(rows))
+    run = helo.train("classify", tmp_path / "r.tsv", out=tmp_path / "run", epochs=2, hidden=8, embedding=8, quiet=True)
+    done = helo_command("surprise", run.path, "--json")
+    assert done.code == 0, done.err
+    assert len(json.loads(done.out)["examples"]) == run.evaluate()["examples"] == 8

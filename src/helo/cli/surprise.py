@@ -56,7 +56,6 @@ def command(
     tail -f new.log | helo surprise runs/log - --stream --false-alarms 0.001
     """
     from helo import progress
-    from helo.errors import HeloError
     from helo.inspection.surprise import surprise
     from helo.runs import load
     from helo.training.report import working
@@ -66,8 +65,6 @@ def command(
         _stream(run, files, lines, window, false_alarms, valid, given, cell, task, as_json)
         return
     model = load(run, cell=cell, task=task)
-    if not files:
-        raise HeloError("no files were given", expected=f"helo surprise {run} FILES…, or - for standard input")
     limited = top or (None if as_json or false_alarms is not None else SHOWN)
     with progress.listening(working(quiet)):
         found = surprise(

@@ -146,7 +146,7 @@ def surprise(
     top: int | None = None,
 ) -> Surprise:
     """What is unusual in files, worst first: lines of texts by a language model, values of series by a forecaster,
-    examples whose label a classifier doubts.
+    examples whose label a classifier doubts. files: of a classifier also none, which are those that it was validated on.
 
     lines: each line by itself; otherwise each after all before it. window: so many lines or values in a row are one. together: series are
     channels of one, whose nats are added up. false_alarms: the share
@@ -155,8 +155,6 @@ def surprise(
     model that cannot say.
     """
     names = reading.listed(files)
-    if not names:
-        raise HeloError("no files were given", expected="files like those of training, or - for standard input")
     for name, value in (("lines", lines), ("together", together)):
         if not isinstance(value, bool | np.bool_):
             raise HeloError(f"{value!r:.80}", expected="True or False", where=f"--{name}")
@@ -164,6 +162,8 @@ def surprise(
         if not isinstance(value, int | np.integer) or value < 1:
             raise HeloError(f"{value!r:.80}", expected="a whole number, 1 or more", where=f"--{name}")
     judge = judging(run, lines, window, together)
+    if not names and not isinstance(judge, Labels):
+        raise HeloError("no files were given", expected="FILES like those of training, or - for standard input")
     with engines.fastest(run.parameters) as parameters, run.computing():
         limit = threshold(judge, parameters, false_alarms, valid)
         kept, every = [], []
@@ -424,7 +424,7 @@ class Labels:
     def read(self, parameters: Any, names: Sequence[Any]) -> Iterator[Example]:
         """The examples of files, in order; none: those on which the run was validated."""
         task: Any = self.task
-        examples = task.source.reload(task, self.run.about["data"], names)
+        examples = task.source.reload(task, self.run.recorded(names), names)
         targets = task.targets(examples)
         answers = task.predict_batches(self.run.parameters, task.encode(examples))[2]
         given = task.predictions(answers, targets)

@@ -58,7 +58,12 @@ class Source:
         }  # fmt: skip
         if valid:
             if (getattr(options, "folds", None) or 1) > 1:
-                raise HeloError(f"{options.folds}, with files to validate on", expected="one of both", where="--folds")
+                raise HeloError(
+                    f"{options.folds}, with files to validate on",
+                    expected="one of both",
+                    mend="leave out --valid",
+                    where="--folds",
+                )
             check, paths = self.read(valid, options)
             if check.kind != learn.kind:
                 raise HeloError(f"{check.kind}", expected=f"{learn.kind}, as in the training files", where="--valid")
