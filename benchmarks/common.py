@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +15,19 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from helo.errors import HeloError
+
 HERE = Path(__file__).parent
 SHARED = HERE.parent.parent / "shared" / "data" / "text"
 REFERENCE_MS = 33.0  # a chunk of 100 by 32 through an LSTM of 256, on the machine where the issue's figures were found
+
+
+def helo(*words: object) -> str:
+    """What a command writes; raises HeloError where it fails."""
+    done = subprocess.run([sys.executable, "-m", "helo", *map(str, words)], capture_output=True, text=True)
+    if done.returncode:
+        raise HeloError(done.stderr.strip()[-300:])
+    return done.stdout
 
 
 def read(path: Path) -> str:

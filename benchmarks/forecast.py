@@ -12,25 +12,14 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from common import pace, read, report
-
-from helo.errors import HeloError
+from common import helo, pace, read, report
 
 M4 = {"hourly": ("m4/Hourly-train.csv.gz", 48), "weekly": ("m4/Weekly-train.csv.gz", 13)}
 LEARNED, ASKED, DAY = 12 * 30 * 24, 20 * 30 * 24, 24  # hours of ETTh1: months of thirty days
-
-
-def helo(*words: object) -> str:
-    done = subprocess.run([sys.executable, "-m", "helo", *map(str, words)], capture_output=True, text=True)
-    if done.returncode:
-        raise HeloError(done.stderr.strip()[-300:])
-    return done.stdout
 
 
 def m4(folder: Path, place: Path, name: str) -> tuple[Path, Path, list[object], list[object]]:

@@ -12,25 +12,18 @@ from __future__ import annotations
 import csv
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from common import helo
 
 from helo.errors import HeloError
 from helo.inspection import alarms
 
 LEARNED, HORIZON, RUNNING = 0.15, 48, 288  # a day has 288 values
 WINDOWS = (1, HORIZON)  # values in a row whose mean is judged
-
-
-def helo(*words: object) -> str:
-    done = subprocess.run([sys.executable, "-m", "helo", *map(str, words)], capture_output=True, text=True)
-    if done.returncode:
-        raise HeloError(done.stderr.strip()[-300:])
-    return done.stdout
 
 
 def z_scores(values: np.ndarray, first: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """A minute of helo's defaults against aeon's RocketClassifier and RocketRegressor, in the same run.
 
-    python -m venv apart && apart/bin/pip install aeon . && apart/bin/python benchmarks/rocket.py FILES_TRAIN.ts
+    python -m venv apart && apart/bin/pip install aeon ".[train]" && apart/bin/python benchmarks/rocket.py FILES_TRAIN.ts
 
 An environment apart, since aeon's numba asks for an older NumPy than helo's own. Beside each NAME_TRAIN.ts lies NAME_TEST.ts. The minutes are not
 stretched.
@@ -11,25 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from helo.errors import HeloError
-
-HERE = Path(__file__).parent
-
-
-def helo(*words: object) -> str:
-    done = subprocess.run([sys.executable, "-m", "helo", *map(str, words)], capture_output=True, text=True)
-    if done.returncode:
-        raise HeloError(done.stderr.strip()[-300:])
-    return done.stdout
+from common import helo, report
 
 
 def rocket(train: Path, test: Path) -> dict[str, float]:
@@ -73,7 +61,7 @@ def main() -> None:
     right = [r for r in rows if r["figure"] == "accuracy"]
     if right:
         print({who: round(statistics.mean(r[who] for r in right), 4) for who in ("helo", "rocket")})
-    (HERE / "results" / "rocket.json").write_text(json.dumps(rows, indent=1) + "\n")
+    report("rocket", rows)
 
 
 if __name__ == "__main__":

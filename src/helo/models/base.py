@@ -46,6 +46,8 @@ class InputModel(Model):
     """A model over a form of input: outputs of an example, or of each of its steps, by a linear head."""
 
     shorter: int = 1  # steps of the input that are one of the recurrence
+    folds: int = 1  # networks, whose outputs are averaged
+    calibrated: bool = False  # whether these are calibrated
 
     def __init__(self, options: Any, form: Any, outputs: int):
         """form: how an example, or a step of it, becomes a vector (`helo.inputs.Input`). outputs: how many, such as the

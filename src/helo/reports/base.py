@@ -27,7 +27,7 @@ def network(task: Any) -> str:
 def learned_from(task: Any) -> str:
     """How many examples there are to learn from and to validate on, in half a line."""
     n = task.data["examples"]
-    if (folds := getattr(task.options, "folds", None) or 1) > 1:
+    if (folds := getattr(task.model, "folds", 1)) > 1:
         return f"{n['train']:,} examples in {folds}-fold cross-validation"
     return f"{n['train']:,} examples for training, {n['valid']:,} for validation"
 
@@ -35,7 +35,7 @@ def learned_from(task: Any) -> str:
 def body(task: Any) -> str:
     """The layers of a model that gives an answer an example, in half a line."""
     o = task.options
-    found = f"{folds} networks: " if (folds := getattr(o, "folds", None) or 1) > 1 else ""
+    found = f"{folds} networks: " if (folds := task.model.folds) > 1 else ""
     found += "convolutions, " if getattr(task.form, "views", None) else ""
     found += f"{network(task)} {o.layers} x {o.hidden}"
     return found + (f"{' bidirectional' if o.bidirectional else ''}, {o.pool} over time" if task.form.sequence else "")

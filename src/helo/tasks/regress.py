@@ -122,7 +122,7 @@ class Regress(ExampleTask):
     def loss(self, parameters, batch, state, noise):
         found, targets = self.model.each(parameters, batch, noise), batch["targets"]
         loss = sum(self._loss(self._parted(exact(parameters, x)), targets, each) for x, each in learning(found, batch))
-        if getattr(self.model, "calibrated", False):  # its gradient alone counts, and only for the calibration
+        if self.model.calibrated:  # its gradient alone counts, and only for the calibration
             apart = self.model.calibrate(parameters, engines.constant(held_out(found, batch["fold"])))
             apart = self._loss(self._parted(exact(parameters, apart)), targets, batch.get("weights"))
             loss = loss + apart - engines.constant(apart)
