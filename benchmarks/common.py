@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from helo.engines.device import Device
 from helo.errors import HeloError
 
 HERE = Path(__file__).parent
@@ -44,10 +45,8 @@ def plain(path: Path, folder: Path) -> Path:
 
 def pace() -> float:
     """How much slower this machine is than the reference, in float32 where it has no bfloat16."""
-    from helo.training.machine import precision
-
     model, x = nn.LSTM(64, 256, batch_first=True), torch.randn(32, 100, 64)
-    half = precision("auto", torch.device("cpu")) == torch.bfloat16
+    half = Device.here("cpu").precision == torch.bfloat16
 
     def one() -> float:
         start = time.perf_counter()

@@ -22,7 +22,7 @@ M4 = {"hourly": ("m4/Hourly-train.csv.gz", 48), "weekly": ("m4/Weekly-train.csv.
 LEARNED, ASKED, DAY = 12 * 30 * 24, 20 * 30 * 24, 24  # hours of ETTh1: months of thirty days
 
 
-def m4(folder: Path, place: Path, name: str) -> tuple[Path, Path, list[object], list[object]]:
+def m4(folder: Path, place: Path, name: str) -> tuple[Path, Path, list[str | int], list[str | int]]:
     """A file to learn from, one that goes on, and the options of training and of evaluation."""
     archive, horizon = M4[name]
     rows = list(csv.reader(read(folder / archive).splitlines()))
@@ -34,17 +34,17 @@ def m4(folder: Path, place: Path, name: str) -> tuple[Path, Path, list[object], 
             for row in rows[1:]:
                 values = [v for v in row if v != ""]
                 writer.writerow(values[: len(values) - cut])
-    return *files, ["--horizon", horizon, "--frequency", name], ["--origins", 1]
+    return files[0], files[1], ["--horizon", horizon, "--frequency", name], ["--origins", 1]
 
 
-def etth1(folder: Path, place: Path, name: str) -> tuple[Path, Path, list[object], list[object]]:
+def etth1(folder: Path, place: Path, name: str) -> tuple[Path, Path, list[str | int], list[str | int]]:
     lines = read(folder / "ett/ETTh1.csv.gz").splitlines()
     files = place / "history.csv", place / "whole.csv"
     for file, count in zip(files, (LEARNED, ASKED), strict=True):
         file.write_text("\n".join(lines[: 1 + count]) + "\n")
     past = [word for column in lines[0].split(",")[1:-1] for word in ("--past", column)]
     origins = (ASKED - 16 * 30 * 24) // DAY
-    return *files, ["--target", "OT", "--horizon", DAY, *past], ["--origins", origins, "--stride", DAY]
+    return files[0], files[1], ["--target", "OT", "--horizon", DAY, *past], ["--origins", origins, "--stride", DAY]
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """A minute of helo's defaults against aeon's RocketClassifier and RocketRegressor, in the same run.
 
-    python -m venv apart && apart/bin/pip install aeon ".[train]" && apart/bin/python benchmarks/rocket.py FILES_TRAIN.ts
+    python -m venv apart && apart/bin/pip install "aeon>=1" ".[train]" && apart/bin/python benchmarks/rocket.py FILES_TRAIN.ts
 
 An environment apart, since aeon's numba asks for an older NumPy than helo's own. Beside each NAME_TRAIN.ts lies NAME_TEST.ts. The minutes are not
 stretched.

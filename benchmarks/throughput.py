@@ -10,6 +10,7 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from common import SHARED, report
@@ -87,13 +88,14 @@ class Bare:
     """A person's own loop: torch's module, dropout, cross entropy, clipping, fused AdamW; the data lie on the device."""
 
     def __init__(self, kind, training: Training, device: Device):
-        o, v, self.device = training.task.options, len(training.task.vocab), device
+        task: Any = training.task
+        o, v, self.device = task.options, len(task.vocab), device
         self.embedding = torch.nn.Embedding(v, o.embedding).to(device.at)
         self.body = kind(o.embedding, o.hidden, o.layers, batch_first=True).to(device.at)
         self.head = torch.nn.Sequential(torch.nn.Dropout(0.1), torch.nn.Linear(o.hidden, v)).to(device.at)
         self.parameters = [p for m in (self.embedding, self.body, self.head) for p in m.parameters()]
         self.optimiser = torch.optim.AdamW(self.parameters, 1e-3, fused=True)
-        ids = training.task.symbols.ids
+        ids = task.symbols.ids
         length = len(ids) // o.streams
         ids = torch.from_numpy(ids[: o.streams * length].astype("int64")).view(o.streams, length)
         self.ids, self.chunk, self.t, self.state = ids.to(device.at), o.chunk, 0, None

@@ -70,7 +70,7 @@ def usual(text: str, most: float) -> dict[float, float]:
 def keras(text: str, most: float) -> dict[float, float | str]:
     os.environ.setdefault("KERAS_BACKEND", "torch")
     try:
-        import keras as k
+        import keras as k  # pyright: ignore[reportMissingImports]
     except ImportError:
         return dict.fromkeys(GOALS, "keras not installed")
     import numpy as np
@@ -84,7 +84,7 @@ def keras(text: str, most: float) -> dict[float, float | str]:
     ])  # fmt: skip
     loss = k.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=k.optimizers.Adam(2e-3, clipnorm=1.0), loss=loss)
-    rng, found, trained = np.random.default_rng(0), {}, 0.0
+    rng, found, trained, nats = np.random.default_rng(0), {}, 0.0, float("nan")
     valid = ids[cut:][: (len(ids) - cut) // 1001 * 1001].reshape(-1, 1001)  # blocks of 1,000 with their next symbols
     while trained < most and GOALS[-1] not in found:
         at = rng.integers(cut - chunk - 1, size=32 * 100)
