@@ -421,7 +421,7 @@ def test_covariates_of_words(tmp_path):
     import helo
 
     kinds = ("", "sale", "fair")  # what is missing is a kind of its own: no event
-    rows = [(t, v, kinds[i % 3], ("sun", "rain")[i % 2]) for i, (t, v) in enumerate(monthly(60))]
+    rows = [(t, v, kinds[i % 3], ("sun", "rain", "sun")[i % 3]) for i, (t, v) in enumerate(monthly(60))]
     file = written(tmp_path / "s.csv", rows, "month,sales,event,weather")
     run = helo.train("forecast", file, out=tmp_path / "run", target="sales", known=("event",), past=("weather",),
                      horizon=3, steps=30, quiet=True)  # fmt: skip

@@ -19,7 +19,8 @@ from helo.engines.tap import Tap, tapped
 from helo.progress import unbroken
 
 __all__ = [
-    "Tap", "array", "constant", "convolution", "convolution_1d", "cross_entropy", "embedding", "fastest", "host", "hosts", "of", "positions",
+    "Tap", "array", "constant", "convolution", "convolution_1d", "cross_entropy", "embedding", "exact_product",
+    "fastest", "host", "hosts", "of", "positions",
     "recomputed", "scan", "tapped", "way",
 ]  # fmt: skip
 
@@ -68,6 +69,11 @@ def convolution_1d(xs: Array, weight: Array) -> Array:
     `(out, channels, width)` of odd width, as torch's `conv1d` has it, to `(batch, time, out)`.
     """
     return of(xs).convolution_1d(xs, weight)
+
+
+def exact_product(xs: Array, weight: Array) -> Array:
+    """xs `(…, inputs)` times weight `(inputs, outputs)` in their own precision, whatever other products are computed in."""
+    return of(xs).exact_product(xs, weight)
 
 
 def cross_entropy(scores: Array, targets: Array, inside: Array | None = None) -> Array:

@@ -28,12 +28,14 @@ BEFORE = 8  # steps of training's mean that go before an example's own, when its
 class Views:
     """What a series is seen as beside its scaled values: scaled by its own mean and spread, and the differences of that from
     step to step. Where `by` steps are averaged to one, also how they differ among each other. changes, spreads
-    `(features,)`: by which the last two are divided.
+    `(features,)`: by which the last two are divided. proportions: whether a classifier also reads how often patterns stand
+    in them (`layers/proportions.py`), as those of before do not.
     """
 
     by: int
     changes: np.ndarray
     spreads: np.ndarray
+    proportions: bool = True
 
     @classmethod
     def learn(cls, inputs: Sequence[np.ndarray], longest: int | None = LONGEST) -> Views:
@@ -42,7 +44,8 @@ class Views:
         views = cls(1 if longest is None else -(-max(map(len, inputs)) // longest), one, one)
         made = [views.of(x) for x in inputs]
         usual = [np.sqrt((np.concatenate([m[i] for m in made]) ** 2).mean(0)) for i in (1, 2)]
-        return cls(views.by, *(np.where(u > 1e-6, u, 1.0) for u in usual))  # beside 1, less than that is rounding
+        changes, spreads = (np.where(u > 1e-6, u, 1.0) for u in usual)  # beside 1, less than that is rounding
+        return cls(views.by, changes, spreads)
 
     def of(self, x: np.ndarray) -> list[np.ndarray]:
         """The views of a series, each `(steps, features)`, 0 where a value is missing; the last only where `by` is above 1."""
@@ -129,7 +132,8 @@ class Numbers(Input):
             "form": "numbers", "mean": self.mean.tolist(), "spread": self.std.tolist(), "missing": self.missing,
             "names": self.names, "level": self.level,
         } | ({} if self.noisy else {"noisy": False}) | ({} if self.views is None else {"views": {
-            "by": self.views.by, "changes": self.views.changes.tolist(), "spreads": self.views.spreads.tolist()
+            "by": self.views.by, "changes": self.views.changes.tolist(), "spreads": self.views.spreads.tolist(),
+            "proportions": self.views.proportions,
         }})  # fmt: skip
 
     @classmethod
@@ -143,10 +147,12 @@ class Numbers(Input):
         if not (all(abs(m) < LARGEST for m in mean) and all(0 < s < LARGEST for s in spread)):
             raise ValueError("a mean or a spread beyond what it may be")
         if seen is not None:
-            by, changes, spreads = fields(seen, by=int, changes=list[float], spreads=list[float])
+            by, changes, spreads, proportions = fields(
+                {"proportions": False, **seen}, by=int, changes=list[float], spreads=list[float], proportions=bool
+            )
             if by < 1 or any(len(v) != len(mean) or not all(0 < s < LARGEST for s in v) for v in (changes, spreads)):
                 raise ValueError(f"{len(mean)} means, {len(changes)} changes, {len(spreads)} spreads, every {by} steps")
-            seen = Views(by, np.asarray(changes, np.float64), np.asarray(spreads, np.float64))
+            seen = Views(by, np.asarray(changes, np.float64), np.asarray(spreads, np.float64), proportions)
         return cls(mean, spread, missing, names, level, noisy, seen)
 
 

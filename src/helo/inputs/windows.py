@@ -12,6 +12,7 @@ from helo.data import times
 from helo.data.histories import KIND, History
 from helo.data.readers.columns import category
 from helo.errors import HeloError, warn
+from helo.inputs import autoregression
 from helo.inputs.base import EVERY, Input
 from helo.saved import distinct, fields
 
@@ -31,7 +32,8 @@ class Windows(Input):
 
     lags: of the seasons. bases: those of them from which a forecast is counted. context: values that are read before the
     origin. known: covariates that are known in advance, the first of all. means, spreads: of the covariates over the training
-    data. words: of each that is words the categories, one-hot; None of one of numbers.
+    data. words: of each that is words the categories, one-hot; None of one of numbers. recent: values that an autoregression reads;
+    0: there is none.
     """
 
     reads = (KIND,)
@@ -39,6 +41,7 @@ class Windows(Input):
     def __init__(
         self, frequency: str, lags: Sequence[int], bases: Sequence[int], context: int, horizon: int,
         known: int = 0, means: Any = (), spreads: Any = (), words: Sequence[Sequence[str] | None] | None = None,
+        recent: int = 0,
     ):  # fmt: skip
         self.frequency, self.lags, self.bases = frequency, list(lags), list(bases)
         self.context, self.horizon, self.known = context, horizon, known
@@ -47,6 +50,8 @@ class Windows(Input):
         self.context = self.patch * -(-context // self.patch)
         self.calendar = times.calendar_width(frequency)
         self.words = list(words or [None] * len(self.means))
+        self.recent = recent
+        self.coefficients = np.zeros((horizon, recent + 1), np.float32)  # with which the autoregression begins
         widths = [1 if w is None else len(w) for w in self.words]
         self.covariates, self.advance = (
             sum(widths),
@@ -56,9 +61,9 @@ class Windows(Input):
         self.ahead = len(self.lags) + 2 + self.calendar + 2 * self.advance + len(self.bases) + 1
 
     @classmethod
-    def learn(cls, histories: Sequence[History], horizon: int, season: int | None = None) -> Windows:
+    def learn(cls, histories: Sequence[History], horizon: int, season: int | None = None, few: bool = False) -> Windows:
         """Which seasons, how far back, by a rule of the frequency, the horizon and how long the series are; the covariates'
-        scale.
+        scale. few: whether there are so few values that an autoregression is fitted to them.
         """
         frequency = histories[0].clock.frequency
         usual = int(np.median([len(h) for h in histories]))
@@ -76,7 +81,11 @@ class Windows(Input):
             if len(there):
                 means[k], spreads[k] = there.mean(), there.std() or 1.0
         words = [w and _frequent(w, whole[:, k]) for k, w in enumerate(histories[0].words)]
-        return cls(frequency, lags, bases, context, horizon, histories[0].known.shape[1], means, spreads, words)
+        known, recent = histories[0].known.shape[1], context if few else 0
+        self = cls(frequency, lags, bases, context, horizon, known, means, spreads, words, recent)
+        if recent:
+            self.coefficients = autoregression.fit(self.training(histories))
+        return self
 
     def _encode(self, examples):
         return self.of(examples, self.horizon)
@@ -122,13 +131,15 @@ class Windows(Input):
         return {
             "form": "windows", "frequency": self.frequency, "lags": self.lags, "bases": self.bases, "context": self.context,
             "horizon": self.horizon, "known": self.known, "means": self.means.tolist(), "spreads": self.spreads.tolist(),
-        } | ({"words": self.words} if any(w is not None for w in self.words) else {})  # fmt: skip
+        } | ({"words": self.words} if any(w is not None for w in self.words) else {}) | (
+            {"recent": self.recent} if self.recent else {})  # fmt: skip
 
     @classmethod
     def from_json(cls, saved):
-        _, frequency, lags, bases, context, horizon, known, means, spreads, words = fields(
-            {"words": None, **saved}, form=Literal["windows"], frequency=str, lags=list[int], bases=list[int], context=int,
+        _, frequency, lags, bases, context, horizon, known, means, spreads, words, recent = fields(
+            {"words": None, "recent": 0, **saved}, form=Literal["windows"], frequency=str, lags=list[int], bases=list[int], context=int,
             horizon=int, known=int, means=list[float], spreads=list[float], words=list[list[str] | None] | None,
+            recent=int,
         )  # fmt: skip
         if not lags or not bases or not all(0 < n <= 1 << 20 for n in (*lags, *bases, context, horizon)):
             raise ValueError("lags, bases, context or a horizon that are none")
@@ -140,7 +151,9 @@ class Windows(Input):
             if w is not None and len(distinct(w, f"words of covariate {i + 1}")) > MOST:
                 raise ValueError(f"{len(w)} categories of a covariate")
         times.step(frequency)
-        return cls(frequency, lags, bases, context, horizon, known, means, spreads, words)
+        if not 0 <= recent <= context:
+            raise ValueError(f"an autoregression of {recent} values, of {context} that are read")
+        return cls(frequency, lags, bases, context, horizon, known, means, spreads, words, recent)
 
     def numbers(self, h: History, first: int, last: int) -> np.ndarray:
         """A series' covariates from `first` steps before its beginning to `last` behind it, `(first + last, covariates)`, scaled
@@ -253,6 +266,7 @@ class Encoded:
             "xs": xs.astype(np.float32),
             "ahead": np.concatenate(parts, -1).astype(np.float32),
             "base": ((base - level[:, None]) / scale[:, None]).astype(np.float32),
+            **({"recent": z[:, -form.recent :].astype(np.float32)} if form.recent else {}),
             "level": level,
             "scale": scale,
             "least": np.where(np.where(there, values, 0.0).min(1) >= 0, 0.0, -np.inf),

@@ -1,18 +1,21 @@
 """A classifier: sequence → vectors → recurrent layers, both ways → pooled over time → outputs
 
 Of a series with several views (`inputs/numbers.py`) convolutions go before the recurrence, and beside it: both are pooled
-(Karim et al. 2018 have them side by side). It can be several networks, whose outputs are averaged, each of which does not learn
-from one part of the examples (cross-validation; Krogh and Vedelsby 1995 average such networks).
+(Karim et al. 2018 have them side by side). Beside the pooled vector stands how often fixed patterns are in the series
+(`layers/proportions.py`), from which much can be learned of few examples. A classifier can be several networks, whose outputs
+are averaged, each of which does not learn from one part of the examples (cross-validation; Krogh and Vedelsby 1995 average such
+networks).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from helo.cells.functions import namespace
-from helo.layers import convolution, dropped, part, pooling, stack, under, variational_dropout
+from helo.layers import convolution, dropped, part, pooling, proportions, stack, under, variational_dropout
 from helo.models.base import InputModel, Parameters, head, scores
 
 CALIBRATED = 30.0  # times faster than other parameters the calibration is learned: others go on changing what it is of
@@ -27,6 +30,8 @@ class Classifier(InputModel):
         """
         super().__init__(options, form, outputs)
         self.convolved = getattr(form, "views", None) is not None
+        # Features of a series in two views of which the proportions of patterns are read, too.
+        self.patterned = len(form.mean) if self.convolved and form.views.proportions else 0
         self.shorter = convolution.SHORTER if self.convolved else 1
         self.folds = getattr(options, "folds", None) or 1
         self.calibrated = calibrated and self.folds > 1
@@ -53,7 +58,8 @@ class Classifier(InputModel):
             width += below
         parameters |= under("recurrent", stack.init(rng, self.cell, o.layers, below, o.hidden, o.bidirectional))
         parameters |= under("pool", pooling.init(rng, o.pool, width))
-        return parameters | head(self.outputs, pooling.width(o.pool, width))
+        width = pooling.width(o.pool, width) + (2 * proportions.WIDTH if self.patterned else 0)
+        return parameters | head(self.outputs, width)
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
         """A batch of the form of input to outputs `(batch, outputs)`: of several networks on average, or, of examples of a
@@ -67,16 +73,23 @@ class Classifier(InputModel):
 
     def each(self, parameters: Parameters, batch: Any, noise: Any = None) -> list[Any]:
         """The outputs of each network."""
+        beside = self._proportions(batch)
         if self.folds == 1:
-            return [self._forward(parameters, batch, noise)]
-        return [self._forward(part(parameters, f"folds.{k}"), batch, noise) for k in range(self.folds)]
+            return [self._forward(parameters, batch, noise, beside)]
+        return [self._forward(part(parameters, f"folds.{k}"), batch, noise, beside) for k in range(self.folds)]
+
+    def _proportions(self, batch: Any) -> list[Any]:
+        """What all networks read alike: how often patterns stand in the series, scaled by itself, and in its differences."""
+        if not (n := self.patterned):
+            return []
+        return [proportions.run(batch["xs"][..., k * n : (k + 1) * n], batch["lengths"]) for k in (1, 2)]
 
     def calibrate(self, parameters: Parameters, found: Any) -> Any:
         """Outputs with the calibration: each on a line, that of slope 1 through 0 at first."""
         own = part(parameters, "calibration")
         return found * (1 + CALIBRATED * own["weight"]) + CALIBRATED * own["bias"]
 
-    def _forward(self, parameters: Parameters, batch: Any, noise: Any) -> Any:
+    def _forward(self, parameters: Parameters, batch: Any, noise: Any, beside: Sequence[Any]) -> Any:
         o, lengths = self.options, batch["lengths"]
         xs = self.form.forward(part(parameters, "input"), batch, self.cell, noise)
         learned = any(n.startswith("input.") for n in parameters)
@@ -90,6 +103,7 @@ class Classifier(InputModel):
         else:
             xs = found
         xs = pooling.pool(o.pool, part(parameters, "pool"), xs, lengths, o.bidirectional)
+        xs = namespace(xs).concat([xs, *beside], axis=-1) if beside else xs
         return scores(parameters, dropped(xs, o.dropout, noise))
 
 

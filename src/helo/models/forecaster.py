@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from helo import engines
+from helo.cells.functions import namespace
 from helo.layers import part, stack, under, variational_dropout
 from helo.layers.quantiles import LEVELS, increasing, start
 from helo.models.base import InputModel, Parameters
@@ -27,6 +29,8 @@ class Forecaster(InputModel):
                 f"head.{k}.weight": np.zeros((len(LEVELS), o.hidden), np.float32),
                 f"head.{k}.bias": bias.copy(),
             }
+        if form.recent:
+            parameters["autoregression.weight"] = form.coefficients.copy()
         return parameters
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
@@ -36,12 +40,28 @@ class Forecaster(InputModel):
 
     def each(self, parameters: Parameters, batch: Any, noise: Any = None) -> list[Any]:
         """The same of each member."""
-        o, found = self.options, []
+        o, found, base = self.options, [], self.base(parameters, batch)
         for k in range(o.members):
             own, head = part(parameters, f"recurrent.{k}"), part(parameters, f"head.{k}")
             past, ahead = part(own, "past"), part(own, "ahead")
             _, state = stack.run(self.cell, o.layers, past, batch["xs"], None, noise, o.dropout)
             ys, _ = stack.run(self.cell, o.layers, ahead, batch["ahead"], state, noise, o.dropout)
             ys = variational_dropout(ys, o.dropout, noise)
-            found.append(increasing(ys @ head["weight"].T + head["bias"]) + batch["base"][..., None])
+            found.append(increasing(ys @ head["weight"].T + head["bias"]) + base[..., None])
         return found
+
+    def base(self, parameters: Parameters, batch: Any) -> Any:
+        """From what the quantiles are counted, `(batch, horizon)`: the last seasons, corrected by an autoregression."""
+        base = batch["base"]
+        if not self.form.recent:
+            return base
+        xp, weight = namespace(base), parameters["autoregression.weight"]
+        found = engines.exact_product(batch["recent"], weight[:, :-1].T)
+        known, asked, lag = weight.shape[0], base.shape[1], self.form.bases[0]
+        # Beyond the trained horizon: as at the same place of the last season that it has, or at its last step.
+        at = np.arange(asked)
+        if known >= lag:
+            at = np.where(at < known, at, known - lag + (at - known) % lag)
+        at = np.minimum(at, known - 1)
+        at = engines.array(at, base)
+        return base + xp.take(found, at, axis=1) + base * xp.take(weight[:, -1], at, axis=0)

@@ -32,8 +32,9 @@ from helo.tasks.histories import HistorySource
 
 HORIZON = Bounds(1, 10_000)
 FARTHEST = 30.0  # deviations, of a value that is learned from
-SMALL = 2_000  # windows, below which a small network learns what there is
-FEW, MANY = 800, 2_500  # steps at most, of few windows and of many: more learn them by heart
+SLOWLY = 0.01  # as fast as others the autoregression learns
+SMALL = 20_000  # values, below which a small network learns what there is
+FEW, MANY = 300, 2_500  # steps at most, of few windows and of many: more learn them by heart
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Forecast(ExampleTask):
 
     Options = Options
     source = HistorySource("series", "chronological")
-    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02})
+    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, lr_scale={"autoregression": SLOWLY})
     scoring = Scoring(("forecast",), ("forecast",))
     form: Windows
 
@@ -133,9 +134,9 @@ class Forecast(ExampleTask):
                 f"{options.season}", expected=f"at most {most}, the values of the longest series", where="--season"
             )
         frequency = examples.inputs[0].clock.frequency
-        form = Windows.learn(examples.inputs, options.horizon, options.season)
+        small = sum(map(len, examples.inputs)) < SMALL
+        form = Windows.learn(examples.inputs, options.horizon, options.season, small)
         windows = len(form.training(examples.inputs).rows)
-        small = windows < SMALL
         o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 64,
                    dropout=0.2 if small else 0.1, batch=32 if small else 128)  # fmt: skip
         self = cls(o, form)

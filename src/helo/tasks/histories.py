@@ -15,9 +15,12 @@ from helo.data.readers.files import parted
 from helo.errors import HeloError
 from helo.tasks.reading import INPUT, Source, fingerprint
 
+ENOUGH = 50  # forecasts to validate on: of fewer series each is forecast from several origins,
+SHARE = 0.1  # as far as no more of the shortest is held out than this
+
 
 class HistorySource(Source):
-    """Series; the last horizon of each is held out."""
+    """Series; the last horizon of each is held out, of few series the last horizons."""
 
     def read(self, files, options, labelled=True):
         files = given.settled(files)
@@ -62,9 +65,13 @@ class HistorySource(Source):
         """To learn from, each series without its last horizon, and to validate on, all of it from there."""
         horizon = options.horizon
         season = options.season or times.season(examples.inputs[0].clock.frequency)
-        check = rolled(examples, horizon, least=horizon + max(2, season if season > 1 else 2))
-        learn = [history(h.name, h.values[: h.origin], h.clock, h.known, h.past, h.words) for h in check.inputs]
-        return replace(check, inputs=learn), check, f"the last {horizon} values of each series"
+        room = int(SHARE * min(map(len, examples.inputs), default=0)) // horizon
+        origins = max(1, min(room, -(-ENOUGH // max(1, len(examples)))))
+        check = rolled(examples, horizon, origins, least=horizon + max(2, season if season > 1 else 2))
+        first = check.take(np.arange(0, len(check), origins))
+        learn = [history(h.name, h.values[: h.origin], h.clock, h.known, h.past, h.words) for h in first.inputs]
+        several = f", in {origins} forecasts" if origins > 1 else ""
+        return replace(first, inputs=learn), check, f"the last {origins * horizon} values of each series{several}"
 
     def reload(self, task, data, files, origins=1, stride=None, ets=False, **said):
         found = super().reload(task, data, files, **said)
