@@ -12,6 +12,9 @@ import numpy as np
 FITTED = 50_000  # windows that it is fitted to at most
 JUDGED = 0.2  # of each series, its end, by which the penalty is chosen
 LEAST = 10  # windows before that
+NOTHING = 1e-6  # deviations: what is left of a series that repeats itself
+BETTER = 0.99  # of the base's error: less is no reason
+SIZES = (4, 16, 64, 256)  # last values that may be enough, beside all of them: few windows know no more
 PENALTIES = tuple(10.0**k for k in range(-4, 3))  # of a coefficient's square, beside the mean squared error
 FAR = 10.0  # deviations: an outlier is far, not a thousand times as far
 HEAVIEST = 10.0  # of a window, beside others of its series
@@ -19,7 +22,7 @@ HEAVIEST = 10.0  # of a window, beside others of its series
 
 def fit(windows: Any) -> np.ndarray:
     """Coefficients `(horizon, recent + 1)` of the last values and of the base, whose sum is what is added to the base; all 0 where the base
-    alone is as good on the last fifth of the values. windows: `inputs.windows.Encoded`, in training.
+    alone is about as good on the last fifth of the values. windows: `inputs.windows.Encoded`, in training.
     """
     rows = np.arange(len(windows.rows))
     if len(rows) > FITTED:
@@ -35,34 +38,39 @@ def fit(windows: Any) -> np.ndarray:
     usual = np.bincount(series, scale) / np.maximum(1, np.bincount(series))
     weights = np.clip(scale / usual[series], 1 / HEAVIEST, HEAVIEST)[:, None]
     xs, bases, ys = (np.concatenate(arrays).astype(np.float64) * weights for arrays in zip(*found, strict=True))
+    whole = ~np.isnan(ys).any(1)
+    xs, bases, ys, rows, series = (array[whole] for array in (xs, bases, ys, rows, series))
     cut = windows.sizes[series] * (1 - JUDGED)
     before, after = windows.origins[rows] + windows.horizon <= cut, windows.origins[rows] >= cut
     none = np.zeros((ys.shape[1], xs.shape[1] + 1), np.float32)
-    if before.sum() < LEAST or np.isnan(ys[after]).all():
+    usual = np.abs(ys[after]).mean() if after.any() else 0.0
+    if before.sum() < LEAST or usual < NOTHING:
         return none
-    best, least = None, np.nanmean(np.abs(ys[after]))
-    for penalty in PENALTIES:
-        own = ridge(xs[before], bases[before], ys[before], penalty)
-        left = np.nanmean(np.abs(ys[after] - xs[after] @ own[:, :-1].T - bases[after] * own[:, -1]))
-        if left < least:
-            best, least = penalty, left
-    return none if best is None else ridge(xs, bases, ys, best).astype(np.float32)
+    best, least = None, BETTER * usual
+    for size in sorted({*SIZES, xs.shape[1]}):
+        if size > xs.shape[1]:
+            break
+        last = xs[:, -size:]
+        for penalty in PENALTIES:
+            own = ridge(last[before], bases[before], ys[before], penalty)
+            left = np.abs(ys[after] - last[after] @ own[:, :-1].T - bases[after] * own[:, -1]).mean()
+            if left < least:
+                best, least = (size, penalty), left
+    if best is None:
+        return none
+    size, penalty = best
+    none[:, -size - 1 :] = ridge(xs[:, -size:], bases, ys, penalty)
+    return none
 
 
 def ridge(xs: np.ndarray, bases: np.ndarray, ys: np.ndarray, penalty: float) -> np.ndarray:
-    """Coefficients `(horizon, features + 1)` of ys `(rows, horizon)`, NaN where there is none, on xs `(rows, features)` and the base
-    of each step `(rows, horizon)`.
-    """
-    features, there = xs.shape[1], ~np.isnan(ys)
-    whole, out = xs.T @ xs, np.zeros((ys.shape[1], features + 1))
-    square = np.empty((features + 1, features + 1))
-    for h, y in enumerate(np.where(there, ys, 0.0).T):
-        inside = there[:, h]
-        base = bases[:, h] * inside
-        square[:-1, :-1] = whole if inside.all() else xs[inside].T @ xs[inside]
-        square[-1, :-1] = square[:-1, -1] = xs.T @ base
-        square[-1, -1] = base @ base
-        count = max(1, int(inside.sum()))
-        right = np.append(xs.T @ y, base @ y) / count
-        out[h] = np.linalg.solve(square / count + penalty * np.eye(features + 1), right)
-    return out
+    """Coefficients `(horizon, features + 1)` of ys `(rows, horizon)` on xs `(rows, features)` and the base of each step `(rows, horizon)`."""
+    rows = len(xs)
+    square = xs.T @ xs / rows + penalty * np.eye(xs.shape[1])
+    # The base is another column at each step: all steps share one matrix, and the base is eliminated by hand.
+    right, beside = xs.T @ ys / rows, xs.T @ bases / rows
+    solved = np.linalg.solve(square, np.concatenate([right, beside], 1))
+    ours, theirs = solved[:, : ys.shape[1]], solved[:, ys.shape[1] :]
+    own = (bases * ys).sum(0) / rows - (beside * ours).sum(0)
+    own /= (bases**2).sum(0) / rows + penalty - (beside * theirs).sum(0)
+    return np.concatenate([ours - theirs * own, own[None]]).T

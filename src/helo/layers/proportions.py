@@ -5,7 +5,7 @@ every step, every second one … every 32nd one. A pattern is there where the ke
 of such steps is one number. Nothing of a kernel is learned, so a few examples are enough.
 
 Theirs are hard thresholds at quantiles of the training data. Here they are soft, so that a gradient passes, and in units of the
-outputs' own spread, so that nothing has to be kept of the data.
+outputs' own spread, so that nothing has to be kept of the data. Where a pattern at a dilation is longer than the series, its number is 0.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def run(xs: Array, lengths: Array) -> Array:
         taps = xp.concat([wide[:, j * by : j * by + time] for j in range(TAPS)], axis=2)
         ys = engines.exact_product(taps, weight) * inside
         spread = xp.sqrt(xp.sum(ys * ys, axis=(1, 2), keepdims=True) / (count[:, None] * KERNELS) + 1e-5)
+        fits = xp.astype(lengths > by * (TAPS - 1), xs.dtype)[:, None]
         for threshold, usual in THRESHOLDS:
             above = sigmoid(SHARP * (ys / spread - threshold)) * inside
-            found.append(LARGER * (xp.sum(above, axis=1) / count - usual))
+            found.append(fits * LARGER * (xp.sum(above, axis=1) / count - usual))
     return xp.concat(found, axis=-1)

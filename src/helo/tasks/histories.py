@@ -50,7 +50,7 @@ class HistorySource(Source):
     def split(self, files, valid, options):
         if options.split_by is not None or options.split not in (None, "chronological"):
             flag = f"--split-by {options.split_by}" if options.split_by is not None else f"--split {options.split}"
-            raise HeloError(flag, expected="no such option: the last horizon of each series is held out")
+            raise HeloError(flag, expected="no such option: the end of each series is held out")
         found, paths = self.read(files, options)
         record = {"train": [str(p.absolute()) for p in paths], "fingerprint": {"train": fingerprint(found, paths)}}
         if not valid:
