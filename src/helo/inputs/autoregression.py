@@ -13,6 +13,7 @@ FITTED = 50_000  # windows that it is fitted to at most
 JUDGED = 0.2  # of each series, its end, by which the penalty is chosen
 LEAST = 10  # windows before that
 NOTHING = 1e-6  # deviations: what is left of a series that repeats itself
+ENOUGH = 20  # forecasts that share no value, to judge by
 BETTER = 0.99  # of the base's error: less is no reason
 SIZES = (4, 16, 64, 256)  # last values that may be enough, beside all of them: few windows know no more
 PENALTIES = tuple(10.0**k for k in range(-4, 3))  # of a coefficient's square, beside the mean squared error
@@ -22,13 +23,13 @@ HEAVIEST = 10.0  # of a window, beside others of its series
 
 def fit(windows: Any) -> np.ndarray:
     """Coefficients `(horizon, recent + 1)` of the last values and of the base, whose sum is what is added to the base; all 0 where the base
-    alone is about as good on the last fifth of the values. windows: `inputs.windows.Encoded`, in training.
+    alone is about as good on the last fifth of the values, or that is too little to say. windows: `inputs.windows.Encoded`, in training.
     """
     rows = np.arange(len(windows.rows))
     if len(rows) > FITTED:
         rows = np.linspace(0, len(rows) - 1, FITTED).astype(np.int64)
     series, scales, found = windows.rows[rows], [], []
-    for part in np.array_split(rows, -(-len(rows) // 4096)):
+    for part in np.array_split(rows, max(1, -(-len(rows) // 4096))):
         batch = windows.batch(part)
         scales.append(batch["scale"])
         ys = (windows.targets(part) - batch["level"][:, None]) / batch["scale"][:, None]
@@ -43,8 +44,7 @@ def fit(windows: Any) -> np.ndarray:
     cut = windows.sizes[series] * (1 - JUDGED)
     before, after = windows.origins[rows] + windows.horizon <= cut, windows.origins[rows] >= cut
     none = np.zeros((ys.shape[1], xs.shape[1] + 1), np.float32)
-    usual = np.abs(ys[after]).mean() if after.any() else 0.0
-    if before.sum() < LEAST or usual < NOTHING:
+    if before.sum() < LEAST or after.sum() < ENOUGH * ys.shape[1] or (usual := np.abs(ys[after]).mean()) < NOTHING:
         return none
     best, least = None, BETTER * usual
     for size in sorted({*SIZES, xs.shape[1]}):

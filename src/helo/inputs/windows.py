@@ -83,8 +83,10 @@ class Windows(Input):
         words = [w and _frequent(w, whole[:, k]) for k, w in enumerate(histories[0].words)]
         known, recent = histories[0].known.shape[1], context if few else 0
         self = cls(frequency, lags, bases, context, horizon, known, means, spreads, words, recent)
-        if recent:
-            self.coefficients = autoregression.fit(self.training(histories))
+        if recent and (found := autoregression.fit(self.training(histories))).any():
+            self.coefficients = found
+        else:
+            self.recent = 0
         return self
 
     def _encode(self, examples):
