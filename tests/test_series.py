@@ -319,3 +319,15 @@ def test_intervals_of_a_few_series_are_calibrated_by_what_was_not_learned(tmp_pa
     assert run.parameters["calibration.bias"].any()
     assert 0.6 <= run.evaluate()["coverage_80"] <= 0.95
     assert 0.6 <= run.evaluate([tmp_path / "test.ts"])["coverage_80"] <= 0.95  # without it about 0.2
+
+
+def test_two_examples_of_each_label_are_cross_validated(tmp_path, rng):
+    """None of them can be spared for validation alone."""
+    rows = [rng.standard_normal(20).cumsum() + 3 * label for label in range(60) for _ in range(2)]
+    file = tmp_path / "many.ts"
+    lines = [",".join(f"{v:.3f}" for v in row) + f":k{i // 2}" for i, row in enumerate(rows)]
+    head = ["@univariate true", "@classLabel true " + " ".join(f"k{i}" for i in range(60)), "@data"]
+    file.write_text("\n".join([*head, *lines]) + "\n")
+    run = helo.train("classify", file, out=tmp_path / "run", steps=2, hidden=4, quiet=True)
+    assert run.task.options.folds == 5
+    assert run.evaluate()["examples"] == 120

@@ -23,7 +23,8 @@ from helo.tasks.examples import ExampleOptions
 from helo.tasks.labels import LEAST, LabelSource, no_words, unused
 
 ENOUGH = 100  # held-out series
-TINY, FOLDS = 100, 5  # of fewer series a tenth says nothing: each part of them is held out from another network
+TINY, FOLDS = 100, 5  # of fewer series a tenth says nothing: each part of them is held out from another network,
+EACH = 5  # and of fewer a label, of which none can be spared
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Options(ExampleOptions):
     folds: Annotated[
         int | None,
         "series: networks whose answers are averaged, each of which does not learn from one part of the examples (cross-validation), "
-        "by default 5 of fewer than 100 series and 1 of more",
+        "by default 5 of fewer than 100 series, or 5 a label, and 1 of more",
         Bounds(1, 20),
     ] = None
     dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
@@ -87,7 +88,8 @@ class WholeSource(LabelSource):
         timed = options.split == "chronological"
         given = options.folds
         if given is None:
-            few = series and not timed and LEAST * FOLDS <= len(examples) < TINY
+            kinds = {y for y in examples.labels if isinstance(y, str)} if series else ()
+            few = series and not timed and LEAST * FOLDS <= len(examples) < max(TINY, EACH * len(kinds))
             return min(FOLDS, len(set(splits.groups(examples))) if options.split == "group" else FOLDS) if few else 1
         if given > 1 and not (series and not timed):
             found = f"{given}, with a chronological split" if timed else f"{given}, with examples that are no series"
