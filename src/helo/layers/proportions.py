@@ -22,11 +22,8 @@ from helo.layers.stack import mask
 TAPS, RAISED = 9, 3  # values of a kernel, and those that are 2
 KERNELS = 84  # ways to choose these
 DILATIONS = (1, 2, 4, 8, 16, 32)
-THRESHOLDS = (
-    (-0.5, 0.7),
-    (0.0, 0.5),
-    (0.5, 0.3),
-)  # over the spread of a dilation's outputs; and the usual proportion above it
+# Over the spread of a dilation's outputs; and the usual proportion of steps above it.
+THRESHOLDS = ((-0.5, 0.7), (0.0, 0.5), (0.5, 0.3))
 SHARP = 10.0  # how steep a soft threshold is
 LARGER = 4.0  # times, so that these numbers are about as large as those of other layers
 WIDTH = KERNELS * len(DILATIONS) * len(THRESHOLDS)

@@ -65,9 +65,10 @@ class HistorySource(Source):
         """To learn from, each series without its last horizon, and to validate on, all of it from there."""
         horizon = options.horizon
         season = options.season or times.season(examples.inputs[0].clock.frequency)
-        room = int(SHARE * min(map(len, examples.inputs), default=0)) // horizon
+        least, shortest = horizon + max(2, season if season > 1 else 2), min(map(len, examples.inputs), default=0)
+        room = min(int(SHARE * shortest), shortest - least) // horizon
         origins = max(1, min(room, -(-ENOUGH // max(1, len(examples)))))
-        check = rolled(examples, horizon, origins, least=horizon + max(2, season if season > 1 else 2))
+        check = rolled(examples, horizon, origins, least=least)
         first = check.take(np.arange(0, len(check), origins))
         learn = [history(h.name, h.values[: h.origin], h.clock, h.known, h.past, h.words) for h in first.inputs]
         several = f", in {origins} forecasts" if origins > 1 else ""
