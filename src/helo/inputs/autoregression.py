@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-FITTED = 50_000  # windows that it is fitted to at most
+PART = 4096  # windows that are made at once
 JUDGED = 0.2  # of each series, its end, by which the penalty is chosen
 LEAST = 10  # windows before that
 NOTHING = 1e-6  # deviations: what is left of a series that repeats itself
@@ -21,21 +21,18 @@ FAR = 10.0  # deviations: an outlier is far, not a thousand times as far
 HEAVIEST = 10.0  # of a window, beside others of its series
 
 
-def fit(windows: Any) -> np.ndarray:
-    """Coefficients `(horizon, recent + 1)` of the last values and of the base, whose sum is what is added to the base; all 0 where the base
+def fit(windows: Any) -> np.ndarray | None:
+    """Coefficients `(horizon, recent + 1)` of the last values and of the base, whose sum is what is added to the base; None where the base
     alone is about as good on the last fifth of the values, or that is too little to say. windows: `inputs.windows.Encoded`, in training.
     """
-    rows = np.arange(len(windows.rows))
-    if len(rows) > FITTED:
-        rows = np.linspace(0, len(rows) - 1, FITTED).astype(np.int64)
-    series, scales, found = windows.rows[rows], [], []
-    for part in np.array_split(rows, max(1, -(-len(rows) // 4096))):
+    rows, scales, found = np.arange(len(windows.rows)), [], []
+    for part in np.split(rows, range(PART, len(rows), PART)):
         batch = windows.batch(part)
         scales.append(batch["scale"])
         ys = (windows.targets(part) - batch["level"][:, None]) / batch["scale"][:, None]
         found.append((batch["recent"], batch["base"], np.clip(ys, -FAR, FAR) - batch["base"]))
     # Where a series varies more, an error is larger by as much.
-    scale = np.concatenate(scales)
+    series, scale = windows.rows, np.concatenate(scales)
     usual = np.bincount(series, scale) / np.maximum(1, np.bincount(series))
     weights = np.clip(scale / usual[series], 1 / HEAVIEST, HEAVIEST)[:, None]
     xs, bases, ys = (np.concatenate(arrays).astype(np.float64) * weights for arrays in zip(*found, strict=True))
@@ -43,9 +40,8 @@ def fit(windows: Any) -> np.ndarray:
     xs, bases, ys, rows, series = (array[whole] for array in (xs, bases, ys, rows, series))
     cut = windows.sizes[series] * (1 - JUDGED)
     before, after = windows.origins[rows] + windows.horizon <= cut, windows.origins[rows] >= cut
-    none = np.zeros((ys.shape[1], xs.shape[1] + 1), np.float32)
     if before.sum() < LEAST or after.sum() < ENOUGH * ys.shape[1] or (usual := np.abs(ys[after]).mean()) < NOTHING:
-        return none
+        return None
     best, least = None, BETTER * usual
     for size in sorted({*SIZES, xs.shape[1]}):
         if size > xs.shape[1]:
@@ -57,10 +53,11 @@ def fit(windows: Any) -> np.ndarray:
             if left < least:
                 best, least = (size, penalty), left
     if best is None:
-        return none
+        return None
     size, penalty = best
-    none[:, -size - 1 :] = ridge(xs[:, -size:], bases, ys, penalty)
-    return none
+    out = np.zeros((ys.shape[1], xs.shape[1] + 1), np.float32)
+    out[:, -size - 1 :] = ridge(xs[:, -size:], bases, ys, penalty)
+    return out
 
 
 def ridge(xs: np.ndarray, bases: np.ndarray, ys: np.ndarray, penalty: float) -> np.ndarray:

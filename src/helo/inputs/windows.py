@@ -50,8 +50,7 @@ class Windows(Input):
         self.context = self.patch * -(-context // self.patch)
         self.calendar = times.calendar_width(frequency)
         self.words = list(words or [None] * len(self.means))
-        self.recent = recent
-        self.coefficients = np.zeros((horizon, recent + 1), np.float32)  # with which the autoregression begins
+        self.recent, self.coefficients = recent, None  # with which the autoregression begins, where one was fitted
         widths = [1 if w is None else len(w) for w in self.words]
         self.covariates, self.advance = (
             sum(widths),
@@ -81,12 +80,11 @@ class Windows(Input):
             if len(there):
                 means[k], spreads[k] = there.mean(), there.std() or 1.0
         words = [w and _frequent(w, whole[:, k]) for k, w in enumerate(histories[0].words)]
-        known, recent = histories[0].known.shape[1], context if few else 0
-        self = cls(frequency, lags, bases, context, horizon, known, means, spreads, words, recent)
-        if recent and (found := autoregression.fit(self.training(histories))).any():
-            self.coefficients = found
-        else:
-            self.recent = 0
+        known = histories[0].known.shape[1]
+        self = cls(frequency, lags, bases, context, horizon, known, means, spreads, words, context if few else 0)
+        if few:
+            self.coefficients = autoregression.fit(self.training(histories))
+            self.recent = 0 if self.coefficients is None else context
         return self
 
     def _encode(self, examples):

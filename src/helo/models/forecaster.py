@@ -30,7 +30,9 @@ class Forecaster(InputModel):
                 f"head.{k}.bias": bias.copy(),
             }
         if form.recent:
-            parameters["autoregression.weight"] = form.coefficients.copy()
+            # A model that is loaded, or that goes on, has its own.
+            none = np.zeros((form.horizon, form.recent + 1), np.float32)
+            parameters["autoregression.weight"] = none if form.coefficients is None else form.coefficients.copy()
         return parameters
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
