@@ -13,7 +13,7 @@ __all__ = ["Encoded", "Input", "find", "from_json", "names"]
 
 def names() -> list[str]:
     """The registered forms."""
-    return registry.names("helo.inputs", ("base", "photos"))
+    return registry.names("helo.inputs", ("autoregression", "base", "photos"))
 
 
 def find(name: str) -> type[Input]:
