@@ -27,8 +27,9 @@ def test_a_pattern_is_counted_as_written_out(rng):
             for t in range(40):
                 places = [t + (j - 4) * by for j in range(9)]
                 outputs[t, k] = sum(w * x[p] for w, p in zip(weights, places, strict=True) if 0 <= p < 40)
-        outputs /= np.sqrt((outputs**2).mean() + 1e-5)
-        fits = float(8 * by < 40)  # of a longer pattern there is nothing to see
+        square = (outputs**2).mean()
+        outputs /= np.sqrt(square + 1e-5)
+        fits = float(8 * by < 40) * square / (square + 1e-5)  # of a longer pattern there is nothing to see
         for threshold, usual in proportions.THRESHOLDS:
             share = (1 / (1 + np.exp(-proportions.SHARP * (outputs - threshold)))).mean(0)
             mine = found[at : at + proportions.KERNELS]
@@ -51,6 +52,10 @@ def test_padding_changes_nothing_and_numpy_equals_torch(rng, features):
     there.square().sum().backward()
     assert x.grad is not None
     assert x.grad[0].abs().sum() > 0
+
+
+def test_a_flat_series_has_no_pattern():
+    assert not proportions.of(np.zeros((2, 300, 2), np.float32), np.array([300, 9])).any()
 
 
 def test_each_kernel_of_several_features_sees_some(rng):

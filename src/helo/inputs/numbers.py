@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from helo.data.ragged import Ragged
 from helo.data.readers.columns import as_numbers, by_name
 from helo.errors import HeloError
 from helo.inputs.base import EVERY, Input
+from helo.layers import proportions
 from helo.saved import fields
 
 # In training, in units of a feature's spread: noise on every number, and how far a feature of an example is stretched.
@@ -21,6 +22,8 @@ from helo.saved import fields
 JITTER, SCALED = np.float32(0.1), np.float32(0.1)
 LARGEST = 3.4e38  # of a float32
 LONGEST = 512  # steps of a series: of longer ones several neighbours are averaged to one
+FINEST = 4096  # of one that is searched for patterns
+KEPT = 20_000  # series, of which what was found is kept (27 kB each)
 BEFORE = 8  # steps of training's mean that go before an example's own, when its mean is taken: few steps tell little
 
 
@@ -49,16 +52,23 @@ class Views:
 
     def of(self, x: np.ndarray) -> list[np.ndarray]:
         """The views of a series, each `(steps, features)`, 0 where a value is missing; the last only where `by` is above 1."""
-        there = ~np.isnan(x)
-        count = np.maximum(1, there.sum(0))
-        mean = np.where(there, x, 0).sum(0) / count
-        own = np.where(there, x - mean, 0)
-        own = np.clip(own / varied(np.sqrt((own**2).sum(0) / count), mean), -10, 10)
-        short, there = self.averaged(own, there)
+        own = _own(x)
+        short, there = self.averaged(own, ~np.isnan(x))
         known = there[1:] * there[:-1] > 0
         changes = np.concatenate([short[:1] * 0, np.where(known, np.diff(short, axis=0), 0)]) / self.changes
         spread = np.sqrt(np.maximum(0, self.averaged(own**2, ~np.isnan(x))[0] - short**2)) / self.spreads
         return [short, changes, spread]
+
+    def fine(self, x: np.ndarray) -> np.ndarray:
+        """In what a series `(time, features)` is searched for patterns, `(steps, 2 · features)`: scaled by itself, and the differences of
+        that. Every step is one, up to FINEST: what is short would be lost in an average.
+        """
+        views = replace(self, by=max(1, -(-len(x) // FINEST)))
+        own, there = views.averaged(_own(x), ~np.isnan(x))
+        changes = np.concatenate([own[:1] * 0, np.where(there[1:] * there[:-1] > 0, np.diff(own, axis=0), 0)])
+        return np.concatenate(
+            [own, changes / max(1e-6, np.sqrt((changes**2).sum() / max(1, changes.size)))], 1, dtype=np.float32
+        )
 
     def averaged(self, x: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The mean of each `by` steps, of those values that are there, and the share of them."""
@@ -107,7 +117,7 @@ class Numbers(Input):
         inputs, given = examples.inputs, examples.notes.get("features")
         if self.names is not None and given is not None and given != self.names:
             inputs = [by_name(x, given, self.names, examples.place(0)) for x in inputs]
-        scaled = []
+        scaled, fine = [], []
         for i, x in enumerate(inputs):
             if x.ndim != 2 or x.shape[1] != len(self.mean):
                 expected = f"(time, {len(self.mean)}), as in training"
@@ -123,9 +133,12 @@ class Numbers(Input):
                 z, there = self.views.averaged(z, ~holes)
                 holes, parts = 1 - there, self.views.of(x)[: self.width // len(self.mean) - 1 - self.missing]
                 parts = [np.clip(p, -10, 10) for p in parts]
+                if self.views.proportions:
+                    fine.append(self.views.fine(x))
             parts += [holes] if self.missing else []
             scaled.append(np.concatenate([z, *parts], 1, dtype=np.float32))
-        return _Encoded(Ragged.of(scaled, np.float32, (self.width,)), self.noisy)
+        found = Ragged.of(fine, np.float32, (2 * len(self.mean),)) if self.views and self.views.proportions else None
+        return _Encoded(Ragged.of(scaled, np.float32, (self.width,)), self.noisy, found)
 
     def to_json(self):
         return {
@@ -168,9 +181,21 @@ def _level(x: np.ndarray, mean: np.ndarray) -> np.ndarray:
     return (far / (there.sum(0) + BEFORE)).astype(x.dtype)
 
 
+def _own(x: np.ndarray) -> np.ndarray:
+    """Numbers `(time, features)` less their mean over their spread, 0 where one is missing."""
+    there = ~np.isnan(x)
+    count = np.maximum(1, there.sum(0))
+    mean = np.where(there, x, 0).sum(0) / count
+    own = np.where(there, x - mean, 0)
+    return np.clip(own / varied(np.sqrt((own**2).sum(0) / count), mean), -10, 10)
+
+
 class _Encoded:
-    def __init__(self, xs: Ragged, noisy: bool):
-        self.xs, self.lengths, self.noisy = xs, xs.lengths, noisy
+    """xs: what the layers read. fine: of series in which patterns are searched for, `Views.fine` of them."""
+
+    def __init__(self, xs: Ragged, noisy: bool, fine: Ragged | None = None):
+        self.xs, self.lengths, self.noisy, self.fine = xs, xs.lengths, noisy, fine
+        self.known: dict[int, np.ndarray] = {}
 
     def windows(self, size: int) -> _Encoded:
         return _Encoded(self.xs.windows(size), self.noisy)
@@ -182,7 +207,21 @@ class _Encoded:
             inside = np.arange(xs.shape[1]) < lengths[:, None]
             xs = xs + JITTER * rng.standard_normal(xs.shape, np.float32) * inside[..., None]
         xs, lengths = xs[mine], lengths[mine]
-        return {"xs": xs[:, : max(1, lengths.max(initial=0))], "lengths": lengths}
+        batch = {"xs": xs[:, : max(1, lengths.max(initial=0))], "lengths": lengths}
+        return batch if self.fine is None else batch | {"proportions": self.proportions(rows[mine], self.fine)}
+
+    def proportions(self, rows: np.ndarray, fine: Ragged) -> np.ndarray:
+        """How often patterns stand in some examples, `(rows, numbers)`: without noise, since noise would be patterns too, and so only
+        computed once.
+        """
+        found = np.zeros((len(rows), proportions.WIDTH * 2), np.float32)
+        for k, i in enumerate(rows.tolist()):
+            if (own := self.known.get(i)) is None:
+                own = proportions.of(fine[i][None], fine.lengths[i : i + 1])[0]
+                if len(self.known) < KEPT:
+                    self.known[i] = own
+            found[k] = own
+        return found
 
 
 # Of what there is to know of a label, the share that its video may tell before what the video is on the whole counts:

@@ -55,7 +55,8 @@ class Forward:
 
     inputs: of the example, without the axis n. feature_mask: for each input which feature each of its numbers belongs to, of
     a shape that broadcasts to it; patch_mask: the same for occlusion, where features are too small to be missed. baselines:
-    where the path begins; zeros where nothing else is said.
+    where the path begins; zeros where nothing else is said. beside: about how many products a row takes beside those with the
+    parameters, and numbers it makes.
     """
 
     model: Model
@@ -65,6 +66,7 @@ class Forward:
     baselines: Sequence[np.ndarray] = ()
     patch_mask: Sequence[np.ndarray] = ()
     steps: int = 1
+    beside: tuple[int, int] = (0, 0)
 
     def __post_init__(self):
         def shaped(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -74,8 +76,10 @@ class Forward:
         self.baselines = shaped(self.baselines or [np.zeros(())] * len(self.inputs))
         self.feature_mask, self.patch_mask = shaped(self.feature_mask), shaped(self.patch_mask or self.feature_mask)
         self.features = 1 + max(int(m.max(initial=0)) for m in self.feature_mask)
-        self.cost = cost(self.parameters, self.steps)
-        self.rows = max(1, ROOM // (16 * (sum(x.size for x in self.inputs) + 1)))  # of inputs side by side
+        self.cost = cost(self.parameters, self.steps) + self.beside[0]
+        self.rows = max(
+            1, ROOM // (16 * (sum(x.size for x in self.inputs) + 1) + self.beside[1] // 16)
+        )  # of inputs side by side
         self._double = {n: p.astype(np.float64) for n, p in self.parameters.items()}
 
     @property

@@ -25,7 +25,7 @@ from helo.inputs.words import Words
 from helo.inspection import attribution
 from helo.inspection.attribution import Forward, log_odds, tree
 from helo.inspection.features import baseline_of, features_of, texts_of, words_of
-from helo.layers import part
+from helo.layers import part, proportions
 from helo.models.tagger import Tagger
 from helo.runs.run import Run
 from helo.runs.stream import Stream
@@ -74,7 +74,7 @@ def answer_request(
     encoded = task.encode(one)
     if encoded.lengths[0] == 0:
         raise HeloError("an empty input", expected="at least one word", where=where)
-    form = task.form
+    form, fine = task.form, None if (found := getattr(encoded, "fine", None)) is None else found[0]
     vectors = form.forward(part(run.parameters, "input"), encoded.batch(np.zeros(1, np.int64)), task.model.cell, None)[
         0
     ]
@@ -98,7 +98,11 @@ def answer_request(
 
     def model(parameters: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
         xs = inputs[0]
-        scores = inside.forward(parameters, {"xs": xs, "lengths": engines.array(np.full(len(xs), steps), xs)})
+        batch = {"xs": xs, "lengths": engines.array(np.full(len(xs), steps), xs)}
+        if fine is not None:
+            whole = inputs[1]
+            batch["proportions"] = proportions.of(whole, engines.array(np.full(len(xs), whole.shape[1]), whole))
+        scores = inside.forward(parameters, batch)
 
         def odds(t: int, y: int) -> Any:
             if numeric:
@@ -111,10 +115,13 @@ def answer_request(
         return namespace(xs).stack([sum(odds(t, y) for t, y in several) for _, several in chosen], axis=1)
 
     request = features_of(task, x, vectors, examples)
-    base = [baseline_of(run, form, vectors, baseline)]
-    forward = Forward(
-        model, parameters, [vectors], request.pop("feature_mask"), base, request.pop("patch_mask", ()), steps
-    )
+    base, masks = [baseline_of(run, form, vectors, baseline)], request.pop("feature_mask")
+    patches, read, beside = request.pop("patch_mask", ()), [vectors], (0, 0)
+    if fine is not None:  # the same steps once more, as those see them that search for patterns
+        read, base, beside = [vectors, fine], [*base, np.zeros(())], proportions.cost(len(fine), fine.shape[1] // 2)
+        at = np.arange(len(fine)) * steps // len(fine)
+        masks, patches = ([m, np.broadcast_to(m, vectors.shape)[at][:, : fine.shape[1]]] for (m,) in (masks, patches))
+    forward = Forward(model, parameters, read, masks, base, patches, steps, beside)
     names = [name for name, _ in chosen]
     found = Request(answer=answer, forward=forward, targets=names, omitted=count - len(names), place=where, **request)
     return replace(found, measure="median", unit="") if numeric else found

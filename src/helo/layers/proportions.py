@@ -1,11 +1,12 @@
 """In what proportion of its steps a series looks like each of 84 short patterns.
 
 They are the fixed kernels of MiniRocket (Dempster, Schmidt and Webb 2021): nine values, of which three are 2 and six are -1, over
-every step, every second one … every 32nd one. A pattern is there where the kernel's output is above a threshold; the proportion
+every step, every second one … every 128th one. A pattern is there where the kernel's output is above a threshold; the proportion
 of such steps is one number. Nothing of a kernel is learned, so a few examples are enough.
 
-Theirs are hard thresholds at quantiles of the training data. Here they are soft, so that a gradient passes, and in units of the
-outputs' own spread, so that nothing has to be kept of the data. Where a pattern at a dilation is longer than the series, its number is 0.
+Theirs are hard thresholds at quantiles of the training data. Here they are soft, so that an explanation has a gradient, and in units of
+the outputs' own spread, so that nothing has to be kept of the data. Where a pattern at a dilation is longer than the series, its number
+is 0. They are numbers of an example, computed once: `inputs/numbers.py` holds them.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from helo.layers.stack import mask
 
 TAPS, RAISED = 9, 3  # values of a kernel, and those that are 2
 KERNELS = 84  # ways to choose these
-DILATIONS = (1, 2, 4, 8, 16, 32)
+DILATIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 # Over the spread of a dilation's outputs; and the usual proportion of steps above it.
-THRESHOLDS = ((-0.5, 0.7), (0.0, 0.5), (0.5, 0.3))
+THRESHOLDS = ((-1.5, 0.93), (-0.5, 0.7), (0.0, 0.5), (0.5, 0.3), (1.5, 0.07))
 SHARP = 10.0  # how steep a soft threshold is
+FLAT = 1e-5  # mean square of outputs, below which there is no pattern: of a flat series all numbers are 0, the usual
 LARGER = 4.0  # times, so that these numbers are about as large as those of other layers
 WIDTH = KERNELS * len(DILATIONS) * len(THRESHOLDS)
 
@@ -57,9 +59,22 @@ def run(xs: Array, lengths: Array) -> Array:
         wide = xp.concat([edge, xs, edge], axis=1)
         taps = xp.concat([wide[:, j * by : j * by + time] for j in range(TAPS)], axis=2)
         ys = engines.exact_product(taps, weight) * inside
-        spread = xp.sqrt(xp.sum(ys * ys, axis=(1, 2), keepdims=True) / (count[:, None] * KERNELS) + 1e-5)
-        fits = xp.astype(lengths > by * (TAPS - 1), xs.dtype)[:, None]
+        square = xp.sum(ys * ys, axis=(1, 2), keepdims=True) / (count[:, None] * KERNELS)
+        spread = xp.sqrt(square + FLAT)
+        fits = xp.astype(lengths > by * (TAPS - 1), xs.dtype)[:, None] * (square / (square + FLAT))[:, 0]
         for threshold, usual in THRESHOLDS:
             above = sigmoid(SHARP * (ys / spread - threshold)) * inside
             found.append(fits * LARGER * (xp.sum(above, axis=1) / count - usual))
     return xp.concat(found, axis=-1)
+
+
+def of(fine: Array, lengths: Array) -> Array:
+    """Both views of series, one behind the other, `(batch, time, 2 · features)`, to `(batch, 2 · WIDTH)`."""
+    n = fine.shape[2] // 2
+    return namespace(fine).concat([run(fine[..., :n], lengths), run(fine[..., n:], lengths)], axis=-1)
+
+
+def cost(time: int, features: int) -> tuple[int, int]:
+    """About how many products `of` takes for a series, a soft threshold being worth 40, and how many numbers it makes."""
+    outputs = 2 * time * KERNELS * len(DILATIONS)
+    return outputs * (TAPS * features + 40 * len(THRESHOLDS)), outputs * (2 + 3 * len(THRESHOLDS))

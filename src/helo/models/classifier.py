@@ -30,8 +30,8 @@ class Classifier(InputModel):
         """
         super().__init__(options, form, outputs)
         self.convolved = getattr(form, "views", None) is not None
-        # Features of a series in two views of which the proportions of patterns are read, too.
-        self.patterned = len(form.mean) if self.convolved and form.views.proportions else 0
+        # Whether the proportions of patterns in a series are read, too.
+        self.patterned = self.convolved and form.views.proportions
         self.shorter = convolution.SHORTER if self.convolved else 1
         self.folds = getattr(options, "folds", None) or 1
         self.calibrated = calibrated and self.folds > 1
@@ -73,16 +73,10 @@ class Classifier(InputModel):
 
     def each(self, parameters: Parameters, batch: Any, noise: Any = None) -> list[Any]:
         """The outputs of each network."""
-        beside = self._proportions(batch)
+        beside = [batch["proportions"]] if self.patterned else []
         if self.folds == 1:
             return [self._forward(parameters, batch, noise, beside)]
         return [self._forward(part(parameters, f"folds.{k}"), batch, noise, beside) for k in range(self.folds)]
-
-    def _proportions(self, batch: Any) -> list[Any]:
-        """What all networks read alike: how often patterns stand in the series, scaled by itself, and in its differences."""
-        if not (n := self.patterned):
-            return []
-        return [proportions.run(batch["xs"][..., k * n : (k + 1) * n], batch["lengths"]) for k in (1, 2)]
 
     def calibrate(self, parameters: Parameters, found: Any) -> Any:
         """Outputs with the calibration: each on a line, that of slope 1 through 0 at first."""
