@@ -54,7 +54,7 @@ class Options(ExampleOptions):
     folds: Annotated[
         int | None,
         "series: networks whose answers are averaged, each of which does not learn from one part of the examples (cross-validation), "
-        "by default 5 of fewer than 100 series, or 5 a label, and 1 of more",
+        "by default 5 of fewer than 100 series (200 with numbers as answers), or 5 a label, and 1 of more",
         Bounds(1, 20),
     ] = None
     dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
@@ -67,7 +67,9 @@ class Options(ExampleOptions):
 
 @dataclass(frozen=True)
 class WholeSource(LabelSource):
-    """Examples with an answer each, few of which are cross-validated."""
+    """Examples with an answer each, few of which are cross-validated. tiny: fewer than that are few."""
+
+    tiny: int = TINY
 
     def _held_out(self, examples, options):
         if (count := self._folds(examples, options)) == 1:
@@ -89,7 +91,7 @@ class WholeSource(LabelSource):
         given = options.folds
         if given is None:
             kinds = {y for y in examples.labels if isinstance(y, str)} if series else ()
-            few = series and not timed and LEAST * FOLDS <= len(examples) < max(TINY, EACH * len(kinds))
+            few = series and not timed and LEAST * FOLDS <= len(examples) < max(self.tiny, EACH * len(kinds))
             return min(FOLDS, len(set(splits.groups(examples))) if options.split == "group" else FOLDS) if few else 1
         if given > 1 and not (series and not timed):
             found = f"{given}, with a chronological split" if timed else f"{given}, with examples that are no series"
