@@ -42,13 +42,15 @@ class Views:
 
     @classmethod
     def learn(cls, inputs: Sequence[np.ndarray], longest: int | None = LONGEST) -> Views:
-        """From series `(time, features)`, NaN where a value is missing. longest: of more steps several become one."""
+        """From series `(time, features)`, NaN where a value is missing. longest: of more steps several become one; None where each step
+        is answered, so that there is nothing to count.
+        """
         one = np.ones(inputs[0].shape[1])
         views = cls(1 if longest is None else -(-max(map(len, inputs)) // longest), one, one)
         made = [views.of(x) for x in inputs]
         usual = [np.sqrt((np.concatenate([m[i] for m in made]) ** 2).mean(0)) for i in (1, 2)]
         changes, spreads = (np.where(u > 1e-6, u, 1.0) for u in usual)  # beside 1, less than that is rounding
-        return cls(views.by, changes, spreads)
+        return cls(views.by, changes, spreads, longest is not None)
 
     def of(self, x: np.ndarray) -> list[np.ndarray]:
         """The views of a series, each `(steps, features)`, 0 where a value is missing; the last only where `by` is above 1."""
@@ -66,9 +68,8 @@ class Views:
         views = replace(self, by=max(1, -(-len(x) // FINEST)))
         own, there = views.averaged(_own(x), ~np.isnan(x))
         changes = np.concatenate([own[:1] * 0, np.where(there[1:] * there[:-1] > 0, np.diff(own, axis=0), 0)])
-        return np.concatenate(
-            [own, changes / max(1e-6, np.sqrt((changes**2).sum() / max(1, changes.size)))], 1, dtype=np.float32
-        )
+        usual = np.sqrt((changes**2).sum() / max(1, changes.size))
+        return np.concatenate([own, changes / max(1e-6, usual)], 1, dtype=np.float32)
 
     def averaged(self, x: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The mean of each `by` steps, of those values that are there, and the share of them."""
