@@ -34,7 +34,7 @@ HORIZON = Bounds(1, 10_000)
 FARTHEST = 30.0  # deviations, of a value that is learned from
 SLOWLY = 0.01  # as fast as others the autoregression learns
 SMALL = 20_000  # values, below which a small network learns what there is
-FEW, MANY = 300, 1_500  # steps at most, of few windows and of many: more learn them by heart
+FEW, MANY = 300, 1_000  # steps at most, of few windows and of many: more learn them by heart
 
 
 @dataclass(frozen=True)
