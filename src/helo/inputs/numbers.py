@@ -23,6 +23,7 @@ JITTER, SCALED = np.float32(0.1), np.float32(0.1)
 LARGEST = 3.4e38  # of a float32
 LONGEST = 512  # steps of a series: of longer ones several neighbours are averaged to one
 FINEST = 4096  # of one that is searched for patterns
+SEARCHED = 64  # features; each pattern sees a random mix of some, which of more of them (frames of videos) says little
 KEPT = 20_000  # series, of which what was found is kept (27 kB each)
 BEFORE = 8  # steps of training's mean that go before an example's own, when its mean is taken: few steps tell little
 
@@ -43,14 +44,14 @@ class Views:
     @classmethod
     def learn(cls, inputs: Sequence[np.ndarray], longest: int | None = LONGEST) -> Views:
         """From series `(time, features)`, NaN where a value is missing. longest: of more steps several become one; None where each step
-        is answered, so that there is nothing to count.
+        is answered: then there is nothing to count patterns in.
         """
         one = np.ones(inputs[0].shape[1])
         views = cls(1 if longest is None else -(-max(map(len, inputs)) // longest), one, one)
         made = [views.of(x) for x in inputs]
         usual = [np.sqrt((np.concatenate([m[i] for m in made]) ** 2).mean(0)) for i in (1, 2)]
         changes, spreads = (np.where(u > 1e-6, u, 1.0) for u in usual)  # beside 1, less than that is rounding
-        return cls(views.by, changes, spreads, longest is not None)
+        return cls(views.by, changes, spreads, longest is not None and len(one) <= SEARCHED)
 
     def of(self, x: np.ndarray) -> list[np.ndarray]:
         """The views of a series, each `(steps, features)`, 0 where a value is missing; the last only where `by` is above 1."""
