@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from helo.inputs.numbers import SEARCHED, Views
 from helo.layers import proportions
 
 
@@ -56,6 +57,16 @@ def test_padding_changes_nothing_and_numpy_equals_torch(rng, features):
 
 def test_a_flat_series_has_no_pattern():
     assert not proportions.of(np.zeros((2, 300, 2), np.float32), np.array([300, 9])).any()
+
+
+def test_patterns_are_searched_for_at_every_step_of_few_features(rng):
+    x = rng.standard_normal((1200, 1))
+    views = Views.learn([x])
+    assert views.by == 3
+    assert views.proportions
+    assert views.fine(x).shape == (1200, 2)
+    assert not Views.learn([x], longest=None).proportions
+    assert not Views.learn([rng.standard_normal((20, SEARCHED + 1))]).proportions
 
 
 def test_each_kernel_of_several_features_sees_some(rng):
