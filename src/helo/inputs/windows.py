@@ -116,8 +116,10 @@ class Windows(Input):
         rows = np.arange(len(histories))
         return Encoded(self, histories, rows, np.array([h.origin for h in histories], np.int64), horizon)
 
-    def training(self, histories: Sequence[History]) -> Encoded:
-        """A window before each value, as far as the horizon after it has values too."""
+    def training(self, histories: Sequence[History], parts: int = 0) -> Encoded:
+        """A window before each value, as far as the horizon after it has values too. parts: into which the time of each series is
+        parted, where it is.
+        """
         least = min(max(self.bases), min(len(h) for h in histories) - self.horizon)
         counts = [max(0, len(h) - self.horizon - least + 1) for h in histories]
         rows = np.repeat(np.arange(len(histories)), counts)
@@ -125,7 +127,9 @@ class Windows(Input):
         if len(rows) > WINDOWS:
             some = np.linspace(0, len(rows) - 1, WINDOWS).astype(np.int64)
             rows, origins = rows[some], origins[some]
-        return Encoded(self, list(histories), rows, origins, self.horizon)
+        encoded = Encoded(self, list(histories), rows, origins, self.horizon)
+        encoded.parts, encoded.first = parts, least
+        return encoded
 
     def to_json(self):
         return {
@@ -201,6 +205,7 @@ class Encoded:
         self.starts, self.sizes = 1 + np.cumsum(sizes) - sizes, sizes
         self.back = max(form.lags)
         self.tables: dict[int, np.ndarray] = {}
+        self.parts, self.first = 0, 0  # into which the time from a value on is parted, for a cross-validation
         self.ets = False  # whether AutoETS is asked for beside
 
     def _values(self, rows: np.ndarray, steps: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
@@ -267,10 +272,16 @@ class Encoded:
             "ahead": np.concatenate(parts, -1).astype(np.float32),
             "base": ((base - level[:, None]) / scale[:, None]).astype(np.float32),
             **({"recent": z[:, -form.recent :].astype(np.float32)} if form.recent else {}),
+            **({"part": self._parts(rows, future)} if self.parts else {}),
             "level": level,
             "scale": scale,
             "least": np.where(np.where(there, values, 0.0).min(1) >= 0, 0.0, -np.inf),
         }
+
+    def _parts(self, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """The part of their series' time that steps `(rows, steps)` are in, from 0 on."""
+        length = self.sizes[self.rows[rows]][:, None] - self.first
+        return np.clip((steps - self.first) * self.parts // length, 0, self.parts - 1)
 
     @staticmethod
     def _repeated(values: np.ndarray, lag: int, after: np.ndarray) -> np.ndarray:

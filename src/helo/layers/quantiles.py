@@ -31,6 +31,18 @@ def increasing(outputs: Array) -> Array:
     return xp.stack(found, axis=-1)
 
 
+def widened(quantiles: Array, factors: Array) -> Array:
+    """Quantiles `(…, levels)` whose distances are multiplied by factors `(levels - 1,)`; the one in the middle stays."""
+    xp, n = namespace(quantiles), quantiles.shape[-1]
+    steps, middle = (quantiles[..., 1:] - quantiles[..., :-1]) * factors, n // 2
+    found = [quantiles[..., middle]]
+    for i in range(middle, n - 1):
+        found.append(found[-1] + steps[..., i])
+    for i in range(middle - 1, -1, -1):
+        found.insert(0, found[0] - steps[..., i])
+    return xp.stack(found, axis=-1)
+
+
 def start(levels: Sequence[float]) -> np.ndarray:
     """Outputs `(levels,)` whose quantiles are those of a standard normal variable: where a head starts, its targets scaled."""
     from statistics import NormalDist

@@ -9,14 +9,21 @@ import numpy as np
 from helo import engines
 from helo.cells.functions import namespace
 from helo.layers import part, stack, under, variational_dropout
-from helo.layers.quantiles import LEVELS, increasing, start
+from helo.layers.quantiles import LEVELS, increasing, start, widened
 from helo.models.base import InputModel, Parameters
+
+CALIBRATED = 10.0  # times faster than other parameters the calibration is learned: others go on changing what it is of
 
 
 class Forecaster(InputModel):
     """Quantiles of each step ahead. options: cell, layers, hidden, dropout, members: networks of different beginnings, each learned
-    on its own, whose quantiles are averaged: one alone is off by chance more than it could be.
+    on its own, whose quantiles are averaged: one alone is off by chance more than it could be. calibrate: whether the quantiles
+    are calibrated by what each network says of the part of the time that it does not learn from.
     """
+
+    def __init__(self, options: Any, form: Any, outputs: int):
+        super().__init__(options, form, outputs)
+        self.calibrated = bool(options.calibrate)
 
     def init(self, rng):
         o, form, parameters = self.options, self.form, {}
@@ -33,12 +40,19 @@ class Forecaster(InputModel):
             # A model that is loaded, or that goes on, has its own.
             none = np.zeros((form.horizon, form.recent + 1), np.float32)
             parameters["autoregression.weight"] = none if form.coefficients is None else form.coefficients.copy()
+        if self.calibrated:
+            parameters["calibration.weight"] = np.zeros(len(LEVELS) - 1, np.float32)
         return parameters
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
         """A batch of windows to quantiles `(batch, horizon, levels)`, as the windows are scaled."""
         found = self.each(parameters, batch, noise)
-        return sum(found[1:], found[0]) / len(found)
+        mean = sum(found[1:], found[0]) / len(found)
+        return self.calibrate(parameters, mean) if self.calibrated else mean
+
+    def calibrate(self, parameters: Parameters, found: Any) -> Any:
+        """Quantiles with the calibration: each distance between two times a factor, 1 at first."""
+        return widened(found, namespace(found).exp(CALIBRATED * parameters["calibration.weight"]))
 
     def each(self, parameters: Parameters, batch: Any, noise: Any = None) -> list[Any]:
         """The same of each member."""

@@ -97,7 +97,9 @@ class Options(ExampleOptions):
     season: Annotated[int | None, "values in a season, by default those of the frequency", SIZE] = None
     cell: Annotated[str, "a cell's name, with options, or FILE.py:NAME"] = "lstm"
     layers: Annotated[int, "layers", SIZE] = 1
-    members: Annotated[int, "networks whose quantiles are averaged", Bounds(1, 100)] = 3
+    members: Annotated[int | None, "networks whose quantiles are averaged", Bounds(1, 100)] = None
+    calibrate: Annotated[bool | None, "whether each network leaves a part of the time out, by which the intervals are calibrated; by default of "
+                         "few values"] = None  # fmt: skip
     hidden: Annotated[int | None, "units per layer of each", SIZE] = None
     dropout: Annotated[float | None, "dropout of the outputs of the recurrent layers", SHARE] = None
     batch: Annotated[int | None, "windows per step (batch size)", SIZE] = None
@@ -108,7 +110,7 @@ class Forecast(ExampleTask):
 
     Options = Options
     source = HistorySource("series", "chronological")
-    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, lr_scale={"autoregression": SLOWLY})
+    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, lr_scale={"autoregression": SLOWLY}, averaged=True, enough=20)
     scoring = Scoring(("forecast",), ("forecast",))
     form: Windows
 
@@ -122,7 +124,7 @@ class Forecast(ExampleTask):
         form = inputs.from_json(fields(saved, input=dict)[0])
         if not isinstance(form, Windows) or form.horizon != options.horizon:
             raise ValueError("not windows of the horizon that run.json says")
-        return cls(options, form)
+        return cls(replace(options, calibrate=bool(options.calibrate)), form)
 
     @classmethod
     def from_dataset(cls, options, examples):
@@ -137,7 +139,7 @@ class Forecast(ExampleTask):
         small = sum(map(len, examples.inputs)) < SMALL
         form = Windows.learn(examples.inputs, options.horizon, options.season, small)
         windows = len(form.training(examples.inputs).rows)
-        o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 64,
+        o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 64, members=5 if small else 3, calibrate=small,
                    dropout=0.2 if small else 0.1, batch=32 if small else 128)  # fmt: skip
         self = cls(o, form)
         # Windows overlap: a pass over all shows each value hundreds of times.
@@ -145,7 +147,7 @@ class Forecast(ExampleTask):
         return self
 
     def training_examples(self, examples):
-        encoded = self.form.training(examples.inputs)
+        encoded = self.form.training(examples.inputs, self.options.members if self.options.calibrate else 0)
         return encoded, encoded
 
     def targets(self, examples):
@@ -159,17 +161,28 @@ class Forecast(ExampleTask):
     # What is minimised.
 
     def loss(self, parameters, batch, state, noise):
-        found = [self._loss(q, batch) for q in self.model.each(parameters, batch, noise)]
-        return sum(loss for loss, _ in found) / len(found), found[0][1], None
+        found = self.model.each(parameters, batch, noise)
+        if not self.model.calibrated:
+            losses = [self._loss(q, batch) for q in found]
+            return sum(loss for loss, _ in losses) / len(found), losses[0][1], None
+        loss, count = 0.0, self._loss(found[0], batch)[1]
+        for k, q in enumerate(found):
+            own = batch["part"] == k
+            loss = loss + self._loss(q, batch, ~own)[0] / (len(found) - 1)
+            # Its gradient alone counts, and only for the calibration.
+            apart = self._loss(self.model.calibrate(parameters, engines.constant(q)), batch, own)[0]
+            loss = loss + apart - engines.constant(apart)
+        return loss, count, None
 
-    def _loss(self, found: Any, batch: Any) -> tuple[Any, Any]:
-        """The pinball loss over all steps that have a value, the mean of the levels, and how many they are."""
+    def _loss(self, found: Any, batch: Any, some: Any = None) -> tuple[Any, Any]:
+        """The pinball loss over all steps that have a value, the mean of the levels, and how many they are. some: only of these."""
         xp, like = namespace(found), self._like(found)
         scaled = xp.astype((batch["targets"] - batch["level"][:, None]) / batch["scale"][:, None], like.dtype)
         there = xp.astype(~xp.isnan(scaled), like.dtype)
         # After a stretch that hardly varies any change is a thousand deviations: far is far.
         scaled = xp.where(there > 0, xp.clip(scaled, -FARTHEST, FARTHEST), xp.zeros_like(scaled))
         levels = engines.array(np.array(LEVELS, np.float32), like)
+        there = there if some is None else there * xp.astype(some, like.dtype)
         losses = xp.mean(quantiles.pinball(xp.astype(found, like.dtype), scaled, levels), axis=-1)
         return xp.sum(losses * there), xp.sum(there)
 

@@ -71,6 +71,8 @@ def load(learner: Learner) -> bool:
                 raise ValueError(
                     f"step {progress.step}, epoch {epoch}, batch {index} of {batches.per_epoch}, {world} processes"
                 )
+        if not any(n.startswith("averaged.") for n in arrays):
+            learner.averaged = {}  # it was begun before its task averaged weights, and goes on as it was
         own = _own(learner)
         shapes = {n: (tuple(p.shape) or (1,), torch.empty(0, dtype=p.dtype).numpy().dtype) for n, p in own.items()}
         streams = getattr(batches, "streams", 0)
