@@ -20,6 +20,8 @@ ASKED = {
     "classify": ["a fine book", "that poor film"],
     "several": ["cold rain", "a warm sun"],
     "series": "series.csv",
+    "regress": "regress.csv",
+    "forecast": "forecast.csv",
     "tag": ["Anna went to Rome ."],
     "translate": ["one two", "five"],
     "caption": ["pictures/01.png"],
@@ -54,7 +56,7 @@ def known_then(found, then):
 
 def test_there_is_one_of_each_task():
     tasks = {json.loads((HERE / name / "run.json").read_text())["task"] for name in RUNS}
-    assert tasks == {"lm", "classify", "tag", "translate", "caption"}
+    assert tasks == {"lm", "classify", "regress", "tag", "translate", "caption", "forecast"}
 
 
 @pytest.mark.parametrize("name", RUNS)

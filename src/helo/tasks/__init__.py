@@ -16,6 +16,7 @@ NOT_TASKS = (
     "baselines",
     "base",
     "examples",
+    "forecast_options",
     "forms",
     "histories",
     "score",

@@ -6,9 +6,8 @@ what came before → recurrent layers → their state → recurrent layers over 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -23,86 +22,18 @@ from helo.layers.quantiles import LEVELS
 from helo.metrics import Predictions, Scoring
 from helo.metrics.forecast import Forecast as Figures
 from helo.models.forecaster import Forecaster
-from helo.options import SHARE, SIZE, Bounds
 from helo.saved import fields, settled
 from helo.tasks import baselines
 from helo.tasks.base import Parameters, Recipe, filled
-from helo.tasks.examples import ExampleOptions, ExampleTask
+from helo.tasks.examples import ExampleTask
+from helo.tasks.forecast_options import Options, PredictOptions
 from helo.tasks.histories import HistorySource
 
-HORIZON = Bounds(1, 10_000)
 FARTHEST = 30.0  # deviations, of a value that is learned from
 SLOWLY = 0.01  # as fast as others the autoregression learns
 SMALL = 20_000  # values, below which a small network learns what there is
-FEW, MANY = 300, 1_000  # steps at most, of few windows and of many: more learn them by heart
-
-
-@dataclass(frozen=True)
-class EvalOptions:
-    """Of a backtest: from how many origins each series is forecast."""
-
-    origins: Annotated[int, "forecast each series from so many origins, the last first", Bounds(1, 10_000)] = 1
-    stride: Annotated[int | None, "values from one origin to the next, by default the horizon", Bounds(1)] = None
-    ets: Annotated[bool, "also AutoETS of statsforecast, an exponential smoothing model fitted to each series"] = False
-
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """Of a forecast."""
-
-    horizon: Annotated[int | None, "steps to forecast, by default as in training", HORIZON] = None
-    quantiles: Annotated[
-        tuple[str, ...], "a quantile between 0 and 1 in place of the deciles; may be given several times"
-    ] = ()
-    paths: Annotated[
-        int, "also sample so many paths, whose quantiles are those of the forecast", Bounds(0, 100_000)
-    ] = 0
-    seed: Annotated[int | None, "random seed of the paths", Bounds(0)] = None
-
-    def __post_init__(self):
-        self.levels  # noqa: B018  refused before anything is computed
-
-    @property
-    def levels(self) -> tuple[float, ...]:
-        """The quantiles as numbers, increasing."""
-        found = []
-        for text in self.quantiles:
-            try:
-                level = float(text)
-            except ValueError:
-                level = float("nan")
-            if not 0 < level < 1:
-                raise HeloError(f"{text}", expected="a number between 0 and 1, such as 0.95", where="--quantiles")
-            found.append(level)
-        return tuple(sorted(set(found))) or LEVELS
-
-
-@dataclass(frozen=True)
-class Options(ExampleOptions):
-    """Of a forecaster. Sizes that are not given are settled from the series (`Forecast.from_dataset`)."""
-
-    verbs = MappingProxyType({"eval": EvalOptions, "predict": PredictOptions})
-
-    horizon: Annotated[int, "steps to forecast", HORIZON] = 12
-    time: Annotated[str | None, "column of the times (the first of time, date, timestamp, month …)"] = None
-    target: Annotated[str | None, "column of the values; without it, every column is a series"] = None
-    group: Annotated[str | None, "column that says which series a row belongs to"] = None
-    known: Annotated[tuple[str, ...], "column that is known in advance; may be given several times"] = ()
-    past: Annotated[tuple[str, ...], "column that is known only afterwards; may be given several times"] = ()
-    frequency: Annotated[str | None, "how far values are apart: hourly, daily, monthly, 15min …  [from the times]"] = (
-        None
-    )
-    gaps: Annotated[Literal["missing", "previous", "zero"] | None, "fill times that have no row  [an error]"] = None
-    repeated: Annotated[Literal["first", "last", "mean", "sum"] | None, "join rows of one time  [an error]"] = None
-    season: Annotated[int | None, "values in a season, by default those of the frequency", SIZE] = None
-    cell: Annotated[str, "a cell's name, with options, or FILE.py:NAME"] = "lstm"
-    layers: Annotated[int, "layers", SIZE] = 1
-    members: Annotated[int | None, "networks whose quantiles are averaged", Bounds(1, 100)] = None
-    calibrate: Annotated[bool | None, "whether each network leaves a part of the time out, by which the intervals are calibrated; by default of "
-                         "few values"] = None  # fmt: skip
-    hidden: Annotated[int | None, "units per layer of each", SIZE] = None
-    dropout: Annotated[float | None, "dropout of the outputs of the recurrent layers", SHARE] = None
-    batch: Annotated[int | None, "windows per step (batch size)", SIZE] = None
+FEW, MANY = 800, 1_000  # steps at most, of few values and of many: more learn them by heart
+ENOUGH = 20  # forecasts: by fewer no weights are chosen
 
 
 class Forecast(ExampleTask):
@@ -110,7 +41,9 @@ class Forecast(ExampleTask):
 
     Options = Options
     source = HistorySource("series", "chronological")
-    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, lr_scale={"autoregression": SLOWLY}, averaged=True, enough=20)
+    recipe = Recipe(
+        {"adam_rate": 3e-3, "rate": 0.02}, lr_scale={"autoregression": SLOWLY}, averaged=True, enough=ENOUGH
+    )
     scoring = Scoring(("forecast",), ("forecast",))
     form: Windows
 
@@ -139,8 +72,15 @@ class Forecast(ExampleTask):
         small = sum(map(len, examples.inputs)) < SMALL
         form = Windows.learn(examples.inputs, options.horizon, options.season, small)
         windows = len(form.training(examples.inputs).rows)
-        o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 64, members=5 if small else 3, calibrate=small,
-                   dropout=0.2 if small else 0.1, batch=32 if small else 128)  # fmt: skip
+        o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 64,
+                   members=5 if small else 3, dropout=0.2 if small else 0.1, batch=32 if small else 128)  # fmt: skip
+        o = filled(o, calibrate=small and o.members > 1)
+        if o.calibrate and o.members == 1:
+            raise HeloError(
+                "with one network",
+                expected="--members 2 or more, of which each leaves out a part of the time",
+                where="--calibrate",
+            )
         self = cls(o, form)
         # Windows overlap: a pass over all shows each value hundreds of times.
         self.recipe = replace(self.recipe, max_epochs=(FEW if small else MANY) * o.batch / windows)
@@ -216,7 +156,10 @@ class Forecast(ExampleTask):
         for. horizon: how many steps; as in training where it is not given. paths: also so many sampled `paths`, each
         `(horizon,)`, of whole numbers where all values of the series are counts.
         """
-        examples = self.source.given(self, list(source) if isinstance(source, Iterator) else source)
+        source = list(source) if isinstance(source, Iterator) else source
+        if isinstance(source, list) and not source:
+            return []
+        examples = self.source.given(self, source)
         levels = PredictOptions(horizon, tuple(quantiles)).levels
         encoded = self.form.of(examples, horizon or self.options.horizon)
         found = self.predict_batches(parameters, encoded)[2]

@@ -77,7 +77,15 @@ class HistorySource(Source):
     def reload(self, task, data, files, origins=1, stride=None, ets=False, **said):
         found = super().reload(task, data, files, **said)
         found = replace(found, notes={**found.notes, "ets": ets})
-        return rolled(found, task.options.horizon, origins, stride)
+        if not files and origins == 1 and stride is None and isinstance(data["valid"], str):
+            return found  # forecast from the origins that were held out
+        return rolled(_whole(found), task.options.horizon, origins, stride)
+
+
+def _whole(examples: Dataset) -> Dataset:
+    """Each series once, of how many origins it may be there."""
+    first = {id(x.values): i for i, x in reversed(list(enumerate(examples.inputs)))}
+    return examples.take(np.array(sorted(first.values()), np.int64))
 
 
 def _arrays(source: Any, frequency: str | None, where: str = "input") -> Dataset:
