@@ -56,8 +56,8 @@ class LSTM(Cell):
         h, c = state
         n = h.shape[1]
         a = x + h @ parameters["weight_hh"].T
-        tanh = namespace(a).tanh
-        i, f, g, o = sigmoid(a[:, :n]), sigmoid(a[:, n : 2 * n]), tanh(a[:, 2 * n : 3 * n]), sigmoid(a[:, 3 * n :])
+        tanh, both = namespace(a).tanh, sigmoid(a[:, : 2 * n])
+        i, f, g, o = both[:, :n], both[:, n:], tanh(a[:, 2 * n : 3 * n]), sigmoid(a[:, 3 * n :])
         c = f * c + i * g
         h = o * tanh(c)
         return (h, c), h
