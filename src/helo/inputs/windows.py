@@ -272,7 +272,7 @@ class Encoded:
             "ahead": np.concatenate(parts, -1).astype(np.float32),
             "base": ((base - level[:, None]) / scale[:, None]).astype(np.float32),
             **({"recent": z[:, -form.recent :].astype(np.float32)} if form.recent else {}),
-            **({"part": self._parts(rows, future)} if self.parts else {}),
+            **({"part": self._parts(rows, future), "whole": cuts >= length} if self.parts else {}),
             "level": level,
             "scale": scale,
             "least": np.where(np.where(there, values, 0.0).min(1) >= 0, 0.0, -np.inf),

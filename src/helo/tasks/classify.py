@@ -21,8 +21,9 @@ from helo.data.readers import numbers
 from helo.errors import HeloError
 from helo.metrics import Predictions, Scoring
 from helo.models.base import exact
-from helo.models.classifier import Classifier, learning
+from helo.models.classifier import Classifier
 from helo.models.feed_forward import FeedForward
+from helo.models.folded import learning
 from helo.options import Formerly
 from helo.saved import distinct, fields, settled
 from helo.tasks import forms

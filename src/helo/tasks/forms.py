@@ -67,9 +67,10 @@ class Options(ExampleOptions):
 
 @dataclass(frozen=True)
 class WholeSource(LabelSource):
-    """Examples with an answer each, few of which are cross-validated. tiny: fewer than that are few."""
+    """Examples with an answer each, few of which are cross-validated. tiny, table: fewer series than that are few, and fewer rows."""
 
     tiny: int = TINY
+    table: int = 0  # none
 
     def _held_out(self, examples, options):
         if (count := self._folds(examples, options)) == 1:
@@ -86,15 +87,17 @@ class WholeSource(LabelSource):
 
     def _folds(self, examples: Dataset, options: Any) -> int:
         """How many networks there are to be, each of which does not learn from one part of the examples."""
+        table = examples.kind == "vector" and self.table > 0
         series = examples.kind == "frames" and examples.inputs[0].dtype != object and options.convolutions
-        timed = options.split == "chronological"
+        can, timed = series or table, options.split == "chronological"
         given = options.folds
         if given is None:
             kinds = {y for y in examples.labels if isinstance(y, str)} if series else ()
-            few = series and not timed and LEAST * FOLDS <= len(examples) < max(self.tiny, EACH * len(kinds))
+            most = self.table if table else max(self.tiny, EACH * len(kinds))
+            few = can and not timed and LEAST * FOLDS <= len(examples) < most
             return min(FOLDS, len(set(splits.groups(examples))) if options.split == "group" else FOLDS) if few else 1
-        if given > 1 and not (series and not timed):
-            found = f"{given}, with a chronological split" if timed else f"{given}, with examples that are no series"
+        if given > 1 and not (can and not timed):
+            found = f"{given}, with a chronological split" if timed else f"{given}, with examples that are not series"
             raise HeloError(found, expected="1", mend="leave it out", where="--folds")
         return given
 

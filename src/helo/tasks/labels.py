@@ -70,7 +70,7 @@ def unused(task: Any, *of_sequences: str) -> frozenset[str]:
     parts = {
         "encoder": frames, "fps": frames, "units": words or isinstance(form, Symbols), "view": isinstance(form, Pictures),
         "embedding": symbols, "vectors": symbols, "spelling": words, "level": isinstance(form, Numbers), "convolutions": isinstance(form, Numbers),
-        "folds": isinstance(form, Numbers),
+        "folds": isinstance(form, Numbers) or task.model.folds > 1,
     } | dict.fromkeys(of_sequences, form.sequence)  # fmt: skip
     return frozenset(name for name, has in parts.items() if not has)
 

@@ -23,8 +23,9 @@ from helo.layers.distributions import DISTRIBUTIONS
 from helo.layers.quantiles import LEVELS
 from helo.metrics import Predictions, Scoring
 from helo.models.base import exact
-from helo.models.classifier import Classifier, held_out, learning
+from helo.models.classifier import Classifier
 from helo.models.feed_forward import FeedForward
+from helo.models.folded import held_out, learning
 from helo.saved import distinct, fields, settled
 from helo.tasks import forms
 from helo.tasks.base import Recipe
@@ -54,7 +55,8 @@ class NumberSource(forms.WholeSource):
 
     default_split: Split | None = "random"
     numeric: bool = True
-    tiny: int = 200  # cross-validation calibrates the intervals, too
+    tiny: int = 200  # cross-validation calibrates the intervals, too,
+    table: int = 1_000  # and of a table it costs little
 
     def stratify_by(self, examples):
         return (), 0
@@ -75,11 +77,7 @@ class Regress(ExampleTask):
         self.mean, self.std = np.array(mean, np.float64), np.array(std, np.float64)
         self.distribution, self.recipe = DISTRIBUTIONS[options.distribution], forms.recipe(self.recipe, form)
         outputs = len(self.names) * self.distribution.size
-        self.model = (
-            Classifier(options, form, outputs, calibrated=True)
-            if form.sequence
-            else FeedForward(options, form, outputs)
-        )
+        self.model = (Classifier if form.sequence else FeedForward)(options, form, outputs, calibrated=True)
 
     @classmethod
     def load(cls, options, saved, data):
