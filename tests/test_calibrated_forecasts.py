@@ -10,9 +10,10 @@ import pytest
 import helo
 from fixtures import helo_command
 from helo import engines
+from helo.data import histories
 from helo.data.histories import history
 from helo.data.times import Clock
-from helo.inputs.windows import Windows
+from helo.inputs.windows import Encoded, Windows, scaled
 from helo.layers.quantiles import LEVELS, increasing, widened
 from helo.tasks.forecast import Forecast, Options
 
@@ -119,3 +120,82 @@ def test_without_files_it_is_evaluated_where_it_was_validated(file, tmp_path):
     assert found.pop("seasonal_naive") == pytest.approx(said.pop("seasonal_naive"), rel=1e-4)
     assert found == pytest.approx(said, rel=1e-4)
     assert run.evaluate(origins=2)["windows"] == 2  # of the series, once
+
+
+def test_the_calibration_does_not_come_from_windows_that_were_cut_short():
+    series = [history("", 50 + np.random.default_rng(0).standard_normal(200), Clock("daily"))]
+    form = Windows.learn(series, 4)
+    encoded = form.training(series, 5)
+    rows = np.arange(len(encoded.rows))
+    whole, drawn = encoded.batch(rows), encoded.batch(rows, np.random.default_rng(0))
+    assert whole["whole"].all()
+    cut = (drawn["xs"] != whole["xs"]).any((1, 2))
+    assert 0.05 < cut.mean() < 0.15
+    assert not drawn["whole"][cut].any()
+
+
+def test_a_value_or_a_few_spread_as_those_of_training():
+    series = [history("", 100 + 10 * np.random.default_rng(0).standard_normal(300), Clock("daily"))]
+    form = Windows.learn(series, 4)
+    assert 0.04 < form.usual < 0.12  # 8 of 100
+    again = Windows.from_json(json.loads(json.dumps(form.to_json())))
+    assert again.usual == form.usual
+
+    def scale(*values):
+        return scaled(np.array([[np.nan, *values]]), 14, form.usual)[1].item()
+
+    assert scale(200.0) == pytest.approx(200 * form.usual)
+    assert scale(200.0, 200.0, 200.0) == pytest.approx(100 * form.usual)
+    assert scale(200.0, 100.0, 200.0) == pytest.approx(400 / 9)  # more than is usual
+    assert scale(*[200.0] * 5) == pytest.approx(0.02)  # five that are equal are equal
+
+
+def test_level_and_season_are_those_of_values_that_there_are():
+    gaps = np.full(40, np.nan)
+    gaps[[3, 7, 15, 22, 31, 38, 39]] = 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0
+    level, scale = scaled(gaps[None], 4)
+    assert (level.item(), scale.item()) == (5.5, 1.0)  # of 4, 5, 6 and 7, though two of them lie further back
+    season = np.arange(30.0)
+    season[[20, 25, 27]] = np.nan
+    found = Encoded._repeated(season[None], 5, np.arange(7))[0]
+    assert found.tolist() == [15, 26, 22, 28, 29, 15, 26]
+
+
+@pytest.mark.parametrize("windows", [5, 31, 32, 33, 300])
+def test_steps_are_limited_however_few_windows_there_are(windows):
+    series = [history("", np.random.default_rng(0).standard_normal(windows + 10), Clock("daily"))]
+    examples = histories.dataset(series, ["here"], None, {}, {})
+    task = Forecast.from_dataset(Options(horizon=4), examples)
+    count = len(task.form.training(series).rows)
+    assert count == windows
+    assert task.recipe.max_epochs * -(-count // 32) == pytest.approx(300)
+
+
+def test_a_run_with_another_horizon_is_no_start(file, tmp_path):
+    said = ("train", "forecast", file, "--steps", "2", "--hidden", "4", "--quiet")
+    assert helo_command(*said, "--horizon", "4", "--out", tmp_path / "a").code == 0
+    assert helo_command(*said, "--horizon", "4", "--out", tmp_path / "b", "--start", tmp_path / "a").code == 0
+    refused = helo_command(*said, "--horizon", "3", "--out", tmp_path / "c", "--start", tmp_path / "a")
+    assert refused.code == 2
+    assert "a horizon of 4, not 3" in refused.err
+    assert not (tmp_path / "c").exists()
+
+
+def test_what_a_figure_does_not_say_is_not_worse(tmp_path):
+    """Values a season apart are never both there: mase is no number."""
+    rows = [f"{day},{i % 14 if i % 2 else ''}" for i, day in enumerate(np.arange("2024-01-01", "2024-07-01", dtype="datetime64[D]"))]  # fmt: skip
+    (tmp_path / "gaps.csv").write_text("day,value\n" + "\n".join(rows) + "\n")
+    done = helo_command(
+        "train",
+        "forecast",
+        tmp_path / "gaps.csv",
+        "--horizon",
+        "7",
+        "--steps",
+        "3",
+        "--out",
+        tmp_path / "run",
+        "--quiet",
+    )
+    assert done.code == 0
+    assert "by mase" not in (tmp_path / "run" / "README.md").read_text().replace("wql and mase", "mase")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +23,8 @@ STEPS = 64  # of a window at most; a longer one is read several values a step
 LONGEST = 1024  # values of a window
 CUT = 0.1  # of the windows in training lose what is further back than a random place: series begin with a few values
 MOST = 50  # categories of a covariate
+FEWEST = 5  # values that say themselves how far they spread
+LOOKED = 4096  # windows by which it is known how far values usually spread
 WINDOWS = 1 << 20  # that are learned from at most; of more, the same share of every series
 
 
@@ -33,7 +36,7 @@ class Windows(Input):
     lags: of the seasons. bases: those of them from which a forecast is counted. context: values that are read before the
     origin. known: covariates that are known in advance, the first of all. means, spreads: of the covariates over the training
     data. words: of each that is words the categories, one-hot; None of one of numbers. recent: values that an autoregression reads;
-    0: there is none.
+    0: there is none. usual: deviation over level, where there are too few values to know a deviation by.
     """
 
     reads = (KIND,)
@@ -41,7 +44,7 @@ class Windows(Input):
     def __init__(
         self, frequency: str, lags: Sequence[int], bases: Sequence[int], context: int, horizon: int,
         known: int = 0, means: Any = (), spreads: Any = (), words: Sequence[Sequence[str] | None] | None = None,
-        recent: int = 0,
+        recent: int = 0, usual: float = 0.0,
     ):  # fmt: skip
         self.frequency, self.lags, self.bases = frequency, list(lags), list(bases)
         self.context, self.horizon, self.known = context, horizon, known
@@ -50,6 +53,7 @@ class Windows(Input):
         self.context = self.patch * -(-context // self.patch)
         self.calendar = times.calendar_width(frequency)
         self.words = list(words or [None] * len(self.means))
+        self.usual = usual
         self.recent, self.coefficients = recent, None  # with which the autoregression begins, where one was fitted
         widths = [1 if w is None else len(w) for w in self.words]
         self.covariates, self.advance = (
@@ -82,6 +86,11 @@ class Windows(Input):
         words = [w and _frequent(w, whole[:, k]) for k, w in enumerate(histories[0].words)]
         known = histories[0].known.shape[1]
         self = cls(frequency, lags, bases, context, horizon, known, means, spreads, words, context if few else 0)
+        windows = self.training(histories)
+        some = np.unique(np.linspace(0, len(windows.rows) - 1, min(LOOKED, len(windows.rows))).astype(np.int64))
+        batch = windows.batch(some)
+        level = np.abs(batch["level"])
+        self.usual = float(np.median(batch["scale"] / np.where(level > 0, level, np.inf)))
         if few:
             self.coefficients = autoregression.fit(self.training(histories))
             self.recent = 0 if self.coefficients is None else context
@@ -136,14 +145,14 @@ class Windows(Input):
             "form": "windows", "frequency": self.frequency, "lags": self.lags, "bases": self.bases, "context": self.context,
             "horizon": self.horizon, "known": self.known, "means": self.means.tolist(), "spreads": self.spreads.tolist(),
         } | ({"words": self.words} if any(w is not None for w in self.words) else {}) | (
-            {"recent": self.recent} if self.recent else {})  # fmt: skip
+            {"recent": self.recent} if self.recent else {}) | {"usual": self.usual}  # fmt: skip
 
     @classmethod
     def from_json(cls, saved):
-        _, frequency, lags, bases, context, horizon, known, means, spreads, words, recent = fields(
-            {"words": None, "recent": 0, **saved}, form=Literal["windows"], frequency=str, lags=list[int], bases=list[int], context=int,
+        _, frequency, lags, bases, context, horizon, known, means, spreads, words, recent, usual = fields(
+            {"words": None, "recent": 0, "usual": 0.0, **saved}, form=Literal["windows"], frequency=str, lags=list[int], bases=list[int], context=int,
             horizon=int, known=int, means=list[float], spreads=list[float], words=list[list[str] | None] | None,
-            recent=int,
+            recent=int, usual=float,
         )  # fmt: skip
         if not lags or not bases or not all(0 < n <= 1 << 20 for n in (*lags, *bases, context, horizon)):
             raise ValueError("lags, bases, context or a horizon that are none")
@@ -157,7 +166,9 @@ class Windows(Input):
         times.step(frequency)
         if not 0 <= recent <= context:
             raise ValueError(f"an autoregression of {recent} values, of {context} that are read")
-        return cls(frequency, lags, bases, context, horizon, known, means, spreads, words, recent)
+        if not 0 <= usual < math.inf:
+            raise ValueError(f"a usual deviation of {usual}")
+        return cls(frequency, lags, bases, context, horizon, known, means, spreads, words, recent, usual)
 
     def numbers(self, h: History, first: int, last: int) -> np.ndarray:
         """A series' covariates from `first` steps before its beginning to `last` behind it, `(first + last, covariates)`, scaled
@@ -230,7 +241,7 @@ class Encoded:
         steps = origins[:, None] - length + np.arange(length)
         values = self._values(rows, steps, origins)
         values[length - np.arange(length) > cuts[:, None]] = np.nan
-        level, scale = scaled(values, max(max(form.lags), 12))
+        level, scale = scaled(values, max(max(form.lags), 12), form.usual)
         z = np.clip((values - level[:, None]) / scale[:, None], -FAR, FAR)
         z = np.where(np.isnan(values), 0.0, z)
         there = ~np.isnan(values)
@@ -285,8 +296,13 @@ class Encoded:
 
     @staticmethod
     def _repeated(values: np.ndarray, lag: int, after: np.ndarray) -> np.ndarray:
-        """The last season of each row again and again."""
-        return values[:, values.shape[1] + after - (after // lag + 1) * lag]
+        """The last season of each row again and again; of a value that is missing, the one a season earlier."""
+        at = values.shape[1] + after - (after // lag + 1) * lag
+        found = values[:, at]
+        while np.isnan(found).any() and (at := at - lag).max() >= 0:
+            earlier = np.where(at >= 0, values[:, np.maximum(at, 0)], np.nan)
+            found = np.where(np.isnan(found), earlier, found)
+        return found
 
     def _base(self, values: np.ndarray, errors: list[np.ndarray], level: np.ndarray, after: np.ndarray) -> np.ndarray:
         """The last seasons repeated, the better of them the more: each by its inverse squared error. On M4's hourly series that
@@ -381,15 +397,21 @@ def seasonal_naive(before: np.ndarray, season: int, horizon: int) -> np.ndarray:
     return out
 
 
-def scaled(values: np.ndarray, last: int) -> tuple[np.ndarray, np.ndarray]:
-    """Level and deviation `(rows,)` of the last values of each row: their mean, and their mean distance from it."""
-    level = _mean(values[:, -last:])
-    level = np.where(np.isnan(level), _mean(values), level)
+def scaled(values: np.ndarray, last: int, usual: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Level and deviation `(rows,)` of the last values of each row: their mean, and their mean distance from it. last: how many, as far
+    as there are. usual: deviation over level of other rows, at least that of a row of one value, and less of it the more values
+    there are.
+    """
+    there = ~np.isnan(values)
+    latest = np.where(there[:, ::-1].cumsum(1)[:, ::-1] <= last, values, np.nan)
+    level = _mean(latest)
     level = np.where(np.isnan(level), 0.0, level)
-    spread = _mean(np.abs(values[:, -last:] - level[:, None]))
+    spread = _mean(np.abs(latest - level[:, None]))
     wide = _mean(np.abs(values - level[:, None]))
     spread = np.where(spread > LEAST * np.abs(level), spread, wide)
     spread = np.where(np.isnan(spread), 0.0, spread)
+    unsure = np.clip((FEWEST - there.sum(1)) / (FEWEST - 1), 0, 1)
+    spread = np.maximum(spread, unsure * usual * np.abs(level))
     least = LEAST * np.abs(level)
     return level, np.where(spread > least, spread, np.where(least > 0, np.maximum(spread, least), 1.0))
 

@@ -163,7 +163,11 @@ def surprise(
             raise HeloError(f"{value!r:.80}", expected="a whole number, 1 or more", where=f"--{name}")
     judge = judging(run, lines, window, together)
     if not names and not isinstance(judge, Labels):
-        raise HeloError("no files were given", expected="FILES like those of training, or - for standard input")
+        also = ", or - for standard input" if isinstance(judge, Lines) else ""
+        raise HeloError("no files were given", expected=f"FILES like those of training{also}")
+    if "-" in map(str, names) and not isinstance(judge, Lines):
+        mend = "save it to a file and name that"
+        raise HeloError("standard input", expected="files in the format of the training files", mend=mend)
     with engines.fastest(run.parameters) as parameters, run.computing():
         limit = threshold(judge, parameters, false_alarms, valid)
         kept, every = [], []

@@ -64,7 +64,7 @@ class ForecastReport(Report):
         others = {name: value for name, value in found.items() if isinstance(value, dict)}
         table = [(name, f"{found[name]:.4g}", *(f"{o[name]:.4g}" for o in others.values())) for name in naive]
         text = rows(("figure", "model", *(n.replace("_", " ") for n in others)), table)
-        worse = [name for name in ("wql", "mase") if not found[name] < naive[name]]
+        worse = [name for name in ("wql", "mase") if found[name] >= naive[name]]
         if worse:
             text = f"The model is not better than seasonal naive by {' and '.join(worse)}.\n\n{text}"
         truth = predictions.kinds["forecast"][1]

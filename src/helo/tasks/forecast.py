@@ -55,8 +55,10 @@ class Forecast(ExampleTask):
     def load(cls, options, saved, data):
         settled(options, "hidden", "dropout", "frequency", "season")
         form = inputs.from_json(fields(saved, input=dict)[0])
-        if not isinstance(form, Windows) or form.horizon != options.horizon:
-            raise ValueError("not windows of the horizon that run.json says")
+        if not isinstance(form, Windows):
+            raise ValueError("not windows of series")
+        if form.horizon != options.horizon:
+            raise ValueError(f"windows with a horizon of {form.horizon}, not {options.horizon}")
         return cls(replace(options, calibrate=bool(options.calibrate)), form)
 
     @classmethod
@@ -83,7 +85,7 @@ class Forecast(ExampleTask):
             )
         self = cls(o, form)
         # Windows overlap: a pass over all shows each value hundreds of times.
-        self.recipe = replace(self.recipe, max_epochs=(FEW if small else MANY) * o.batch / windows)
+        self.recipe = replace(self.recipe, max_epochs=(FEW if small else MANY) / -(-windows // o.batch))
         return self
 
     def training_examples(self, examples):

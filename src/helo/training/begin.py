@@ -47,7 +47,9 @@ def _read(request: Request, path: Path) -> Task:
     if start is not None:
         saved = folder.read_json(folder.inside(Path(start), "vocab.json"))
         request.run(start).task  # noqa: B018  whatever is wrong with it is said first
-    return request.kind.read(request.files, request.valid, request.task_options, path, saved)
+        with wrap(ValueError, "no run to start from:", mend="use the options of the run in --start", where=start):
+            return request.kind.read(request.files, request.valid, request.task_options, path, saved)
+    return request.kind.read(request.files, request.valid, request.task_options, path)
 
 
 def _budget(options: Options, machine: Machine) -> Budget:
