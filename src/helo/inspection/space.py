@@ -24,6 +24,8 @@ FIXED = BUDGETS | {
     "save_seconds",
     "device",
     "samples",
+    "horizon",
+    "target",
 }
 SHARE = 0.6  # of dropout, at most, where nothing is said
 

@@ -53,8 +53,9 @@ class Options(ExampleOptions):
     convolutions: Annotated[bool, "series: convolutions before and beside the recurrence"] = True
     folds: Annotated[
         int | None,
-        "series: networks whose answers are averaged, each of which does not learn from one part of the examples (cross-validation), "
-        "by default 5 of fewer than 100 series (200 with numbers as answers), or 5 a label, and 1 of more",
+        "series, and tables with numbers as answers: networks whose answers are averaged, each of which does not learn from one part of "
+        "the examples (cross-validation), by default 5 of fewer than 100 series (200 with numbers as answers), or 5 a label, and of fewer "
+        "than 1,000 rows, and 1 of more",
         Bounds(1, 20),
     ] = None
     dropout: Annotated[float | None, "dropout of the inputs and outputs of the recurrent layers", SHARE] = None
