@@ -293,7 +293,7 @@ def test_of_few_groups_each_is_a_part(tmp_path):
     [
         (["--folds", 41], "between 1 and 20"),
         (["--folds", 3, "--split", "chronological"], "--folds: 3, with a chronological split; expected 1"),
-        (["--folds", 3, "--no-convolutions"], "--folds: 3, with examples that are no series"),
+        (["--folds", 3, "--no-convolutions"], "--folds: 3, with examples that are not series"),
     ],
 )
 def test_folds_that_cannot_be(words, said, bumps, tmp_path):

@@ -24,6 +24,7 @@ LONGEST = 1024  # values of a window
 CUT = 0.1  # of the windows in training lose what is further back than a random place: series begin with a few values
 MOST = 50  # categories of a covariate
 FEWEST = 5  # values that say themselves how far they spread
+MOST_USUAL = 1e3  # times the level: that of series around 0 says nothing
 LOOKED = 4096  # windows by which it is known how far values usually spread
 WINDOWS = 1 << 20  # that are learned from at most; of more, the same share of every series
 
@@ -90,7 +91,7 @@ class Windows(Input):
         some = np.unique(np.linspace(0, len(windows.rows) - 1, min(LOOKED, len(windows.rows))).astype(np.int64))
         batch = windows.batch(some)
         level = np.abs(batch["level"])
-        self.usual = float(np.median(batch["scale"] / np.where(level > 0, level, np.inf)))
+        self.usual = min(MOST_USUAL, float(np.median(batch["scale"] / np.where(level > 0, level, np.inf))))
         if few:
             self.coefficients = autoregression.fit(self.training(histories))
             self.recent = 0 if self.coefficients is None else context

@@ -131,10 +131,7 @@ class ExampleTask(Task):
 
     def predict(self, parameters: Parameters, source: Any) -> list[dict[str, Any]]:
         """An answer an example, in order. source: examples, or what stands for them in Python (`Source.given`)."""
-        source = list(source) if isinstance(source, Iterator) else source
-        if isinstance(source, list) and not source:
-            return []
-        examples = self.source.given(self, source)
+        examples = self.source.given(self, list(source) if isinstance(source, Iterator) else source)
         answers = self.predict_batches(parameters, self.encode(examples))[2]
         return examples.known([self.answer(x, y) for x, y in zip(examples.inputs, answers, strict=True)])
 

@@ -159,10 +159,7 @@ class Forecast(ExampleTask):
         for. horizon: how many steps; as in training where it is not given. paths: also so many sampled `paths`, each
         `(horizon,)`, of whole numbers where all values of the series are counts.
         """
-        source = list(source) if isinstance(source, Iterator) else source
-        if isinstance(source, list) and not source:
-            return []
-        examples = self.source.given(self, source)
+        examples = self.source.given(self, list(source) if isinstance(source, Iterator) else source)
         levels = PredictOptions(horizon, tuple(quantiles)).levels
         encoded = self.form.of(examples, horizon or self.options.horizon)
         found = self.predict_batches(parameters, encoded)[2]
