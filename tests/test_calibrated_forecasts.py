@@ -168,7 +168,7 @@ def test_steps_are_limited_however_few_windows_there_are(windows):
     task = Forecast.from_dataset(Options(horizon=4), examples)
     count = len(task.form.training(series).rows)
     assert count == windows
-    assert task.recipe.max_epochs * -(-count // 32) == pytest.approx(300)
+    assert task.recipe.max_epochs * -(-count // 32) == pytest.approx(800)
 
 
 def test_a_run_with_another_horizon_is_no_start(file, tmp_path):

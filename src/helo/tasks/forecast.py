@@ -32,7 +32,7 @@ from helo.tasks.histories import HistorySource
 FARTHEST = 30.0  # deviations, of a value that is learned from
 SLOWLY = 0.01  # as fast as others the autoregression learns
 SMALL = 20_000  # values, below which a small network learns what there is
-FEW, MANY = 300, 1_000  # steps at most, of few values and of many: more learn them by heart
+FEW, MANY = 800, 1_000  # steps at most, of few values and of many: more learn them by heart
 ENOUGH = 20  # forecasts: by fewer no weights are chosen
 
 
