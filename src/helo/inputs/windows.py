@@ -93,7 +93,7 @@ class Windows(Input):
         level = np.abs(batch["level"])
         self.usual = min(MOST_USUAL, float(np.median(batch["scale"] / np.where(level > 0, level, np.inf))))
         if few:
-            self.coefficients = autoregression.fit(self.training(histories))
+            self.coefficients = autoregression.fit(windows)
             self.recent = 0 if self.coefficients is None else context
         return self
 

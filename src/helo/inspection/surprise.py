@@ -28,6 +28,7 @@ from helo.data.readers.text import Text, find
 from helo.errors import HeloError, door
 from helo.inspection import alarms
 from helo.inspection.score import BLOCK, ROOM, Stretch, apart, spelled, stretch_of
+from helo.inspection.several import reusable
 from helo.inspection.surprise_series import Values
 from helo.models.forecaster import Forecaster
 from helo.models.language_model import LanguageModel
@@ -165,9 +166,8 @@ def surprise(
     if not names and not isinstance(judge, Labels):
         also = ", or - for standard input" if isinstance(judge, Lines) else ""
         raise HeloError("no files were given", expected=f"FILES like those of training{also}")
-    if "-" in map(str, names) and not isinstance(judge, Lines):
-        mend = "save it to a file and name that"
-        raise HeloError("standard input", expected="files in the format of the training files", mend=mend)
+    if not isinstance(judge, Lines):
+        reusable(names)
     with engines.fastest(run.parameters) as parameters, run.computing():
         limit = threshold(judge, parameters, false_alarms, valid)
         kept, every = [], []

@@ -21,26 +21,25 @@ def increasing(outputs: Array) -> Array:
     """Outputs `(…, levels)` of any size to quantiles: the one in the middle is the output itself, each further one is by a
     softplus away from its neighbour (as Gasthaus et al. 2019 make them increase).
     """
-    xp, n = namespace(outputs), outputs.shape[-1]
-    steps, middle = softplus(outputs) + LEAST, n // 2
-    found = [outputs[..., middle]]
-    for i in range(middle + 1, n):
-        found.append(found[-1] + steps[..., i])
-    for i in range(middle - 1, -1, -1):
-        found.insert(0, found[0] - steps[..., i])
-    return xp.stack(found, axis=-1)
+    steps, middle = softplus(outputs) + LEAST, outputs.shape[-1] // 2
+    gaps = [steps[..., i] for i in range(outputs.shape[-1]) if i != middle]
+    return _around(outputs[..., middle], gaps)
 
 
 def widened(quantiles: Array, factors: Array) -> Array:
     """Quantiles `(…, levels)` whose distances are multiplied by factors `(levels - 1,)`; the one in the middle stays."""
-    xp, n = namespace(quantiles), quantiles.shape[-1]
-    steps, middle = (quantiles[..., 1:] - quantiles[..., :-1]) * factors, n // 2
-    found = [quantiles[..., middle]]
-    for i in range(middle, n - 1):
-        found.append(found[-1] + steps[..., i])
-    for i in range(middle - 1, -1, -1):
-        found.insert(0, found[0] - steps[..., i])
-    return xp.stack(found, axis=-1)
+    gaps = (quantiles[..., 1:] - quantiles[..., :-1]) * factors
+    return _around(quantiles[..., quantiles.shape[-1] // 2], [gaps[..., i] for i in range(gaps.shape[-1])])
+
+
+def _around(middle: Array, gaps: Sequence[Array]) -> Array:
+    """Quantiles `(…, levels)` of the one in the middle `(…)` and the distances `(…)` of all neighbours, from the lowest up."""
+    half, found = (len(gaps) + 1) // 2, [middle]
+    for gap in gaps[half:]:
+        found.append(found[-1] + gap)
+    for gap in reversed(gaps[:half]):
+        found.insert(0, found[0] - gap)
+    return namespace(middle).stack(found, axis=-1)
 
 
 def start(levels: Sequence[float]) -> np.ndarray:

@@ -104,37 +104,44 @@ class Forecast(ExampleTask):
 
     def loss(self, parameters, batch, state, noise):
         found = self.model.each(parameters, batch, noise)
+        xp, (targets, there) = namespace(found[0]), self._scaled(found[0], batch)
+        count = xp.sum(there)
         if not self.model.calibrated:
-            losses = [self._loss(q, batch) for q in found]
-            return sum(loss for loss, _ in losses) / len(found), losses[0][1], None
-        loss, count = 0.0, self._loss(found[0], batch)[1]
+            return sum(self._loss(q, targets, there) for q in found) / len(found), count, None
+        loss, whole = 0.0, batch["whole"][:, None]
         for k, q in enumerate(found):
-            own = batch["part"] == k
-            loss = loss + self._loss(q, batch, ~own)[0] / (len(found) - 1)
+            own = there * xp.astype(batch["part"] == k, there.dtype)
+            loss = loss + self._loss(q, targets, there - own) / (len(found) - 1)
             # Its gradient alone counts, and only for the calibration. A window that was cut short is off by far more than others.
-            own = own & batch["whole"][:, None]
-            apart = self._loss(self.model.calibrate(parameters, engines.constant(q)), batch, own)[0]
+            apart = self.model.calibrate(parameters, engines.constant(q))
+            apart = self._loss(apart, targets, own * xp.astype(whole, own.dtype))
             loss = loss + apart - engines.constant(apart)
         return loss, count, None
 
-    def _loss(self, found: Any, batch: Any, some: Any = None) -> tuple[Any, Any]:
-        """The pinball loss over all steps that have a value, the mean of the levels, and how many they are. some: only of these."""
+    def _scaled(self, found: Any, batch: Any) -> tuple[Any, Any]:
+        """What came, as the windows are scaled, and 1 where something came, `(batch, horizon)` each, in the precision of losses."""
         xp, like = namespace(found), self._like(found)
         scaled = xp.astype((batch["targets"] - batch["level"][:, None]) / batch["scale"][:, None], like.dtype)
         there = xp.astype(~xp.isnan(scaled), like.dtype)
         # After a stretch that hardly varies any change is a thousand deviations: far is far.
-        scaled = xp.where(there > 0, xp.clip(scaled, -FARTHEST, FARTHEST), xp.zeros_like(scaled))
-        levels = engines.array(np.array(LEVELS, np.float32), like)
-        there = there if some is None else there * xp.astype(some, like.dtype)
-        losses = xp.mean(quantiles.pinball(xp.astype(found, like.dtype), scaled, levels), axis=-1)
-        return xp.sum(losses * there), xp.sum(there)
+        return xp.where(there > 0, xp.clip(scaled, -FARTHEST, FARTHEST), xp.zeros_like(scaled)), there
+
+    @staticmethod
+    def _loss(found: Any, targets: Any, counts: Any) -> Any:
+        """The pinball loss, the mean of the levels, over all steps, by how much each counts."""
+        xp = namespace(targets)
+        levels = engines.array(np.array(LEVELS, np.float32), targets)
+        return xp.sum(xp.mean(quantiles.pinball(xp.astype(found, targets.dtype), targets, levels), axis=-1) * counts)
 
     # What it answers.
 
     def evaluate_batch(self, parameters, batch, loss_only=False):
         found = self.model.forward(parameters, batch)
         xp = namespace(found)
-        loss, count = self._loss(found, batch) if "targets" in batch else (0.0, 0)
+        loss, count = 0.0, 0
+        if "targets" in batch:
+            targets, there = self._scaled(found, batch)
+            loss, count = self._loss(found, targets, there), xp.sum(there)
         values = xp.astype(found, xp.float64) * batch["scale"][:, None, None] + batch["level"][:, None, None]
         return loss, count, xp.maximum(values, batch["least"][:, None, None])  # what was never below 0 will not be
 
