@@ -9,7 +9,8 @@ import numpy as np
 import helo
 from helo.data.histories import history
 from helo.data.times import Clock
-from helo.inputs.autoregression import ridge
+from helo.inputs import autoregression
+from helo.inputs.autoregression import Moments
 from helo.inputs.windows import Windows
 
 
@@ -24,10 +25,40 @@ def test_ridge_is_that_of_scikit_learn():
 
     rng = np.random.default_rng(0)
     xs, bases, ys = rng.standard_normal((50, 3)), rng.standard_normal((50, 2)), rng.standard_normal((50, 2))
-    for h, own in enumerate(ridge(xs, bases, ys, 0.3)):
-        x = np.column_stack([xs, bases[:, h]])
-        theirs = Ridge(0.3 * len(x), fit_intercept=False).fit(x, ys[:, h])
-        np.testing.assert_allclose(own, theirs.coef_, atol=1e-8)
+    for size in (3, 2):
+        for h, own in enumerate(Moments(xs, bases, ys).ridge(size, 0.3)):
+            x = np.column_stack([xs[:, -size:], bases[:, h]])
+            theirs = Ridge(0.3 * len(x), fit_intercept=False).fit(x, ys[:, h])
+            np.testing.assert_allclose(own[-size - 1 :], theirs.coef_, atol=1e-8)
+            assert not own[: -size - 1].any()  # of the values further back
+
+
+def test_each_part_has_coefficients_that_know_nothing_of_it(monkeypatch):
+    monkeypatch.setattr(autoregression, "SIZES", ())
+    monkeypatch.setattr(autoregression, "PENALTIES", (0.01,))
+    walk = np.random.default_rng(1).standard_normal(3000)
+    for i in range(4, len(walk)):
+        walk[i] += 0.9 * walk[i - 4]
+    h = history("", walk + 50, Clock("daily"))
+    form = Windows.learn([h], 4, few=True, parts=5)
+    encoded = form.training([h])
+    assert form.coefficients.shape == (5, 4, form.recent + 1)
+    np.testing.assert_array_equal(autoregression.fit(encoded), form.coefficients)
+    right = encoded.targets
+    encoded.targets = lambda rows: right(rows) + (encoded.part(rows) == 2)
+    changed = np.abs(autoregression.fit(encoded) - form.coefficients).max((1, 2))
+    assert changed[2] == 0
+    assert (changed[[0, 1, 3, 4]] > 1e-3).all()
+
+
+def test_fits_that_do_about_as_well_all_count(monkeypatch):
+    rng = np.random.default_rng(0)
+    form, encoded = windows(np.cumsum(rng.standard_normal(900)) + 50)
+    several = autoregression.fit(encoded)
+    np.testing.assert_array_equal(several, form.coefficients)
+    monkeypatch.setattr(autoregression, "SHARPNESS", 1e9)
+    best = autoregression.fit(encoded)  # the best of them alone
+    assert 0.001 < np.abs(several - best).max() < 0.3
 
 
 def test_a_random_walk_goes_on_from_where_it_is():
@@ -85,6 +116,9 @@ def test_of_few_series_several_horizons_are_held_out(tmp_path):
     words = {"target": "value", "time": "day", "frequency": "daily", "horizon": 4, "hidden": 4}
     run = helo.train("forecast", file, out=tmp_path / "run", steps=3, quiet=True, **words)
     record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["figures"]["windows"] == 50
+    run = helo.train("forecast", file, out=tmp_path / "held", steps=3, quiet=True, calibrate=False, **words)
+    record = json.loads((tmp_path / "held" / "run.json").read_text())
     assert record["figures"]["windows"] == 10  # a tenth of the series
     assert record["data"]["valid"] == "the last 40 values of each series, in 10 forecasts"
     assert run.evaluate()["windows"] == 10

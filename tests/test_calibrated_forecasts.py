@@ -39,8 +39,8 @@ def test_distances_are_multiplied_and_the_middle_stays():
 
 def test_every_step_is_in_one_part_of_its_series_in_order():
     series = [history(n, np.arange(float(length)), Clock("daily")) for n, length in (("a", 60), ("b", 41))]
-    form = Windows.learn(series, 5)
-    encoded = form.training(series, 4)
+    form = Windows.learn(series, 5, parts=4)
+    encoded = form.training(series)
     parts = encoded.batch(np.arange(len(encoded.rows)))["part"]
     steps = encoded.origins[:, None] + np.arange(5)
     for row, length in enumerate((60, 41)):
@@ -50,20 +50,20 @@ def test_every_step_is_in_one_part_of_its_series_in_order():
         order = [p for s in sorted(found) for p in found[s]]
         assert order == sorted(order)
         assert set(order) == {0, 1, 2, 3}
-        assert max(np.bincount(order)) <= -(-(length - encoded.first) // 4)
-    assert "part" not in form.training(series).batch(np.arange(3))
+        assert max(np.bincount(order)) <= -(-(length - encoded.origins.min()) // 4)
+    assert "part" not in Windows.learn(series, 5).training(series).batch(np.arange(3))
 
 
 def test_a_network_does_not_learn_from_its_part_and_the_calibration_from_it_alone():
     torch = pytest.importorskip("torch")
     values = 20 + np.random.default_rng(1).standard_normal(80)
     series = [history("", values, Clock("daily"))]
-    form = Windows.learn(series, 4)
+    form = Windows.learn(series, 4, parts=3)
     task = Forecast(Options(horizon=4, members=3, calibrate=True, hidden=4, dropout=0.0), form)
     parameters = task.model.init(np.random.default_rng(0))
     for name, p in parameters.items():  # quantiles that are not 0
         parameters[name] = p + 0.1 * np.random.default_rng(2).standard_normal(p.shape).astype(np.float32)
-    encoded = form.training(series, 3)
+    encoded = form.training(series)
     rows = np.arange(len(encoded.rows))
     batch = encoded.batch(rows) | {"targets": encoded.targets(rows)}
 
@@ -82,7 +82,7 @@ def test_a_network_does_not_learn_from_its_part_and_the_calibration_from_it_alon
         found = gradients(part)
         assert found[f"head.{part}.weight"] == 0
         assert all(found[f"head.{k}.weight"] > 0 for k in range(3) if k != part)
-        assert found["calibration.weight"] > 0
+        assert found["calibration.spread"] > 0
 
 
 def test_few_values_are_calibrated_many_are_not_and_one_network_cannot_be(file, tmp_path):
@@ -91,7 +91,7 @@ def test_few_values_are_calibrated_many_are_not_and_one_network_cannot_be(file, 
     options = json.loads((tmp_path / "few/run.json").read_text())["options"]
     assert (options["members"], options["calibrate"]) == (5, True)
     assert helo_command(*said, "--out", tmp_path / "not", "--no-calibrate").code == 0
-    assert "calibration.weight" not in helo.load(tmp_path / "not").parameters
+    assert not [n for n in helo.load(tmp_path / "not").parameters if n.startswith("calibration")]
     assert helo_command(*said, "--out", tmp_path / "one", "--members", "1").code == 0
     assert json.loads((tmp_path / "one/run.json").read_text())["options"]["calibrate"] is False
     refused = helo_command(*said, "--out", tmp_path / "both", "--members", "1", "--calibrate")
@@ -101,15 +101,75 @@ def test_few_values_are_calibrated_many_are_not_and_one_network_cannot_be(file, 
 
 def test_intervals_of_few_values_hold(file, tmp_path):
     """The same noise after what was learned from as in it: one network that learns all by heart covers half of it."""
+    lines = file.read_text().splitlines(keepends=True)
+    (tmp_path / "first.csv").write_text("".join(lines[:-50]))
     said = {"horizon": 5, "time": "day", "target": "value", "hidden": 16, "quiet": True}
-    run = helo.train("forecast", file, out=tmp_path / "run", steps=300, **said)
-    factors = np.exp(10 * np.asarray(run.parameters["calibration.weight"]))
-    assert factors[0] > 1.2  # of 240 values they learn by heart what is in them
-    assert factors[-1] > 1.2
-    assert 0.65 < run.evaluate(origins=10)["coverage_80"] < 0.97
+    run = helo.train("forecast", tmp_path / "first.csv", out=tmp_path / "run", steps=600, **said)
+    outer = np.exp(10 * np.asarray(run.parameters["calibration.spread"])[1])
+    assert (outer > 1.2).all()  # of 190 values they learn by heart what is in them
+    assert 0.65 < run.evaluate(str(file), origins=10)["coverage_80"] < 0.97
     for answer in run.predict(run.examples([str(file)])):
         q = np.array([answer["quantiles"][f"{level:g}"] for level in LEVELS])
         assert (np.diff(q, axis=0) > 0).all()
+
+
+def test_few_values_are_cross_validated(file, tmp_path):
+    """All are learned from, and each that is forecast to validate on is forecast by the network that left it out."""
+    run = helo.train("forecast", file, out=tmp_path / "run", steps=20, hidden=4, horizon=5, time="day", target="value", quiet=True)  # fmt: skip
+    about = json.loads((tmp_path / "run/run.json").read_text())
+    assert about["data"]["valid"].startswith("46 forecasts by 5-fold cross-validation")
+    task, examples = run.task, run.task.source.recorded(run.task, about["data"])
+    origins = [h.origin for h in examples.inputs]
+    assert len(origins) == 46
+    assert min(np.diff(origins)) == 5  # no value twice
+    assert max(origins) + 5 == len(examples.inputs[0])
+    encoded = task.encode(examples)
+    batch = encoded.batch(np.arange(46))
+    each, part = task.model.each(run.parameters, batch), batch["part"]
+    assert set(part.ravel().tolist()) == {0, 1, 2, 3, 4}
+    found, base = (np.empty_like(each[0][i]) for i in (0, 1))
+    for k in range(5):
+        found[part == k], base[part == k] = each[k][0][part == k], each[k][1][part == k]
+    np.testing.assert_allclose(
+        task.model.forward(run.parameters, batch),
+        task.model.calibrate(run.parameters, found, base),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    mean = sum(q for q, _ in each) / 5
+    del batch["part"]  # as of a new series: the mean of all
+    np.testing.assert_allclose(
+        task.model.forward(run.parameters, batch),
+        task.model.calibrate(run.parameters, mean, sum(b for _, b in each) / 5),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_of_many_series_the_ends_are_held_out(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = [20 + rng.standard_normal(30) for _ in range(20)]
+    words = {"frequency": "daily", "horizon": 3, "steps": 3, "hidden": 4, "quiet": True}
+    run = helo.train("forecast", arrays, out=tmp_path / "many", **words)
+    assert run.task.options.calibrate
+    assert run.about["data"]["valid"] == "the last 3 values of each series"
+    fewer = helo.train("forecast", arrays[1:], out=tmp_path / "fewer", **words)
+    assert "cross-validation" in fewer.about["data"]["valid"]
+
+
+def test_the_calibration_is_a_line_each_way_and_a_slope_from_the_base():
+    series = [history("", np.cumsum(np.random.default_rng(1).standard_normal(900)) + 50, Clock("daily"))]
+    form = Windows.learn(series, 4, few=True, parts=3)
+    model = Forecast(Options(horizon=4, members=3, calibrate=True, hidden=4, dropout=0.0), form).model
+    parameters = model.init(np.random.default_rng(0))
+    rng = np.random.default_rng(2)
+    found, base = increasing(rng.standard_normal((2, 4, 9))), rng.standard_normal((2, 4))
+    np.testing.assert_allclose(model.calibrate(parameters, found, base), found, rtol=1e-6)
+    parameters["calibration.spread"] = np.log([[2.0, 1.0], [16.0, 1.0]]).astype(np.float32) / 10
+    parameters["calibration.slope"] = np.array([-0.05], np.float32)  # half of the distance
+    out = model.calibrate(parameters, found, base)
+    np.testing.assert_allclose(out[..., 4], (found[..., 4] + base) / 2, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.diff(out), np.diff(found) * [16, 8, 4, 2, 1, 1, 1, 1], rtol=1e-4)
 
 
 def test_without_files_it_is_evaluated_where_it_was_validated(file, tmp_path):
@@ -124,8 +184,8 @@ def test_without_files_it_is_evaluated_where_it_was_validated(file, tmp_path):
 
 def test_the_calibration_does_not_come_from_windows_that_were_cut_short():
     series = [history("", 50 + np.random.default_rng(0).standard_normal(200), Clock("daily"))]
-    form = Windows.learn(series, 4)
-    encoded = form.training(series, 5)
+    form = Windows.learn(series, 4, parts=5)
+    encoded = form.training(series)
     rows = np.arange(len(encoded.rows))
     whole, drawn = encoded.batch(rows), encoded.batch(rows, np.random.default_rng(0))
     assert whole["whole"].all()

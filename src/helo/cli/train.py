@@ -108,7 +108,7 @@ def _command(task: str) -> click.Command:
             ["--valid"],
             multiple=True,
             metavar="FILES",
-            help="validation files; without them 10 % of the data is held out (forecast: the end of each series)",
+            help="validation files; without them 10 % of the data is held out (forecast: the end of each series), or few data is cross-validated",
         ),
         click.Option(["--out", "-o"], metavar="RUN", help="the run folder  [runs/NAME]"),
         click.Option(["--like"], metavar="RUN", help="use the options of another run, except those given here"),

@@ -86,6 +86,20 @@ def rolled(examples: Dataset, horizon: int, origins: int = 1, stride: int | None
     return replace(examples.take(np.array(rows, np.int64)), inputs=windows)
 
 
+def spread(examples: Dataset, horizon: int, origins: int, least: int = 1) -> Dataset:
+    """Each series once an origin, evenly spaced from its beginning to its end, so many at most that no value is forecast twice. least: values
+    before an origin. Raises HeloError where a series has no room for one.
+    """
+    rolled(examples, horizon, least=least)
+    rows, windows = [], []
+    for i, x in enumerate(examples.inputs):
+        room = max(0, len(x) - least) // horizon
+        for origin in np.linspace(len(x) - horizon, least, min(origins, room)).round().astype(np.int64)[::-1]:
+            rows.append(i)
+            windows.append(replace(x, origin=int(origin)))
+    return replace(examples.take(np.array(rows, np.int64)), inputs=windows)
+
+
 def dataset(
     found: Sequence[History],
     places: Sequence[str],

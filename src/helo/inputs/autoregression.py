@@ -17,19 +17,24 @@ ENOUGH = 20  # forecasts that share no value, to judge by
 BETTER = 0.99  # of the base's error: less is no reason
 SIZES = (4, 16, 64, 256)  # last values that may be enough, beside all of them: few windows know no more
 PENALTIES = tuple(10.0**k for k in range(-4, 3))  # of a coefficient's square, beside the mean squared error
+SHARPNESS = 100.0  # with a hundredth more error a fit counts a third as much,
+LIGHTEST = 0.01  # and one that counts less than this nothing
 FAR = 10.0  # deviations: an outlier is far, not a thousand times as far
 HEAVIEST = 10.0  # of a window, beside others of its series
 
 
 def fit(windows: Any) -> np.ndarray | None:
     """Coefficients `(horizon, recent + 1)` of the last values and of the base, whose sum is what is added to the base; None where the base
-    alone is about as good on the last fifth of the values, or that is too little to say. windows: `inputs.windows.Encoded`, in training.
+    alone is about as good on the last fifth of the values, or that is too little to say. Where the time of the windows is in parts,
+    `(parts, horizon, recent + 1)`: for each part those that know nothing of it. windows: `inputs.windows.Encoded`, in training.
+
+    How many last values and which penalty is best is known by chance: each counts by how well it did on the last fifth.
     """
     rows, scales, found = np.arange(len(windows.rows)), [], []
-    for part in np.split(rows, range(PART, len(rows), PART)):
-        batch = windows.batch(part)
+    for some in np.split(rows, range(PART, len(rows), PART)):
+        batch = windows.batch(some)
         scales.append(batch["scale"])
-        ys = (windows.targets(part) - batch["level"][:, None]) / batch["scale"][:, None]
+        ys = (windows.targets(some) - batch["level"][:, None]) / batch["scale"][:, None]
         found.append((batch["recent"], batch["base"], np.clip(ys, -FAR, FAR) - batch["base"]))
     # Where a series varies more, an error is larger by as much.
     series, scale = windows.rows, np.concatenate(scales)
@@ -42,32 +47,43 @@ def fit(windows: Any) -> np.ndarray | None:
     before, after = windows.origins[rows] + windows.horizon <= cut, windows.origins[rows] >= cut
     if before.sum() < LEAST or after.sum() < ENOUGH * ys.shape[1] or (usual := np.abs(ys[after]).mean()) < NOTHING:
         return None
-    best, least = None, BETTER * usual
-    for size in sorted({*SIZES, xs.shape[1]}):
-        if size > xs.shape[1]:
-            break
-        last = xs[:, -size:]
-        for penalty in PENALTIES:
-            own = ridge(last[before], bases[before], ys[before], penalty)
-            left = np.abs(ys[after] - last[after] @ own[:, :-1].T - bases[after] * own[:, -1]).mean()
-            if left < least:
-                best, least = (size, penalty), left
-    if best is None:
+    tried = [(n, p) for n in sorted({*SIZES, xs.shape[1]}) if n <= xs.shape[1] for p in PENALTIES]
+    judged, left = Moments(xs[before], bases[before], ys[before]), []
+    for own in (judged.ridge(*one) for one in tried):
+        left.append(np.abs(ys[after] - xs[after] @ own[:, :-1].T - bases[after] * own[:, -1]).mean())
+    if min(left) >= BETTER * usual:
         return None
-    size, penalty = best
-    out = np.zeros((ys.shape[1], xs.shape[1] + 1), np.float32)
-    out[:, -size - 1 :] = ridge(xs[:, -size:], bases, ys, penalty)
-    return out
+    shares = (min(left) / np.array(left)) ** SHARPNESS
+    shares = np.where(shares < LIGHTEST, 0.0, shares)
+    shares /= shares.sum()
+    parts = windows.parts and windows.part(rows)
+    every = [~(parts == k).any(1) for k in range(windows.parts)] if windows.parts else [slice(None)]
+    out = []
+    for mine in every:
+        known = Moments(xs[mine], bases[mine], ys[mine])
+        out.append(sum(share * known.ridge(*one) for one, share in zip(tried, shares, strict=True) if share))
+    return np.stack(out).astype(np.float32) if windows.parts else out[0].astype(np.float32)
 
 
-def ridge(xs: np.ndarray, bases: np.ndarray, ys: np.ndarray, penalty: float) -> np.ndarray:
-    """Coefficients `(horizon, features + 1)` of ys `(rows, horizon)` on xs `(rows, features)` and the base of each step `(rows, horizon)`."""
-    rows = len(xs)
-    square = xs.T @ xs / rows + penalty * np.eye(xs.shape[1])
-    # The base is another column at each step: all steps share one matrix, and the base is eliminated by hand.
-    right, beside = xs.T @ ys / rows, xs.T @ bases / rows
-    solved = np.linalg.solve(square, np.concatenate([right, beside], 1))
-    ours, theirs = solved[:, : ys.shape[1]], solved[:, ys.shape[1] :]
-    own = (bases * ys).sum(0) / rows - (beside * ours).sum(0)
-    own /= (bases**2).sum(0) / rows + penalty - (beside * theirs).sum(0)
-    return np.concatenate([ours - theirs * own, own[None]]).T
+class Moments:
+    """What a ridge regression needs to know of xs `(rows, features)`, the base of each step and ys, both `(rows, horizon)`, whatever its
+    penalty and however many of the features it takes.
+    """
+
+    def __init__(self, xs: np.ndarray, bases: np.ndarray, ys: np.ndarray):
+        rows = max(1, len(xs))
+        self.square, self.right, self.beside = xs.T @ xs / rows, xs.T @ ys / rows, xs.T @ bases / rows
+        self.power, self.product = (bases**2).sum(0) / rows, (bases * ys).sum(0) / rows
+
+    def ridge(self, size: int, penalty: float) -> np.ndarray:
+        """Coefficients `(horizon, features + 1)` of the features and of the base; 0 of all but the last `size` features."""
+        square = self.square[-size:, -size:] + penalty * np.eye(size)
+        right, beside = self.right[-size:], self.beside[-size:]
+        # The base is another column at each step: all steps share one matrix, and the base is eliminated by hand.
+        solved = np.linalg.solve(square, np.concatenate([right, beside], 1))
+        ours, theirs = solved[:, : right.shape[1]], solved[:, right.shape[1] :]
+        own = self.product - (beside * ours).sum(0)
+        own /= self.power + penalty - (beside * theirs).sum(0)
+        found = np.zeros((right.shape[1], len(self.square) + 1))
+        found[:, -size - 1 :] = np.concatenate([ours - theirs * own, own[None]]).T
+        return found

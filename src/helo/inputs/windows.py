@@ -26,6 +26,7 @@ MOST = 50  # categories of a covariate
 FEWEST = 5  # values that say themselves how far they spread
 MOST_USUAL = 1e3  # times the level: that of series around 0 says nothing
 LOOKED = 4096  # windows by which it is known how far values usually spread
+MOST_PARTS = 1000
 WINDOWS = 1 << 20  # that are learned from at most; of more, the same share of every series
 
 
@@ -37,7 +38,8 @@ class Windows(Input):
     lags: of the seasons. bases: those of them from which a forecast is counted. context: values that are read before the
     origin. known: covariates that are known in advance, the first of all. means, spreads: of the covariates over the training
     data. words: of each that is words the categories, one-hot; None of one of numbers. recent: values that an autoregression reads;
-    0: there is none. usual: deviation over level, where there are too few values to know a deviation by.
+    0: there is none. usual: deviation over level, where there are too few values to know a deviation by. parts: in which time is parted,
+    each of which has an autoregression that knows nothing of it; 0: it is not.
     """
 
     reads = (KIND,)
@@ -45,7 +47,7 @@ class Windows(Input):
     def __init__(
         self, frequency: str, lags: Sequence[int], bases: Sequence[int], context: int, horizon: int,
         known: int = 0, means: Any = (), spreads: Any = (), words: Sequence[Sequence[str] | None] | None = None,
-        recent: int = 0, usual: float = 0.0,
+        recent: int = 0, usual: float = 0.0, parts: int = 0,
     ):  # fmt: skip
         self.frequency, self.lags, self.bases = frequency, list(lags), list(bases)
         self.context, self.horizon, self.known = context, horizon, known
@@ -54,7 +56,7 @@ class Windows(Input):
         self.context = self.patch * -(-context // self.patch)
         self.calendar = times.calendar_width(frequency)
         self.words = list(words or [None] * len(self.means))
-        self.usual = usual
+        self.usual, self.parts = usual, parts
         self.recent, self.coefficients = recent, None  # with which the autoregression begins, where one was fitted
         widths = [1 if w is None else len(w) for w in self.words]
         self.covariates, self.advance = (
@@ -65,9 +67,11 @@ class Windows(Input):
         self.ahead = len(self.lags) + 2 + self.calendar + 2 * self.advance + len(self.bases) + 1
 
     @classmethod
-    def learn(cls, histories: Sequence[History], horizon: int, season: int | None = None, few: bool = False) -> Windows:
+    def learn(
+        cls, histories: Sequence[History], horizon: int, season: int | None = None, few: bool = False, parts: int = 0
+    ) -> Windows:
         """Which seasons, how far back, by a rule of the frequency, the horizon and how long the series are; the covariates'
-        scale. few: whether there are so few values that an autoregression is fitted to them.
+        scale. few: whether there are so few values that an autoregression is fitted to them. parts: in which time is parted.
         """
         frequency = histories[0].clock.frequency
         usual = int(np.median([len(h) for h in histories]))
@@ -86,7 +90,8 @@ class Windows(Input):
                 means[k], spreads[k] = there.mean(), there.std() or 1.0
         words = [w and _frequent(w, whole[:, k]) for k, w in enumerate(histories[0].words)]
         known = histories[0].known.shape[1]
-        self = cls(frequency, lags, bases, context, horizon, known, means, spreads, words, context if few else 0)
+        self = cls(frequency, lags, bases, context, horizon, known, means, spreads, words, context if few else 0,
+                   parts=parts)  # fmt: skip
         windows = self.training(histories)
         some = np.unique(np.linspace(0, len(windows.rows) - 1, min(LOOKED, len(windows.rows))).astype(np.int64))
         batch = windows.batch(some)
@@ -126,10 +131,8 @@ class Windows(Input):
         rows = np.arange(len(histories))
         return Encoded(self, histories, rows, np.array([h.origin for h in histories], np.int64), horizon)
 
-    def training(self, histories: Sequence[History], parts: int = 0) -> Encoded:
-        """A window before each value, as far as the horizon after it has values too. parts: into which the time of each series is
-        parted, where it is.
-        """
+    def training(self, histories: Sequence[History]) -> Encoded:
+        """A window before each value, as far as the horizon after it has values too, with the parts that its time is in."""
         least = min(max(self.bases), min(len(h) for h in histories) - self.horizon)
         counts = [max(0, len(h) - self.horizon - least + 1) for h in histories]
         rows = np.repeat(np.arange(len(histories)), counts)
@@ -138,7 +141,7 @@ class Windows(Input):
             some = np.linspace(0, len(rows) - 1, WINDOWS).astype(np.int64)
             rows, origins = rows[some], origins[some]
         encoded = Encoded(self, list(histories), rows, origins, self.horizon)
-        encoded.parts, encoded.first = parts, least
+        encoded.parts = self.parts
         return encoded
 
     def to_json(self):
@@ -146,14 +149,15 @@ class Windows(Input):
             "form": "windows", "frequency": self.frequency, "lags": self.lags, "bases": self.bases, "context": self.context,
             "horizon": self.horizon, "known": self.known, "means": self.means.tolist(), "spreads": self.spreads.tolist(),
         } | ({"words": self.words} if any(w is not None for w in self.words) else {}) | (
-            {"recent": self.recent} if self.recent else {}) | {"usual": self.usual}  # fmt: skip
+            {"recent": self.recent} if self.recent else {}) | {"usual": self.usual, "parts": self.parts}  # fmt: skip
 
     @classmethod
     def from_json(cls, saved):
-        _, frequency, lags, bases, context, horizon, known, means, spreads, words, recent, usual = fields(
-            {"words": None, "recent": 0, "usual": 0.0, **saved}, form=Literal["windows"], frequency=str, lags=list[int], bases=list[int], context=int,
+        _, frequency, lags, bases, context, horizon, known, means, spreads, words, recent, usual, parts = fields(
+            {"words": None, "recent": 0, "usual": 0.0, "parts": 0} | saved,
+            form=Literal["windows"], frequency=str, lags=list[int], bases=list[int], context=int,
             horizon=int, known=int, means=list[float], spreads=list[float], words=list[list[str] | None] | None,
-            recent=int, usual=float,
+            recent=int, usual=float, parts=int,
         )  # fmt: skip
         if not lags or not bases or not all(0 < n <= 1 << 20 for n in (*lags, *bases, context, horizon)):
             raise ValueError("lags, bases, context or a horizon that are none")
@@ -169,7 +173,9 @@ class Windows(Input):
             raise ValueError(f"an autoregression of {recent} values, of {context} that are read")
         if not 0 <= usual < math.inf:
             raise ValueError(f"a usual deviation of {usual}")
-        return cls(frequency, lags, bases, context, horizon, known, means, spreads, words, recent, usual)
+        if not 0 <= parts <= MOST_PARTS:
+            raise ValueError(f"{parts} parts of the time")
+        return cls(frequency, lags, bases, context, horizon, known, means, spreads, words, recent, usual, parts)
 
     def numbers(self, h: History, first: int, last: int) -> np.ndarray:
         """A series' covariates from `first` steps before its beginning to `last` behind it, `(first + last, covariates)`, scaled
@@ -217,7 +223,7 @@ class Encoded:
         self.starts, self.sizes = 1 + np.cumsum(sizes) - sizes, sizes
         self.back = max(form.lags)
         self.tables: dict[int, np.ndarray] = {}
-        self.parts, self.first = 0, 0  # into which the time from a value on is parted, for a cross-validation
+        self.parts = 0  # in which the time is parted, where each is answered by the network that left it out
         self.ets = False  # whether AutoETS is asked for beside
 
     def _values(self, rows: np.ndarray, steps: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
@@ -284,16 +290,19 @@ class Encoded:
             "ahead": np.concatenate(parts, -1).astype(np.float32),
             "base": ((base - level[:, None]) / scale[:, None]).astype(np.float32),
             **({"recent": z[:, -form.recent :].astype(np.float32)} if form.recent else {}),
-            **({"part": self._parts(rows, future), "whole": cuts >= length} if self.parts else {}),
+            **({"part": self.part(rows), "whole": cuts >= length} if self.parts else {}),
             "level": level,
             "scale": scale,
             "least": np.where(np.where(there, values, 0.0).min(1) >= 0, 0.0, -np.inf),
         }
 
-    def _parts(self, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """The part of their series' time that steps `(rows, steps)` are in, from 0 on."""
-        length = self.sizes[self.rows[rows]][:, None] - self.first
-        return np.clip((steps - self.first) * self.parts // length, 0, self.parts - 1)
+    def part(self, rows: np.ndarray) -> np.ndarray:
+        """The part of their series' time that the steps after the origins are in, `(rows, horizon)`, from 0 on. Before the first season
+        nothing is forecast, and the parts are of what comes after it.
+        """
+        size, steps = self.sizes[self.rows[rows]][:, None], self.origins[rows][:, None] + np.arange(self.horizon)
+        first = np.minimum(max(self.form.bases), size - self.form.horizon)
+        return np.clip((steps - first) * self.parts // (size - first), 0, self.parts - 1)
 
     @staticmethod
     def _repeated(values: np.ndarray, lag: int, after: np.ndarray) -> np.ndarray:

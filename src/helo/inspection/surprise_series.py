@@ -78,18 +78,20 @@ class Values:
         yield from self._values(list(self.task.source.unlabelled(self.task, names).inputs))
 
     def usual(self, parameters: Any, names: Sequence[Any]) -> Iterator[Value]:
-        """Values of other series, or of those of the training: what was held out there are but the last few."""
+        """Values of other series, or of those of the training, of a cross-validation by the network that did not learn from them: what
+        was held out there are but the last few.
+        """
         if names:
             own = self.task.source.unlabelled(self.task, names)
         else:
             own = self.task.source.recorded(self.task, self.run.about["data"])
         series = {h.name: h for h in own.inputs}
-        found = Values(self.run, self.window, self.together)._values(list(series.values()))
+        found = Values(self.run, self.window, self.together)._values(list(series.values()), own.notes.get("parts", 0))
         yield from (x for i, x in enumerate(found) if i % self.window == 0)
 
-    def _values(self, series: list[History]) -> Iterator[Value]:
+    def _values(self, series: list[History], parts: int = 0) -> Iterator[Value]:
         for several in [series] if self.together and series else [[h] for h in series]:
-            each, middles = zip(*map(self._nats, several), strict=True)
+            each, middles = zip(*(self._nats(h, parts) for h in several), strict=True)
             if len({(len(x), h.clock.text(0)) for x, h in zip(each, several, strict=True)}) > 1:
                 raise HeloError("series of other times", expected="the same times in all of them", where="--together")
             nats = np.stack(each)
@@ -106,9 +108,9 @@ class Values:
                 yield Value(h.name, h.clock.text(a), h.clock.text(b), b + 1, float(h.values[b]), float(middle[b]),
                             float(total[own].mean()))  # fmt: skip
 
-    def _nats(self, series: History) -> tuple[np.ndarray, np.ndarray]:
+    def _nats(self, series: History, parts: int) -> tuple[np.ndarray, np.ndarray]:
         """Of each value `(time,)` its nats, the mean over all forecasts of it, and the median of the last one; NaN where nothing
-        was said of it.
+        was said of it. parts: of a cross-validation in which the series was learned from.
         """
         form, count = self.task.form, len(series)
         total, times = np.zeros(count), np.zeros(count)
@@ -117,6 +119,7 @@ class Values:
         for start in range(0, len(origins), ORIGINS):
             own = origins[start : start + ORIGINS]
             encoded = Encoded(form, [series], np.zeros(len(own), np.int64), own, form.horizon)
+            encoded.parts = parts
             found = np.stack(self.task.predict_batches(self.run.parameters, encoded)[2])
             middle[own] = found[:, 0, len(LEVELS) // 2]
             for ahead in range(form.horizon):

@@ -69,9 +69,11 @@ class Folded(InputModel):
 
 
 def held_out(found: list[Any], fold: Any) -> Any:
-    """Of the outputs `(batch, outputs)` of each network those of the one that did not learn from an example; fold `(batch,)`."""
+    """Of the outputs `(batch, …)` of each network those of the one that did not learn from an example; fold `(batch,)`, or
+    `(batch, steps)` where each step of an example is in a part of its own.
+    """
     xp = namespace(found[0])
-    return sum(x * xp.astype(fold == k, x.dtype)[:, None] for k, x in enumerate(found))
+    return sum(x * xp.astype(fold == k, x.dtype)[(..., *[None] * (x.ndim - fold.ndim))] for k, x in enumerate(found))
 
 
 def learning(found: list[Any], batch: Any) -> list[tuple[Any, Any]]:

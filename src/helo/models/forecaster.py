@@ -11,14 +11,19 @@ from helo.cells.functions import namespace
 from helo.layers import part, stack, under, variational_dropout
 from helo.layers.quantiles import LEVELS, increasing, start, widened
 from helo.models.base import InputModel, Parameters
+from helo.models.folded import held_out
 
 CALIBRATED = 10.0  # times faster than other parameters the calibration is learned: others go on changing what it is of
+MIDDLE = len(LEVELS) // 2
+OUTWARDS = np.stack([np.linspace(1, 0, MIDDLE), np.linspace(0, 1, MIDDLE)], 1).astype(
+    np.float32
+)  # from the middle to the outermost distance
 
 
 class Forecaster(InputModel):
     """Quantiles of each step ahead. options: cell, layers, hidden, dropout, members: networks of different beginnings, each learned
-    on its own, whose quantiles are averaged: one alone is off by chance more than it could be. calibrate: whether the quantiles
-    are calibrated by what each network says of the part of the time that it does not learn from.
+    on its own, whose quantiles are averaged: one alone is off by chance more than it could be. calibrate: whether each network
+    leaves a part of the time out, and the quantiles are calibrated by what it says of that part.
     """
 
     def __init__(self, options: Any, form: Any, outputs: int):
@@ -38,41 +43,66 @@ class Forecaster(InputModel):
             }
         if form.recent:
             # A model that is loaded, or that goes on, has its own.
-            none = np.zeros((form.horizon, form.recent + 1), np.float32)
+            none = np.zeros((*[form.parts] * bool(form.parts), form.horizon, form.recent + 1), np.float32)
             parameters["autoregression.weight"] = none if form.coefficients is None else form.coefficients.copy()
-        if self.calibrated:
+        if self.calibrated and form.parts:
+            parameters["calibration.spread"] = np.zeros((2, 2), np.float32)
+            if form.recent:
+                parameters["calibration.slope"] = np.zeros(1, np.float32)
+        elif self.calibrated:  # a run of before
             parameters["calibration.weight"] = np.zeros(len(LEVELS) - 1, np.float32)
         return parameters
 
     def forward(self, parameters: Parameters, batch: Any, noise: Any = None) -> Any:
-        """A batch of windows to quantiles `(batch, horizon, levels)`, as the windows are scaled."""
-        found = self.each(parameters, batch, noise)
-        mean = sum(found[1:], found[0]) / len(found)
-        return self.calibrate(parameters, mean) if self.calibrated else mean
+        """A batch of windows to quantiles `(batch, horizon, levels)`, as the windows are scaled: of all networks on average, or, where
+        each step has a `part` of the time, of the one that did not learn from it.
+        """
+        every = zip(*self.each(parameters, batch, noise), strict=True)
+        if "part" in batch:
+            found, base = (held_out(list(x), batch["part"]) for x in every)
+        else:
+            found, base = (sum(x[1:], x[0]) / len(x) for x in every)
+        return self.calibrate(parameters, found, base) if self.calibrated else found
 
-    def calibrate(self, parameters: Parameters, found: Any) -> Any:
-        """Quantiles with the calibration: each distance between two times a factor, 1 at first."""
-        return widened(found, namespace(found).exp(CALIBRATED * parameters["calibration.weight"]))
+    def calibrate(self, parameters: Parameters, found: Any, base: Any) -> Any:
+        """Quantiles with the calibration: the distances between two neighbours times a factor, and of an autoregression, the base
+        `(batch, horizon)`, their distance from it times a slope; 1 at first. The factors' logarithms lie on a line from the middle
+        down, and on one from the middle up.
+        """
+        own, xp = part(parameters, "calibration"), namespace(found)
+        if "weight" in own:
+            return widened(found, xp.exp(CALIBRATED * own["weight"]))
+        if "slope" in own:
+            found = found + (CALIBRATED * own["slope"] * (found[..., MIDDLE] - base))[..., None]
+        lines = engines.array(OUTWARDS, own["spread"]) @ (CALIBRATED * own["spread"])
+        factors = xp.exp(xp.concat([xp.flip(lines[:, 0], axis=0), lines[:, 1]]))
+        return widened(found, factors)
 
-    def each(self, parameters: Parameters, batch: Any, noise: Any = None) -> list[Any]:
-        """The same of each member."""
-        o, found, base = self.options, [], self.base(parameters, batch)
+    def each(self, parameters: Parameters, batch: Any, noise: Any = None) -> list[tuple[Any, Any]]:
+        """Of each member its quantiles, not calibrated, and the base from which they are counted."""
+        o, found, bases = self.options, [], self.bases(parameters, batch)
         for k in range(o.members):
-            own, head = part(parameters, f"recurrent.{k}"), part(parameters, f"head.{k}")
+            own, head, base = part(parameters, f"recurrent.{k}"), part(parameters, f"head.{k}"), bases[k % len(bases)]
             past, ahead = part(own, "past"), part(own, "ahead")
             _, state = stack.run(self.cell, o.layers, past, batch["xs"], None, noise, o.dropout)
             ys, _ = stack.run(self.cell, o.layers, ahead, batch["ahead"], state, noise, o.dropout)
             ys = variational_dropout(ys, o.dropout, noise)
-            found.append(increasing(ys @ head["weight"].T + head["bias"]) + base[..., None])
+            found.append((increasing(ys @ head["weight"].T + head["bias"]) + base[..., None], base))
         return found
 
-    def base(self, parameters: Parameters, batch: Any) -> Any:
-        """From what the quantiles are counted, `(batch, horizon)`: the last seasons, corrected by an autoregression."""
+    def bases(self, parameters: Parameters, batch: Any) -> list[Any]:
+        """From what quantiles are counted, `(batch, horizon)`, one for all members or one each: the last seasons, corrected by an
+        autoregression.
+        """
         base = batch["base"]
         if not self.form.recent:
-            return base
-        xp, weight = namespace(base), parameters["autoregression.weight"]
-        found = engines.exact_product(batch["recent"], weight[:, :-1].T)
+            return [base]
+        weight = parameters["autoregression.weight"]
+        each = [weight[k] for k in range(self.form.parts)] if self.form.parts else [weight]
+        return [self._corrected(base, batch["recent"], own) for own in each]
+
+    def _corrected(self, base: Any, recent: Any, weight: Any) -> Any:
+        xp, found = namespace(base), engines.exact_product(recent, weight[:, :-1].T)
         known, asked, lag = weight.shape[0], base.shape[1], self.form.bases[0]
         # Beyond the trained horizon: as at the same place of the last season that it has, or at its last step.
         at = np.arange(asked)

@@ -25,8 +25,8 @@ class ForecastReport(Report):
     def describe(self):
         o, n, form = self.task.options, self.task.data["examples"], self.task.form
         return (
-            f"{n['train']:,} series, {form.frequency}, {o.horizon} values held out of each; {o.members} times {o.cell} {o.layers} x {o.hidden}, "
-            f"{form.context} values read, dropout {o.dropout:g}, {o.batch} windows per step"
+            f"{n['train']:,} series, {form.frequency}; validated on {n['valid']:,} forecasts of {o.horizon} values; "
+            f"{o.members} times {o.cell} {o.layers} x {o.hidden}, {form.context} values read, dropout {o.dropout:g}, {o.batch} windows per step"
         )
 
     def progress(self, parameters, rng):

@@ -62,7 +62,7 @@ class Recipe:
     options: Mapping[str, Any] = field(default_factory=dict)
     #: Under --minutes: more passes over the data than this are not made.
     max_epochs: float = float("inf")
-    #: Names below which the rates are multiplied by a number: what others have trained already.
+    #: Names below which the rates are multiplied by a number: what others have trained already. 0: they stay as they are.
     lr_scale: Mapping[str, float] = field(default_factory=dict)
     #: While it trains it is validated on so many symbols or examples at most.
     validation_limit: int = 1_000_000

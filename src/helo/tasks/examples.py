@@ -165,8 +165,8 @@ class ExampleTask(Task):
     @classmethod
     def read(cls, files, valid, options, folder, saved=None):
         before = clock.seconds
-        if saved is not None and getattr(options, "folds", 1) is None:  # a run of before there was cross-validation
-            options = replace(options, folds=1)
+        if saved is not None:
+            options = cls.source.as_before(options)
         learn, check, record = cls.source.split(files, valid, options)
         if not (valid or len(check)):
             cls.from_dataset(options, learn)  # whatever is wrong with the labels themselves is said first

@@ -27,12 +27,10 @@ from helo.tasks import baselines
 from helo.tasks.base import Parameters, Recipe, filled
 from helo.tasks.examples import ExampleTask
 from helo.tasks.forecast_options import Options, PredictOptions
-from helo.tasks.histories import HistorySource
+from helo.tasks.histories import FEW, MEMBERS, HistorySource, parts
 
 FARTHEST = 30.0  # deviations, of a value that is learned from
-SLOWLY = 0.01  # as fast as others the autoregression learns
-SMALL = 20_000  # values, below which a small network learns what there is
-FEW, MANY = 800, 1_000  # steps at most, of few values and of many: more learn them by heart
+SHORT, LONG = 800, 1_000  # steps at most, of few values and of many: more learn them by heart
 ENOUGH = 20  # forecasts: by fewer no weights are chosen
 
 
@@ -41,9 +39,7 @@ class Forecast(ExampleTask):
 
     Options = Options
     source = HistorySource("series", "chronological")
-    recipe = Recipe(
-        {"adam_rate": 3e-3, "rate": 0.02}, lr_scale={"autoregression": SLOWLY}, averaged=True, enough=ENOUGH
-    )
+    recipe = Recipe({"adam_rate": 3e-3, "rate": 0.02}, lr_scale={"autoregression": 0.0}, averaged=True, enough=ENOUGH)
     scoring = Scoring(("forecast",), ("forecast",))
     form: Windows
 
@@ -59,6 +55,8 @@ class Forecast(ExampleTask):
             raise ValueError("not windows of series")
         if form.horizon != options.horizon:
             raise ValueError(f"windows with a horizon of {form.horizon}, not {options.horizon}")
+        if form.parts not in (0, options.members if options.calibrate else 0):
+            raise ValueError(f"{form.parts} parts of the time, {options.members} networks")
         return cls(replace(options, calibrate=bool(options.calibrate)), form)
 
     @classmethod
@@ -71,29 +69,30 @@ class Forecast(ExampleTask):
                 f"{options.season}", expected=f"at most {most}, the values of the longest series", where="--season"
             )
         frequency = examples.inputs[0].clock.frequency
-        small = sum(map(len, examples.inputs)) < SMALL
-        form = Windows.learn(examples.inputs, options.horizon, options.season, small)
+        small = sum(map(len, examples.inputs)) < FEW
+        count = parts(examples, options)
+        form = Windows.learn(examples.inputs, options.horizon, options.season, small, count)
         windows = len(form.training(examples.inputs).rows)
         o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 64,
-                   members=5 if small else 3, dropout=0.2 if small else 0.1, batch=32 if small else 128)  # fmt: skip
-        o = filled(o, calibrate=small and o.members > 1)
-        if o.calibrate and o.members == 1:
-            raise HeloError(
-                "with one network",
-                expected="--members 2 or more, of which each leaves out a part of the time",
-                where="--calibrate",
-            )
+                   members=count or (MEMBERS if small else 3), calibrate=count > 0, dropout=0.2 if small else 0.1,
+                   batch=32 if small else 128)  # fmt: skip
         self = cls(o, form)
         # Windows overlap: a pass over all shows each value hundreds of times.
-        self.recipe = replace(self.recipe, max_epochs=(FEW if small else MANY) / -(-windows // o.batch))
+        self.recipe = replace(self.recipe, max_epochs=(SHORT if small else LONG) / -(-windows // o.batch))
         return self
 
     def training_examples(self, examples):
-        encoded = self.form.training(examples.inputs, self.options.members if self.options.calibrate else 0)
+        encoded = self.form.training(examples.inputs)
+        encoded.parts = self.options.members if self.options.calibrate else 0
         return encoded, encoded
 
-    def targets(self, examples):
+    def encode(self, examples):
         encoded = self.form.encode(examples)
+        encoded.parts = examples.notes.get("parts", 0)
+        return encoded
+
+    def targets(self, examples):
+        encoded = self.encode(examples)
         encoded.ets = bool(examples.notes.get("ets"))
         return encoded
 
@@ -104,16 +103,16 @@ class Forecast(ExampleTask):
 
     def loss(self, parameters, batch, state, noise):
         found = self.model.each(parameters, batch, noise)
-        xp, (targets, there) = namespace(found[0]), self._scaled(found[0], batch)
+        xp, (targets, there) = namespace(found[0][0]), self._scaled(found[0][0], batch)
         count = xp.sum(there)
         if not self.model.calibrated:
-            return sum(self._loss(q, targets, there) for q in found) / len(found), count, None
+            return sum(self._loss(q, targets, there) for q, _ in found) / len(found), count, None
         loss, whole = 0.0, batch["whole"][:, None]
-        for k, q in enumerate(found):
+        for k, (q, base) in enumerate(found):
             own = there * xp.astype(batch["part"] == k, there.dtype)
             loss = loss + self._loss(q, targets, there - own) / (len(found) - 1)
             # Its gradient alone counts, and only for the calibration. A window that was cut short is off by far more than others.
-            apart = self.model.calibrate(parameters, engines.constant(q))
+            apart = self.model.calibrate(parameters, engines.constant(q), engines.constant(base))
             apart = self._loss(apart, targets, own * xp.astype(whole, own.dtype))
             loss = loss + apart - engines.constant(apart)
         return loss, count, None

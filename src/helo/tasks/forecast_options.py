@@ -75,8 +75,8 @@ class Options(ExampleOptions):
     cell: Annotated[str, "a cell's name, with options, or FILE.py:NAME"] = "lstm"
     layers: Annotated[int, "layers", SIZE] = 1
     members: Annotated[int | None, "networks whose quantiles are averaged", Bounds(1, 100)] = None
-    calibrate: Annotated[bool | None, "whether each network leaves a part of the time out, by which the intervals are calibrated; by default of "
-                         "few values"] = None  # fmt: skip
+    calibrate: Annotated[bool | None, "whether each network leaves a part of the time out (cross-validation), by which the intervals are "
+                         "calibrated; by default of fewer than 20,000 values"] = None  # fmt: skip
     hidden: Annotated[int | None, "units per layer of each", SIZE] = None
     dropout: Annotated[float | None, "dropout of the outputs of the recurrent layers", SHARE] = None
     batch: Annotated[int | None, "windows per step (batch size)", SIZE] = None

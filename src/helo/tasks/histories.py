@@ -9,14 +9,20 @@ import numpy as np
 
 from helo.data import histories, times
 from helo.data.dataset import Dataset
-from helo.data.histories import History, history, rolled
+from helo.data.histories import History, history, rolled, spread
 from helo.data.readers import given, numbers, table
 from helo.data.readers.files import parted
 from helo.errors import HeloError
 from helo.tasks.reading import INPUT, Source, fingerprint
 
+FEW = 20_000  # values: of fewer each network leaves out a part of the time
+MEMBERS = 5  # parts, and networks, where nobody says how many
 ENOUGH = 50  # forecasts to validate on: of fewer series each is forecast from several origins,
 SHARE = 0.1  # as far as no more of the shortest is held out than this
+SEVERAL = (
+    20  # series, whose last horizons say enough; of fewer too much would be held out, and all of it is validated on,
+)
+EACH = 5  # each series in so many forecasts or more
 
 
 class HistorySource(Source):
@@ -27,6 +33,9 @@ class HistorySource(Source):
         if files and isinstance(files[0], given.Examples):
             return _arrays(files[0].inputs, options.frequency), []
         return super().read(files, options, labelled=False)
+
+    def as_before(self, options):
+        return replace(options, calibrate=bool(options.calibrate))
 
     def given(self, task, source):
         if isinstance(source, list) and source and all(isinstance(x, History) for x in source):
@@ -62,10 +71,16 @@ class HistorySource(Source):
         return found, rolled(check, options.horizon), record
 
     def _held_out(self, examples, options):
-        """To learn from, each series without its last horizon, and to validate on, all of it from there."""
+        """To learn from, each series without its last horizon, and to validate on, all of it from there. Of few values all of both."""
         horizon = options.horizon
         season = options.season or times.season(examples.inputs[0].clock.frequency)
         least, shortest = horizon + max(2, season if season > 1 else 2), min(map(len, examples.inputs), default=0)
+        count = parts(examples, options)
+        if count and len(examples) < SEVERAL:
+            origins = max(EACH, -(-ENOUGH // max(1, len(examples))))
+            check = spread(examples, horizon, origins, least)
+            said = f"{len(check)} forecasts by {count}-fold cross-validation: each value is forecast by the network that did not learn from it"
+            return examples, replace(check, notes=check.notes | {"parts": count}), said
         room = min(int(SHARE * shortest), shortest - least) // horizon
         origins = max(1, min(room, -(-ENOUGH // max(1, len(examples)))))
         check = rolled(examples, horizon, origins, least=least)
@@ -74,12 +89,31 @@ class HistorySource(Source):
         several = f", in {origins} forecasts" if origins > 1 else ""
         return replace(first, inputs=learn), check, f"the last {origins * horizon} values of each series{several}"
 
+    def _validated(self, task, examples):
+        # A run of before left parts of the time out, too, and was validated on the ends of its series.
+        options = task.options if task.form.parts else replace(task.options, calibrate=False)
+        return self._held_out(examples, options)[1]
+
     def reload(self, task, data, files, origins=1, stride=None, ets=False, **said):
         found = super().reload(task, data, files, **said)
         found = replace(found, notes={**found.notes, "ets": ets})
         if not files and origins == 1 and stride is None and isinstance(data["valid"], str):
             return found  # forecast from the origins that were held out
         return rolled(_whole(found), task.options.horizon, origins, stride)
+
+
+def parts(examples: Dataset, options: Any) -> int:
+    """In how many parts the time is, each of which one network leaves out; 0 where none does."""
+    calibrate, members = options.calibrate, options.members
+    if calibrate is None:
+        calibrate = sum(map(len, examples.inputs)) < FEW and members != 1
+    if calibrate and members == 1:
+        raise HeloError(
+            "with one network",
+            expected="--members 2 or more, of which each leaves out a part of the time",
+            where="--calibrate",
+        )
+    return (members or MEMBERS) if calibrate else 0
 
 
 def _whole(examples: Dataset) -> Dataset:

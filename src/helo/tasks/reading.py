@@ -41,6 +41,10 @@ class Source:
         """Examples out of a person's files. labelled: with their labels."""
         return readers.read(files, options, self.labels, labelled, self.numeric)
 
+    def as_before(self, options: Any) -> Any:
+        """The options of a training that goes on: one that was begun before there was cross-validation has none."""
+        return replace(options, folds=1) if getattr(options, "folds", 1) is None else options
+
     def stratify_by(self, examples: Dataset) -> tuple[Sequence[AbstractSet[str]], int]:
         """The labels of each example, and of how many examples each label has to be learned from where some are held
         out; by default answers are no labels, and any example may be.
@@ -88,7 +92,11 @@ class Source:
         tail = isinstance(data["valid"], str)
         found, paths = self.read(data["train"] if tail else data["valid"], _options(task, said))
         dataset.unchanged(dataset.fingerprint(paths), data["fingerprint"]["train" if tail else "valid"], paths)
-        return self._held_out(found, task.options)[1] if tail else found
+        return self._validated(task, found) if tail else found
+
+    def _validated(self, task: Any, examples: Dataset) -> Dataset:
+        """Of all examples those that a run was validated on."""
+        return self._held_out(examples, task.options)[1]
 
     def reload(self, task: Any, data: dict[str, Any], files: Any, **said: Any) -> Dataset:
         """The examples of files, or the validation examples that a run recorded. said: as for `recorded`."""

@@ -38,7 +38,8 @@ class Learner:
         for name, p in fresh.items():
             if p.dtype != np.float32:
                 raise HeloError(f"{name} is {p.dtype}", expected="float32 from `init`", where=task.options.cell)
-        self.parameters = {n: self.device.own(p).requires_grad_() for n, p in fresh.items()}
+        fixed = tuple(f"{name}." for name, scale in task.recipe.lr_scale.items() if scale == 0)
+        self.parameters = {n: self.device.own(p).requires_grad_(not n.startswith(fixed)) for n, p in fresh.items()}
         self.optimiser = Optimiser(
             self.parameters, options, self.device.precision, task.recipe.lr_scale, task.model.cell.blocks
         )
@@ -110,7 +111,8 @@ class Learner:
         loss.backward()
         self._carry_state(state)
 
-        if self.progress.step == 0 and (idle := sorted(n for n, p in self.parameters.items() if p.grad is None)):
+        idle = sorted(n for n, p in self.parameters.items() if p.requires_grad and p.grad is None)
+        if self.progress.step == 0 and idle:
             self.reporter.say(f"{', '.join(idle)}: gets no gradient and is left unchanged")
         loss = loss.detach()
         count = torch.full_like(loss, count) if isinstance(count, int) else count.to(loss.dtype)
