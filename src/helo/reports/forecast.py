@@ -93,15 +93,19 @@ class ForecastReport(Report):
     def panel(
         self, history: Any, levels: Sequence[float], found: np.ndarray, truth: np.ndarray, error: float | None = None
     ) -> forecast_page.Panel:
-        start = max(0, history.origin - max(self.task.form.context, 3 * len(found)))
+        start = self._start(history, len(found))
         about = f"from {history.clock.text(history.origin)}" + ("" if error is None else f", error {error:.2f}")
         first, last = (history.clock.text(i) for i in (start, history.origin + len(found) - 1))
         return forecast_page.Panel(
             history.name, about, history.values[start : history.origin], levels, found, truth, first, last
         )
 
+    def _start(self, history: Any, horizon: int) -> int:
+        """The first value that is drawn before a forecast: of two years a forecast of four weeks would be a line."""
+        return max(0, history.origin - max(4 * horizon, 2 * max(self.task.form.bases)))
+
     def _panel(self, history: Any, deciles: np.ndarray, truth: Any, error: Any) -> Any:
-        before = history.values[max(0, history.origin - self.task.form.context) : history.origin]
+        before = history.values[self._start(history, len(deciles)) : history.origin]
         return f"{_called(history)}: {error:.2f} of seasonal naive", before, deciles, truth.values
 
 
