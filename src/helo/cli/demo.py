@@ -103,7 +103,10 @@ def _result(task, models):
     figures = models[0][0].figures
     if task == "forecast":
         ours, theirs = figures["wql"], figures["seasonal_naive"]["wql"]
-        return f"A weighted quantile loss of {ours:.3f} on 28 days that it did not learn from, again and again; the last week repeated has {theirs:.3f}."
+        return (
+            f"A weighted quantile loss of {ours:.3f} on many times 28 days, each left out in training; "
+            f"the last week repeated has {theirs:.3f}."
+        )
     if task == "regress":
         return (
             f"On patients that it was not trained on it is {figures['rmse']:.0f} off (root mean square); the mean of all would be about "
