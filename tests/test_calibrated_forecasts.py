@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -11,7 +12,7 @@ import helo
 from fixtures import helo_command
 from helo import engines
 from helo.data import histories
-from helo.data.histories import history
+from helo.data.histories import history, spread
 from helo.data.times import Clock
 from helo.inputs.windows import Encoded, Windows, scaled
 from helo.layers.quantiles import LEVELS, increasing, widened
@@ -144,6 +145,59 @@ def test_few_values_are_cross_validated(file, tmp_path):
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+def test_the_training_file_again_is_no_easier(file, tmp_path):
+    said = {"horizon": 5, "time": "day", "target": "value", "quiet": True}
+    run = helo.train("forecast", file, out=tmp_path / "run", steps=20, hidden=4, **said)
+    assert run.evaluate(origins=8) == run.evaluate(str(file), origins=8)
+    import pandas as pd
+
+    table = pd.read_csv(file)
+    given = helo.train("forecast", table, out=tmp_path / "given", steps=20, hidden=4, **said)
+    part = given.evaluate(table, origins=8)
+    table.loc[len(table)] = ["2023-09-01", 50.0]
+    assert given.evaluate(table.iloc[:-1], origins=8) == part
+    given.task.options = dataclasses.replace(given.task.options, cross_validate=False)
+    assert given.evaluate(table.iloc[:-1], origins=8)["wql"] != part["wql"]
+
+
+def test_a_series_that_begins_late(tmp_path):
+    """Nothing is forecast from before its first value, and where nothing came nothing is judged."""
+    rng = np.random.default_rng(0)
+    early, late = 20 + rng.standard_normal(120), 20 + rng.standard_normal(120)
+    late[:60] = np.nan
+    late[80:90] = np.nan
+    series = [history(n, x, Clock("daily")) for n, x in (("a", early), ("b", late))]
+    found = spread(histories.dataset(series, ["", ""], "series", {}, {}), 5, 25, 12)
+    assert len({(h.name, h.origin) for h in found.inputs}) == len(found)
+    assert min(h.origin for h in found.inputs if h.name == "b") >= 72
+    assert not any(np.isnan(h.truth(5)).all() for h in found.inputs)
+    run = helo.train("forecast", [early, late], out=tmp_path / "run", frequency="daily", horizon=5, steps=3, hidden=4, quiet=True)  # fmt: skip
+    assert run.about["data"]["examples"]["valid"] == run.figures["windows"] == len(found)
+
+
+def test_what_is_settled_before_some_are_held_out_stays(tmp_path, monkeypatch):
+    """A little more than few values are not few for what is left of them."""
+    monkeypatch.setattr("helo.tasks.histories.FEW", 300)
+    values = 20 + np.random.default_rng(0).standard_normal(305)
+    run = helo.train("forecast", [values], out=tmp_path / "run", frequency="daily", horizon=5, steps=3, hidden=4, quiet=True)  # fmt: skip
+    assert run.about["data"]["valid"].startswith("the last 30 values")
+    o = run.task.options
+    assert (o.calibrate, o.cross_validate) == (False, False)
+    assert not run.task.form.parts
+
+
+def test_cross_validation_by_choice(file, tmp_path):
+    said = ("train", "forecast", file, "--horizon", "5", "--steps", "3", "--hidden", "4", "--quiet", "--out")
+    assert helo_command(*said, tmp_path / "not", "--no-cross-validate").code == 0
+    about = json.loads((tmp_path / "not/run.json").read_text())
+    assert (about["options"]["calibrate"], about["options"]["cross_validate"]) == (True, False)
+    assert about["data"]["valid"].startswith("the last")
+    for wrong in (["--valid", file], ["--no-calibrate"], ["--members", "1"]):
+        refused = helo_command(*said, tmp_path / "wrong", "--cross-validate", *wrong)
+        assert refused.code == 2
+        assert refused.err.startswith("helo: --cross-validate")
 
 
 def test_of_many_series_the_ends_are_held_out(tmp_path):

@@ -87,16 +87,20 @@ def rolled(examples: Dataset, horizon: int, origins: int = 1, stride: int | None
 
 
 def spread(examples: Dataset, horizon: int, origins: int, least: int = 1) -> Dataset:
-    """Each series once an origin, evenly spaced from its beginning to its end, so many at most that no value is forecast twice. least: values
-    before an origin. Raises HeloError where a series has no room for one.
+    """Each series once an origin, evenly spaced from its beginning to its end, so many at most that no value is forecast twice, but those
+    after which nothing came. least: values before an origin, from the first that there is. Raises HeloError where a series has no room for one.
     """
-    rolled(examples, horizon, least=least)
+    ends = rolled(examples, horizon, least=least)
     rows, windows = [], []
     for i, x in enumerate(examples.inputs):
-        room = max(0, len(x) - least) // horizon
-        for origin in np.linspace(len(x) - horizon, least, min(origins, room)).round().astype(np.int64)[::-1]:
-            rows.append(i)
-            windows.append(replace(x, origin=int(origin)))
+        first = least + int(np.isnan(x.values).argmin())
+        room = max(0, len(x) - first) // horizon
+        for origin in np.linspace(len(x) - horizon, first, min(origins, room)).round().astype(np.int64)[::-1].tolist():
+            if not np.isnan(x.values[origin : origin + horizon]).all():
+                rows.append(i)
+                windows.append(replace(x, origin=origin))
+    if not rows:  # nothing but the ends is there
+        return ends
     return replace(examples.take(np.array(rows, np.int64)), inputs=windows)
 
 

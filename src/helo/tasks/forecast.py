@@ -55,9 +55,11 @@ class Forecast(ExampleTask):
             raise ValueError("not windows of series")
         if form.horizon != options.horizon:
             raise ValueError(f"windows with a horizon of {form.horizon}, not {options.horizon}")
-        if form.parts not in (0, options.members if options.calibrate else 0):
+        if form.parts not in (0, options.members if options.calibrate else 0) or (
+            options.cross_validate and not form.parts
+        ):
             raise ValueError(f"{form.parts} parts of the time, {options.members} networks")
-        return cls(replace(options, calibrate=bool(options.calibrate)), form)
+        return cls(cls.source.as_before(options), form)
 
     @classmethod
     def from_dataset(cls, options, examples):
@@ -74,7 +76,8 @@ class Forecast(ExampleTask):
         form = Windows.learn(examples.inputs, options.horizon, options.season, small, count)
         windows = len(form.training(examples.inputs).rows)
         o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 64,
-                   members=count or (MEMBERS if small else 3), calibrate=count > 0, dropout=0.2 if small else 0.1,
+                   members=count or (MEMBERS if small else 3), calibrate=count > 0,
+                   cross_validate=bool(examples.notes.get("crossed")), dropout=0.2 if small else 0.1,
                    batch=32 if small else 128)  # fmt: skip
         self = cls(o, form)
         # Windows overlap: a pass over all shows each value hundreds of times.

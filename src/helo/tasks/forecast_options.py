@@ -77,6 +77,8 @@ class Options(ExampleOptions):
     members: Annotated[int | None, "networks whose quantiles are averaged", Bounds(1, 100)] = None
     calibrate: Annotated[bool | None, "whether each network leaves a part of the time out (cross-validation), by which the intervals are "
                          "calibrated; by default of fewer than 20,000 values"] = None  # fmt: skip
+    cross_validate: Annotated[bool | None, "whether to learn from all and validate on all, each value by the network that left it out, in place of "
+                              "the ends of the series; by default where calibrated, of fewer than 20 series"] = None  # fmt: skip
     hidden: Annotated[int | None, "units per layer of each", SIZE] = None
     dropout: Annotated[float | None, "dropout of the outputs of the recurrent layers", SHARE] = None
     batch: Annotated[int | None, "windows per step (batch size)", SIZE] = None

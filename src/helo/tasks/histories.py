@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from helo.errors import HeloError
 from helo.tasks.reading import INPUT, Source, fingerprint
 
 FEW = 20_000  # values: of fewer each network leaves out a part of the time
-MEMBERS = 5  # parts, and networks, where nobody says how many
+MEMBERS, OF_MANY = 5, 3  # networks of few values and of many, where nobody says how many
 ENOUGH = 50  # forecasts to validate on: of fewer series each is forecast from several origins,
 SHARE = 0.1  # as far as no more of the shortest is held out than this
 SEVERAL = (
@@ -35,7 +36,7 @@ class HistorySource(Source):
         return super().read(files, options, labelled=False)
 
     def as_before(self, options):
-        return replace(options, calibrate=bool(options.calibrate))
+        return replace(options, calibrate=bool(options.calibrate), cross_validate=bool(options.cross_validate))
 
     def given(self, task, source):
         if isinstance(source, list) and source and all(isinstance(x, History) for x in source):
@@ -65,37 +66,44 @@ class HistorySource(Source):
         if not valid:
             learn, check, said = self._held_out(found, options)
             return learn, check, record | {"valid": said}
+        if options.cross_validate:
+            raise HeloError(
+                "with files to validate on",
+                expected="one of both",
+                mend="leave out --valid, or say --no-cross-validate",
+                where="--cross-validate",
+            )
         check, paths = self.read(valid, options)
         record["valid"] = [str(p.absolute()) for p in paths]
         record["fingerprint"]["valid"] = fingerprint(check, paths)
-        return found, rolled(check, options.horizon), record
+        return _noted(found, options), rolled(check, options.horizon), record
 
     def _held_out(self, examples, options):
         """To learn from, each series without its last horizon, and to validate on, all of it from there. Of few values all of both."""
-        horizon = options.horizon
+        horizon, count = options.horizon, parts(examples, options)
+        examples = _noted(examples, options)
         season = options.season or times.season(examples.inputs[0].clock.frequency)
         least, shortest = horizon + max(2, season if season > 1 else 2), min(map(len, examples.inputs), default=0)
-        count = parts(examples, options)
-        if count and len(examples) < SEVERAL:
+        if crossed(examples, options):
             origins = max(EACH, -(-ENOUGH // max(1, len(examples))))
             check = spread(examples, horizon, origins, least)
             said = f"{len(check)} forecasts by {count}-fold cross-validation: each value is forecast by the network that did not learn from it"
-            return examples, replace(check, notes=check.notes | {"parts": count}), said
+            return replace(examples, notes=examples.notes | {"crossed": True}), check, said
         room = min(int(SHARE * shortest), shortest - least) // horizon
         origins = max(1, min(room, -(-ENOUGH // max(1, len(examples)))))
         check = rolled(examples, horizon, origins, least=least)
         first = check.take(np.arange(0, len(check), origins))
         learn = [history(h.name, h.values[: h.origin], h.clock, h.known, h.past, h.words) for h in first.inputs]
         several = f", in {origins} forecasts" if origins > 1 else ""
+        check = replace(check, notes=check.notes | {"parts": 0})
         return replace(first, inputs=learn), check, f"the last {origins * horizon} values of each series{several}"
 
-    def _validated(self, task, examples):
-        # A run of before left parts of the time out, too, and was validated on the ends of its series.
-        options = task.options if task.form.parts else replace(task.options, calibrate=False)
-        return self._held_out(examples, options)[1]
-
     def reload(self, task, data, files, origins=1, stride=None, ets=False, **said):
+        files = files if isinstance(files, Dataset) else given.settled(files)
         found = super().reload(task, data, files, **said)
+        if task.options.cross_validate and _fingerprint(found, files) == data["fingerprint"]["train"]:
+            # The training files, named again: every part of them is known to all networks but one.
+            found = replace(found, notes=found.notes | {"parts": task.form.parts})
         found = replace(found, notes={**found.notes, "ets": ets})
         if not files and origins == 1 and stride is None and isinstance(data["valid"], str):
             return found  # forecast from the origins that were held out
@@ -103,17 +111,40 @@ class HistorySource(Source):
 
 
 def parts(examples: Dataset, options: Any) -> int:
-    """In how many parts the time is, each of which one network leaves out; 0 where none does."""
-    calibrate, members = options.calibrate, options.members
+    """In how many parts the time is, each of which one network leaves out; 0 where none does. What was held out counts as the rest."""
+    if "parts" in examples.notes:
+        return examples.notes["parts"]
+    calibrate, members, few = options.calibrate, options.members, sum(map(len, examples.inputs)) < FEW
     if calibrate is None:
-        calibrate = sum(map(len, examples.inputs)) < FEW and members != 1
+        calibrate = few and members != 1
     if calibrate and members == 1:
         raise HeloError(
             "with one network",
             expected="--members 2 or more, of which each leaves out a part of the time",
             where="--calibrate",
         )
-    return (members or MEMBERS) if calibrate else 0
+    return (members or (MEMBERS if few else OF_MANY)) if calibrate else 0
+
+
+def crossed(examples: Dataset, options: Any) -> bool:
+    """Whether all is validated on, and not the ends of the series. Raises HeloError where no part of the time is left out."""
+    if options.cross_validate and not parts(examples, options):
+        expected = "networks that each leave out a part of the time"
+        raise HeloError("without --calibrate", expected=expected, mend="add --calibrate", where="--cross-validate")
+    if options.cross_validate is not None:
+        return options.cross_validate
+    return parts(examples, options) > 0 and len(examples) < SEVERAL
+
+
+def _noted(examples: Dataset, options: Any) -> Dataset:
+    """The examples with how many parts their time is in, which is settled before some are held out."""
+    return replace(examples, notes=examples.notes | {"parts": parts(examples, options)})
+
+
+def _fingerprint(found: Dataset, files: Any) -> str:
+    """Of files, or of what was given in Python, as a run recorded it."""
+    paths = [Path(f) for f in ([] if isinstance(files, Dataset) else files) if isinstance(f, str | Path)]
+    return fingerprint(found, [p for p in paths if p.is_file()])
 
 
 def _whole(examples: Dataset) -> Dataset:

@@ -23,7 +23,7 @@ from helo.options import flag
 
 INPUT = "standard input"
 # Notes about examples that are no news to a person.
-UNSAID = frozenset({"columns", "read", "rows", "names", "segments", "images", "split"})
+UNSAID = frozenset({"columns", "read", "rows", "names", "segments", "images", "split", "parts", "crossed"})
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,7 @@ class Source:
         tail = isinstance(data["valid"], str)
         found, paths = self.read(data["train"] if tail else data["valid"], _options(task, said))
         dataset.unchanged(dataset.fingerprint(paths), data["fingerprint"]["train" if tail else "valid"], paths)
-        return self._validated(task, found) if tail else found
-
-    def _validated(self, task: Any, examples: Dataset) -> Dataset:
-        """Of all examples those that a run was validated on."""
-        return self._held_out(examples, task.options)[1]
+        return self._held_out(found, task.options)[1] if tail else found
 
     def reload(self, task: Any, data: dict[str, Any], files: Any, **said: Any) -> Dataset:
         """The examples of files, or the validation examples that a run recorded. said: as for `recorded`."""
