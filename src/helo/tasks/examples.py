@@ -24,6 +24,8 @@ from helo.tasks.base import Task, TaskOptions, on
 from helo.tasks.reading import Source
 
 BATCH_STEPS = 1 << 18  # of all sequences of a batch together, padding too: 32 of 8,192 steps
+# What a run that was begun before there were these options does: they are None in its run.json.
+BEFORE = {"folds": 1, "calibrate": False, "cross_validate": False}
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class ExampleTask(Task):
     def read(cls, files, valid, options, folder, saved=None):
         before = clock.seconds
         if saved is not None:
-            options = cls.source.as_before(options)
+            options = as_before(options)
         learn, check, record = cls.source.split(files, valid, options)
         if not (valid or len(check)):
             cls.from_dataset(options, learn)  # whatever is wrong with the labels themselves is said first
@@ -224,6 +226,11 @@ class ExampleTask(Task):
         if answers and answers[0] is None:
             return {}
         return self.scoring.figures(self.predictions(answers, targets))
+
+
+def as_before(options: Any) -> Any:
+    """The options of a run that is read again, with what it did where it had no such option."""
+    return replace(options, **{name: value for name, value in BEFORE.items() if getattr(options, name, value) is None})
 
 
 def evaluated(

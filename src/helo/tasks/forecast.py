@@ -25,7 +25,7 @@ from helo.models.forecaster import Forecaster
 from helo.saved import fields, settled
 from helo.tasks import baselines
 from helo.tasks.base import Parameters, Recipe, filled
-from helo.tasks.examples import ExampleTask
+from helo.tasks.examples import ExampleTask, as_before
 from helo.tasks.forecast_options import Options, PredictOptions
 from helo.tasks.histories import FEW, MEMBERS, HistorySource, parts
 
@@ -59,7 +59,7 @@ class Forecast(ExampleTask):
             options.cross_validate and not form.parts
         ):
             raise ValueError(f"{form.parts} parts of the time, {options.members} networks")
-        return cls(cls.source.as_before(options), form)
+        return cls(as_before(options), form)
 
     @classmethod
     def from_dataset(cls, options, examples):

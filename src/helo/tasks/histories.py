@@ -35,9 +35,6 @@ class HistorySource(Source):
             return _arrays(files[0].inputs, options.frequency), []
         return super().read(files, options, labelled=False)
 
-    def as_before(self, options):
-        return replace(options, calibrate=bool(options.calibrate), cross_validate=bool(options.cross_validate))
-
     def given(self, task, source):
         if isinstance(source, list) and source and all(isinstance(x, History) for x in source):
             return histories.dataset(source, [f"input {i + 1}" for i in range(len(source))], "series", {}, {})

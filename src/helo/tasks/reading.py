@@ -41,10 +41,6 @@ class Source:
         """Examples out of a person's files. labelled: with their labels."""
         return readers.read(files, options, self.labels, labelled, self.numeric)
 
-    def as_before(self, options: Any) -> Any:
-        """The options of a training that goes on: one that was begun before there was cross-validation has none."""
-        return replace(options, folds=1) if getattr(options, "folds", 1) is None else options
-
     def stratify_by(self, examples: Dataset) -> tuple[Sequence[AbstractSet[str]], int]:
         """The labels of each example, and of how many examples each label has to be learned from where some are held
         out; by default answers are no labels, and any example may be.
