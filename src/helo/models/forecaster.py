@@ -15,9 +15,8 @@ from helo.models.folded import held_out
 
 CALIBRATED = 10.0  # times faster than other parameters the calibration is learned: others go on changing what it is of
 MIDDLE = len(LEVELS) // 2
-OUTWARDS = np.stack([np.linspace(1, 0, MIDDLE), np.linspace(0, 1, MIDDLE)], 1).astype(
-    np.float32
-)  # from the middle to the outermost distance
+# How far each distance on one side is from the middle: what counts of its innermost factor and of its outermost.
+OUTWARDS = np.stack([np.linspace(1, 0, MIDDLE), np.linspace(0, 1, MIDDLE)], 1).astype(np.float32)
 
 
 class Forecaster(InputModel):
