@@ -56,13 +56,16 @@ def fit(windows: Any) -> np.ndarray | None:
     shares = (min(left) / np.array(left)) ** SHARPNESS
     shares = np.where(shares < LIGHTEST, 0.0, shares)
     shares /= shares.sum()
-    parts = windows.parts and windows.part(rows)
-    every = [~(parts == k).any(1) for k in range(windows.parts)] if windows.parts else [slice(None)]
-    out = []
-    for mine in every:
-        known = Moments(xs[mine], bases[mine], ys[mine])
-        out.append(sum(share * known.ridge(*one) for one, share in zip(tried, shares, strict=True) if share))
-    return np.stack(out).astype(np.float32) if windows.parts else out[0].astype(np.float32)
+
+    def mean(some: Any) -> np.ndarray:
+        known = Moments(xs[some], bases[some], ys[some])
+        found = sum(share * known.ridge(*one) for one, share in zip(tried, shares, strict=True) if share)
+        return np.asarray(found, np.float32)
+
+    if not windows.parts:
+        return mean(slice(None))
+    part = windows.part(rows)
+    return np.stack([mean(~(part == k).any(1)) for k in range(windows.parts)])
 
 
 class Moments:

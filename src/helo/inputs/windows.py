@@ -26,7 +26,6 @@ MOST = 50  # categories of a covariate
 FEWEST = 5  # values that say themselves how far they spread
 MOST_USUAL = 1e3  # times the level: that of series around 0 says nothing
 LOOKED = 4096  # windows by which it is known how far values usually spread
-MOST_PARTS = 1000
 WINDOWS = 1 << 20  # that are learned from at most; of more, the same share of every series
 
 
@@ -173,8 +172,6 @@ class Windows(Input):
             raise ValueError(f"an autoregression of {recent} values, of {context} that are read")
         if not 0 <= usual < math.inf:
             raise ValueError(f"a usual deviation of {usual}")
-        if not 0 <= parts <= MOST_PARTS:
-            raise ValueError(f"{parts} parts of the time")
         return cls(frequency, lags, bases, context, horizon, known, means, spreads, words, recent, usual, parts)
 
     def numbers(self, h: History, first: int, last: int) -> np.ndarray:

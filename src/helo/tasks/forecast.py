@@ -86,7 +86,7 @@ class Forecast(ExampleTask):
 
     def training_examples(self, examples):
         encoded = self.form.training(examples.inputs)
-        encoded.parts = self.options.members if self.options.calibrate else 0
+        encoded.parts = self.options.members if self.options.calibrate else 0  # in a run of before the form has none
         return encoded, encoded
 
     def encode(self, examples):

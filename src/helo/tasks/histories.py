@@ -20,9 +20,7 @@ FEW = 20_000  # values: of fewer each network leaves out a part of the time
 MEMBERS, OF_MANY = 5, 3  # networks of few values and of many, where nobody says how many
 ENOUGH = 50  # forecasts to validate on: of fewer series each is forecast from several origins,
 SHARE = 0.1  # as far as no more of the shortest is held out than this
-SEVERAL = (
-    20  # series, whose last horizons say enough; of fewer too much would be held out, and all of it is validated on,
-)
+SEVERAL = 20  # series, whose ends say enough; of fewer too much would be held out, and all is validated on,
 EACH = 5  # each series in so many forecasts or more
 
 
@@ -98,7 +96,7 @@ class HistorySource(Source):
     def reload(self, task, data, files, origins=1, stride=None, ets=False, **said):
         files = files if isinstance(files, Dataset) else given.settled(files)
         found = super().reload(task, data, files, **said)
-        if task.options.cross_validate and _fingerprint(found, files) == data["fingerprint"]["train"]:
+        if files and task.options.cross_validate and _fingerprint(found, files) == data["fingerprint"]["train"]:
             # The training files, named again: every part of them is known to all networks but one.
             found = replace(found, notes=found.notes | {"parts": task.form.parts})
         found = replace(found, notes={**found.notes, "ets": ets})

@@ -111,9 +111,10 @@ class Learner:
         loss.backward()
         self._carry_state(state)
 
-        idle = sorted(n for n, p in self.parameters.items() if p.requires_grad and p.grad is None)
-        if self.progress.step == 0 and idle:
-            self.reporter.say(f"{', '.join(idle)}: gets no gradient and is left unchanged")
+        if self.progress.step == 0:
+            idle = sorted(n for n, p in self.parameters.items() if p.requires_grad and p.grad is None)
+            if idle:
+                self.reporter.say(f"{', '.join(idle)}: gets no gradient and is left unchanged")
         loss = loss.detach()
         count = torch.full_like(loss, count) if isinstance(count, int) else count.to(loss.dtype)
         if self.machine.world > 1:
