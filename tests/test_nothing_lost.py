@@ -265,6 +265,48 @@ def test_two_trainings_in_one_folder(tmp_path):
     train(text_file(), tmp_path / "new")
 
 
+def test_who_is_refused_leaves_the_folder_it_made(tmp_path):
+    """Two begin at the same moment: one makes the folder, the other is the first to lock it, and keeps it."""
+    run, lock, others = tmp_path / "runs" / "new", writer._flock, []
+
+    def late(handle):
+        if not others:
+            others.append(os.open(run, os.O_RDONLY))
+            assert lock(others[0])
+        return lock(handle)
+
+    with mock.patch.object(writer, "_flock", late), pytest.raises(HeloError, match=r": another training writes here; "):
+        train(text_file(), run)
+    assert run.is_dir()
+    assert not writer.free(run)
+    os.close(others[0])
+    train(text_file(), run)
+
+
+def test_a_folder_that_goes_meanwhile_is_made_again(tmp_path):
+    """The one who made the folders above takes them away, just before the folder itself is made, and once it is there."""
+    run, made, locked = tmp_path / "runs" / "new", Path.mkdir, writer._flock
+    gone = []
+
+    def taken(path, *more, **words):
+        if path == run and not gone:
+            gone.append("above")
+            run.parent.rmdir()
+        return made(path, *more, **words)
+
+    def taken_later(handle):
+        if gone == ["above"]:
+            gone.append("itself")
+            run.rmdir()
+        return locked(handle)
+
+    with mock.patch.object(Path, "mkdir", taken), mock.patch.object(writer, "_flock", taken_later), writer.held(run):
+        assert gone == ["above", "itself"]
+        assert run.is_dir()
+        assert not writer.free(run)
+    assert not run.parent.exists()
+
+
 def test_a_kill_releases_the_folder(tmp_path):
     code = f"import sys, time; from helo.runs import writer\nwith writer.held({str(tmp_path / 'run')!r} and __import__('pathlib').Path({str(tmp_path / 'run')!r})):\n print('held', flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

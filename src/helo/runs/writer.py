@@ -24,7 +24,7 @@ def held(path: Path, free: bool = False) -> Iterator[None]:
     The lock is the system's, on the folder itself: it leaves no file, and a kill releases it. Raises HeloError where
     another process holds it; FileExistsError where it had to be free.
     """
-    made: list[Path] = []
+    made: set[Path] = set()
     try:
         handle = _locked(path, made, free)
         try:
@@ -34,12 +34,15 @@ def held(path: Path, free: bool = False) -> Iterator[None]:
             try:
                 with suppress(HeloError):  # the next start does it
                     settle(path)
+                if path in made:  # while it is held: who was refused must not take away what another has begun in
+                    with suppress(OSError):
+                        path.rmdir()
             finally:
                 with suppress(OSError):
                     os.close(handle)
     finally:
         with suppress(OSError):
-            for folder in reversed(made):
+            for folder in sorted(made - {path}, reverse=True):
                 folder.rmdir()
 
 
@@ -55,39 +58,51 @@ def free(path: Path) -> bool:
         os.close(handle)
 
 
-def _locked(path: Path, made: list[Path], free: bool) -> int:
+def _locked(path: Path, made: set[Path], free: bool) -> int:
+    """The folder, open and locked. made: the folders that it had to make, for whoever takes them away again."""
+    gone = None
+    for _ in range(100):
+        try:
+            return _opened(path, made, free)
+        except FileExistsError:
+            raise
+        except FileNotFoundError as error:  # whoever made a folder took it away between two lines: once more
+            gone = error
+        except NotADirectoryError as error:
+            raise HeloError(
+                "a file of that name exists already", expected="a folder or a new name", where=path
+            ) from error
+        except (OSError, ValueError) as error:
+            raise _unmade(path, error) from error
+    raise _unmade(path, gone) from gone
+
+
+def _opened(path: Path, made: set[Path], free: bool) -> int:
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    if free and path not in missing:
+        raise FileExistsError(str(path))
+    for folder in reversed(missing):
+        with suppress(FileExistsError) if folder != path or not free else nullcontext():
+            folder.mkdir()
+            made.add(folder)
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:
-        while True:
-            above = path
-            missing = []
-            while not above.exists() and above != above.parent:
-                missing.append(above)
-                above = above.parent
-            if free and path not in missing:
+        if not _flock(handle):
+            if free:
                 raise FileExistsError(str(path))
-            for folder in reversed(missing):
-                with suppress(FileExistsError) if folder != path or not free else nullcontext():
-                    folder.mkdir()
-                    made.append(folder)
-            handle = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-            if not _flock(handle):
-                os.close(handle)
-                raise HeloError(
-                    "another training writes here", mend="wait for its end, or give another --out", where=path
-                )
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(handle), os.stat(path)):
-                    return handle
-            os.close(handle)  # the one who held it has taken the folder away
-    except FileExistsError:
+            raise HeloError("another training writes here", mend="wait for its end, or give another --out", where=path)
+        if not os.path.samestat(os.fstat(handle), os.stat(path)):
+            raise FileNotFoundError(str(path))
+    except BaseException:
+        os.close(handle)
         raise
-    except NotADirectoryError as error:
-        raise HeloError("a file of that name exists already", expected="a folder or a new name", where=path) from error
-    except (OSError, ValueError) as error:
-        raise HeloError(
-            f"cannot be written: {getattr(error, 'strerror', None) or error}", mend="give another --out",
-            where=path,
-        ) from error  # fmt: skip
+    return handle
+
+
+def _unmade(path: Path, error: Exception | None) -> HeloError:
+    return HeloError(
+        f"cannot be written: {getattr(error, 'strerror', None) or error}", mend="give another --out", where=path
+    )
 
 
 def _flock(handle: int) -> bool:
