@@ -16,6 +16,9 @@ from helo.errors import HeloError, fault
 KIND = "history"
 
 
+ROOM = "a smaller --horizon, or leave this series out"  # for a series that is too short
+
+
 @dataclass(frozen=True, repr=False)
 class History:
     """One series. values `(time,)`, float64, NaN where one is missing. known `(time or more, columns)`: covariates that are known
@@ -67,10 +70,17 @@ def history(
     return History(name, values[:end], clock, end, known, past, words)
 
 
-def rolled(examples: Dataset, horizon: int, origins: int = 1, stride: int | None = None, least: int = 1) -> Dataset:
+def rolled(
+    examples: Dataset,
+    horizon: int,
+    origins: int = 1,
+    stride: int | None = None,
+    least: int = 1,
+    mend: str = ROOM,
+) -> Dataset:
     """Each series once an origin: the last `horizon` values are to be forecast from those before them, then those that end
     `stride` (or `horizon`) values earlier, and so on. least: values before an origin. Raises HeloError where a series has no
-    room for all.
+    room for all. mend: what makes room where one origin is too many.
     """
     stride, rows, windows = stride or horizon, [], []
     for i, x in enumerate(examples.inputs):
@@ -78,7 +88,7 @@ def rolled(examples: Dataset, horizon: int, origins: int = 1, stride: int | None
         if first < least:
             need = horizon + (origins - 1) * stride + least
             fault(f"a series of {len(x)} values", expected=f"{need} or more: {least} before the first origin, and {horizon} after the last",
-                  mend="a smaller --horizon" if origins == 1 else "fewer --origins", where=examples.place(i))  # fmt: skip
+                  mend=mend if origins == 1 else "fewer --origins", where=examples.place(i))  # fmt: skip
             continue
         for k in range(origins):
             rows.append(i)
@@ -86,11 +96,11 @@ def rolled(examples: Dataset, horizon: int, origins: int = 1, stride: int | None
     return replace(examples.take(np.array(rows, np.int64)), inputs=windows)
 
 
-def spread(examples: Dataset, horizon: int, origins: int, least: int = 1) -> Dataset:
+def spread(examples: Dataset, horizon: int, origins: int, least: int = 1, mend: str = ROOM) -> Dataset:
     """Each series once an origin, evenly spaced from its beginning to its end, so many at most that no value is forecast twice, but those
     after which nothing came. least: values before an origin, from the first that there is. Raises HeloError where a series has no room for one.
     """
-    ends = rolled(examples, horizon, least=least)
+    ends = rolled(examples, horizon, least=least, mend=mend)
     rows, windows = [], []
     for i, x in enumerate(examples.inputs):
         first = least + int(np.isnan(x.values).argmin())

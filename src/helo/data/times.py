@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from helo.data import dates
 from helo.errors import HeloError
 
 DAY, WEEK = 86_400, 604_800
@@ -34,6 +35,7 @@ _DATE = re.compile(
     r"(\d{4})(?:([-/.])(\d{1,2})(?:\2(\d{1,2})(?:([ T])(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?)?)?"
 )
 _QUARTER = re.compile(r"(\d{4})([- ]?)[Qq]([1-4])")
+_OF_YEAR = re.compile(r"[Qq]([1-4])([-/ ]?)(\d{4})")
 _COUNT = re.compile(r"[+-]?\d+")
 CONSECUTIVE = 0.5  # of the steps between times are of one length at least, or they have no frequency
 
@@ -107,29 +109,80 @@ def seasons(spec: str) -> tuple[int, ...]:
 # Times out of tables.
 
 
-def parse(values: Sequence[Any], places: Sequence[str], column: str) -> tuple[np.ndarray, str]:
+def parse(
+    values: Sequence[Any], places: Sequence[str], column: str, frequency: str | None = None
+) -> tuple[np.ndarray, str]:
     """Times `(rows,)`, `datetime64[s]`, or whole numbers where they only count, and the style in which the first is written,
-    by which `written` writes others. Raises HeloError, with its place, for the first that is no time or is of another kind.
+    by which `written` writes others. frequency: where it is known, what it says of dates that can be read in several ways.
+    Raises HeloError, with its place, for the first that is no time or is of another kind.
     """
     if not len(values):
         return np.zeros(0, "datetime64[s]"), ""
     texts = [str(v).strip() for v in values]
-    counted = _COUNT.fullmatch(texts[0]) is not None and not all(
-        re.fullmatch(r"1[5-9]\d\d|2[01]\d\d", t) for t in texts
-    )
-    if counted:
-        for text, where in zip(texts, places, strict=True):
-            if not _COUNT.fullmatch(text) or abs(int(text)) > 2**53:
-                raise _no_time(text, column, where, "a whole number, as in the first row")
-        return np.array([int(t) for t in texts], np.int64), STEPS
+    if _COUNT.fullmatch(texts[0]) and not all(re.fullmatch(r"1[5-9]\d\d|2[01]\d\d", t) for t in texts):
+        return _dated(texts, frequency) or (_counted(texts, places, column), STEPS)
     found, style = np.empty(len(texts), "datetime64[s]"), ""
     for i, (text, where) in enumerate(zip(texts, places, strict=True)):
         try:
             found[i], own = _moment(text)
         except ValueError:
+            if i == 0:
+                return _styled(texts, places, column, frequency)
             expected = "a time such as 2024-03, 2024-03-01 or 2024-03-01 12:00"
             raise _no_time(text, column, where, expected) from None
         style = style or own
+    return found, style
+
+
+def _counted(texts: Sequence[str], places: Sequence[str], column: str) -> np.ndarray:
+    for text, where in zip(texts, places, strict=True):
+        if not _COUNT.fullmatch(text) or abs(int(text)) > 2**53:
+            raise _no_time(text, column, where, "a whole number, as in the first row")
+    return np.array([int(t) for t in texts], np.int64)
+
+
+def _dated(texts: Sequence[str], frequency: str | None) -> tuple[np.ndarray, str] | None:
+    """Digits that are dates such as 20240131, or the time since 1970, and no numbers that count; None where they are not."""
+    if frequency == STEPS:
+        return None
+    if re.fullmatch(r"(19|20)\d{6}", texts[0]):
+        return next(((found, style) for style, found in dates.readings(texts)), None)
+    read = dates.since_1970(texts)
+    if read is None:
+        return None
+    style, found = read
+    apart = np.diff(np.unique(found)).astype(np.int64)
+    if frequency is None and (not len(apart) or apart.min() < _UNITS["min"]):  # numbers of rows, say
+        return None
+    return found, style
+
+
+def _styled(texts: Sequence[str], places: Sequence[str], column: str, frequency: str | None) -> tuple[np.ndarray, str]:
+    """Times that are not written as in ISO 8601. Where a day could be a month they are read so that they are most regular."""
+    ways: list[tuple[str, np.ndarray]] = []
+    for style, found in dates.readings(texts):
+        if not any((found == other).all() for _, other in ways):
+            ways.append((style, found))
+    if not ways:
+        first = [style for style, _ in dates.readings(texts[:1])]
+        wrong = next(i for i in range(len(texts)) if not (first := [s for s in first if dates.fits(texts[i], s)]))
+        expected = (
+            f"a time as {texts[0]!r} in the first row"
+            if wrong
+            else "a time such as 2024-03, 2024-03-01 or 2024-03-01 12:00"
+        )
+        raise _no_time(texts[wrong], column, places[wrong], expected)
+    scores = [_regular(np.unique(found), frequency) for _, found in ways]
+    best = max(scores)
+    if scores.count(best) > 1:
+        one, other = (
+            found.astype("datetime64[D]") for (_, found), score in zip(ways, scores, strict=True) if score == best
+        )
+        i = int((one != other).argmax())
+        expected = "one day above the 12th, which cannot be a month"
+        found, mend = f"{texts[i]!r} in the column {column!r}", f"write {one[i]} or {other[i]}"
+        raise HeloError(found, expected=expected, mend=mend, where=places[i])
+    style, found = ways[scores.index(best)]
     return found, style
 
 
@@ -142,6 +195,8 @@ def _moment(text: str) -> tuple[np.datetime64, str]:
     """One time and the style in which it is written. Raises ValueError for what is none."""
     if found := _QUARTER.fullmatch(text):
         return np.datetime64(f"{found[1]}-{3 * int(found[3]) - 2:02d}", "s"), f"%Y{found[2]}Q%q"
+    if found := _OF_YEAR.fullmatch(text):
+        return np.datetime64(f"{found[3]}-{3 * int(found[1]) - 2:02d}", "s"), f"Q%q{found[2]}%Y"
     found = _DATE.fullmatch(text)
     if found is None:
         raise ValueError(text)
@@ -164,6 +219,7 @@ def written(time: Any, style: str) -> str:
     if isinstance(at, int):  # beyond the years that Python's calendar has
         return str(np.datetime64(time, "s"))
     text = style.replace("%Y", f"{at.year:04d}").replace("%q", str((at.month + 2) // 3))
+    text = text.replace(dates.SECONDS, str(np.datetime64(time, "s").astype(np.int64)))
     return at.strftime(text) if "%" in text else text
 
 
@@ -171,20 +227,32 @@ def recognised(times: np.ndarray) -> str | None:
     """The frequency of increasing times, from the length that most steps have; None where they have none, or are too few."""
     if times.dtype.kind == "i":
         return STEPS
+    name, share = _steps(times)
+    return name if share >= CONSECUTIVE else None
+
+
+def _steps(times: np.ndarray) -> tuple[str, float]:
+    """The most usual step of increasing times, and which share of all steps is one."""
     if len(times) < 2:
-        return None
+        return "", 0.0
     months, rest = _parted(times)
     anchored = len(set(rest.tolist())) == 1 or _month_ends(times)
     if anchored and len(set(months.tolist())) == len(months):
         size, share = _usual(np.diff(months))
-        return _months(size) if share >= CONSECUTIVE and size > 0 else None
+        return (_months(size), share) if size > 0 else ("", 0.0)
     size, share = _usual(np.diff(times).astype(np.int64))
-    if share < CONSECUTIVE or size <= 0:
-        return None
+    if size <= 0:
+        return "", 0.0
     weekday = (times.astype("datetime64[D]").astype(np.int64) + 3) % 7  # 1970 began on a Thursday
     if size == DAY and len(times) > 5 and (weekday < 5).all():
-        return "business"
-    return _seconds(size)
+        return "business", share
+    return _seconds(size), share
+
+
+def _regular(times: np.ndarray, frequency: str | None) -> tuple[bool, float]:
+    """How well increasing times keep their own frequency, or, before that, whether it is the one that is known."""
+    name, share = _steps(times)
+    return name == frequency, share
 
 
 def _usual(steps: np.ndarray) -> tuple[int, float]:

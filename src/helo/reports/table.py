@@ -20,7 +20,7 @@ def kind(path: str | Path) -> str:
     """The kind of a file by its name. Raises HeloError where it is none of KINDS."""
     suffix = Path(path).suffix.lower()[1:]
     if suffix not in KINDS:
-        raise HeloError(f"the file {Path(path).name}", expected=f"FILE.{', FILE.'.join(KINDS)}",
+        raise HeloError(f"the file {Path(path).name}", expected=f"FILE.{', FILE.'.join(KINDS)}, or a page of captions or forecasts, FILE.html",
                         mend=f"or say it with --format {'|'.join(KINDS)}", where="--out")  # fmt: skip
     return suffix
 

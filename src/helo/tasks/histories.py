@@ -79,14 +79,16 @@ class HistorySource(Source):
         examples = _noted(examples, options)
         season = options.season or times.season(examples.inputs[0].clock.frequency)
         least, shortest = horizon + max(2, season if season > 1 else 2), min(map(len, examples.inputs), default=0)
+        given = "a smaller --horizon or --season" if options.season else "a smaller --horizon"
+        mend = f"{given}, or leave this series out"
         if crossed(examples, options):
             origins = max(EACH, -(-ENOUGH // max(1, len(examples))))
-            check = spread(examples, horizon, origins, least)
+            check = spread(examples, horizon, origins, least, mend)
             said = f"{len(check)} forecasts by {count}-fold cross-validation: each value is forecast by the network that did not learn from it"
             return replace(examples, notes=examples.notes | {"crossed": True}), check, said
         room = min(int(SHARE * shortest), shortest - least) // horizon
         origins = max(1, min(room, -(-ENOUGH // max(1, len(examples)))))
-        check = rolled(examples, horizon, origins, least=least)
+        check = rolled(examples, horizon, origins, least=least, mend=mend)
         first = check.take(np.arange(0, len(check), origins))
         learn = [history(h.name, h.values[: h.origin], h.clock, h.known, h.past, h.words) for h in first.inputs]
         several = f", in {origins} forecasts" if origins > 1 else ""

@@ -39,7 +39,7 @@ class Axis:
         self.rows, self.options, self.name, self.style = rows, options, name, times.STEPS
         self.frequency = None if options.frequency is None else times.frequency(options.frequency)
         if name is not None:
-            self.times, self.style = times.parse(rows.columns[name], rows.places, name)
+            self.times, self.style = times.parse(rows.columns[name], rows.places, name, self.frequency)
 
     def settle(self, groups: Sequence[Sequence[int]]) -> None:
         """The frequency, from the group with the most rows, and of these every group's own order of its rows."""
