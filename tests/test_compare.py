@@ -208,3 +208,9 @@ def test_on_the_same_files_symbols_of_another_kind_do_not_compare():
         assert not {"nats", "perplexity"} & group["figures"].keys()
     same = compare([trained(), trained(seed=1)], test=[text_file()])
     assert "nats" in same["groups"][0]["figures"]
+
+
+def test_a_page_is_html(tmp_path):
+    done = helo_command("compare", "one", "other", "--out", tmp_path / "page.png")
+    assert done.code == 2
+    assert "the file page.png; expected a page, FILE.html" in done.err

@@ -358,3 +358,39 @@ def test_an_option_that_a_verb_lacks_is_named(trained, tmp_path):
             call(rows(), labl="x")
     with pytest.raises(HeloError, match="dat"):
         trained.report(tmp_path / "out", dat=rows())
+
+
+def test_the_numbers_of_rows_are_no_column(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [(f"{x:.3f}", f"{y:.3f}", "up" if x > 0 else "down") for x, y in rng.standard_normal((40, 2))]
+    plain, indexed = tmp_path / "plain.csv", tmp_path / "indexed.csv"
+    order = rng.permutation(40).tolist()  # as after a random split
+    plain.write_text("a,b,label\n" + "".join(",".join(r) + "\n" for r in rows))
+    indexed.write_text(",a,b,label\n" + "".join(f"{k}," + ",".join(r) + "\n" for k, r in zip(order, rows, strict=True)))
+    one, other = (helo.train("classify", f, out=tmp_path / f.stem, steps=3, quiet=True) for f in (plain, indexed))
+    assert one.evaluate(plain) == other.evaluate(indexed)
+    assert other.task.form.columns == one.task.form.columns == ["a", "b"]
+    for head, cells, said in (
+        (",a,label", "x,1,up", "no name for column 1 of 3"),
+        ("a,,label", "1,2,up", "no name for column 2 of 3"),
+        (",a,label", "7,1,up", "column 1"),
+    ):
+        indexed.write_text(head + "\n" + (cells + "\n") * 20)
+        with pytest.raises(HeloError, match=said):
+            helo.train("classify", indexed, out=tmp_path / "x", steps=3, quiet=True)
+
+
+def test_a_table_on_standard_input_is_refused_by_its_names(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    file = tmp_path / "t.csv"
+    file.write_text(
+        "a,b,label\n"
+        + "".join(f"{x:.3f},{y:.3f},{'up' if x > 0 else 'down'}\n" for x, y in rng.standard_normal((40, 2)))
+    )
+    helo.train("classify", file, out=tmp_path / "run", steps=3, quiet=True)
+    for text in (b"a,b\n1,2\n", b'{"a": 1, "b": 2}\n'):
+        done = helo_command("predict", tmp_path / "run", "-", stdin=text)
+        assert done.code == 2
+        assert "expected 2 values: a, b; give a file, whose columns are found by their names" in done.err
+    done = helo_command("predict", tmp_path / "run", "-", stdin=b"1,2\n")
+    assert done.code == 0, done.err

@@ -629,3 +629,49 @@ def test_ticks_of_numbers_of_any_size():
         assert 2 <= len(found) <= 5
         assert all(0.2 * size <= t <= 1.1 * size for t in found)
         assert len(set(found)) == len(found)
+
+
+def test_rows_that_a_run_cannot_read_are_mended_in_the_file(tmp_path):
+    rows = monthly(60)
+    run = helo.train(
+        "forecast", written(tmp_path / "a.csv", rows), out=tmp_path / "run", horizon=3, steps=2, quiet=True
+    )
+    for wrong, said in (
+        (rows[:20] + rows[21:], "add the rows, with an empty cell for a value that is missing"),
+        (rows[:20] + rows[19:], "join the rows of one time"), ([*rows[:20], *rows[:1]], "sort the rows"),
+    ):  # fmt: skip
+        done = helo_command("predict", tmp_path / "run", written(tmp_path / "b.csv", wrong))
+        assert done.code == 2
+        assert done.err.endswith(f"; {said}\n")
+
+
+def test_times_below_a_second_are_told_apart_from_times_that_come_twice(tmp_path):
+    rows = [(f"2024-01-01 00:00:{i // 10:02d}.{i % 10}00", i) for i in range(100)]
+    with pytest.raises(
+        HeloError,
+        match=r":3: 2024-01-01 00:00:00.000 and 2024-01-01 00:00:00.100, times that are read as one; .*nothing below a second",
+    ):
+        read(written(tmp_path / "a.csv", rows, "time,v"))
+
+
+def test_a_season_that_is_longer_than_a_series_is_named(tmp_path):
+    rows = [(f"2024-01-01 00:{i // 60:02d}:{i % 60:02d}", i % 7) for i in range(400)]
+    with pytest.raises(HeloError, match="a smaller --horizon or --season, or leave this series out"):
+        helo.train(
+            "forecast",
+            written(tmp_path / "a.csv", rows, "time,v"),
+            out=tmp_path / "run",
+            horizon=4,
+            steps=2,
+            quiet=True,
+        )
+
+
+def test_sampled_paths_are_columns(tmp_path):
+    file = written(tmp_path / "a.csv", monthly(60))
+    helo.train("forecast", file, out=tmp_path / "run", horizon=3, steps=2, quiet=True)
+    done = helo_command("predict", tmp_path / "run", file, "--paths", 2, "--format", "csv", "--seed", 3)
+    assert done.out.splitlines()[0].endswith(",q0.9,path1,path2")
+    said = json.loads(helo_command("predict", tmp_path / "run", file, "--paths", 2, "--json", "--seed", 3).out)
+    found = said["answers"][0]["paths"]
+    assert [float(line.split(",")[-1]) for line in done.out.splitlines()[1:]] == found[1]

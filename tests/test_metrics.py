@@ -22,6 +22,7 @@ from helo.metrics.quantiles import Quantiles
 from helo.metrics.regression import Regression
 from helo.metrics.segments import Segments
 from helo.metrics.spans import Spans
+from helo.saved import as_figure
 
 metrics = pytest.importorskip("sklearn.metrics")
 seqeval = pytest.importorskip("seqeval.metrics")
@@ -210,3 +211,11 @@ def test_figures_of_numbers_are_scikit_learns(n, k, seed):
     assert figured(Quantiles(), quantiles, truth)["pinball"] == pytest.approx(theirs)
     inside = ((quantiles[..., 0] <= truth) & (truth <= quantiles[..., -1])).mean()
     assert Quantiles().notes(quantiles, truth)["coverage_80"] == pytest.approx(inside)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.25, "0.2500"), (0.0, "0.0000"), (53.91, "53.9100"), (5.772e-5, "5.772e-05"), (5.7719e31, "5.7719e+31"), (-2e-4, "-0.0002"), (3, "3"), (99999.5, "99999.5000"), (0.0012, "0.0012")],
+)  # fmt: skip
+def test_figures_keep_their_digits_in_any_unit(value, said):
+    assert as_figure(value) == said

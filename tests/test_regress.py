@@ -263,3 +263,12 @@ def test_a_damaged_vocabulary_is_refused(change, table, tmp_path):
     file = tmp_path / "run" / "vocab.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
     assert "run" in refused("predict", tmp_path / "run", folder / "t.csv")
+
+
+def test_another_target_than_that_of_the_run_is_refused(table, tmp_path):
+    file = table[0] / "t.csv"
+    train(tmp_path / "first", file, target=["price"], ignore=["other"], steps=2)
+    with pytest.raises(HeloError, match="^--target: 'other'; expected --target price; a run that is begun"):
+        train(tmp_path / "second", file, target=["other"], ignore=["price"], steps=2, start=tmp_path / "first")
+    again = train(tmp_path / "third", file, target=["price"], ignore=["other"], steps=2, start=tmp_path / "first")
+    assert again.task.names == ["price"]

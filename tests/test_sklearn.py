@@ -6,13 +6,14 @@ import inspect
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import helo
-from helo import tasks
+from helo import tasks, training
 
 pytest.importorskip("sklearn")
 
@@ -302,3 +303,88 @@ def test_trainings_in_threads_are_those_one_after_the_other():
 
     found = joblib.Parallel(n_jobs=2, prefer="threads")(joblib.delayed(answers)(seed) for seed in (1, 2))
     assert all((a == b).all() for a, b in zip(found, map(answers, (1, 2)), strict=True))
+
+
+def test_a_fit_that_fails_or_is_stopped_changes_nothing(monkeypatch):
+    x, y = series()
+    model = SequenceClassifier(**SMALL).fit(x, y)
+    before = model.predict_proba(x)
+    other = np.where(y == "up", "yes", "no")
+    with pytest.raises(ValueError, match="shape"):
+        model.fit(x[:, :0], other)
+    with pytest.raises(ValueError, match="hidden"):
+        model.set_params(hidden=-1).fit(x, other)
+    model.set_params(hidden=8)
+
+    def stop(*args, **words):
+        raise training.Interrupted(Path("run"), 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "train", stop)
+        with pytest.raises(KeyboardInterrupt, match="nothing of it is kept"):
+            model.fit(x, other)
+    assert set(model.classes_) == {"up", "down"}
+    assert (model.predict_proba(x) == before).all()
+
+
+def test_targets_of_a_table_keep_their_names(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.standard_normal((60, 3)), columns=["a", "b", "c"])
+    y = pd.Series(frame["a"] * 2 + 1, name="price")
+    frame.assign(price=y).to_csv(tmp_path / "table.csv", index=False)
+    model = SequenceRegressor(**SMALL).fit(frame, y)
+    run = model.save_run(tmp_path / "run")
+    assert run.evaluate(tmp_path / "table.csv")["r2"] == pytest.approx(model.score(frame, y), abs=1e-5)
+    two = SequenceRegressor(**SMALL).fit(
+        frame, pd.DataFrame({"price": y, "tax": -y}), eval_set=(frame, pd.DataFrame({"price": y, "tax": -y}))
+    )
+    assert two.run_.task.names == ["price", "tax"]
+    assert two.predict(frame).shape == (60, 2)
+    again = SequenceRegressor(**SMALL, warm_start=True).fit(frame, y).fit(frame, y.rename("other"))
+    assert again.run_.task.names == ["price"]
+    assert SequenceRegressor(**SMALL).fit(frame, y.rename("a")).run_.task.options.target == ("label",)
+    label = SequenceClassifier(**SMALL).fit(frame, pd.Series(np.where(y > 0, "high", "low"), name="kind"))
+    frame.assign(kind=np.where(y > 0, "high", "low")).to_csv(tmp_path / "kinds.csv", index=False)
+    assert "accuracy" in label.save_run(tmp_path / "kinds").evaluate(tmp_path / "kinds.csv")
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        (lambda m, x: m.predict(x[:0]), "X: 0 examples"), (lambda m, x: m.predict(x[:2, :0]), "shape"),
+        (lambda m, x: m.predict([x[0], x[1][:0]]), "input 2: a sequence without steps"),
+        (lambda m, x: m.fit([np.zeros(3), np.ones(4)] * 10, np.arange(20.0)), r"x\[:, None\]"),
+        (lambda m, x: m.predict_quantiles(x, 0.5), "quantiles: 0.5"), (lambda m, x: m.predict_quantiles(x, ["a"]), "quantiles"),
+        (lambda m, x: m.predict_quantiles(x, [0.5, 1.5]), "quantiles"),
+        (lambda m, x: m.set_params(warm_start=True, hidden=7).fit(x, x[:, 0, 0]), "^warm_start: .*; warm_start=False begins anew"),
+    ],
+)  # fmt: skip
+def test_what_no_regression_takes_is_said_in_a_line(what, said):
+    x, _ = series(20)
+    model = SequenceRegressor(**SMALL).fit(x, x[:, :, 0].mean(1))
+    with pytest.raises(ValueError, match=said) as error:
+        what(model, x)
+    assert isinstance(error.value, helo.HeloError)
+    assert "/" not in str(error.value)
+
+
+def test_what_no_tagger_takes_is_said_in_a_line():
+    tagger = SequenceTagger(**SMALL)
+    with pytest.raises(ValueError, match="1 and '1'"):
+        tagger.fit([["a", "b"]] * 10, [[1, "1"]] * 10)
+    tagger.fit([["a", "b"]] * 10, [[1, 2]] * 10)
+    for what, said in (
+        (lambda: tagger.score([["a", "b"]], [[1]]), r"y\[0\]: 1 labels; expected 2"),
+        (lambda: tagger.predict("cat"), "a text"),
+        (lambda: tagger.score([], []), "0 examples"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            what()
+
+
+def test_what_an_estimator_says_names_no_folder_that_is_gone():
+    x, y = series()
+    model = pickle.loads(pickle.dumps(SequenceClassifier(**SMALL).fit(x, y)))
+    assert repr(model.run_).startswith("<Run SequenceClassifier: ")
+    with pytest.raises(helo.HeloError, match="^SequenceClassifier"):
+        model.run_.evaluate()

@@ -452,3 +452,41 @@ def test_doubtful_labels_of_the_data_that_a_run_was_validated_on(tmp_path):
     done = helo_command("surprise", run.path, "--json")
     assert done.code == 0, done.err
     assert len(json.loads(done.out)["examples"]) == run.evaluate()["examples"] == 8
+
+
+def test_values_with_too_little_before_them_are_counted(tmp_path):
+    run = forecaster()
+    first = max(run.task.form.bases)
+    file = series_file(tmp_path / "new.csv", wave(60, 3, (5, 50)))
+    found = helo.surprise(run, file, false_alarms=0.02)
+    assert (found.early, found.count) == (first, 60 - first)
+    assert found.to_json(run.task)["not_judged"] == first
+    done = helo_command("surprise", run.path, file, "--false-alarms", "0.02")
+    assert f"; {first} more are not judged, with too little before them" in done.err
+    short = series_file(tmp_path / "short.csv", wave(first, 3))
+    done = helo_command("surprise", run.path, short)
+    assert done.code == 2
+    assert f"{first} values; expected more than {first}: so many come before the first that is judged" in done.err
+
+
+def test_a_channel_without_values_is_no_series(tmp_path):
+    run, text = forecaster(), series_file(tmp_path / "both.csv", wave(60, 3), wave(60, 4)).read_text()
+    dead = tmp_path / "dead.csv"
+    dead.write_text(
+        "".join(line.rpartition(",")[0] + (",c1\n" if i == 0 else ",\n") for i, line in enumerate(text.splitlines()))
+    )
+    alone = series_file(tmp_path / "alone.csv", wave(60, 3))
+    for together in (False, True):
+        found, one = (helo.surprise(run, f, together=together) for f in (dead, alone))
+        assert [x.nats for x in found.found] == [x.nats for x in one.found]
+    ends = tmp_path / "ends.csv"  # one channel is silent at the end
+    ends.write_text(
+        "".join(line + "\n" if i < 50 else line.rpartition(",")[0] + ",\n" for i, line in enumerate(text.splitlines()))
+    )
+    assert helo.surprise(run, ends, together=True).count == 60 - max(run.task.form.bases)
+    nothing = tmp_path / "nothing.csv"
+    nothing.write_text(
+        "".join(line.partition(",")[0] + (",c0\n" if i == 0 else ",\n") for i, line in enumerate(text.splitlines()))
+    )
+    done = helo_command("surprise", run.path, nothing)
+    assert done.code == 2, done.err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,3 +156,44 @@ def test_another_sweep_in_the_same_folder_is_refused(reviews):
         assert len(done.err.strip().splitlines()) == 1
         assert "--vary" in done.err
     assert helo_command(*words, "--vary", "cell=lstm,gru").code == 0
+
+
+def test_trials_of_other_data_or_options_are_refused(reviews, tmp_path):
+    helo.sweep("classify", reviews, out="s", vary={"hidden": [4, 8]}, trials=1, steps=3, quiet=True)
+    other = tmp_path / "other.tsv"
+    other.write_text(Path(reviews).read_text() + "fine\tgood\n")
+    for files, words, said in (
+        (other, {"steps": 3}, "a sweep with other data"), (reviews, {"steps": 4}, "a sweep with --steps 3"),
+        (reviews, {"steps": 3, "valid": other}, "other data"), (reviews, {"steps": 3, "dropout": 0.3}, "a sweep without --dropout 0.3"),
+    ):  # fmt: skip
+        with pytest.raises(HeloError, match=said):
+            helo.sweep("classify", files, out="s", vary={"hidden": [4, 8]}, trials=2, quiet=True, **words)
+    copied = tmp_path / "copied.tsv"  # on another machine it lies elsewhere
+    copied.write_text(Path(reviews).read_text())
+    found = helo.sweep("classify", copied, out="s", vary={"hidden": [4, 8]}, trials=2, steps=3, quiet=True, seed=1)
+    assert len(found["trials"]) == 2
+    with pytest.raises(HeloError, match="^s/trial-0: a run is there already"):
+        helo.sweep("classify", reviews, out="s/trial-0", trials=1, steps=3, quiet=True)
+
+
+def test_two_that_share_a_storage_and_begin_at_once(tmp_path):
+    """One makes the tables, the other waits for them."""
+    code = (
+        "import sys; from helo.inspection import sweep as s; from pathlib import Path\n"
+        "import optuna; print('here', flush=True); sys.stdin.readline(); study = s._study(Path(sys.argv[1]), sys.argv[2], 0, True)\n"
+        "s._same(study, {'task': 'lm', 'vary': [], 'data': [], 'options': []}, '')"
+    )
+    for k in range(2):
+        started = [
+            subprocess.Popen([sys.executable, "-c", code, str(tmp_path / f"{n}"), str(tmp_path / f"{k}.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for n in range(2)
+        ]  # fmt: skip
+        for p in started:  # both have begun before either is let go
+            assert p.stdout is not None
+            assert p.stdout.readline() == "here\n"
+        for p in started:
+            assert p.stdin is not None
+            p.stdin.write("go\n")
+            p.stdin.flush()
+        ends = [p.communicate(timeout=60)[1] for p in started]
+        assert [p.returncode for p in started] == [0, 0], ends

@@ -40,11 +40,14 @@ class HeloError(Exception):
 
     found: what was found, in a few words. expected: what was expected. mend: what to do or type.
     where: `file:line`, a file, or an option; usually added later by `place`. flag: the flag by which files are read, such as
-    `--text`, that `mend` names; not every verb has it.
+    `--text`, that `mend` names; not every verb has it. unflagged: what mends it in one that has not.
     """
 
-    def __init__(self, found: str, *, expected: str = "", mend: str = "", where: object = "", flag: str = ""):
+    def __init__(
+        self, found: str, *, expected: str = "", mend: str = "", where: object = "", flag: str = "", unflagged: str = ""
+    ):
         super().__init__(found)
+        self.unflagged = unflagged
         self.found, self.expected, self.mend, self.where, self.flag = found, expected, mend, str(where), flag
 
     def __str__(self) -> str:

@@ -140,6 +140,13 @@ def _told(hint: Any) -> str:
     return "an object" if origin is dict else NAMES.get(hint, str(hint))
 
 
+def as_figure(value: Any) -> str:
+    """A figure for people: four digits behind the point, or, of one in a unit in which it is very large or small, five in all."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4f}" if value == 0 or 0.001 <= abs(value) < 1e5 else f"{value:.5g}"
+
+
 def flat(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Figures with those of something else, which stand in a dict of their own, behind its name: `seasonal_naive mase`."""
     found: dict[str, Any] = {}

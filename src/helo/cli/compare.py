@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -49,6 +50,8 @@ def command(runs, out, test, no_intervals, seed, quiet, as_json):
 
     if test and no_intervals:
         raise HeloError("both --test and --no-intervals", expected="one of them")
+    if out and Path(out).suffix.lower() not in (".html", ".htm"):
+        raise HeloError(f"the file {Path(out).name}", expected="a page, FILE.html", where="--out")
     with progress.listening(working(quiet)):
         found = compare(runs, test, not no_intervals)
     _show(found, out, quiet, as_json)

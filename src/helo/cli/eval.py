@@ -64,12 +64,14 @@ def command(run, files, report, overwrite, metric, cell, task, seed, quiet, as_j
 
 def _rows(figures):
     """A line a figure; the same figures of something else, such as seasonal naive, are a column beside."""
+    from helo.saved import as_figure
+
     others = {name: value for name, value in figures.items() if isinstance(value, dict)}
     if others:
         yield f"{'':20} {'model':>10}" + "".join(f" {name:>16}" for name in others)
     for name, value in figures.items():
         if name in others:
             continue
-        shown = f"{value:.4f}" if isinstance(value, float) else f"{value}"
-        beside = "".join(f" {f'{o[name]:.4f}' if name in o else '':>16}" for o in others.values())
-        yield f"{name:20} {shown:>10}{beside}".rstrip() if others else f"{name:20} {shown}"
+        figure = as_figure(value)
+        beside = "".join(f" {as_figure(o[name]) if name in o else '':>16}" for o in others.values())
+        yield f"{name:20} {figure:>10}{beside}".rstrip() if others else f"{name:20} {figure}"

@@ -26,7 +26,7 @@ def command(run, cell, task, seed, quiet, as_json):
     from helo.models.feed_forward import FeedForward
     from helo.options import spelled
     from helo.runs import load
-    from helo.saved import flat
+    from helo.saved import as_figure, flat
 
     model = load(run, cell=cell, task=task)
     if cell is not None:
@@ -49,4 +49,4 @@ def command(run, cell, task, seed, quiet, as_json):
         about |= {f"{section}.{k}": v for k, v in about.pop(section).items()}
     for name, value in about.items():
         if value not in (None, [], ()):
-            flags.tell(f"{name:28} {value:.4f}" if isinstance(value, float) else f"{name:28} {spelled(value)}")
+            flags.tell(f"{name:28} {as_figure(value)}" if isinstance(value, float) else f"{name:28} {spelled(value)}")

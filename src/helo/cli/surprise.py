@@ -103,11 +103,14 @@ def _tell(one, task):
 
 def _said(found, rate):
     """How many there are of how many, and above what."""
+    early = f"; {found.early:,} more are not judged, with too little before them" if found.early else ""
     if found.threshold is None:
-        return f"the most unusual of {found.count:,} {found.name}; the first number is nats: larger is more unusual"
+        return (
+            f"the most unusual of {found.count:,} {found.name}; the first number is nats: larger is more unusual{early}"
+        )
     return (
         f"{found.alarms:,} of {found.count:,} {found.name} above {found.threshold:.2f} nats, "
-        f"the threshold for a false alarm rate of {rate:g}"
+        f"the threshold for a false alarm rate of {rate:g}{early}"
     )
 
 

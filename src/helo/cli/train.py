@@ -72,6 +72,7 @@ def _command(task: str) -> click.Command:
         if own.Options.paired:
             files, valid = flags.aligned(options, "", files), flags.aligned(options, "valid_", valid)
         from helo.runs.folder import NEXT
+        from helo.saved import as_figure
         from helo.training import train
         from helo.training.report import reporter
 
@@ -93,7 +94,7 @@ def _command(task: str) -> click.Command:
             about = done.about
             flags.show({k: about[k] for k in ("steps", "seconds", "figures")} | {"run": str(done.path)})
         elif not quiet:
-            figures = ", ".join(f"{k} {v:.4f}" for k, v in done.figures.items() if isinstance(v, float))
+            figures = ", ".join(f"{k} {as_figure(v)}" for k, v in done.figures.items() if isinstance(v, float))
             figures += "".join(f"\n{k}: {v}" for k, v in done.figures.items() if isinstance(v, str))
             again = f"; helo watch {done.path} shows its page" if watch else ""
             flags.tell(

@@ -16,8 +16,9 @@ import numpy as np
 _DAYS = (
     "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y",
     "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%Y%m%d",
+    "%Y-%m-%d", "%Y/%m/%d",  # with AM or PM
 )  # fmt: skip
-_MONTHS = ("%b %Y", "%B %Y", "%b-%Y", "%B-%Y", "%b-%y", "%Y %b", "%Y-%b", "%m/%Y", "%m.%Y", "%m-%Y", "%YM%m")
+_MONTHS = ("%b %Y", "%B %Y", "%b-%Y", "%B-%Y", "%b-%y", "%Y %b", "%Y-%b", "%m/%Y", "%m.%Y", "%m-%Y", "%YM%m", "%Y%m")
 _WEEKS = ("%G-W%V", "%GW%V", "%G W%V")
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p")
 _TIMED = re.compile(r"(.+?)(,? |T)(\d{1,2}:\d{2}.*)")
@@ -55,7 +56,7 @@ def _read(texts: Sequence[str], styles: Sequence[str]) -> Iterator[tuple[str, np
 def _one(text: str, style: str) -> datetime:
     if "%V" in style:
         return datetime.strptime(f"{text} 1", f"{style} %u")
-    if style == "%Y%m%d" and len(text) != 8:  # strptime takes 2024111 for one
+    if len(text) != {"%Y%m%d": 8, "%Y%m": 6}.get(style, len(text)):  # strptime takes 2024111 for one
         raise ValueError(text)
     return datetime.strptime(text, style)
 

@@ -142,10 +142,10 @@ def _counted(texts: Sequence[str], places: Sequence[str], column: str) -> np.nda
 
 
 def _dated(texts: Sequence[str], frequency: str | None) -> tuple[np.ndarray, str] | None:
-    """Digits that are dates such as 20240131, or the time since 1970, and no numbers that count; None where they are not."""
+    """Digits that are dates such as 202401 or 20240131, or the time since 1970, and no numbers that count; None where they are not."""
     if frequency == STEPS:
         return None
-    if re.fullmatch(r"(19|20)\d{6}", texts[0]):
+    if re.fullmatch(r"(19|20)\d{4}(\d{2})?", texts[0]):
         return next(((found, style) for style, found in dates.readings(texts)), None)
     read = dates.since_1970(texts)
     if read is None:

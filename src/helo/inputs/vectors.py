@@ -19,6 +19,7 @@ from helo.cells.functions import namespace
 from helo.data.dataset import Dataset
 from helo.data.readers import arrays, columns
 from helo.data.readers import numbers as written
+from helo.data.readers.table import few
 from helo.errors import HeloError, warn, wrap
 from helo.inputs.base import EVERY, Input
 from helo.inputs.numbers import Numbers
@@ -159,6 +160,12 @@ class Vectors(Input):
 
     def typed(self, line: str, where: str) -> np.ndarray:
         """A line as a person types or pipes it: numbers, or with categories the cells of a line of CSV."""
+        words = {cell.strip(' "') for cell in re.split("[,;\t]", line)}
+        if (json := line.lstrip().startswith("{")) or {w for w in words if not written.is_number(w)} & set(
+            self.columns
+        ):
+            raise HeloError("JSON" if json else "names of columns", expected=f"{len(self.columns)} values: {few(self.columns)}",
+                            mend="give a file, whose columns are found by their names", where=where)  # fmt: skip
         if not self.categories:
             return written.typed(line, len(self.columns), where, missing=True)
         with wrap(csv.Error, "no line of CSV:", where=where):

@@ -14,6 +14,7 @@ from helo.errors import HeloError, door
 from helo.inspection import bootstrap
 from helo.inspection.compare import MOST, compare
 from helo.inspection.several import Bar, Stopped, reusable
+from helo.saved import as_figure
 from helo.training import Interrupted, free_place, train
 from helo.training.report import reporter as shown_by
 
@@ -67,7 +68,9 @@ def compare_cells(
                 raise Stopped(stopped.path, stopped.step) from None
             if n == 1 and tested:
                 bootstrap.parts(run, tested)  # whatever is wrong with it is not said at the end alone
-            figures = (f"{k.replace('_', ' ')} {v:.4f}, " for k, v in run.figures.items() if isinstance(v, float))
+            figures = (
+                f"{k.replace('_', ' ')} {as_figure(v)}, " for k, v in run.figures.items() if isinstance(v, float)
+            )
             bar.say(f"{told.name}: {next(figures, '')}{run.about['seconds']:,.0f} s")
     finally:
         bar.close()

@@ -9,6 +9,7 @@ from helo.inspection import curves, groups
 from helo.inspection.compare import names
 from helo.inspection.curves import chart
 from helo.options import spelled
+from helo.saved import as_figure
 
 STYLE = (
     curves.STYLE
@@ -54,7 +55,7 @@ def rows(found: dict[str, Any]) -> tuple[list[list[str]], list[list[str]]]:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else f"{value:.4f}" if isinstance(value, float) and abs(value) < 1e4 else spelled(value)
+    return "" if value is None else as_figure(value) if isinstance(value, float) else spelled(value)
 
 
 def table(found: dict[str, Any]) -> str:

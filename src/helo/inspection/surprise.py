@@ -124,12 +124,13 @@ class Surprise:
     threshold: float | None = None
     alarms: int | None = None
     figures: dict[str, Any] | None = None
+    early: int = 0  # values of series with too little before them to be judged
 
     def to_json(self, task: Any) -> dict[str, Any]:
         """The object of `helo surprise --json`."""
         limit = self.threshold
         said = [x.to_json(task) | ({} if limit is None else {"alarm": x.nats > limit}) for x in self.found]
-        beside = {"threshold": limit, "alarms": self.alarms, "figures": self.figures}
+        beside = {"threshold": limit, "alarms": self.alarms, "figures": self.figures, "not_judged": self.early or None}
         return {self.name: said, "count": self.count} | {n: v for n, v in beside.items() if v is not None}
 
 
@@ -180,14 +181,17 @@ def surprise(
             else:
                 heapq.heappushpop(kept, item)
     if not every:
-        raise HeloError(f"no {judge.name}", expected="one or more", where=", ".join(map(str, names)))
+        error = HeloError(f"no {judge.name}", expected="one or more") if not isinstance(judge, Values) else judge.none()
+        error.where = ", ".join(map(str, names))
+        raise error
     scores = np.array(every)
     found = judge.apart([x for *_, x in sorted(kept, reverse=True)])[:top]
     raised = None if limit is None else int((scores > limit).sum())
     figures = (
         None if labels is None else alarms.figures(judge.marks(Path(labels)), judge.each(scores), limit, judge.days)
     )
-    return Surprise(judge.name, found, len(every), limit, raised, figures)
+    early = judge.early if isinstance(judge, Values) else 0
+    return Surprise(judge.name, found, len(every), limit, raised, figures, early)
 
 
 def judging(run: Run, lines: bool = False, window: int = 1, together: bool = False) -> Lines | Labels | Values:

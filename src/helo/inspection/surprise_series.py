@@ -71,6 +71,7 @@ class Values:
         """window: so many values in a row are one. together: all series are channels of one, whose nats are added up."""
         self.run, self.task, self.window, self.together = run, run.task, window, together
         self.judged: list[np.ndarray] = []  # of each series, which of its values
+        self.early, self.longest = 0, 0  # values with too little before them to be judged; of the longest series
         self.days = 0.0
 
     def read(self, parameters: Any, names: Sequence[Any]) -> Iterator[Value]:
@@ -92,15 +93,16 @@ class Values:
     def _values(self, series: list[History], parts: int = 0) -> Iterator[Value]:
         for several in [series] if self.together and series else [[h] for h in series]:
             each, middles = zip(*(self._nats(h, parts) for h in several), strict=True)
-            if len({(len(x), h.clock.text(0)) for x, h in zip(each, several, strict=True)}) > 1:
+            if len({h.clock.text(0) for h in several}) > 1:
                 raise HeloError("series of other times", expected="the same times in all of them", where="--together")
-            nats = np.stack(each)
+            count = max(map(len, each))  # what is missing at the end of one is not a part of it
+            nats = np.stack([np.append(x, np.full(count - len(x), np.nan)) for x in each])
             total = np.where(np.isnan(nats).all(0), np.nan, np.nansum(nats, 0))
             worst = np.where(np.isnan(nats), -np.inf, nats).argmax(0)
             steps = np.flatnonzero(~np.isnan(total))
             self.judged.append(~np.isnan(total))
             self.days += _days(several[0], len(steps))
-            width = min(self.window, len(steps))
+            width = max(1, min(self.window, len(steps)))
             for k in range(width - 1, len(steps)):
                 own = steps[k + 1 - width : k + 1]
                 a, b = int(own[0]), int(own[-1])
@@ -115,7 +117,10 @@ class Values:
         form, count = self.task.form, len(series)
         total, times = np.zeros(count), np.zeros(count)
         middle = np.full(count, np.nan)
-        origins = np.arange(min(max(form.bases), max(0, count - 1)), count)
+        first = max(form.bases)
+        self.early += int((~np.isnan(series.values[:first])).sum())
+        self.longest = max(self.longest, count)
+        origins = np.arange(first, count)
         for start in range(0, len(origins), ORIGINS):
             own = origins[start : start + ORIGINS]
             encoded = Encoded(form, [series], np.zeros(len(own), np.int64), own, form.horizon)
@@ -161,6 +166,12 @@ class Values:
         """Of each value that was judged whether it is marked as unusual, `(values,)`."""
         every = np.concatenate(self.judged)
         return marked(path, len(every), self.name)[every]
+
+    def none(self) -> HeloError:
+        """Why nothing was judged."""
+        least = max(self.task.form.bases)
+        return HeloError(f"{self.longest} values", expected=f"more than {least}: so many come before the first that is judged",
+                         mend="add the values before them")  # fmt: skip
 
 
 def _days(series: History, count: int) -> float:

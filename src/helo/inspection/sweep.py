@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
+import pickle
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from helo.inspection.several import Bar, Stopped, reusable
 from helo.metrics import LOSS, REPORTED
 from helo.options import flag, spelled
 from helo.runs import Run, folder, writer
+from helo.saved import as_figure
 from helo.training import Interrupted, free_place, train
 from helo.training.report import reporter as shown_by
 
@@ -25,7 +29,14 @@ FIRST = 5  # trials that are not ended early, by which the others are judged
 WARM = 2  # validations of each before it may be ended
 STUDY = "study.db"
 RUN, FIGURE = "run", "figure"  # what a trial remembers: its folder, and what its value is
-SWEEP = "sweep"  # what a study remembers: its task, and what varies
+SWEEP = "sweep"  # what a study remembers: what all its trials have in common
+ANYWHERE = frozenset(
+    ("device", "precision", "save_seconds", "tensorboard", "samples", "seed")
+)  # options that may differ
+TRIES, PAUSE = (
+    6,
+    0.1,
+)  # of those who share a storage and begin at once, one makes its tables; seconds, doubled each time
 
 
 @door
@@ -64,8 +75,18 @@ def sweep(
     files, valid = reusable(files), reusable(valid)
     less = metrics.lower_is_better([options["metric"]] if options.get("metric") else ()) | {LOSS}
     home = Path(out) if out is not None else free_place("sweep")
+    if folder.is_run(home):
+        raise HeloError(
+            "a run is there already", expected="a folder of the trials' own", mend="give another --out", where=home
+        )
+    said = {
+        "task": task,
+        "vary": sorted(f"{n} {v}" for n, v in space.items()),
+        "options": sorted(f"{n} {spelled(v)}" for n, v in options.items() if n not in ANYWHERE and v is not None),
+        "data": [_digest(files), _digest(valid)],
+    }
     study = _study(home, storage, options.get("seed"), prune)
-    _same(study, {"task": task, "vary": sorted(f"{n} {v}" for n, v in space.items())}, storage or home)
+    _same(study, said, storage or home)
     bar = shown_by(quiet)
     try:
         while (trial := _next(study, space, trials, home)) is not None:
@@ -100,7 +121,7 @@ def _finished(study: Any, trial: Any, run: Run, less: frozenset[str]) -> str:
         study.tell(trial, value if figure in less else -value)
     else:
         study.tell(trial, state=TrialState.FAIL)
-    return f"{figure.replace('_', ' ')} {value:.4f}, {run.about['seconds']:,.0f} s"
+    return f"{figure.replace('_', ' ')} {as_figure(value)}, {run.about['seconds']:,.0f} s"
 
 
 def _failed(study: Any, trial: Any, home: Path, error: HeloError) -> None:
@@ -153,16 +174,8 @@ def _study(home: Path, storage: str | None, seed: int | None, prune: bool) -> An
     place = storage or str(home / STUDY)
     url = place if "://" in place else f"sqlite:///{os.path.abspath(place)}"
     pruner = optuna.pruners.MedianPruner(FIRST, WARM) if prune else optuna.pruners.NopPruner()
-    with wrap(
-        Exception,
-        "cannot be used as Optuna's storage:",
-        mend="name a file, or a URL such as sqlite:///study.db",
-        where=place,
-    ):
-        study = optuna.create_study(
-            storage=url, study_name="helo", load_if_exists=True, pruner=pruner,
-        )  # fmt: skip
-        drawn = len(study.get_trials(deepcopy=False))
+    study = _opened(url, pruner, place)
+    drawn = len(study.get_trials(deepcopy=False))
     # Who goes on, and who shares the storage, does not draw the same again.
     entropy = [seed or 0, drawn, os.getpid() if storage else 0]
     study.sampler = optuna.samplers.TPESampler(
@@ -173,14 +186,54 @@ def _study(home: Path, storage: str | None, seed: int | None, prune: bool) -> An
     return study
 
 
+def _opened(url: str, pruner: Any, place: str) -> Any:
+    import optuna
+
+    for tried in range(1, TRIES):
+        try:
+            return optuna.create_study(storage=url, study_name="helo", load_if_exists=True, pruner=pruner)
+        except Exception:  # SQLAlchemy's, Optuna's, the database's own
+            time.sleep(PAUSE * 2**tried)
+    try:
+        return optuna.create_study(storage=url, study_name="helo", load_if_exists=True, pruner=pruner)
+    except Exception as error:
+        found = f"cannot be used as Optuna's storage: {str(error.__cause__ or error).partition('[SQL')[0].partition('(Background')[0]}"
+        raise HeloError(found.strip(), mend="name a file, or a URL such as sqlite:///study.db", where=place) from error
+
+
 def _same(study: Any, said: dict[str, Any], where: Any) -> None:
-    """Trials of one study are of one task and vary the same options, or they could not be compared. Raises HeloError."""
+    """Trials of one study are of one task and of the same data, and the same options vary and are given, or they could not be compared.
+    Raises HeloError.
+    """
     before = study.user_attrs.get(SWEEP)
     if before is None:
         study.set_user_attr(SWEEP, said)
-    elif before != said:
-        raise HeloError(f"a sweep of {before['task']} over {', '.join(before['vary'])}",
-                        expected="the same task and --vary", mend="give another --out or --storage", where=where)  # fmt: skip
+        return
+    mend = "give another --out or --storage"
+    if any(before[n] != said[n] for n in ("task", "vary")):
+        raise HeloError(f"a sweep of {before['task']} over {', '.join(before['vary'])}", expected="the same task and --vary",
+                        mend=mend, where=where)  # fmt: skip
+    if before.get("data", said["data"]) != said["data"]:
+        raise HeloError(
+            "a sweep with other data", expected="the same files, and the same --valid", mend=mend, where=where
+        )
+    own = set(before.get("options", said["options"]))
+    if differ := sorted(own ^ set(said["options"])):
+        found = f"a sweep with{'' if differ[0] in own else 'out'} {flag(differ[0].partition(' ')[0])} {differ[0].partition(' ')[2]}"
+        raise HeloError(found, expected="the same options", mend=mend, where=where)
+
+
+def _digest(data: Sequence[Any]) -> str:
+    """What tells data from other data, wherever it lies: SHA-256 of files and of all files in folders, and of what is given in Python."""
+    digest = hashlib.sha256()
+    for one in data:
+        if not isinstance(one, str | Path):
+            digest.update(pickle.dumps(one))
+            continue
+        for path in sorted(p for p in [Path(one), *Path(one).rglob("*")] if p.is_file()):
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def _next(study: Any, space: spaces.Space, trials: int, home: Path) -> Any:
@@ -260,7 +313,7 @@ def table(found: Mapping[str, Any], most: int = 10) -> str:
     names = list(dict.fromkeys(n for t in done for n in t["options"]))
     head = ["trial", found["figure"].replace("_", " "), *(n.replace("_", " ") for n in names), "seconds"]
     rows = [
-        [str(t["number"]), f"{t['value']:.4f}", *(_short(t["options"].get(n)) for n in names), f"{t['seconds']:,.0f}"]
+        [str(t["number"]), as_figure(t["value"]), *(_short(t["options"].get(n)) for n in names), f"{t['seconds']:,.0f}"]
         for t in done[:most]
     ]
     widths = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]

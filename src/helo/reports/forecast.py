@@ -49,7 +49,10 @@ class ForecastReport(Report):
         time = self.task.options.time or "time"
         return [
             beside(
-                given, {time: t, "mean": answer["mean"][i]} | {f"q{q}": v[i] for q, v in answer["quantiles"].items()}
+                given,
+                {time: t, "mean": answer["mean"][i]}
+                | {f"q{q}": v[i] for q, v in answer["quantiles"].items()}
+                | {f"path{k}": path[i] for k, path in enumerate(answer.get("paths", ()), 1)},
             )
             for i, t in enumerate(answer["times"])
         ]

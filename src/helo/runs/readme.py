@@ -8,16 +8,14 @@ from typing import Any
 
 from helo.options import spelled
 from helo.runs.folder import NEXT, PICTURES, replacing
-from helo.saved import flat
+from helo.saved import as_figure, flat
 
 
 def write_page(path: Path, about: Mapping[str, Any], verb: str = "sample", report: str = "", of: str = "") -> None:
     """README.md of a run: what it is, how it was made, its figures, what to type next. report: Markdown of its own. of: of which
     data and weights the figures are.
     """
-    figures = "\n".join(
-        f"| {k} | {v:.4f} |" if isinstance(v, float) else f"| {k} | {v} |" for k, v in flat(about["figures"]).items()
-    )
+    figures = "\n".join(f"| {k} | {as_figure(v)} |" for k, v in flat(about["figures"]).items())
     options = "\n".join(
         f"| {k} | {spelled(v)} |"
         for k, v in {**about["options"], **about["training"]}.items()

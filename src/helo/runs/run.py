@@ -24,7 +24,7 @@ from helo.runs.report_folder import report_folder
 from helo.runs.stream import Stream
 from helo.runs.trained import TrainedModel, within
 from helo.runs.written import apart, written
-from helo.saved import flat
+from helo.saved import as_figure, flat
 from helo.tasks.examples import ExampleTask, evaluated
 
 
@@ -226,7 +226,7 @@ class Run(TrainedModel):
             **flat(a["figures"]),
         }
         rows = [
-            f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(_number(v))}</td></tr>"
+            f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(as_figure(v))}</td></tr>"
             for k, v in facts.items()
         ]
         curve, picture = folder.inside(self.path, "loss.png"), ""
@@ -260,9 +260,5 @@ class _Row:
         return text
 
 
-def _number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
 def _short(figures: dict[str, Any]) -> str:
-    return ", ".join(f"{k} {_number(v)}" for k, v in list(figures.items())[:2]) or "no figures yet"
+    return ", ".join(f"{k} {as_figure(v)}" for k, v in list(figures.items())[:2]) or "no figures yet"

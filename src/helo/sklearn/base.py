@@ -6,7 +6,7 @@ import inspect
 import numbers
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from helo import tasks, training
 from helo.data.readers import given, table
+from helo.data.readers.columns import LABELS
 from helo.errors import HeloError, as_helo_error
 from helo.options import Option, described
 from helo.runs import Run
@@ -35,6 +36,7 @@ OWN_HELP = {
     "warm_start": "`fit` goes on from the weights of the last one, with a tenth of the rates",
     "verbose": "show how the training goes",
 }
+LABEL = LABELS[0]  # the column of labels of a DataFrame without a name for them
 _one_at_a_time = threading.Lock()  # threads share torch's random state, and each training is to have its own
 
 
@@ -54,7 +56,26 @@ def invalid(method: Callable[..., Any]) -> Callable[..., Any]:
         except (HeloError, OSError, MemoryError, RecursionError) as error:
             e = as_helo_error(error)
             assert e is not None
-            raise InvalidInput(e.found, expected=e.expected, mend=e.mend, where=e.where) from error
+            option = e.flag.lstrip("-").replace("-", "_")  # which not every estimator has
+            mend = e.mend if not option or hasattr(args[0], option) else ""
+            raise InvalidInput(e.found, expected=e.expected, mend=mend, where=e.where) from error
+
+    return inside
+
+
+def fitting(method: Callable[..., Any]) -> Callable[..., Any]:
+    """`fit`: as `invalid`; where it fails or is stopped, the estimator is what it was before."""
+    method = invalid(method)
+
+    @wraps(method)
+    def inside(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            return method(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
 
     return inside
 
@@ -96,7 +117,7 @@ class Trained:
         if getattr(self, "_run", None) is None:
             with TemporaryDirectory(prefix="helo-") as home:
                 _write(Path(home), self._files)
-                self._run = _read(Run(home))
+                self._run = self._read(Run(home))
         assert self._run is not None
         return self._run
 
@@ -132,15 +153,36 @@ class Trained:
             o |= self.budget
         with _one_at_a_time, TemporaryDirectory(prefix="helo-") as home:
             out, before = Path(home, "run"), Path(home, "before")
-            if self.warm_start and self.__sklearn_is_fitted__():
+            if self._goes_on():
                 _write(before, self._files)
                 o |= {"start": before} | {k: o[k] / 10 for k in ("rate", "adam_rate") if k in o}
-            run = training.train(
-                self.task, data, valid or (), out, seed=self._seed(), quiet=not self.verbose, page=False,
-                save_seconds=1e6, **o | more,
-            )  # fmt: skip
-            self._files, self._run = {p.name: p.read_bytes() for p in sorted(out.iterdir()) if p.is_file()}, _read(run)
+            try:
+                run = training.train(
+                    self.task, data, valid or (), out, seed=self._seed(), quiet=not self.verbose, page=False,
+                    save_seconds=1e6, **o | more,
+                )  # fmt: skip
+            except training.Interrupted:
+                raise KeyboardInterrupt("the training was stopped, and nothing of it is kept") from None
+            except HeloError as error:
+                if error.where.startswith(str(before)):
+                    error.where, error.mend = "warm_start", "warm_start=False begins anew"
+                raise
+            self._files, self._run = (
+                {p.name: p.read_bytes() for p in sorted(out.iterdir()) if p.is_file()},
+                self._read(run),
+            )
         return self
+
+    def _read(self, run: Run) -> Run:
+        """The run with all that it answers by, for its folder goes; what it says of itself names the estimator."""
+        for name in ("task", "parameters"):
+            getattr(run, name)
+        run.path = Path(type(self).__name__)
+        return run
+
+    def _goes_on(self) -> bool:
+        """Whether a fit begins with the weights of the last one."""
+        return isinstance(self.warm_start, bool | np.bool) and bool(self.warm_start) and self.__sklearn_is_fitted__()
 
     def _seed(self) -> int:
         if isinstance(self.random_state, numbers.Integral):
@@ -157,12 +199,16 @@ class Estimator(Trained, BaseEstimator):
         """
         if hasattr(type(X), "columns"):  # a DataFrame
             table.named(X)
+            some(X)
             validate_data(self, X, skip_check_array=True, reset=reset)
             return X
         if hasattr(X, "__array__") and (a := np.asarray(X)).ndim and (a.ndim > 2 or _listed(a)):
-            return a if a.ndim > 2 else a.tolist()
+            return some(a if a.ndim > 2 else a.tolist())
         if isinstance(X, list | tuple) and X and (isinstance(X[0], str) or _depth(X[0]) > 1):
             return list(X)
+        if isinstance(X, list | tuple) and len(sizes := {len(x) for x in X if _depth(x) == 1}) > 1:
+            found, mend = f"series of {min(sizes)} to {max(sizes)} numbers", "x[:, None] is one of a single channel"
+            raise InvalidInput(found, expected="arrays (time, channels)", mend=mend, where="X")
         a: Any = X
         least = 2 if reset else 1  # one of them is held out
         return validate_data(self, a, reset=reset, ensure_all_finite="allow-nan", ensure_min_samples=least)
@@ -188,9 +234,36 @@ def weighed(sample_weight: Any, X: Any, y: Any) -> tuple[Any, Any, Any]:
     return (X, y, weights) if weights.all() else chosen(np.flatnonzero(weights), X, y, weights)
 
 
-def data(X: Any, y: Any, weights: np.ndarray | None = None) -> Any:
-    """Examples with their labels as `helo.train` takes them."""
-    return (X, y) if weights is None else given.weighted((X, y), weights.tolist())
+def some(X: Any) -> Any:
+    """X. Raises InvalidInput where there are no examples, or one has no steps."""
+    if hasattr(X, "__len__") and not len(X):
+        raise InvalidInput("0 examples", expected="one or more", where="X")
+    if isinstance(X, np.ndarray) and not X.size:
+        raise InvalidInput(f"an array of shape {X.shape}", expected="one or more of each", where="X")
+    return X
+
+
+def called(X: Any, y: Any) -> list[str]:
+    """What y is called, a Series by its name and a DataFrame by its columns, where X is a DataFrame; [] where it has no names,
+    or one that a column of X has.
+    """
+    if not hasattr(type(X), "columns"):
+        return []
+    names: list[Any] = list(y.columns) if hasattr(type(y), "columns") else [getattr(y, "name", None)]
+    taken = {str(c).lower() for c in X.columns}
+    return names if all(isinstance(n, str) and n.strip() and n.lower() not in taken for n in names) else []
+
+
+def data(X: Any, y: Any, weights: np.ndarray | None = None, names: Sequence[str] = ()) -> Any:
+    """Examples with their labels as `helo.train` takes them. names: of the columns of labels, one or several."""
+    found = (X, y) if weights is None else given.weighted((X, y), weights.tolist())
+    if not names:
+        return found
+    (rows,) = given.settled(found)
+    columns = {n: v for n, v in rows.columns.items() if n != LABEL}
+    marks = rows.columns[LABEL]
+    several = [marks] if len(names) == 1 else [list(column) for column in zip(*marks, strict=True)]
+    return replace(rows, columns=columns | dict(zip(names, several, strict=True)))
 
 
 def one_set(eval_set: Any) -> tuple[Any, Any]:
@@ -236,13 +309,6 @@ def _init(defaults: Mapping[str, Any]) -> Callable[..., None]:
 
     __init__.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
     return __init__
-
-
-def _read(run: Run) -> Run:
-    """The run with all that it answers by, for its folder goes."""
-    for name in ("task", "parameters"):
-        getattr(run, name)
-    return run
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

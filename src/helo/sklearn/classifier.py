@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array, column_or_1d
 
 from helo.data.readers import arrays
-from helo.sklearn.base import Estimator, InvalidInput, chosen, data, invalid, one_set, weighed
+from helo.sklearn.base import Estimator, InvalidInput, called, chosen, data, fitting, invalid, one_set, weighed
 from helo.tasks.labels import LEAST
 
 
@@ -25,11 +25,13 @@ class SequenceClassifier(ClassifierMixin, Estimator):
     task = "classify"
     classes_: np.ndarray
 
-    @invalid
+    @fitting
     def fit(self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> Self:
         """Train. sample_weight: of each example in the loss. eval_set: (X, y) to validate on; without it a tenth of the examples
         is held out for that.
         """
+        names = [self.run_.task.options.label] if self._goes_on() else called(X, y)
+        names = names if len(names) == 1 and names[0] else []
         X, y, weights = weighed(sample_weight, self._inputs(X, reset=True), self._targets(y))
         self.classes_ = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
         self._several = y.ndim == 2
@@ -38,15 +40,15 @@ class SequenceClassifier(ClassifierMixin, Estimator):
         valid = None
         if eval_set is not None:
             there, theirs = one_set(eval_set)
-            valid = self._inputs(there), self._called(self._targets(theirs))
+            valid = data(self._inputs(there), self._called(self._targets(theirs)), names=names)
         elif not self._several:
             counts = np.unique(y, return_counts=True)[1]
             if counts.min() < LEAST:  # seen twice, as helo learns no label from one example
                 rows = np.concatenate([np.arange(len(y)), np.flatnonzero(np.isin(y, self.classes_[counts < LEAST]))])
                 X, y, weights = chosen(rows, X, y, weights)
             if counts.max() <= LEAST:  # so few that none can be spared
-                valid = X, self._called(y)
-        return self._train(data(X, self._called(y), weights), valid)
+                valid = data(X, self._called(y), names=names)
+        return self._train(data(X, self._called(y), weights, names), valid, **{"label": names[0]} if names else {})
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class `(examples, classes)`, in the order of `classes_`."""

@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, column_or_1d
 
 from helo.layers.quantiles import LEVELS, at
-from helo.sklearn.base import Estimator, InvalidInput, data, invalid, one_set, weighed
+from helo.sklearn.base import Estimator, InvalidInput, called, data, fitting, invalid, one_set, weighed
 
 
 class SequenceRegressor(RegressorMixin, Estimator):
@@ -21,17 +21,18 @@ class SequenceRegressor(RegressorMixin, Estimator):
 
     task = "regress"
 
-    @invalid
+    @fitting
     def fit(self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> Self:
         """Train. sample_weight: of each example in the loss. eval_set: (X, y) to validate on; without it a tenth of the examples
         is held out for that.
         """
+        names = self.run_.task.options.target if self._goes_on() else called(X, y)
         X, y, weights = weighed(sample_weight, self._inputs(X, reset=True), self._targets(y))
         valid = None
         if eval_set is not None:
             there, theirs = one_set(eval_set)
-            valid = self._inputs(there), self._targets(theirs)
-        return self._train(data(X, y, weights), valid)
+            valid = data(self._inputs(there), self._targets(theirs), names=names)
+        return self._train(data(X, y, weights, names), valid, **{"target": names} if names else {})
 
     def predict(self, X: Any) -> np.ndarray:
         """The mean of what is to be expected `(examples,)`, or `(examples, targets)`."""
@@ -41,8 +42,9 @@ class SequenceRegressor(RegressorMixin, Estimator):
         """Its quantiles at some levels, `(examples, levels)`, or `(examples, targets, levels)`: 0.1 and 0.9 for the bounds between
         which 80 % should lie.
         """
-        if not np.size(quantiles) or not all(0 < level < 1 for level in quantiles):
-            raise InvalidInput(f"{quantiles}", expected="numbers between 0 and 1", where="quantiles")
+        levels = np.asarray(quantiles)
+        if levels.ndim != 1 or not levels.size or levels.dtype.kind != "f" or not ((levels > 0) & (levels < 1)).all():
+            raise InvalidInput(f"{quantiles!r:.80}", expected="a list of numbers between 0 and 1", where="quantiles")
         found = self._numbers(X, lambda one: list(one["quantiles"].values()))
         return np.stack([at(found, LEVELS, level) for level in quantiles], -1)
 

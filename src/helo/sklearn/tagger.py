@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from helo.sklearn.base import Estimator, InvalidInput, data, invalid, one_set
+from helo.sklearn.base import Estimator, InvalidInput, data, fitting, invalid, one_set, some
 from helo.tasks.tagging import marginals
 
 
@@ -21,12 +21,15 @@ class SequenceTagger(Estimator):
     task = "tag"
     classes_: np.ndarray
 
-    @invalid
+    @fitting
     def fit(self, X: Any, y: Any, eval_set: Any = None) -> Self:
         """Train. eval_set: (X, y) to validate on; without it a tenth of the sequences is held out for that."""
         X, y = _sequences(X), self._targets(y)
         check_consistent_length(X, y)
-        self._own = {str(label): label for row in y for label in row}
+        self._own = {}
+        for label in (label for row in y for label in row):
+            if (other := self._own.setdefault(str(label), label)) != label:
+                raise InvalidInput(f"{other!r} and {label!r}", expected="labels that are not written alike", where="y")
         valid = None
         if eval_set is not None:
             there, theirs = one_set(eval_set)
@@ -54,11 +57,12 @@ class SequenceTagger(Estimator):
 
     def score(self, X: Any, y: Any) -> float:
         """The share of steps with the right label."""
-        pairs = [
-            (a, b)
-            for one, other in zip(self.predict(X), self._targets(y), strict=True)
-            for a, b in zip(one, other, strict=True)
-        ]
+        found, y = self.predict(X), self._targets(y)
+        check_consistent_length(found, y)
+        for i, (one, other) in enumerate(zip(found, y, strict=True)):
+            if len(one) != len(other):
+                raise InvalidInput(f"{len(other)} labels", expected=f"{len(one)}, one a step", where=f"y[{i}]")
+        pairs = [(a, b) for one, other in zip(found, y, strict=True) for a, b in zip(one, other, strict=True)]
         return float(np.mean([a == b for a, b in pairs]))
 
     def _targets(self, y: Any) -> list[list[Any]]:
@@ -83,6 +87,9 @@ def _texts(y: list[list[Any]]) -> list[list[str]]:
 
 def _sequences(X: Any) -> Any:
     """Sequences as helo takes them."""
+    if isinstance(X, str):
+        raise InvalidInput("a text", expected="a list of texts, or of lists of words", where="X")
+    some(X)
     if hasattr(X, "__array__") and np.asarray(X).dtype.kind not in "fiub":
         return np.asarray(X).tolist()
     return X if isinstance(X, np.ndarray) else list(X)

@@ -46,10 +46,16 @@ class HistorySource(Source):
 
     def lines(self, task, text, first=1, **said):
         """Standard input: the values of one series, as many a line as there are."""
-        rows = [
-            numbers.row(line.replace(",", " ").split(), f"{INPUT}:{n}", missing=True)
-            for n, line in enumerate(parted(text), first)
-        ]
+        try:
+            rows = [
+                numbers.row(line.replace(",", " ").split(), f"{INPUT}:{n}", missing=True)
+                for n, line in enumerate(parted(text), first)
+            ]
+        except HeloError as error:
+            error.mend = (
+                "standard input has the values of one series alone; times and other columns are read from a file"
+            )
+            raise
         return _arrays([np.concatenate(rows)] if rows else [], task.options.frequency, INPUT)
 
     def split(self, files, valid, options):
@@ -79,7 +85,7 @@ class HistorySource(Source):
         examples = _noted(examples, options)
         season = options.season or times.season(examples.inputs[0].clock.frequency)
         least, shortest = horizon + max(2, season if season > 1 else 2), min(map(len, examples.inputs), default=0)
-        given = "a smaller --horizon or --season" if options.season else "a smaller --horizon"
+        given = "a smaller --horizon or --season" if season > 1 else "a smaller --horizon"
         mend = f"{given}, or leave this series out"
         if crossed(examples, options):
             origins = max(EACH, -(-ENOUGH // max(1, len(examples))))

@@ -128,7 +128,7 @@ class Source:
             return self.read(files, _options(task, said), labelled)[0]
         except HeloError as error:
             if error.flag and error.flag not in map(flag, said):
-                error.mend = "give files in the format of the training files"
+                error.mend = error.unflagged or "give files in the format of the training files"
             raise
 
     def given(self, task: Any, source: Any) -> Dataset:
@@ -154,7 +154,7 @@ class Source:
             cells = task.form.cells(source) if isinstance(task.form, Vectors | Mixed) else None
             missing = kind in ("frames", "vector") and not stepwise
             source = arrays.given(source, kind, missing) if cells is None else cells
-        for i, x in enumerate(source if stepwise else ()):
+        for i, x in enumerate(source if stepwise or kind == "frames" else ()):
             if len(x) == 0:
                 raise HeloError("a sequence without steps", expected="one or more", where=f"input {i + 1}")
         return Dataset(kind, source, None, lambda i, *step: f"input {i + 1}")

@@ -111,6 +111,11 @@ class Regress(ExampleTask):
         return cls(options, form, names, mean.tolist(), std.tolist())
 
     def targets(self, examples):
+        columns, own = examples.notes.get("targets", []), self.names
+        if self.options.target and len(columns) == len(own) and list(columns) != own:
+            found, expected = ", ".join(map(repr, columns)), " ".join(f"--target {name}" for name in own)
+            mend = "a run that is begun from another one predicts what that one does"
+            raise HeloError(found, expected=expected, mend=mend, where="--target")
         return _numbers(examples, len(self.names))
 
     def target_batch(self, targets, rows):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from helo.errors import plain
 from helo.metrics import LOSS
+from helo.saved import as_figure
 
 if TYPE_CHECKING:  # it imports torch
     from helo.reports import Report
@@ -168,7 +169,7 @@ def line(p: Progress, report: dict[str, Any], best: bool, key: str, shown: Repor
     """A report for a person."""
     value = report.get(key)
     unit = f" {shown.loss_unit}" if shown.loss_unit else ""
-    figure = "" if key == LOSS else f"  {key.replace('_', ' ')} {f'{value:.4f}' if isinstance(value, float) else value}"
+    figure = "" if key == LOSS else f"  {key.replace('_', ' ')} {as_figure(value)}"
     return (
         f"step {p.step:>6,}/{p.total:,}  epoch {report['epoch']:.2f}  {_clock(p.seconds)}  "
         f"loss {report['loss']:.3f}  valid {report['valid']:.3f}{unit}{figure}{'' if best else ' (not the best)'}  "

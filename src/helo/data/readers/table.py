@@ -94,9 +94,11 @@ def pieces(path: Path, size: int | None = ROWS, headed: bool = True) -> Iterator
     if not headed:
         rows, top = chain([top], rows), (1, list(map(str, range(1, len(top[1]) + 1))))
     header = [cell.strip() for cell in top[1]]
-    _named(header, f"{path}:{top[0]}")
-    some = False
+    some, first = False, None
     while found := list(islice(rows, size)):
+        if first is None:
+            first = int(_counted(header, found))
+            _named(header[first:], f"{path}:{top[0]}")
         for line, row in found:
             if len(row) != len(header):
                 fault(
@@ -104,11 +106,17 @@ def pieces(path: Path, size: int | None = ROWS, headed: bool = True) -> Iterator
                     mend=f"a {'tab' if mark == chr(9) else repr(mark)} separates the columns", where=f"{path}:{line}",
                 )  # fmt: skip
         if found := [(line, row) for line, row in found if len(row) == len(header)]:
-            columns = {name: [row[i] for _, row in found] for i, name in enumerate(header)}
+            columns = {name: [row[i] for _, row in found] for i, name in enumerate(header) if i >= (first or 0)}
             yield Table(path, columns, [f"{path}:{line}" for line, _ in found], headed)
             some = True
     if not some:
         raise HeloError("a first line but no rows", where=path)
+
+
+def _counted(header: Sequence[str], rows: Sequence[tuple[int, Sequence[str]]]) -> bool:
+    """Whether the first column is no column but the numbers of the rows, as pandas and R write them: without a name, all different."""
+    cells = [row[0].strip() for _, row in rows if row]
+    return len(header) > 1 and not header[0] and len(set(cells)) == len(cells) and all(map(str.isdecimal, cells))
 
 
 def lines(path: Path, size: int | None = ROWS, name: str = "text") -> Iterator[Table]:
@@ -208,8 +216,9 @@ def _named(header: list[str], where: str) -> None:
     """Raises HeloError unless each column has a name of its own."""
     if len(set(header)) != len(header) or not all(header):
         twice = next((h for h in header if header.count(h) > 1), "")
+        nameless = f"no name for column {header.index('') + 1} of {len(header)}" if "" in header else ""
         raise HeloError(
-            f"the column name {twice!r} appears twice" if twice else "a column without a name",
+            f"the column name {twice!r} appears twice" if twice else nameless,
             expected="a different name for each column", where=where,
         )  # fmt: skip
 

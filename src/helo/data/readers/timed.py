@@ -64,7 +64,7 @@ class Axis:
             i = members[int(wrong[0]) + 1]
             raise HeloError(f"{self.rows.columns[self.name][i]!r} after a later time in the column {self.name!r}",
                             expected="times in order", mend="--group names the column that says which series a row belongs to; else sort the rows",
-                            flag="--group",
+                            flag="--group", unflagged="sort the rows",
                             where=self.rows.places[i])  # fmt: skip
 
     def series(
@@ -94,8 +94,11 @@ class Axis:
         steps = at.astype(np.int64)
         twice = np.flatnonzero(np.diff(steps) == 0)
         if len(twice) and o.repeated is None:
-            self._fault(rows[twice[0] + 1], f"{self._said(rows[twice[0] + 1])} twice", "each time once in a series",
-                        "--repeated first|last|mean|sum joins them, or --group names the column of the series")  # fmt: skip
+            one, other = (self._said(rows[twice[0] + k]) for k in (0, 1))
+            found = f"{one} twice" if one == other else f"{one} and {other}, times that are read as one"
+            self._fault(rows[twice[0] + 1], found, f"one row a time in a series{', nothing below a second' * (one != other)}",
+                        "--repeated first|last|mean|sum joins them, or --group names the column of the series",
+                        "join the rows of one time")  # fmt: skip
             return None
         if len(twice):
             x, steps = _joined(x, steps, o.repeated, worded)
@@ -105,8 +108,9 @@ class Axis:
         if o.gaps is None:
             before = int(steps[gap[0]])
             i = rows[int(np.flatnonzero(at == steps[gap[0] + 1])[0])]
-            self._fault(i, f"no row for {clock.text(before + 1)}", f"a row for every {self.frequency} step",
-                        "--gaps missing|previous|zero fills them")  # fmt: skip
+            every = "number" if self.frequency == times.STEPS else f"{self.frequency} step"
+            self._fault(i, f"no row for {clock.text(before + 1)}", f"a row for every {every}",
+                        "--gaps missing|previous|zero fills them", "add the rows, with an empty cell for a value that is missing")  # fmt: skip
             return None
         if steps[-1] > 100 * len(steps) + 1000:
             self._fault(
@@ -132,8 +136,10 @@ class Axis:
         assert self.name is not None
         return str(self.rows.columns[self.name][row])
 
-    def _fault(self, row: Any, found: str, expected: str, mend: str) -> None:
-        fault(found, expected=expected, mend=mend, where=self.rows.places[row], flag=mend.split()[0])
+    def _fault(self, row: Any, found: str, expected: str, mend: str, unflagged: str = "") -> None:
+        fault(
+            found, expected=expected, mend=mend, where=self.rows.places[row], flag=mend.split()[0], unflagged=unflagged
+        )
 
 
 def _joined(x: np.ndarray, steps: np.ndarray, how: str, worded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
