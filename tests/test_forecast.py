@@ -633,9 +633,7 @@ def test_ticks_of_numbers_of_any_size():
 
 def test_rows_that_a_run_cannot_read_are_mended_in_the_file(tmp_path):
     rows = monthly(60)
-    run = helo.train(
-        "forecast", written(tmp_path / "a.csv", rows), out=tmp_path / "run", horizon=3, steps=2, quiet=True
-    )
+    helo.train("forecast", written(tmp_path / "a.csv", rows), out=tmp_path / "run", horizon=3, steps=2, quiet=True)
     for wrong, said in (
         (rows[:20] + rows[21:], "add the rows, with an empty cell for a value that is missing"),
         (rows[:20] + rows[19:], "join the rows of one time"), ([*rows[:20], *rows[:1]], "sort the rows"),
