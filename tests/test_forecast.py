@@ -654,7 +654,7 @@ def test_times_below_a_second_are_told_apart_from_times_that_come_twice(tmp_path
 
 def test_a_season_that_is_longer_than_a_series_is_named(tmp_path):
     rows = [(f"2024-01-01 00:{i // 60:02d}:{i % 60:02d}", i % 7) for i in range(400)]
-    with pytest.raises(HeloError, match="a smaller --horizon or --season, or leave this series out"):
+    with pytest.raises(HeloError, match="; a smaller --horizon or --season$"):
         helo.train(
             "forecast",
             written(tmp_path / "a.csv", rows, "time,v"),
@@ -673,3 +673,23 @@ def test_sampled_paths_are_columns(tmp_path):
     said = json.loads(helo_command("predict", tmp_path / "run", file, "--paths", 2, "--json", "--seed", 3).out)
     found = said["answers"][0]["paths"]
     assert [float(line.split(",")[-1]) for line in done.out.splitlines()[1:]] == found[1]
+
+
+def test_series_that_are_too_short_are_left_out_by_choice(tmp_path, caplog):
+    rows = [(t, name, v) for name, count in (("a", 60), ("new", 9), ("b", 60)) for t, v in monthly(count)]
+    file = written(tmp_path / "a.csv", rows, "month,id,sales")
+    words = {"target": "sales", "group": "id", "horizon": 3, "steps": 2, "quiet": True}
+    with pytest.raises(
+        HeloError, match="a series of 9 values; expected 18 or more.*; a smaller --horizon or --season, or --short drop"
+    ):
+        helo.train("forecast", file, out=tmp_path / "no", **words)
+    run = helo.train("forecast", file, out=tmp_path / "run", short="drop", **words)
+    assert run.about["data"]["examples"]["train"] == 2
+    done = helo_command("eval", tmp_path / "run", file, "--origins", 3, "--stride", 3, "--json")
+    assert "1 of 3 series are left out, with fewer than 10 values" in caplog.text
+    assert json.loads(done.out)["figures"]["windows"] == 6
+    assert len(json.loads(helo_command("predict", tmp_path / "run", file, "--json").out)["answers"]) == 3
+    with pytest.raises(HeloError, match="9 values"):
+        helo.train(
+            "forecast", written(tmp_path / "b.csv", monthly(9)), out=tmp_path / "x", short="drop", horizon=3, steps=2
+        )

@@ -16,7 +16,7 @@ from helo.errors import HeloError, fault
 KIND = "history"
 
 
-ROOM = "a smaller --horizon, or leave this series out"  # for a series that is too short
+ROOM = "leave this series out"  # which is too short
 
 
 @dataclass(frozen=True, repr=False)

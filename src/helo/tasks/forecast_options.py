@@ -71,6 +71,9 @@ class Options(ExampleOptions):
     )
     gaps: Annotated[Literal["missing", "previous", "zero"] | None, "fill times that have no row  [an error]"] = None
     repeated: Annotated[Literal["first", "last", "mean", "sum"] | None, "join rows of one time  [an error]"] = None
+    short: Annotated[
+        Literal["drop"] | None, "leave out series that are too short to hold something out  [an error]"
+    ] = None
     season: Annotated[int | None, "values in a season, by default those of the frequency", SIZE] = None
     cell: Annotated[str, "a cell's name, with options, or FILE.py:NAME"] = "lstm"
     layers: Annotated[int, "layers", SIZE] = 1

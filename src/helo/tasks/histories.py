@@ -13,7 +13,7 @@ from helo.data.dataset import Dataset
 from helo.data.histories import History, history, rolled, spread
 from helo.data.readers import given, numbers, table
 from helo.data.readers.files import parted
-from helo.errors import HeloError
+from helo.errors import HeloError, warn
 from helo.tasks.reading import INPUT, Source, fingerprint
 
 FEW = 20_000  # values: of fewer each network leaves out a part of the time
@@ -77,16 +77,20 @@ class HistorySource(Source):
         check, paths = self.read(valid, options)
         record["valid"] = [str(p.absolute()) for p in paths]
         record["fingerprint"]["valid"] = fingerprint(check, paths)
-        return _noted(found, options), rolled(check, options.horizon), record
+        check = _long_enough(check, options.horizon + 1, options)
+        return (
+            _noted(found, options),
+            rolled(check, options.horizon, mend="a smaller --horizon, or --short drop"),
+            record,
+        )
 
     def _held_out(self, examples, options):
         """To learn from, each series without its last horizon, and to validate on, all of it from there. Of few values all of both."""
-        horizon, count = options.horizon, parts(examples, options)
-        examples = _noted(examples, options)
-        season = options.season or times.season(examples.inputs[0].clock.frequency)
-        least, shortest = horizon + max(2, season if season > 1 else 2), min(map(len, examples.inputs), default=0)
-        given = "a smaller --horizon or --season" if season > 1 else "a smaller --horizon"
-        mend = f"{given}, or leave this series out"
+        horizon, season = options.horizon, options.season or times.season(examples.inputs[0].clock.frequency)
+        least = horizon + max(2, season)
+        examples = _noted(_long_enough(examples, least + horizon, options), options)
+        count, shortest = parts(examples, options), min(map(len, examples.inputs), default=0)
+        mend = f"a smaller --horizon{' or --season' * (season > 1)}{', or --short drop leaves such series out' * (len(examples) > 1)}"
         if crossed(examples, options):
             origins = max(EACH, -(-ENOUGH // max(1, len(examples))))
             check = spread(examples, horizon, origins, least, mend)
@@ -110,7 +114,18 @@ class HistorySource(Source):
         found = replace(found, notes={**found.notes, "ets": ets})
         if not files and origins == 1 and stride is None and isinstance(data["valid"], str):
             return found  # forecast from the origins that were held out
-        return rolled(_whole(found), task.options.horizon, origins, stride)
+        found, horizon = _whole(found), task.options.horizon
+        found = _long_enough(found, 1 + horizon + (origins - 1) * (stride or horizon), task.options)
+        return rolled(found, horizon, origins, stride)
+
+
+def _long_enough(examples: Dataset, least: int, options: Any) -> Dataset:
+    """The series that have so many values, where shorter ones are left out; all where none has, which is a fault."""
+    rows = [i for i, x in enumerate(examples.inputs) if len(x) >= least]
+    if options.short is None or not rows or len(rows) == len(examples):
+        return examples
+    warn(f"{len(examples) - len(rows):,} of {len(examples):,} series are left out, with fewer than {least} values")
+    return examples.take(np.array(rows, np.int64))
 
 
 def parts(examples: Dataset, options: Any) -> int:
