@@ -204,13 +204,14 @@ def checked(options: Any) -> Any:
 
 
 def _converted(kind: Any, value: Any) -> Any:
-    """The value as one of a kind: NumPy's numbers as Python's, paths as text, one text as a tuple of one."""
+    """The value as one of a kind: NumPy's numbers as Python's, paths as text, one text as a tuple of one, a number in a tuple as text."""
     if typing.get_origin(kind) is typing.Literal:
         if value in typing.get_args(kind):
             return value
     elif typing.get_origin(kind) is tuple:
-        items = (value,) if isinstance(value, str | PathLike) else tuple(value)
-        right = tuple(_converted(str, item) for item in items)
+        items = (value,) if isinstance(value, str | PathLike | numbers.Real) else tuple(value)
+        plain = [isinstance(i, numbers.Real) and not isinstance(i, bool) for i in items]
+        right = tuple(str(i) if number else _converted(str, i) for i, number in zip(items, plain, strict=True))
         return value if right == value else right
     elif kind is bool:
         if isinstance(value, bool):

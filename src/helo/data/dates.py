@@ -17,6 +17,7 @@ _DAYS = (
     "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y",
     "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%Y%m%d",
     "%Y-%m-%d", "%Y/%m/%d",  # with AM or PM
+    "%y/%m/%d", "%y.%m.%d", "%y-%m-%d",
 )  # fmt: skip
 _MONTHS = ("%b %Y", "%B %Y", "%b-%Y", "%B-%Y", "%b-%y", "%Y %b", "%Y-%b", "%m/%Y", "%m.%Y", "%m-%Y", "%YM%m", "%Y%m")
 _WEEKS = ("%G-W%V", "%GW%V", "%G W%V")
@@ -38,6 +39,11 @@ def readings(texts: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
             yield day + marks[0] + clock, at + (since - np.datetime64("1900-01-01", "s"))
 
 
+def read(texts: Sequence[str], style: str) -> np.ndarray | None:
+    """Texts as times of one style, any of `strptime`; None where some are not."""
+    return next((found for _, found in _read(texts, [style])), None)
+
+
 def fits(text: str, style: str) -> bool:
     """Whether a text is a time in this style."""
     return any(own == style for own, _ in readings([text]))
@@ -55,7 +61,10 @@ def _read(texts: Sequence[str], styles: Sequence[str]) -> Iterator[tuple[str, np
 
 def _one(text: str, style: str) -> datetime:
     if "%V" in style:
-        return datetime.strptime(f"{text} 1", f"{style} %u")
+        found = datetime.strptime(f"{text} 1", f"{style} %u")
+        if found.strftime(style) != text:  # a week 53 of a year that has 52
+            raise ValueError(text)
+        return found
     if len(text) != {"%Y%m%d": 8, "%Y%m": 6}.get(style, len(text)):  # strptime takes 2024111 for one
         raise ValueError(text)
     return datetime.strptime(text, style)

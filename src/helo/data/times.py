@@ -36,6 +36,8 @@ _DATE = re.compile(
 )
 _QUARTER = re.compile(r"(\d{4})([- ]?)[Qq]([1-4])")
 _OF_YEAR = re.compile(r"[Qq]([1-4])([-/ ]?)(\d{4})")
+EXPECTED_TIME = "a time such as 2024-03, 2024-03-01 or 2024-03-01 12:00"
+_FLOAT = re.compile(r"^(\d+)\.0$")  # as a column of whole numbers is read in which one was missing
 _COUNT = re.compile(r"[+-]?\d+")
 CONSECUTIVE = 0.5  # of the steps between times are of one length at least, or they have no frequency
 
@@ -110,28 +112,44 @@ def seasons(spec: str) -> tuple[int, ...]:
 
 
 def parse(
-    values: Sequence[Any], places: Sequence[str], column: str, frequency: str | None = None
+    values: Sequence[Any],
+    places: Sequence[str],
+    column: str,
+    frequency: str | None = None,
+    style: str | None = None,
 ) -> tuple[np.ndarray, str]:
     """Times `(rows,)`, `datetime64[s]`, or whole numbers where they only count, and the style in which the first is written,
-    by which `written` writes others. frequency: where it is known, what it says of dates that can be read in several ways.
-    Raises HeloError, with its place, for the first that is no time or is of another kind.
+    by which `written` writes others. frequency, style: where they are known, what they say of dates that can be read in several
+    ways. Raises HeloError, with its place, for the first that is no time or is of another kind.
     """
     if not len(values):
         return np.zeros(0, "datetime64[s]"), ""
-    texts = [str(v).strip() for v in values]
+    texts = [_FLOAT.sub(r"\1", str(v).strip()) for v in values]
+    if style is not None and (found := dates.read(texts, style)) is not None:
+        return found, style
     if _COUNT.fullmatch(texts[0]) and not all(re.fullmatch(r"1[5-9]\d\d|2[01]\d\d", t) for t in texts):
         return _dated(texts, frequency) or (_counted(texts, places, column), STEPS)
-    found, style = np.empty(len(texts), "datetime64[s]"), ""
+    found, zones, style = np.empty(len(texts), "datetime64[s]"), np.zeros(len(texts), np.int64), ""
     for i, (text, where) in enumerate(zip(texts, places, strict=True)):
         try:
-            found[i], own = _moment(text)
+            found[i], own, zones[i] = _moment(text)
         except ValueError:
             if i == 0:
                 return _styled(texts, places, column, frequency)
-            expected = "a time such as 2024-03, 2024-03-01 or 2024-03-01 12:00"
-            raise _no_time(text, column, where, expected) from None
+            raise _no_time(text, column, where, EXPECTED_TIME) from None
         style = style or own
+    local = found + zones.astype("timedelta64[s]")
+    if zones.any() and _days(local, frequency):  # a day there is one whatever its offset, which changes with the season
+        return local, style.removesuffix("Z")
     return found, style
+
+
+def _days(local: np.ndarray, frequency: str | None) -> bool:
+    """Whether times are those of days, or of what is longer: all at the same time of the day."""
+    if frequency is not None and (step(frequency)[0] == "seconds" and step(frequency)[1] < DAY):
+        return False
+    clocks = np.unique(local - local.astype("datetime64[D]"))
+    return len(clocks) == 1 and (len(local) > 1 or frequency is not None)
 
 
 def _counted(texts: Sequence[str], places: Sequence[str], column: str) -> np.ndarray:
@@ -152,7 +170,7 @@ def _dated(texts: Sequence[str], frequency: str | None) -> tuple[np.ndarray, str
         return None
     style, found = read
     apart = np.diff(np.unique(found)).astype(np.int64)
-    if frequency is None and (not len(apart) or apart.min() < _UNITS["min"]):  # numbers of rows, say
+    if frequency is None and (not len(apart) or apart.min() == 1):  # numbers of rows, say
         return None
     return found, style
 
@@ -166,22 +184,16 @@ def _styled(texts: Sequence[str], places: Sequence[str], column: str, frequency:
     if not ways:
         first = [style for style, _ in dates.readings(texts[:1])]
         wrong = next(i for i in range(len(texts)) if not (first := [s for s in first if dates.fits(texts[i], s)]))
-        expected = (
-            f"a time as {texts[0]!r} in the first row"
-            if wrong
-            else "a time such as 2024-03, 2024-03-01 or 2024-03-01 12:00"
-        )
+        expected = f"a time as {texts[0]!r} in the first row" if wrong else EXPECTED_TIME
         raise _no_time(texts[wrong], column, places[wrong], expected)
     scores = [_regular(np.unique(found), frequency) for _, found in ways]
     best = max(scores)
     if scores.count(best) > 1:
-        one, other = (
-            found.astype("datetime64[D]") for (_, found), score in zip(ways, scores, strict=True) if score == best
-        )
+        (a, one), (b, other), *_ = (way for way, score in zip(ways, scores, strict=True) if score == best)
         i = int((one != other).argmax())
-        expected = "one day above the 12th, which cannot be a month"
-        found, mend = f"{texts[i]!r} in the column {column!r}", f"write {one[i]} or {other[i]}"
-        raise HeloError(found, expected=expected, mend=mend, where=places[i])
+        first, second = (x.astype("datetime64[D]")[i] for x in (one, other))
+        raise HeloError(f"{texts[i]!r} in the column {column!r}, which is {first} or {second}", expected="times that can be read in one way only",
+                        mend=f"--time-format '{a}' or '{b}' says which", where=places[i], flag="--time-format", unflagged="write them as 2024-03-01")  # fmt: skip
     style, found = ways[scores.index(best)]
     return found, style
 
@@ -191,12 +203,12 @@ def _no_time(text: str, column: str, where: str, expected: str) -> HeloError:
     return HeloError(found, expected=expected, where=where)
 
 
-def _moment(text: str) -> tuple[np.datetime64, str]:
-    """One time and the style in which it is written. Raises ValueError for what is none."""
+def _moment(text: str) -> tuple[np.datetime64, str, int]:
+    """One time, the style in which it is written, and how many seconds it is before local time. Raises ValueError for what is none."""
     if found := _QUARTER.fullmatch(text):
-        return np.datetime64(f"{found[1]}-{3 * int(found[3]) - 2:02d}", "s"), f"%Y{found[2]}Q%q"
+        return np.datetime64(f"{found[1]}-{3 * int(found[3]) - 2:02d}", "s"), f"%Y{found[2]}Q%q", 0
     if found := _OF_YEAR.fullmatch(text):
-        return np.datetime64(f"{found[3]}-{3 * int(found[1]) - 2:02d}", "s"), f"Q%q{found[2]}%Y"
+        return np.datetime64(f"{found[3]}-{3 * int(found[1]) - 2:02d}", "s"), f"Q%q{found[2]}%Y", 0
     found = _DATE.fullmatch(text)
     if found is None:
         raise ValueError(text)
@@ -204,11 +216,11 @@ def _moment(text: str) -> tuple[np.datetime64, str]:
     offset = "Z" if zone in ("Z", "UTC") else zone or ""
     said = f"{year}-{int(month or 1):02d}-{int(day or 1):02d}T{int(hour or 0):02d}:{minute or '00'}:{second or '00'}"
     at = datetime.fromisoformat(said + ("+00:00" if offset == "Z" else offset))
-    if at.tzinfo is not None:
-        at = at.astimezone(UTC).replace(tzinfo=None)
+    ahead = at.utcoffset()
+    at = at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo is not None else at
     style = "%Y" + (f"{mark}%m" if month else "") + (f"{mark}%d" if day else "")
     style += (f"{between}%H:%M" if hour else "") + (":%S" if second else "") + ("Z" if zone else "")
-    return np.datetime64(at, "s"), style
+    return np.datetime64(at, "s"), style, int(ahead.total_seconds()) if ahead else 0
 
 
 def written(time: Any, style: str) -> str:

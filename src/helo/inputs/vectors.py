@@ -161,9 +161,9 @@ class Vectors(Input):
     def typed(self, line: str, where: str) -> np.ndarray:
         """A line as a person types or pipes it: numbers, or with categories the cells of a line of CSV."""
         words = {cell.strip(' "') for cell in re.split("[,;\t]", line)}
-        if (json := line.lstrip().startswith("{")) or {w for w in words if not written.is_number(w)} & set(
-            self.columns
-        ):
+        known = {word for several in self.categories.values() for word in several}
+        heading = words & set(self.columns) and not words & known and not any(map(written.is_number, words))
+        if (json := line.lstrip().startswith("{")) or heading:
             raise HeloError("JSON" if json else "names of columns", expected=f"{len(self.columns)} values: {few(self.columns)}",
                             mend="give a file, whose columns are found by their names", where=where)  # fmt: skip
         if not self.categories:

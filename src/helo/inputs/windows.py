@@ -352,6 +352,11 @@ class Encoded:
             self.tables[series] = np.concatenate(found, 1).astype(np.float32)
         return self.tables[series]
 
+    def least(self, row: int) -> float:
+        """0 for a window in which nothing is below it: nothing will be; else -inf."""
+        values = self.before(row)[-self.back - self.form.context :]
+        return 0.0 if np.where(np.isnan(values), 0.0, values).min(initial=0.0) >= 0 else -np.inf
+
     def persistence(self, row: int) -> float:
         """How much of its distance from the season before a series keeps from one step to the next, from 0 to below 1."""
         before = self.before(row)

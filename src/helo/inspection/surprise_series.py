@@ -96,6 +96,9 @@ class Values:
             if len({h.clock.text(0) for h in several}) > 1:
                 raise HeloError("series of other times", expected="the same times in all of them", where="--together")
             count = max(map(len, each))  # what is missing at the end of one is not a part of it
+            self.longest = max(self.longest, count)
+            early = [~np.isnan(h.values[: max(self.task.form.bases)]) for h in several]
+            self.early += max(int(there.sum()) for there in early)
             nats = np.stack([np.append(x, np.full(count - len(x), np.nan)) for x in each])
             total = np.where(np.isnan(nats).all(0), np.nan, np.nansum(nats, 0))
             worst = np.where(np.isnan(nats), -np.inf, nats).argmax(0)
@@ -117,10 +120,7 @@ class Values:
         form, count = self.task.form, len(series)
         total, times = np.zeros(count), np.zeros(count)
         middle = np.full(count, np.nan)
-        first = max(form.bases)
-        self.early += int((~np.isnan(series.values[:first])).sum())
-        self.longest = max(self.longest, count)
-        origins = np.arange(first, count)
+        origins = np.arange(max(form.bases), count)
         for start in range(0, len(origins), ORIGINS):
             own = origins[start : start + ORIGINS]
             encoded = Encoded(form, [series], np.zeros(len(own), np.int64), own, form.horizon)

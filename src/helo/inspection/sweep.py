@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import pickle
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,15 +28,15 @@ TRIALS, MOST = 20, 100_000
 FIRST = 5  # trials that are not ended early, by which the others are judged
 WARM = 2  # validations of each before it may be ended
 STUDY = "study.db"
+_AT_ONCE = re.compile(
+    "unique|already exists|duplicate|locked|no such table", re.IGNORECASE
+)  # what is said where others begin, too
 RUN, FIGURE = "run", "figure"  # what a trial remembers: its folder, and what its value is
 SWEEP = "sweep"  # what a study remembers: what all its trials have in common
-ANYWHERE = frozenset(
-    ("device", "precision", "save_seconds", "tensorboard", "samples", "seed")
-)  # options that may differ
-TRIES, PAUSE = (
-    6,
-    0.1,
-)  # of those who share a storage and begin at once, one makes its tables; seconds, doubled each time
+# Options that may differ from trial to trial.
+ANYWHERE = frozenset(("device", "precision", "save_seconds", "tensorboard", "samples", "seed"))
+TRIES = 6  # to open a storage: of those who begin at once, one makes its tables
+PAUSE = 0.1  # seconds between them, doubled each time
 
 
 @door
@@ -192,7 +192,9 @@ def _opened(url: str, pruner: Any, place: str) -> Any:
     for tried in range(1, TRIES):
         try:
             return optuna.create_study(storage=url, study_name="helo", load_if_exists=True, pruner=pruner)
-        except Exception:  # SQLAlchemy's, Optuna's, the database's own
+        except Exception as error:  # SQLAlchemy's, Optuna's, the database's own
+            if not _AT_ONCE.search(f"{error} {error.__cause__}"):
+                break
             time.sleep(PAUSE * 2**tried)
     try:
         return optuna.create_study(storage=url, study_name="helo", load_if_exists=True, pruner=pruner)
@@ -224,15 +226,15 @@ def _same(study: Any, said: dict[str, Any], where: Any) -> None:
 
 
 def _digest(data: Sequence[Any]) -> str:
-    """What tells data from other data, wherever it lies: SHA-256 of files and of all files in folders, and of what is given in Python."""
+    """What tells files from others, wherever they lie: SHA-256 of them, and of the names and contents of all files in folders. Of
+    data from Python nothing is said.
+    """
     digest = hashlib.sha256()
-    for one in data:
-        if not isinstance(one, str | Path):
-            digest.update(pickle.dumps(one))
-            continue
-        for path in sorted(p for p in [Path(one), *Path(one).rglob("*")] if p.is_file()):
+    for one in (Path(x) for x in data if isinstance(x, str | Path)):
+        for path in sorted(p for p in [one, *one.rglob("*")] if p.is_file()):
             with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+                name = path.relative_to(one).as_posix()
+                digest.update(f"{name}\0".encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
 
 

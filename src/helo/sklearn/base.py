@@ -20,7 +20,9 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from helo import tasks, training
 from helo.data.readers import given, table
-from helo.data.readers.columns import LABELS
+from helo.data.readers.captions import PICTURES
+from helo.data.readers.clips import VIDEOS
+from helo.data.readers.columns import LABELS, TEXTS
 from helo.errors import HeloError, as_helo_error
 from helo.options import Option, described
 from helo.runs import Run
@@ -213,6 +215,18 @@ class Estimator(Trained, BaseEstimator):
         least = 2 if reset else 1  # one of them is held out
         return validate_data(self, a, reset=reset, ensure_all_finite="allow-nan", ensure_min_samples=least)
 
+    def _named(self, X: Any, y: Any, option: str) -> Sequence[str]:
+        """What y is called, a Series by its name and a DataFrame by its columns, where X is a DataFrame; [] where it has no names,
+        or one that a column of X has. Where a fit goes on, what it was called in the run.
+        """
+        if not hasattr(type(X), "columns"):
+            return []
+        if not self._goes_on():
+            return _called(X, y)
+        own = getattr(self.run_.task.options, option) or ()
+        own = [own] if isinstance(own, str) else list(own)
+        return own if len(own) == (np.shape(y)[1] if np.ndim(y) == 2 else 1) and LABEL not in own else []
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.three_d_array = tags.input_tags.categorical = True
@@ -243,14 +257,11 @@ def some(X: Any) -> Any:
     return X
 
 
-def called(X: Any, y: Any) -> list[str]:
-    """What y is called, a Series by its name and a DataFrame by its columns, where X is a DataFrame; [] where it has no names,
-    or one that a column of X has.
-    """
-    if not hasattr(type(X), "columns"):
-        return []
+def _called(X: Any, y: Any) -> list[str]:
     names: list[Any] = list(y.columns) if hasattr(type(y), "columns") else [getattr(y, "name", None)]
-    taken = {str(c).lower() for c in X.columns}
+    taken = {str(c).lower() for c in X.columns} | {*TEXTS, *PICTURES, *VIDEOS}  # which are read as inputs
+    if len(set(names)) < len(names):
+        return []
     return names if all(isinstance(n, str) and n.strip() and n.lower() not in taken for n in names) else []
 
 

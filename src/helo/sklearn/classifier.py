@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array, column_or_1d
 
 from helo.data.readers import arrays
-from helo.sklearn.base import Estimator, InvalidInput, called, chosen, data, fitting, invalid, one_set, weighed
+from helo.sklearn.base import Estimator, InvalidInput, chosen, data, fitting, invalid, one_set, weighed
 from helo.tasks.labels import LEAST
 
 
@@ -30,8 +30,8 @@ class SequenceClassifier(ClassifierMixin, Estimator):
         """Train. sample_weight: of each example in the loss. eval_set: (X, y) to validate on; without it a tenth of the examples
         is held out for that.
         """
-        names = [self.run_.task.options.label] if self._goes_on() else called(X, y)
-        names = names if len(names) == 1 and names[0] else []
+        names = self._named(X, y, "label")
+        names = names if len(names) == 1 else []
         X, y, weights = weighed(sample_weight, self._inputs(X, reset=True), self._targets(y))
         self.classes_ = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
         self._several = y.ndim == 2

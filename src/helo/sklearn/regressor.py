@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, column_or_1d
 
 from helo.layers.quantiles import LEVELS, at
-from helo.sklearn.base import Estimator, InvalidInput, called, data, fitting, invalid, one_set, weighed
+from helo.sklearn.base import Estimator, InvalidInput, data, fitting, invalid, one_set, weighed
 
 
 class SequenceRegressor(RegressorMixin, Estimator):
@@ -26,7 +26,7 @@ class SequenceRegressor(RegressorMixin, Estimator):
         """Train. sample_weight: of each example in the loss. eval_set: (X, y) to validate on; without it a tenth of the examples
         is held out for that.
         """
-        names = self.run_.task.options.target if self._goes_on() else called(X, y)
+        names = self._named(X, y, "target")
         X, y, weights = weighed(sample_weight, self._inputs(X, reset=True), self._targets(y))
         valid = None
         if eval_set is not None:
@@ -42,7 +42,10 @@ class SequenceRegressor(RegressorMixin, Estimator):
         """Its quantiles at some levels, `(examples, levels)`, or `(examples, targets, levels)`: 0.1 and 0.9 for the bounds between
         which 80 % should lie.
         """
-        levels = np.asarray(quantiles)
+        try:
+            levels = np.asarray(quantiles)
+        except ValueError:  # lists of several lengths
+            levels = np.zeros(0)
         if levels.ndim != 1 or not levels.size or levels.dtype.kind != "f" or not ((levels > 0) & (levels < 1)).all():
             raise InvalidInput(f"{quantiles!r:.80}", expected="a list of numbers between 0 and 1", where="quantiles")
         found = self._numbers(X, lambda one: list(one["quantiles"].values()))

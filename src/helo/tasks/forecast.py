@@ -5,6 +5,7 @@ what came before → recurrent layers → their state → recurrent layers over 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -75,7 +76,8 @@ class Forecast(ExampleTask):
         count = parts(examples, options)
         form = Windows.learn(examples.inputs, options.horizon, options.season, small, count)
         windows = len(form.training(examples.inputs).rows)
-        o = filled(options, time=examples.notes.get("time"), frequency=frequency, season=times.season(frequency), hidden=32 if small else 64,
+        style = examples.inputs[0].clock.style  # what begins with the year is read in one way only
+        o = filled(options, time=examples.notes.get("time"), time_format=style if re.match("%[dmy]", style) else None, frequency=frequency, season=times.season(frequency), hidden=32 if small else 64,
                    members=count or (MEMBERS if small else 3), calibrate=count > 0,
                    cross_validate=bool(examples.notes.get("crossed")), dropout=0.2 if small else 0.1,
                    batch=32 if small else 128)  # fmt: skip
@@ -172,21 +174,28 @@ class Forecast(ExampleTask):
         levels = PredictOptions(horizon, tuple(quantiles)).levels
         encoded = self.form.of(examples, horizon or self.options.horizon)
         found = self.predict_batches(parameters, encoded)[2]
-        answers = [self._answer(x, y, levels) for x, y in zip(examples.inputs, found, strict=True)]
+        answers = [
+            self._answer(x, y, levels, encoded.least(i))
+            for i, (x, y) in enumerate(zip(examples.inputs, found, strict=True))
+        ]
         rng = np.random.default_rng(seed)
         for i, answer in enumerate(answers if paths else ()):
-            drawn = sampling.sampled(found[i], encoded.persistence(i), paths, rng)
+            drawn = _from(encoded.least(i), sampling.sampled(found[i], encoded.persistence(i), paths, rng))
             answer["paths"] = (np.rint(drawn) if sampling.counts(encoded.before(i)) else drawn).tolist()
         return examples.known(answers)
 
     def answer(self, source, found):
         return self._answer(source, found, LEVELS)
 
-    def _answer(self, source: histories.History, found: np.ndarray, levels: tuple[float, ...]) -> dict[str, Any]:
+    def _answer(
+        self, source: histories.History, found: np.ndarray, levels: tuple[float, ...], least: float = -np.inf
+    ) -> dict[str, Any]:
+        """least: below which there is nothing, also beyond the outermost decile."""
         asked = found if levels == LEVELS else np.stack([quantiles.at(found, LEVELS, level) for level in levels], -1)
+        asked = _from(least, asked)
         return {
             "times": [source.clock.text(source.origin + i) for i in range(len(found))],
-            "mean": quantiles.mean(found, LEVELS).tolist(),
+            "mean": _from(least, quantiles.mean(found, LEVELS)).tolist(),
             "quantiles": {f"{level:g}": asked[:, k].tolist() for k, level in enumerate(levels)},
         }
 
@@ -212,3 +221,8 @@ class Forecast(ExampleTask):
 
     def to_json(self):
         return self.data, {"input": self.form.to_json()}
+
+
+def _from(least: float, values: np.ndarray) -> np.ndarray:
+    """The values, those below the least one as that one; 0 without a sign."""
+    return np.maximum(values, least) + 0.0

@@ -62,6 +62,7 @@ class Options(ExampleOptions):
 
     horizon: Annotated[int, "steps to forecast", HORIZON] = 12
     time: Annotated[str | None, "column of the times (the first of time, date, timestamp, month …)"] = None
+    time_format: Annotated[str | None, "how the times are written, such as %d/%m/%Y  [found in the files]"] = None
     target: Annotated[str | None, "column of the values; without it, every column is a series"] = None
     group: Annotated[str | None, "column that says which series a row belongs to"] = None
     known: Annotated[tuple[str, ...], "column that is known in advance; may be given several times"] = ()

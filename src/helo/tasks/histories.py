@@ -30,12 +30,15 @@ class HistorySource(Source):
     def read(self, files, options, labelled=True):
         files = given.settled(files)
         if files and isinstance(files[0], given.Examples):
-            return _arrays(files[0].inputs, options.frequency), []
+            if not (dated := _dated(files[0].inputs)):
+                return _arrays(files[0].inputs, options.frequency), []
+            files = dated
         return super().read(files, options, labelled=False)
 
     def given(self, task, source):
         if isinstance(source, list) and source and all(isinstance(x, History) for x in source):
             return histories.dataset(source, [f"input {i + 1}" for i in range(len(source))], "series", {}, {})
+        source = _dated(source) or source
         if isinstance(source, Dataset) or table.given(source):
             return super().given(task, source)
         return _arrays(source, task.options.frequency)
@@ -171,6 +174,14 @@ def _whole(examples: Dataset) -> Dataset:
     return examples.take(np.array(sorted(first.values()), np.int64))
 
 
+def _dated(source: Any) -> list[table.Table]:
+    """A Series of pandas with times in its index as a table; none for all else."""
+    if not hasattr(source, "index") or hasattr(type(source), "columns") or not (times := table.timed_index(source)):
+        return []
+    name = "value" if getattr(source, "name", None) in (None, *times) else str(source.name)
+    return table.given(times | {name: list(source)})
+
+
 def _arrays(source: Any, frequency: str | None, where: str = "input") -> Dataset:
     """Series out of arrays: one `(time,)`, or several, `(series, time)` or a list; without times."""
     if frequency is None:
@@ -180,6 +191,16 @@ def _arrays(source: Any, frequency: str | None, where: str = "input") -> Dataset
             mend="say it with frequency=",
             where=where,
         )
+    if isinstance(source, str | Path) or (
+        isinstance(source, list | tuple) and any(isinstance(x, str | Path) for x in source)
+    ):
+        raise HeloError(
+            f"{source!r:.60}, a text",
+            expected="numbers, or a table",
+            mend="run.examples(FILE) reads files",
+            where=where,
+        )
+    source = np.asarray(source) if hasattr(source, "__array__") else source
     several = hasattr(source, "__len__") and len(source) and np.ndim(source[0]) > 0
     found = [numbers.checked(x, f"{where} {i}", missing=True) for i, x in enumerate(source if several else [source], 1)]
     clock, names = times.Clock(times.frequency(frequency)), len(found) > 1

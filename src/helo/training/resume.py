@@ -121,7 +121,11 @@ def _reload(request: Request, path: Path, about: dict[str, Any]) -> tuple[Task, 
     vocabulary = folder.read_json(folder.inside(path, "vocab.json"))
     task = request.kind.read(files, valid, task_options, path, vocabulary)
     if task.to_json()[0]["fingerprint"] != data["fingerprint"]:
-        raise HeloError("the data has changed since the run started", mend="start a new run", where=path)
+        raise HeloError(
+            "the data has changed since the run started",
+            mend=f"start a new run, from these weights with --start {path}",
+            where=path,
+        )
     task.scoring = task.scoring.choose(options.metric)
     return task, options
 

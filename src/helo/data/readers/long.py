@@ -24,7 +24,7 @@ class Long(Reader):
         return f"a table, by its suffix {suffix}" if suffix in (*table.SUFFIXES, ".parquet") else None
 
     def read(self, paths, options):
-        rows = table.of(paths)
+        rows = timed.whole(table.of(paths), options)
         target, time = rows.find(options.target, "--target"), timed.column(rows, options)
         group = None if options.group is None else rows.find(options.group, "--group")
         known, past = ([rows.find(c, flag) for c in named or ()]

@@ -6,13 +6,13 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from helo.data.readers import files, numbers
-from helo.errors import HeloError, fault, nearest, place, wrap
+from helo.errors import HeloError, fault, nearest, place, warn, wrap
 
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".txt")
 
@@ -26,6 +26,7 @@ class Table:
     places: list[str]
     headed: bool = True  # False: the columns are called "1", "2", …
     weights: Sequence[float] | None = None  # of each row in the loss
+    index: Mapping[str, list[Any]] = field(default_factory=dict)  # of a DataFrame that has times in it, these first
 
     def __len__(self) -> int:
         return len(self.places)
@@ -97,8 +98,10 @@ def pieces(path: Path, size: int | None = ROWS, headed: bool = True) -> Iterator
     some, first = False, None
     while found := list(islice(rows, size)):
         if first is None:
-            first = int(_counted(header, found))
-            _named(header[first:], f"{path}:{top[0]}")
+            first = int(_counted(header, found[:ROWS]))
+            _named(["rows" if first and "rows" not in header else header[0], *header[1:]], f"{path}:{top[0]}")
+            if first:
+                warn(f"{path}: the first column has no name and numbers the rows: it is left out")
         for line, row in found:
             if len(row) != len(header):
                 fault(
@@ -114,9 +117,16 @@ def pieces(path: Path, size: int | None = ROWS, headed: bool = True) -> Iterator
 
 
 def _counted(header: Sequence[str], rows: Sequence[tuple[int, Sequence[str]]]) -> bool:
-    """Whether the first column is no column but the numbers of the rows, as pandas and R write them: without a name, all different."""
+    """Whether the first column is no column but the numbers of the rows, as pandas and R write them: without a name, whole numbers that
+    are all different, and no years or other times.
+    """
     cells = [row[0].strip() for _, row in rows if row]
-    return len(header) > 1 and not header[0] and len(set(cells)) == len(cells) and all(map(str.isdecimal, cells))
+    if len(header) < 2 or header[0] or len(set(cells)) < len(cells) or not all(map(str.isdecimal, cells)):
+        return False
+    return not all(map(_TIMES.fullmatch, cells))
+
+
+_TIMES = re.compile(r"1[5-9]\d\d|2[01]\d\d|(19|20)\d{4}(\d\d)?|\d{10}|\d{13}")
 
 
 def lines(path: Path, size: int | None = ROWS, name: str = "text") -> Iterator[Table]:
@@ -172,7 +182,26 @@ def _table(frame: Any, called: str) -> Table:
     with wrap(Exception, "cannot be read:", where=called):  # each library has errors of its own
         whole = found.collect() if isinstance(found, narwhals.LazyFrame) else found
         columns = {str(name): whole[:, i].to_list() for i, name in enumerate(whole.columns)}
-    return _of(columns, called, f"{called} row")
+    return replace(_of(columns, called, f"{called} row"), index=timed_index(frame))
+
+
+def timed_index(frame: Any) -> dict[str, list[Any]]:
+    """The index of a DataFrame or a Series of pandas as columns, the times first; none where it has no times."""
+    index = getattr(frame, "index", None)
+    if type(index).__name__ not in ("DatetimeIndex", "PeriodIndex", "MultiIndex"):
+        return {}
+    levels: list[Any] = [index.get_level_values(i) for i in range(index.nlevels)]  # pyright: ignore[reportOptionalMemberAccess]
+    times = [i for i, level in enumerate(levels) if type(level).__name__ in ("DatetimeIndex", "PeriodIndex")]
+    if len(times) != 1:
+        return {}
+    at = levels[times[0]]
+    at = at.to_timestamp() if hasattr(at, "to_timestamp") else at
+    named = {
+        str(level.name if level.name is not None else f"level {i}"): list(level)
+        for i, level in enumerate(levels)
+        if i != times[0]
+    }
+    return {str("time" if at.name is None else at.name): list(at.to_pydatetime())} | named
 
 
 def _columns(source: Mapping[Any, Any]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from helo.errors import HeloError, fault
 
 USUAL = ("time", "date", "datetime", "timestamp", "ds", "month", "quarter", "week", "day", "year")
 #: Options of a task that these readers understand.
-OPTIONS = ("time", "target", "group", "known", "past", "frequency", "gaps", "repeated")
+OPTIONS = ("time", "time_format", "target", "group", "known", "past", "frequency", "gaps", "repeated")
 
 Covariate = tuple[np.ndarray, Sequence[str] | None]  # of all rows `(rows,)`, and the categories where they are words
 Covariates = Sequence[Covariate]
@@ -25,11 +26,19 @@ def column(rows: table.Table, options: Any) -> str | None:
     """The column of the times; None where rows only follow each other, which takes a frequency."""
     if options.time is not None:
         return rows.find(options.time, "--time")
-    found = rows.first(USUAL)
+    found = rows.first(USUAL) or next((name for name in rows.index if name in rows.columns), None)
     if found is None and options.frequency is None:
         raise HeloError(f"columns {', '.join(list(rows.columns)[:8])}", expected="a column of times",
                         mend="--time chooses it, or --frequency says how far the rows are apart", flag="--time", where=rows.heading)  # fmt: skip
     return found
+
+
+def whole(rows: table.Table, options: Any) -> table.Table:
+    """The table with the index of a DataFrame as columns of it, where the times are there and not in another column."""
+    named = rows.first(USUAL) if options.time is None else options.time
+    if not rows.index or named in rows.columns:
+        return rows
+    return replace(rows, columns={n: c for n, c in rows.index.items() if n not in rows.columns} | rows.columns)
 
 
 class Axis:
@@ -39,7 +48,9 @@ class Axis:
         self.rows, self.options, self.name, self.style = rows, options, name, times.STEPS
         self.frequency = None if options.frequency is None else times.frequency(options.frequency)
         if name is not None:
-            self.times, self.style = times.parse(rows.columns[name], rows.places, name, self.frequency)
+            self.times, self.style = times.parse(
+                rows.columns[name], rows.places, name, self.frequency, options.time_format
+            )
 
     def settle(self, groups: Sequence[Sequence[int]]) -> None:
         """The frequency, from the group with the most rows, and of these every group's own order of its rows."""

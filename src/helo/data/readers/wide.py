@@ -24,7 +24,7 @@ class Wide(Reader):
         return f"a table, by its suffix {suffix}" if taken else None
 
     def read(self, paths, options):
-        rows = table.of(paths)
+        rows = timed.whole(table.of(paths), options)
         for name in ("group", "known", "past"):
             if getattr(options, name):
                 raise HeloError(f"--{name} without --target", expected="both: the column of the values is then --target",
