@@ -371,9 +371,9 @@ def test_the_numbers_of_rows_are_no_column(tmp_path):
     assert one.evaluate(plain) == other.evaluate(indexed)
     assert other.task.form.columns == one.task.form.columns == ["a", "b"]
     for head, cells, said in (
-        (",a,label", "x,1,up", "no name for column 1 of 3"),
-        ("a,,label", "1,2,up", "no name for column 2 of 3"),
-        (",a,label", "7,1,up", "column 1"),
+        (",a,label", "x,1,up", "a column without a name: 1 of 3"),
+        ("a,,label", "1,2,up", "a column without a name: 2 of 3"),
+        (",a,label", "7,1,up", "without a name: 1"),
     ):
         indexed.write_text(head + "\n" + (cells + "\n") * 20)
         with pytest.raises(HeloError, match=said):
@@ -393,4 +393,23 @@ def test_a_table_on_standard_input_is_refused_by_its_names(tmp_path, monkeypatch
         assert done.code == 2
         assert "expected 2 values: a, b; give a file, whose columns are found by their names" in done.err
     done = helo_command("predict", tmp_path / "run", "-", stdin=b"1,2\n")
+    assert done.code == 0, done.err
+
+
+def test_years_without_a_name_are_no_numbers_of_rows(tmp_path):
+    file = tmp_path / "t.csv"
+    file.write_text(",sales\n" + "".join(f"{year},{year % 7}\n" for year in range(1930, 1990)))
+    with pytest.raises(HeloError, match="a column without a name: 1 of 2"):
+        helo.train("forecast", file, out=tmp_path / "run", frequency="yearly", steps=2, quiet=True)
+
+
+def test_a_category_that_a_column_is_called_by_is_one(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [(int(a), int(b), ("home", "away")[int(a) % 2]) for a, b in rng.integers(0, 9, (60, 2))]
+    file = tmp_path / "t.csv"
+    file.write_text(
+        "home,away,venue,label\n" + "".join(f"{a},{b},{v},{'win' if a > b else 'loss'}\n" for a, b, v in rows)
+    )
+    helo.train("classify", file, out=tmp_path / "run", steps=3, quiet=True)
+    done = helo_command("predict", tmp_path / "run", "-", stdin=b"3,2,home\n")
     assert done.code == 0, done.err

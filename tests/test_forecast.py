@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import helo
@@ -38,7 +39,7 @@ def written(path: Path, rows, head="month,sales") -> Path:
 
 
 def read(path, **options):
-    known = dict.fromkeys(("time", "target", "group", "frequency", "gaps", "repeated", "reader")) | {
+    known = dict.fromkeys(("time", "time_format", "target", "group", "frequency", "gaps", "repeated", "reader")) | {
         "known": (),
         "past": (),
     }
@@ -68,7 +69,7 @@ def test_times_are_counted_on_as_they_are_written(first, frequency, third):
 
 @pytest.mark.parametrize(
     ("style", "frequency", "known"),
-    [("%d.%m.%Y", "daily", None), ("%m/%d/%Y", "daily", None), ("%d/%m/%Y", "monthly", None), ("%m/%d/%y", "monthly", None), ("%d/%m/%Y", "business", None),
+    [("%d.%m.%Y", "daily", None), ("%y/%m/%d", "daily", None), ("%Y-%m-%d %I:%M %p", "hourly", None), ("%Y%m", "monthly", None), ("%s", "30s", None), ("%m/%d/%Y", "daily", None), ("%d/%m/%Y", "monthly", None), ("%m/%d/%y", "monthly", None), ("%d/%m/%Y", "business", None),
      ("%Y%m%d", "weekly", None), ("%b %Y", "monthly", None), ("%b-%y", "monthly", None), ("%d-%b-%Y", "daily", None), ("%B %d, %Y", "daily", None),
      ("%m/%Y", "monthly", None), ("%YM%m", "monthly", None), ("%G-W%V", "weekly", None), ("%m/%d/%Y %I:%M %p", "hourly", None),
      ("%d.%m.%Y, %H:%M:%S", "15min", None), ("%s", "hourly", None), ("%s000", "5min", None), ("%s", "secondly", "secondly")],
@@ -86,9 +87,13 @@ def test_days_that_could_be_months_are_asked_for():
     first_days = [f"{day:02d}/01/2024" for day in range(1, 11)]
     with pytest.raises(
         HeloError,
-        match=r"^2: '02/01/2024' in the column 't'; expected one day above .*; write 2024-01-02 or 2024-02-01$",
+        match=r"^2: '02/01/2024' in the column 't', which is 2024-01-02 or 2024-02-01; .*--time-format '%d/%m/%Y' or '%m/%d/%Y' says which$",
     ):
         times.parse(first_days, [str(i) for i in range(1, 11)], "t")
+    assert times.parse(first_days, first_days, "t", None, "%m/%d/%Y")[0][1] == np.datetime64("2024-02-01")
+    assert times.parse(["2024-02-01"], ["1"], "t", None, "%m/%d/%Y")[0][0] == np.datetime64(
+        "2024-02-01"
+    )  # written otherwise now
     found, style = times.parse(first_days, first_days, "t", "daily")  # a run knows its frequency
     assert style == "%d/%m/%Y"
     assert found[1] == np.datetime64("2024-01-02")
@@ -97,7 +102,7 @@ def test_days_that_could_be_months_are_asked_for():
 
 @pytest.mark.parametrize(
     ("texts", "at"),
-    [(["31.01.2024", "32.01.2024"], 2), (["01/31/2024", "31/01/2024"], 2), (["31.01.2024", "01.02.2024 10:00"], 2), (["2024-13-01"], 1), (["2024111"] * 2, None), (["1st of May"], 1), (["31.01.2024", ""], 2)],
+    [(["31.01.2024", "32.01.2024"], 2), (["01/31/2024", "31/01/2024"], 2), (["31.01.2024", "01.02.2024 10:00"], 2), (["2024-13-01"], 1), (["2024111"] * 2, None), (["1st of May"], 1), (["2023-W53", "2024-W01"], 1), (["31.01.2024", ""], 2)],
 )  # fmt: skip
 def test_no_times(texts, at):
     if at is None:
@@ -693,3 +698,63 @@ def test_series_that_are_too_short_are_left_out_by_choice(tmp_path, caplog):
         helo.train(
             "forecast", written(tmp_path / "b.csv", monthly(9)), out=tmp_path / "x", short="drop", horizon=3, steps=2
         )
+
+
+def test_a_run_reads_dates_as_it_learned_to(tmp_path):
+    """One row says nothing of which is the day; the run knows."""
+    clock = Clock("monthly", "%m/%d/%Y", np.datetime64("2020-01-01", "s"))
+    rows = [(clock.text(i), v) for i, (_, v) in enumerate(monthly(60))]
+    run = helo.train(
+        "forecast", written(tmp_path / "a.csv", rows), out=tmp_path / "run", horizon=2, steps=2, quiet=True
+    )
+    assert run.task.options.time_format == "%m/%d/%Y"
+    for first, then in (("01/01/2015", "02/01/2015"), ("02/01/2015", "03/01/2015"), ("2015-02", "2015-03")):
+        found = json.loads(helo_command("predict", run.path, written(tmp_path / "b.csv", [(first, 50)]), "--json").out)
+        assert found["answers"][0]["times"][0] == then
+
+
+def test_days_of_a_time_zone_are_days(tmp_path):
+    """Their distance is 23 or 25 hours twice a year."""
+    days = pd.date_range("2023-01-01", periods=500, tz="Europe/Berlin")
+    frame = pd.DataFrame({"date": days, "y": np.arange(500.0) % 7})
+    run = helo.train("forecast", frame, target="y", out=tmp_path / "run", horizon=2, steps=2, quiet=True)
+    assert run.predict(frame)[0]["times"][0] == "2024-05-15 00:00:00"
+    hours = [str(x) for x in pd.date_range("2023-03-20", periods=500, freq="h", tz="Europe/Berlin")]
+    found, style = times.parse(hours, hours, "t")
+    assert (times.recognised(found), style) == ("hourly", "%Y-%m-%d %H:%M:%SZ")
+
+
+def test_the_times_of_pandas_are_in_the_index_too(tmp_path):
+    x = np.round(np.random.default_rng(0).normal(10, 1, 200), 3)
+    words = {"horizon": 3, "steps": 2, "quiet": True}
+    dated = pd.Series(x, index=pd.date_range("2024-01-01", periods=200), name="sales")
+    run = helo.train("forecast", dated, out=tmp_path / "series", **words)
+    assert run.predict(dated[100:])[0]["times"][0] == "2024-07-19 00:00:00"
+    assert run.evaluate(dated[100:])["windows"] == 1
+    assert run.predict(pd.Series(x)[100:])[0]["mean"] == run.predict([x[100:]])[0]["mean"]
+    months = pd.Series(x, index=pd.period_range("2000-01", periods=200, freq="M"))
+    assert helo.train("forecast", months, out=tmp_path / "months", **words).task.options.frequency == "monthly"
+    frame = dated.rename_axis("when").to_frame()
+    run = helo.train("forecast", frame, out=tmp_path / "frame", **words)
+    assert run.predict(frame)[0]["mean"] == run.predict(frame.reset_index())[0]["mean"]
+    shops = pd.concat({name: frame for name in "ab"}, names=["shop"])
+    run = helo.train("forecast", shops, target="sales", group="shop", out=tmp_path / "shops", **words)
+    assert len(run.predict(shops)) == 2
+
+
+def test_what_was_never_below_0_is_not_below_0_in_any_quantile_or_path(tmp_path):
+    x = np.random.default_rng(1).poisson(0.4, 300).astype(float)
+    run = helo.train("forecast", x, frequency="daily", out=tmp_path / "run", horizon=5, steps=20, quiet=True)
+    found = run.predict([x], paths=500, seed=1, quantiles=[0.001, 0.5])[0]
+    numbers = np.array([*found["paths"], found["quantiles"]["0.001"], found["mean"]])
+    assert numbers.min() == 0
+    assert not np.signbit(numbers).any()
+    assert (np.rint(found["paths"]) == found["paths"]).all()
+    below = run.predict([x - 1], paths=500, seed=1)[0]["paths"]
+    assert np.min(below) < 0
+    assert [list(run.predict([x], quantiles=q)[0]["quantiles"]) for q in (0.5, "0.5", (0.5,))] == [["0.5"]] * 3
+    with pytest.raises(HeloError, match=r"1.5; expected a number between 0 and 1"):
+        run.predict([x], quantiles=1.5)
+    for file in ("x.csv", ["x.csv"]):
+        with pytest.raises(HeloError, match=r"run.examples\(FILE\) reads files"):
+            run.predict(file)

@@ -308,7 +308,7 @@ def test_what_is_no_text_is_refused(tmp_path, source):
         ("t.csv", TEXTS + '"a,x\nb,y\n', ["t.csv:8", "quote"]),
         ("t.csv", TEXTS + "a\0b,x\n", ["t.csv:8", "byte 48 "]),
         ("t.csv", "text,text,label\na,b,x\n", ["t.csv:1", "'text'"]),
-        ("t.csv", "\n\n,text,label\n0,a,x\n", ["t.csv:3", "name"]),
+        ("t.csv", "\n\n,text,label\nq,a,x\n", ["t.csv:3", "name"]),
         ("t.csv", '"', ["t.csv"]),
         ("t.csv", ",,\n,,\n", ["t.csv", "no rows"]),
         ("t.csv", " \n\n", ["t.csv", "empty"]),

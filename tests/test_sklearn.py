@@ -342,7 +342,10 @@ def test_targets_of_a_table_keep_their_names(tmp_path):
     assert two.predict(frame).shape == (60, 2)
     again = SequenceRegressor(**SMALL, warm_start=True).fit(frame, y).fit(frame, y.rename("other"))
     assert again.run_.task.names == ["price"]
-    assert SequenceRegressor(**SMALL).fit(frame, y.rename("a")).run_.task.options.target == ("label",)
+    for name in ("a", "text", "image", "video", 3):  # a column has it, or one of inputs
+        assert SequenceRegressor(**SMALL).fit(frame, y.rename(name)).run_.task.options.target == ("label",)
+    on = SequenceRegressor(**SMALL, warm_start=True).fit(frame, y)
+    assert on.fit(frame.to_numpy(), y).predict(frame.to_numpy()).shape == (60,)
     label = SequenceClassifier(**SMALL).fit(frame, pd.Series(np.where(y > 0, "high", "low"), name="kind"))
     frame.assign(kind=np.where(y > 0, "high", "low")).to_csv(tmp_path / "kinds.csv", index=False)
     assert "accuracy" in label.save_run(tmp_path / "kinds").evaluate(tmp_path / "kinds.csv")

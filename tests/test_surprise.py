@@ -483,7 +483,8 @@ def test_a_channel_without_values_is_no_series(tmp_path):
     ends.write_text(
         "".join(line + "\n" if i < 50 else line.rpartition(",")[0] + ",\n" for i, line in enumerate(text.splitlines()))
     )
-    assert helo.surprise(run, ends, together=True).count == 60 - max(run.task.form.bases)
+    found = helo.surprise(run, ends, together=True)
+    assert (found.count, found.early) == (60 - max(run.task.form.bases), max(run.task.form.bases))
     nothing = tmp_path / "nothing.csv"
     nothing.write_text(
         "".join(line.partition(",")[0] + (",c0\n" if i == 0 else ",\n") for i, line in enumerate(text.splitlines()))

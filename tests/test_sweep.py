@@ -172,6 +172,13 @@ def test_trials_of_other_data_or_options_are_refused(reviews, tmp_path):
     copied.write_text(Path(reviews).read_text())
     found = helo.sweep("classify", copied, out="s", vary={"hidden": [4, 8]}, trials=2, steps=3, quiet=True, seed=1)
     assert len(found["trials"]) == 2
+    folders = [tmp_path / name for name in ("x", "y", "again")]
+    for folder, names in zip(folders, (("a/1", "b/2"), ("b/1", "a/2"), ("a/1", "b/2")), strict=True):
+        for name in names:  # the folder that a file is in is its label
+            (folder / name).parent.mkdir(parents=True)
+            (folder / name).write_text(name[-1])
+    one, other, again = (module._digest([str(f)]) for f in folders)
+    assert one == again != other
     with pytest.raises(HeloError, match="^s/trial-0: a run is there already"):
         helo.sweep("classify", reviews, out="s/trial-0", trials=1, steps=3, quiet=True)
 

@@ -192,8 +192,10 @@ def _styled(texts: Sequence[str], places: Sequence[str], column: str, frequency:
         (a, one), (b, other), *_ = (way for way, score in zip(ways, scores, strict=True) if score == best)
         i = int((one != other).argmax())
         first, second = (x.astype("datetime64[D]")[i] for x in (one, other))
-        raise HeloError(f"{texts[i]!r} in the column {column!r}, which is {first} or {second}", expected="times that can be read in one way only",
-                        mend=f"--time-format '{a}' or '{b}' says which", where=places[i], flag="--time-format", unflagged="write them as 2024-03-01")  # fmt: skip
+        raise HeloError(
+            f"{texts[i]!r} in the column {column!r}, which is {first} or {second}", expected="times that can be read in one way only",
+            mend=f"--time-format '{a}' or '{b}' says which", flag="--time-format", unflagged="write them as 2024-03-01", where=places[i],
+        )  # fmt: skip
     style, found = ways[scores.index(best)]
     return found, style
 

@@ -77,7 +77,8 @@ class Forecast(ExampleTask):
         form = Windows.learn(examples.inputs, options.horizon, options.season, small, count)
         windows = len(form.training(examples.inputs).rows)
         style = examples.inputs[0].clock.style  # what begins with the year is read in one way only
-        o = filled(options, time=examples.notes.get("time"), time_format=style if re.match("%[dmy]", style) else None, frequency=frequency, season=times.season(frequency), hidden=32 if small else 64,
+        o = filled(options, time=examples.notes.get("time"), time_format=style if re.match("%[dmy]", style) else None,
+                   frequency=frequency, season=times.season(frequency), hidden=32 if small else 64,
                    members=count or (MEMBERS if small else 3), calibrate=count > 0,
                    cross_validate=bool(examples.notes.get("crossed")), dropout=0.2 if small else 0.1,
                    batch=32 if small else 128)  # fmt: skip

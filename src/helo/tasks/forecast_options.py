@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from helo.errors import HeloError
 from helo.layers.quantiles import LEVELS
@@ -43,7 +43,8 @@ class PredictOptions:
     def levels(self) -> tuple[float, ...]:
         """The quantiles as numbers, increasing."""
         found = []
-        for text in self.quantiles:
+        asked: Any = self.quantiles  # as a person gives it
+        for text in (asked,) if isinstance(asked, str | int | float) else asked:
             try:
                 level = float(text)
             except ValueError:

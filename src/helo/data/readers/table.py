@@ -245,7 +245,7 @@ def _named(header: list[str], where: str) -> None:
     """Raises HeloError unless each column has a name of its own."""
     if len(set(header)) != len(header) or not all(header):
         twice = next((h for h in header if header.count(h) > 1), "")
-        nameless = f"no name for column {header.index('') + 1} of {len(header)}" if "" in header else ""
+        nameless = f"a column without a name: {header.index('') + 1} of {len(header)}" if "" in header else ""
         raise HeloError(
             f"the column name {twice!r} appears twice" if twice else nameless,
             expected="a different name for each column", where=where,
