@@ -261,17 +261,21 @@ def forecasts(path: Path, panels: Sequence[tuple[str, np.ndarray, np.ndarray, np
                     lw=0,
                     label=f"{label} interval",
                 )
-            axes.plot(ahead, deciles[:, 4], color=BLUE, lw=1.8, ls="--", label="median")
+            thin = 1.0 if len(before) + len(ahead) <= 200 else 0.6  # many steps, and lines would lie on each other
+            axes.plot(ahead, deciles[:, 4], color=BLUE, lw=1.8 * thin, ls="--", label="median")
             # The last value before, so that what came goes on where the series stands.
-            axes.plot(np.arange(-len(before), 0), before, color=GREY, lw=1.3, label="before")
-            axes.plot(np.arange(-1, len(truth)), [*before[-1:], *truth], color=ORANGE, lw=1.3, label="what came")
+            axes.plot(np.arange(-len(before), 0), before, color=GREY, lw=1.3 * thin, label="before")
+            axes.plot(np.arange(-1, len(truth)), [*before[-1:], *truth], color=ORANGE, lw=1.3 * thin, label="what came")
             axes.axvline(-0.5, color=GREY, lw=0.8)
             axes.set_title(_escaped(title[:80]), fontsize=9)
+            axes.tick_params(labelsize=8)
             _plain(axes)
             if at == 1:
-                axes.legend(frameon=False, fontsize=7, loc="upper left")
+                figure.legend(
+                    *axes.get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=5
+                )
 
-    drawn(path, (9.0, 2.7 * -(-len(panels) // 2)), fill)
+    drawn(path, (9.0, 0.3 + 2.7 * -(-len(panels) // 2)), fill)
 
 
 def attention(path: Path, looks: Sequence[dict[str, Any]], form: str = "png") -> None:

@@ -104,14 +104,18 @@ class ForecastReport(Report):
         )
 
     def _start(self, history: Any, horizon: int) -> int:
-        """The first value that is drawn before a forecast: of two years a forecast of four weeks would be a line."""
-        return max(0, history.origin - max(4 * horizon, 2 * max(self.task.form.bases)))
+        """The first value that is drawn before a forecast: of two years a forecast of four weeks would be a line. Before a long
+        one as many as it has.
+        """
+        season = min(self.task.form.bases)
+        return max(0, history.origin - max(min(4 * horizon, MANY), horizon, min(2 * season, MANY)))
 
     def _panel(self, history: Any, deciles: np.ndarray, truth: Any, error: Any) -> Any:
         before = history.values[self._start(history, len(deciles)) : history.origin]
         return f"{_called(history)}: {error:.2f} of seasonal naive", before, deciles, truth.values
 
 
+MANY = 400  # values are as many as can be told apart
 SHOWN, PAGED = 3, 100  # of the best forecasts, and of the worst, in the picture and on the page
 
 
