@@ -28,9 +28,9 @@ TRIALS, MOST = 20, 100_000
 FIRST = 5  # trials that are not ended early, by which the others are judged
 WARM = 2  # validations of each before it may be ended
 STUDY = "study.db"
-_AT_ONCE = re.compile(
-    "unique|already exists|duplicate|locked|no such table", re.IGNORECASE
-)  # what is said where others begin, too
+# What is said where another one makes the tables of a storage, and what is said without the statement and the link after it.
+_AT_ONCE = re.compile("unique|already exists|duplicate|locked|no such table", re.IGNORECASE)
+_PLAIN = re.compile(r".*?(?=\[SQL|\(Background|\Z)", re.DOTALL)
 RUN, FIGURE = "run", "figure"  # what a trial remembers: its folder, and what its value is
 SWEEP = "sweep"  # what a study remembers: what all its trials have in common
 # Options that may differ from trial to trial.
@@ -189,18 +189,16 @@ def _study(home: Path, storage: str | None, seed: int | None, prune: bool) -> An
 def _opened(url: str, pruner: Any, place: str) -> Any:
     import optuna
 
-    for tried in range(1, TRIES):
+    for left in reversed(range(TRIES)):
         try:
             return optuna.create_study(storage=url, study_name="helo", load_if_exists=True, pruner=pruner)
         except Exception as error:  # SQLAlchemy's, Optuna's, the database's own
-            if not _AT_ONCE.search(f"{error} {error.__cause__}"):
-                break
-            time.sleep(PAUSE * 2**tried)
-    try:
-        return optuna.create_study(storage=url, study_name="helo", load_if_exists=True, pruner=pruner)
-    except Exception as error:
-        found = f"cannot be used as Optuna's storage: {str(error.__cause__ or error).partition('[SQL')[0].partition('(Background')[0]}"
-        raise HeloError(found.strip(), mend="name a file, or a URL such as sqlite:///study.db", where=place) from error
+            said = str(error.__cause__ or error)
+            if not left or not _AT_ONCE.search(said):
+                found = f"cannot be used as Optuna's storage: {_PLAIN.match(said)[0].strip()}"  # pyright: ignore[reportOptionalSubscript]
+                raise HeloError(found, mend="name a file, or a URL such as sqlite:///study.db", where=place) from error
+            time.sleep(PAUSE * 2 ** (TRIES - left))
+    return None
 
 
 def _same(study: Any, said: dict[str, Any], where: Any) -> None:

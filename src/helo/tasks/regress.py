@@ -112,7 +112,8 @@ class Regress(ExampleTask):
 
     def targets(self, examples):
         columns, own = examples.notes.get("targets", []), self.names
-        if self.options.target and len(columns) == len(own) and list(columns) != own:
+        other = [c.lower() for c in columns] != [name.lower() for name in own]
+        if self.options.target and len(columns) == len(own) and other:
             found, expected = ", ".join(map(repr, columns)), " ".join(f"--target {name}" for name in own)
             mend = "a run that is begun from another one predicts what that one does"
             raise HeloError(found, expected=expected, mend=mend, where="--target")
