@@ -125,7 +125,8 @@ class Windows(Input):
             ahead = h.known[h.origin : h.origin + horizon]
             if self.known and (len(ahead) < horizon or np.isnan(ahead).any()):
                 step = h.origin + (int(np.isnan(ahead).any(1).argmax()) if np.isnan(ahead).any() else len(ahead))
-                raise HeloError(f"no --known covariates for {h.clock.text(step)}", expected=f"those of all {horizon} steps to forecast",
+                of = f"{h.name} {h.clock.text(step)}".strip()
+                raise HeloError(f"no --known covariates for {of}", expected=f"those of all {horizon} steps to forecast",
                                 mend="add rows with them and no value", where=examples.place(i))  # fmt: skip
         rows = np.arange(len(histories))
         return Encoded(self, histories, rows, np.array([h.origin for h in histories], np.int64), horizon)
