@@ -758,3 +758,23 @@ def test_what_was_never_below_0_is_not_below_0_in_any_quantile_or_path(tmp_path)
     for file in ("x.csv", ["x.csv"]):
         with pytest.raises(HeloError, match=r"run.examples\(FILE\) reads files"):
             run.predict(file)
+
+
+def test_a_series_of_zeros_is_off_by_what_small_values_are(tmp_path):
+    """A sensor that is silent, among others whose unit is tiny."""
+    rng = np.random.default_rng(0)
+    tiny = [1e-5 * (10 + 3 * np.sin(np.arange(120) / 7 * 2 * np.pi) + rng.normal(0, 1, 120)) for _ in range(3)]
+    run = helo.train("forecast", tiny, frequency="daily", out=tmp_path / "run", horizon=3, steps=20, quiet=True)
+    for zeros in (np.zeros(60), np.zeros(1)):
+        assert max(run.predict([zeros])[0]["quantiles"]["0.9"]) < 1e-3
+    assert helo.load(run.path).task.form.unit == run.task.form.unit < 1e-4
+    counts = helo.train(
+        "forecast",
+        [rng.poisson(3, 60) for _ in range(3)],
+        frequency="daily",
+        out=tmp_path / "counts",
+        horizon=3,
+        steps=2,
+        quiet=True,
+    )
+    assert counts.task.form.unit == 1

@@ -320,7 +320,7 @@ def vocab_json(kind: str, seed: int, share: float) -> Iterator[tuple[str, Change
                 and rng.random() < share
             ):
                 yield f"vocab.json {path} = {new!r}", put("vocab.json", path, new), True
-        if not isinstance(path[-1], int) and path[-1] not in ("names", "level", "weights", "selects", "usual"):
+        if not isinstance(path[-1], int) and path[-1] not in ("names", "level", "weights", "selects", "usual", "unit"):
             yield f"vocab.json without {path}", taken("vocab.json", path), True
         if isinstance(old, str) and len(old) > 4:
             told = path[-1] in ("form", "unit", "view") or (path[-1] == "characters" and len(path) > 1)

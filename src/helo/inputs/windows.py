@@ -25,6 +25,7 @@ CUT = 0.1  # of the windows in training lose what is further back than a random 
 MOST = 50  # categories of a covariate
 FEWEST = 5  # values that say themselves how far they spread
 MOST_USUAL = 1e3  # times the level: that of series around 0 says nothing
+SMALL = 0.1  # a value as small as this share of all that are not 0, where that is below 1, is what a series of zeros may be off by
 LOOKED = 4096  # windows by which it is known how far values usually spread
 WINDOWS = 1 << 20  # that are learned from at most; of more, the same share of every series
 
@@ -38,7 +39,7 @@ class Windows(Input):
     origin. known: covariates that are known in advance, the first of all. means, spreads: of the covariates over the training
     data. words: of each that is words the categories, one-hot; None of one of numbers. recent: values that an autoregression reads;
     0: there is none. usual: deviation over level, where there are too few values to know a deviation by. parts: in which time is parted,
-    each of which has an autoregression that knows nothing of it; 0: it is not.
+    each of which has an autoregression that knows nothing of it; 0: it is not. unit: what stands for a deviation where all values are 0.
     """
 
     reads = (KIND,)
@@ -46,7 +47,7 @@ class Windows(Input):
     def __init__(
         self, frequency: str, lags: Sequence[int], bases: Sequence[int], context: int, horizon: int,
         known: int = 0, means: Any = (), spreads: Any = (), words: Sequence[Sequence[str] | None] | None = None,
-        recent: int = 0, usual: float = 0.0, parts: int = 0,
+        recent: int = 0, usual: float = 0.0, parts: int = 0, unit: float = 1.0,
     ):  # fmt: skip
         self.frequency, self.lags, self.bases = frequency, list(lags), list(bases)
         self.context, self.horizon, self.known = context, horizon, known
@@ -55,7 +56,7 @@ class Windows(Input):
         self.context = self.patch * -(-context // self.patch)
         self.calendar = times.calendar_width(frequency)
         self.words = list(words or [None] * len(self.means))
-        self.usual, self.parts = usual, parts
+        self.usual, self.parts, self.unit = usual, parts, unit
         self.recent, self.coefficients = recent, None  # with which the autoregression begins, where one was fitted
         widths = [1 if w is None else len(w) for w in self.words]
         self.covariates, self.advance = (
@@ -91,6 +92,9 @@ class Windows(Input):
         known = histories[0].known.shape[1]
         self = cls(frequency, lags, bases, context, horizon, known, means, spreads, words, context if few else 0,
                    parts=parts)  # fmt: skip
+        sizes = np.abs(np.concatenate([h.values for h in histories]))
+        sizes = sizes[sizes > 0]  # NaN is not
+        self.unit = float(min(1.0, np.quantile(sizes, SMALL))) if len(sizes) else 1.0
         windows = self.training(histories)
         some = np.unique(np.linspace(0, len(windows.rows) - 1, min(LOOKED, len(windows.rows))).astype(np.int64))
         batch = windows.batch(some)
@@ -149,15 +153,16 @@ class Windows(Input):
             "form": "windows", "frequency": self.frequency, "lags": self.lags, "bases": self.bases, "context": self.context,
             "horizon": self.horizon, "known": self.known, "means": self.means.tolist(), "spreads": self.spreads.tolist(),
         } | ({"words": self.words} if any(w is not None for w in self.words) else {}) | (
-            {"recent": self.recent} if self.recent else {}) | {"usual": self.usual, "parts": self.parts}  # fmt: skip
+            {"recent": self.recent} if self.recent else {}) | {"usual": self.usual, "parts": self.parts} | (
+            {"unit": self.unit} if self.unit < 1 else {})  # fmt: skip
 
     @classmethod
     def from_json(cls, saved):
-        _, frequency, lags, bases, context, horizon, known, means, spreads, words, recent, usual, parts = fields(
-            {"words": None, "recent": 0, "usual": 0.0, "parts": 0} | saved,
+        _, frequency, lags, bases, context, horizon, known, means, spreads, words, recent, usual, parts, unit = fields(
+            {"words": None, "recent": 0, "usual": 0.0, "parts": 0, "unit": 1.0} | saved,
             form=Literal["windows"], frequency=str, lags=list[int], bases=list[int], context=int,
             horizon=int, known=int, means=list[float], spreads=list[float], words=list[list[str] | None] | None,
-            recent=int, usual=float, parts=int,
+            recent=int, usual=float, parts=int, unit=float,
         )  # fmt: skip
         if not lags or not bases or not all(0 < n <= 1 << 20 for n in (*lags, *bases, context, horizon)):
             raise ValueError("lags, bases, context or a horizon that are none")
@@ -173,7 +178,9 @@ class Windows(Input):
             raise ValueError(f"an autoregression of {recent} values, of {context} that are read")
         if not 0 <= usual < math.inf:
             raise ValueError(f"a usual deviation of {usual}")
-        return cls(frequency, lags, bases, context, horizon, known, means, spreads, words, recent, usual, parts)
+        if not 0 < unit <= 1:
+            raise ValueError(f"a unit of {unit}")
+        return cls(frequency, lags, bases, context, horizon, known, means, spreads, words, recent, usual, parts, unit)
 
     def numbers(self, h: History, first: int, last: int) -> np.ndarray:
         """A series' covariates from `first` steps before its beginning to `last` behind it, `(first + last, covariates)`, scaled
@@ -246,7 +253,7 @@ class Encoded:
         steps = origins[:, None] - length + np.arange(length)
         values = self._values(rows, steps, origins)
         values[length - np.arange(length) > cuts[:, None]] = np.nan
-        level, scale = scaled(values, max(max(form.lags), 12), form.usual)
+        level, scale = scaled(values, max(max(form.lags), 12), form.usual, form.unit)
         z = np.clip((values - level[:, None]) / scale[:, None], -FAR, FAR)
         z = np.where(np.isnan(values), 0.0, z)
         there = ~np.isnan(values)
@@ -410,10 +417,10 @@ def seasonal_naive(before: np.ndarray, season: int, horizon: int) -> np.ndarray:
     return out
 
 
-def scaled(values: np.ndarray, last: int, usual: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def scaled(values: np.ndarray, last: int, usual: float = 0.0, unit: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Level and deviation `(rows,)` of the last values of each row: their mean, and their mean distance from it. last: how many, as far
     as there are. usual: deviation over level of other rows, at least that of a row of one value, and less of it the more values
-    there are.
+    there are. unit: the deviation where there is nothing but 0.
     """
     there = ~np.isnan(values)
     latest = np.where(there[:, ::-1].cumsum(1)[:, ::-1] <= last, values, np.nan)
@@ -426,7 +433,7 @@ def scaled(values: np.ndarray, last: int, usual: float = 0.0) -> tuple[np.ndarra
     unsure = np.clip((FEWEST - there.sum(1)) / (FEWEST - 1), 0, 1)
     spread = np.maximum(spread, unsure * usual * np.abs(level))
     least = LEAST * np.abs(level)
-    return level, np.where(spread > least, spread, np.where(least > 0, np.maximum(spread, least), 1.0))
+    return level, np.where(spread > least, spread, np.where(least > 0, np.maximum(spread, least), unit))
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
