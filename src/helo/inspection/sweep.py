@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from helo import metrics, tasks
+from helo.data import dataset
 from helo.errors import HeloError, door, wrap
 from helo.inspection import space as spaces
 from helo.inspection.several import Bar, Stopped, reusable
@@ -28,9 +29,9 @@ TRIALS, MOST = 20, 100_000
 FIRST = 5  # trials that are not ended early, by which the others are judged
 WARM = 2  # validations of each before it may be ended
 STUDY = "study.db"
-# What is said where another one makes the tables of a storage, and what is said without the statement and the link after it.
+# What is said where another one makes the tables of a storage; and where the statement and the link begin that nobody wants to read.
 _AT_ONCE = re.compile("unique|already exists|duplicate|locked|no such table", re.IGNORECASE)
-_PLAIN = re.compile(r".*?(?=\[SQL|\(Background|\Z)", re.DOTALL)
+_DETAILS = re.compile(r"\[SQL|\(Background")
 RUN, FIGURE = "run", "figure"  # what a trial remembers: its folder, and what its value is
 SWEEP = "sweep"  # what a study remembers: what all its trials have in common
 # Options that may differ from trial to trial.
@@ -195,7 +196,7 @@ def _opened(url: str, pruner: Any, place: str) -> Any:
         except Exception as error:  # SQLAlchemy's, Optuna's, the database's own
             said = str(error.__cause__ or error)
             if not left or not _AT_ONCE.search(said):
-                found = f"cannot be used as Optuna's storage: {_PLAIN.match(said)[0].strip()}"  # pyright: ignore[reportOptionalSubscript]
+                found = f"cannot be used as Optuna's storage: {_DETAILS.split(said)[0].strip()}"
                 raise HeloError(found, mend="name a file, or a URL such as sqlite:///study.db", where=place) from error
             time.sleep(PAUSE * 2 ** (TRIES - left))
     return None
@@ -224,16 +225,17 @@ def _same(study: Any, said: dict[str, Any], where: Any) -> None:
 
 
 def _digest(data: Sequence[Any]) -> str:
-    """What tells files from others, wherever they lie: SHA-256 of them, and of the names and contents of all files in folders. Of
-    data from Python nothing is said.
+    """What tells files from others, wherever they lie: what is in them, and in folders also how they are called. Of data from Python
+    nothing is said.
     """
-    digest = hashlib.sha256()
-    for one in (Path(x) for x in data if isinstance(x, str | Path)):
-        for path in sorted(p for p in [one, *one.rglob("*")] if p.is_file()):
-            with path.open("rb") as file:
-                name = path.relative_to(one).as_posix()
-                digest.update(f"{name}\0".encode() + hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
+    every = [
+        (p, one)
+        for one in map(Path, (x for x in data if isinstance(x, str | Path)))
+        for p in sorted([one, *one.rglob("*")])
+        if p.is_file()
+    ]
+    names = "\0".join(path.relative_to(one).as_posix() for path, one in every)
+    return f"{dataset.fingerprint([path for path, _ in every])}-{hashlib.sha256(names.encode()).hexdigest()[:16]}"
 
 
 def _next(study: Any, space: spaces.Space, trials: int, home: Path) -> Any:
